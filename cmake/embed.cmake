@@ -1,0 +1,81 @@
+# Puts data files into the library as the objects of lib/core/data.h.
+#
+#   aiorch_embed(target symbol file)         const aio__data aio__data_<symbol>
+#   aiorch_embed_folder(target symbol glob)  const aio__data aio__data_<symbol>[], in the order of the names, name NULL last
+#
+# Each object is a C file in the build folder, made anew when one of its inputs changes. Run as a script
+# (cmake -DOUT=... -DSYMBOL=... -DMODE=one|list -P embed.cmake -- files...) this file writes one of them.
+
+if(NOT CMAKE_SCRIPT_MODE_FILE)
+  set(AIORCH_EMBED_SCRIPT "${CMAKE_CURRENT_LIST_FILE}")
+
+  function(aiorch_embed_files target symbol mode)
+    set(out "${CMAKE_CURRENT_BINARY_DIR}/data_${symbol}.c")
+    add_custom_command(OUTPUT "${out}"
+      COMMAND "${CMAKE_COMMAND}" "-DOUT=${out}" -DSYMBOL=${symbol} -DMODE=${mode} -P "${AIORCH_EMBED_SCRIPT}" -- ${ARGN}
+      DEPENDS ${ARGN} "${AIORCH_EMBED_SCRIPT}"
+      COMMENT "Embedding ${symbol}" VERBATIM)
+    target_sources(${target} PRIVATE "${out}")
+  endfunction()
+
+  function(aiorch_embed target symbol file)
+    aiorch_embed_files(${target} ${symbol} one "${file}")
+  endfunction()
+
+  function(aiorch_embed_folder target symbol glob)
+    file(GLOB files CONFIGURE_DEPENDS "${glob}")
+    list(SORT files COMPARE STRING)
+    set(numbers "")
+    foreach(file IN LISTS files)
+      get_filename_component(name "${file}" NAME)
+      if(NOT name MATCHES "^([0-9][0-9][0-9][0-9])_[a-z0-9_]+\\.[a-z]+$")
+        message(FATAL_ERROR "${file}: the name must be NNNN_what_it_does.sql")
+      elseif(CMAKE_MATCH_1 IN_LIST numbers)
+        message(FATAL_ERROR "${file}: number ${CMAKE_MATCH_1} is taken by another file of that folder")
+      endif()
+      list(APPEND numbers ${CMAKE_MATCH_1})
+    endforeach()
+    if(NOT files)
+      message(FATAL_ERROR "${glob}: there is no such file")
+    endif()
+    aiorch_embed_files(${target} ${symbol} list ${files})
+  endfunction()
+
+  return()
+endif()
+
+set(files "")
+set(after_dashes FALSE)
+math(EXPR last "${CMAKE_ARGC} - 1")
+foreach(i RANGE ${last})
+  if(after_dashes)
+    list(APPEND files "${CMAKE_ARGV${i}}")
+  elseif(CMAKE_ARGV${i} STREQUAL "--")
+    set(after_dashes TRUE)
+  endif()
+endforeach()
+
+set(arrays "")
+set(rows "")
+set(n 0)
+foreach(file IN LISTS files)
+  get_filename_component(name "${file}" NAME)
+  file(READ "${file}" hex HEX)
+  string(LENGTH "${hex}" digits)
+  math(EXPR len "${digits} / 2")
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  # 16 bytes a line: some tools choke on a line of a megabyte.
+  set(line "0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,")
+  string(REGEX REPLACE "(${line})" "\\1\n" bytes "${bytes}")
+  string(APPEND arrays "static const unsigned char bytes_${n}[] = {\n${bytes}0x00};\n")
+  list(APPEND rows "{\"${name}\", (const char *)bytes_${n}, ${len}}")
+  math(EXPR n "${n} + 1")
+endforeach()
+
+if(MODE STREQUAL "one")
+  set(object "const aio__data aio__data_${SYMBOL} = ${rows};\n")
+else()
+  list(JOIN rows ",\n  " rows)
+  set(object "const aio__data aio__data_${SYMBOL}[] = {\n  ${rows},\n  {NULL, NULL, 0},\n};\n")
+endif()
+file(WRITE "${OUT}" "/* Made by cmake/embed.cmake. */\n#include \"core/data.h\"\n\n${arrays}\n${object}")

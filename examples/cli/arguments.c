@@ -1,0 +1,272 @@
+/*
+ * Reads the command line. Options may stand before or after the command and its arguments; "--" ends them.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000 };
+
+static const cli_option_spec specs[OPT_COUNT] = {
+    [OPT_CONFIG] = {"--config", "FILE", "Read settings from a JSON file, after those of the environment."},
+    [OPT_STORE] = {"--store", "FOLDER", "Where everything is kept; 'memory' keeps it for this command only."},
+    [OPT_TENANT] = {"--tenant", "NAME", "Whose documents, answers and costs; 'default' when not given."},
+    [OPT_USER] = {"--user", "NAME", "Who asks; without it there is no limit per user."},
+    [OPT_SET] = {"--set", "KEY=VALUE", "Change one setting for this command; may come several times."},
+    [OPT_JSON] = {"--json", NULL, "Print one JSON object; errors too."},
+    [OPT_STREAM_JSON] = {"--stream-json", NULL, "Print one JSON object a line: the events of a run as they come."},
+    [OPT_QUIET] = {"--quiet", NULL, "Print only what was asked for: no notes, no progress."},
+    [OPT_COLOR] = {"--color", "auto|always|never", "Colours; auto (the default) heeds NO_COLOR."},
+    [OPT_HELP] = {"--help", NULL, "Show this help."},
+    [OPT_VERSION] = {"--version", NULL, "Show the version."},
+    [OPT_LIMIT] = {"--limit", "N", "At most N of them."},
+    [OPT_FILTER] = {"--filter", "NAME=VALUE", "Only documents with this metadata; may come several times."},
+    [OPT_METADATA] = {"--metadata", "NAME=VALUE", "Give the documents this metadata; may come several times."},
+    [OPT_PRUNE] = {"--prune", NULL, "Also remove documents under PATH whose files are gone."},
+    [OPT_DRY_RUN] = {"--dry-run", NULL, "Show the exact prompt, its tokens and the highest price; ask nobody."},
+    [OPT_SINCE] = {"--since", "WHEN", "From then on: 2026-01-31, 2026-01-31T14:00Z, or 12h, 7d, 4w ago."},
+    [OPT_UNTIL] = {"--until", "WHEN", "Up to then, in the same forms; now when not given."},
+    [OPT_BY] = {"--by", "day|provider|model|user", "One row for each of them; day when not given."},
+    [OPT_AFTER] = {"--after", "SOURCE", "Begin after this source."},
+    [OPT_SYSTEM] = {"--system", "TEXT", "The system text, in place of prompt.system."},
+};
+
+const cli_option_spec *cli_option(int id) { return &specs[id]; }
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Edits (Levenshtein) between two short words. */
+static size_t edits(const char *a, const char *b) {
+  enum { WORD_MAX = 48 };
+  size_t row[WORD_MAX + 1], la = strlen(a), lb = strlen(b);
+  if (la > WORD_MAX || lb > WORD_MAX) return WORD_MAX;
+  for (size_t j = 0; j <= lb; j++) row[j] = j;
+  for (size_t i = 1; i <= la; i++) {
+    size_t corner = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= lb; j++) {
+      size_t up = row[j];
+      row[j] = smaller(smaller(up, row[j - 1]) + 1, corner + (a[i - 1] != b[j - 1]));
+      corner = up;
+    }
+  }
+  return row[lb];
+}
+
+const char *cli_nearest(const char *word, const char *(*next)(size_t index, void *context), void *context) {
+  const char *best = NULL, *candidate;
+  size_t best_edits = strlen(word) / 2 + 1;
+  for (size_t i = 0; (candidate = next(i, context)) != NULL; i++) {
+    size_t distance = edits(word, candidate);
+    if (distance >= best_edits) continue;
+    best_edits = distance;
+    best = candidate;
+  }
+  return best;
+}
+
+static const char *option_name(size_t index, void *context) {
+  (void)context;
+  return index < OPT_COUNT ? specs[index].name : NULL;
+}
+
+static const char *command_name(size_t index, void *context) {
+  (void)context;
+  return cli_commands[index].name;
+}
+
+static int find_option(const char *word, size_t len) {
+  if (len == 2 && strncmp(word, "-h", 2) == 0) return OPT_HELP;
+  if (len == 2 && strncmp(word, "-q", 2) == 0) return OPT_QUIET;
+  for (int id = 0; id < OPT_COUNT; id++) {
+    if (strlen(specs[id].name) == len && strncmp(specs[id].name, word, len) == 0) return id;
+  }
+  return -1;
+}
+
+bool cli_pair(const char *text, const char **value, size_t *name_len) {
+  const char *equals = strchr(text, '=');
+  if (!equals || equals == text) return false;
+  *name_len = (size_t)(equals - text);
+  *value = equals + 1;
+  return true;
+}
+
+static int add_pair(cli *c, cli_list *list, int id, const char *value) {
+  const char *rest;
+  size_t name_len;
+  if (!cli_pair(value, &rest, &name_len)) {
+    return cli_usage(c, "%s: '%s' is no %s: write it with '='", specs[id].name, value, specs[id].argument);
+  }
+  cli_list_add(list, value, strlen(value));
+  return CLI_EXIT_OK;
+}
+
+static int set_color(cli *c, const char *value) {
+  static const char *const names[] = {"auto", "always", "never"};
+  for (int i = 0; i < 3; i++) {
+    if (strcmp(value, names[i]) == 0) {
+      c->opt.color = (cli_color)i;
+      return CLI_EXIT_OK;
+    }
+  }
+  return cli_usage(c, "--color: '%s' is none of auto, always, never", value);
+}
+
+static int set_limit(cli *c, const char *value) {
+  char *end;
+  errno = 0;
+  long long number = strtoll(value, &end, 10);
+  if (errno || *end || end == value || number < 1 || number > LIMIT_MAX) {
+    return cli_usage(c, "--limit: '%s' is no number from 1 to %d", value, LIMIT_MAX);
+  }
+  c->opt.limit = number;
+  return CLI_EXIT_OK;
+}
+
+static int set_option(cli *c, int id, const char *value) {
+  cli_options *o = &c->opt;
+  switch (id) {
+    case OPT_CONFIG: o->config = value; break;
+    case OPT_STORE: o->store = value; break;
+    case OPT_TENANT: o->tenant = value; break;
+    case OPT_USER: o->user = value; break;
+    case OPT_SET: return add_pair(c, &o->set, id, value);
+    case OPT_JSON: o->json = true; break;
+    case OPT_STREAM_JSON: o->stream_json = true; break;
+    case OPT_QUIET: o->quiet = true; break;
+    case OPT_COLOR: return set_color(c, value);
+    case OPT_HELP: o->help = true; break;
+    case OPT_VERSION: o->version = true; break;
+    case OPT_LIMIT: return set_limit(c, value);
+    case OPT_FILTER: return add_pair(c, &o->filter, id, value);
+    case OPT_METADATA: return add_pair(c, &o->metadata, id, value);
+    case OPT_PRUNE: o->prune = true; break;
+    case OPT_DRY_RUN: o->dry_run = true; break;
+    case OPT_SINCE: o->since = value; break;
+    case OPT_UNTIL: o->until = value; break;
+    case OPT_BY: o->by = value; break;
+    case OPT_AFTER: o->after = value; break;
+    case OPT_SYSTEM: o->system = value; break;
+    default: break;
+  }
+  return CLI_EXIT_OK;
+}
+
+static const cli_command *find_command(const char *name) {
+  for (size_t i = 0; cli_commands[i].name; i++) {
+    if (strcmp(cli_commands[i].name, name) == 0) return &cli_commands[i];
+  }
+  return NULL;
+}
+
+/* One option at argv[*at]; moves *at past a value that stands apart. */
+static int parse_option(cli *c, int argc, char **argv, int *at, uint32_t *seen) {
+  const char *word = argv[*at], *equals = strchr(word, '='), *value = NULL;
+  size_t len = equals ? (size_t)(equals - word) : strlen(word);
+  int id = find_option(word, len);
+  if (id < 0) {
+    char *name = cli_copy(word, len);
+    const char *near = cli_nearest(name, option_name, NULL);
+    int code = near ? cli_usage(c, "unknown option %s; did you mean %s?", name, near)
+                    : cli_usage(c, "unknown option %s; a text that begins with '-' goes after '--'", name);
+    free(name);
+    return code;
+  }
+  if (specs[id].argument) {
+    if (!equals && *at + 1 >= argc) return cli_usage(c, "%s needs a value: %s", specs[id].name, specs[id].argument);
+    value = equals ? equals + 1 : argv[++*at];
+  } else if (equals) {
+    return cli_usage(c, "%s takes no value", specs[id].name);
+  }
+  *seen |= UINT32_C(1) << id;
+  return set_option(c, id, value);
+}
+
+/* So that an error about the first words comes as JSON when a later word asks for it. */
+static void look_for_json(cli *c, int argc, char **argv) {
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    if (strcmp(argv[i], "--json") == 0) c->opt.json = true;
+    if (strcmp(argv[i], "--stream-json") == 0) c->opt.stream_json = true;
+  }
+}
+
+static int check_options(cli *c, uint32_t seen) {
+  for (int id = OPT_GLOBALS; id < OPT_COUNT; id++) {
+    uint32_t bit = UINT32_C(1) << id;
+    if (!(seen & bit) || (c->command->options & bit)) continue;
+    return cli_usage(c, "'%s' has no option %s", c->command->name, specs[id].name);
+  }
+  return CLI_EXIT_OK;
+}
+
+static int check_arguments(cli *c) {
+  if (c->opt.help) return CLI_EXIT_OK;
+  if (c->arg_count < c->command->args_min) {
+    return cli_usage(c, "'%s' needs %s", c->command->name, c->command->arguments);
+  }
+  if (c->arg_count > c->command->args_max) {
+    return cli_usage(c, "'%s' takes no more than %zu argument%s: '%s' is too many", c->command->name,
+                     c->command->args_max, c->command->args_max == 1 ? "" : "s", c->args[c->command->args_max]);
+  }
+  return CLI_EXIT_OK;
+}
+
+int cli_parse(cli *c, int argc, char **argv) {
+  uint32_t seen = 0;
+  bool options_end = false;
+  c->opt.tenant = "default";
+  c->args = cli_alloc(((size_t)argc + 1) * sizeof *c->args);
+  look_for_json(c, argc, argv);
+  for (int i = 1; i < argc; i++) {
+    if (!options_end && strcmp(argv[i], "--") == 0) {
+      options_end = true;
+    } else if (!options_end && argv[i][0] == '-' && argv[i][1] != '\0') {
+      int code = parse_option(c, argc, argv, &i, &seen);
+      if (code != CLI_EXIT_OK) return code;
+    } else if (c->command) {
+      c->args[c->arg_count++] = argv[i];
+    } else if (strcmp(argv[i], "help") == 0) {
+      c->opt.help = true;
+    } else if ((c->command = find_command(argv[i])) == NULL) {
+      const char *near = cli_nearest(argv[i], command_name, NULL);
+      return near ? cli_usage(c, "unknown command '%s'; did you mean '%s'?", argv[i], near)
+                  : cli_usage(c, "unknown command '%s'", argv[i]);
+    }
+  }
+  if (c->opt.version && !c->command) c->command = find_command("version");
+  if (!c->command) return c->opt.help ? CLI_EXIT_OK : cli_usage(c, "which command?");
+  int code = check_options(c, seen);
+  return code == CLI_EXIT_OK ? check_arguments(c) : code;
+}
+
+void cli_options_free(cli *c) {
+  cli_list_free(&c->opt.set);
+  cli_list_free(&c->opt.filter);
+  cli_list_free(&c->opt.metadata);
+  free(c->args);
+}
+
+static int read_stdin(cli *c, cli_bytes *out) {
+  int error = cli_read_all(STDIN_FILENO, TEXT_MAX, out);
+  if (cli_interrupted()) return CLI_EXIT_INTERRUPTED;
+  if (error == EFBIG) {
+    return cli_error(c, CLI_EXIT_USAGE, AIORCH_E_TOO_LARGE, "stdin: more than %d bytes; send less", TEXT_MAX);
+  }
+  if (error) return cli_error(c, CLI_EXIT_INTERNAL, AIORCH_E_SYSTEM, "stdin: cannot read: %s", strerror(error));
+  if (out->len > 0 && out->data[out->len - 1] == '\n') out->len--; /* the one that echo and editors add */
+  return CLI_EXIT_OK;
+}
+
+int cli_text_argument(cli *c, size_t from, cli_bytes *out) {
+  if (c->arg_count == from + 1 && strcmp(c->args[from], "-") == 0) return read_stdin(c, out);
+  for (size_t i = from; i < c->arg_count; i++) {
+    if (i > from) cli_addc(out, ' ');
+    cli_addz(out, c->args[i]);
+  }
+  return CLI_EXIT_OK;
+}

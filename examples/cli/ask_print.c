@@ -1,0 +1,107 @@
+/*
+ * What 'ask' shows to people: the sources of an answer, what the cache did, cost and time; and the prompt of a dry run.
+ */
+#include "ask_print.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void print_source(const cli *c, const aiorch_run *run, size_t index) {
+  const char *title = "", *uri = "";
+  size_t title_len = 0, uri_len = 0;
+  aiorch_run_source_title(run, index, &title, &title_len);
+  aiorch_run_source_uri(run, index, &uri, &uri_len);
+  printf("  %s[%zu]%s ", cli_on(c, STYLE_CYAN), index + 1, cli_off(c));
+  cli_put(c, title_len ? title : uri, title_len ? title_len : uri_len);
+  printf("\n      %s", cli_on(c, STYLE_DIM));
+  cli_put(c, uri, uri_len);
+  printf("%s\n", cli_off(c));
+}
+
+static const char *cache_words(const aiorch_run *run) {
+  const char *entry = "";
+  size_t len = 0;
+  switch (aiorch_run_cache_outcome(run)) {
+    case AIORCH_CACHE_EXACT: return "hit (the same question was answered before)";
+    case AIORCH_CACHE_SEMANTIC: return "hit (a question of the same meaning was answered before)";
+    case AIORCH_CACHE_MISS:
+      aiorch_run_cache_entry(run, &entry, &len);
+      return len ? "miss (kept for the next time)" : "miss";
+    default: return "off";
+  }
+}
+
+static void print_cost(const cli *c, const aiorch_run *run) {
+  int64_t nano_usd, tokens = 0;
+  char usd[40] = "unknown (no price for this model)";
+  if (aiorch_run_cost(run, &nano_usd) == AIORCH_OK) cli_usd_text(nano_usd, usd);
+  for (int32_t class = 0; class < AIORCH_USAGE_COUNT; class++) {
+    if (class != AIORCH_USAGE_CACHE_WRITE_1H) tokens += aiorch_run_usage(run, class);
+  }
+  printf("%scost%s   %s, %lld token%s%s\n", cli_on(c, STYLE_DIM), cli_off(c), usd, (long long)tokens,
+         tokens == 1 ? "" : "s", aiorch_run_usage_estimated(run) ? " (estimated)" : "");
+}
+
+static void print_figures(const cli *c, const aiorch_run *run) {
+  const char *provider = "", *model = "", *guard = "", *detail = "", *dim = cli_on(c, STYLE_DIM), *off = cli_off(c);
+  size_t provider_len = 0, model_len = 0;
+  char time[32];
+  aiorch_run_provider(run, &provider, &provider_len);
+  aiorch_run_model(run, &model, &model_len);
+  aiorch_run_cache_refused(run, &guard, &detail);
+  cli_time_text(aiorch_run_duration_us(run), time);
+  printf("%sanswer%s ", dim, off);
+  cli_put(c, provider, provider_len);
+  if (model_len && strcmp(model, provider) != 0) {
+    putchar(' ');
+    cli_put(c, model, model_len);
+  }
+  printf("\n%scache%s  %s", dim, off, cache_words(run));
+  if (*guard) {
+    printf("; a near one was refused by %s: ", guard);
+    cli_putz(c, detail);
+  }
+  putchar('\n');
+  print_cost(c, run);
+  printf("%stime%s   %s\n", dim, off, time);
+}
+
+void ask_print_answer(const cli *c, aiorch_run *run, size_t printed) {
+  const char *answer = "";
+  size_t len = 0;
+  aiorch_run_answer(run, &answer, &len);
+  if (printed == 0) cli_put(c, answer, len);
+  if (len == 0 || answer[len - 1] != '\n') putchar('\n');
+  if (c->opt.quiet) return;
+  size_t sources = aiorch_run_source_count(run);
+  printf("\n%sSources%s%s\n", cli_on(c, STYLE_BOLD), cli_off(c), sources ? "" : ": none");
+  for (size_t i = 0; i < sources; i++) print_source(c, run, i);
+  putchar('\n');
+  print_figures(c, run);
+}
+
+static void print_section(const cli *c, const char *name, const char *text) {
+  printf("%s%s%s\n", cli_on(c, STYLE_BOLD), name, cli_off(c));
+  cli_putz(c, text);
+  size_t len = strlen(text);
+  fputs(len > 0 && text[len - 1] == '\n' ? "\n" : "\n\n", stdout);
+}
+
+void ask_print_preview(const cli *c, const char *json, size_t len) {
+  json_value *preview = json_parse(json, len, NULL);
+  const json_value *messages = json_get(preview, "messages");
+  print_section(c, "system", json_text(preview, "system"));
+  for (const json_value *m = messages ? messages->child : NULL; m; m = m->next) {
+    print_section(c, json_text(m, "role"), json_text(m, "content"));
+  }
+  printf("%sprovider%s      ", cli_on(c, STYLE_DIM), cli_off(c));
+  cli_putz(c, json_text(preview, "provider"));
+  putchar(' ');
+  cli_putz(c, json_text(preview, "model"));
+  printf("\n%sinput tokens%s  %lld (estimated)\n%soutput tokens%s %lld at most\n", cli_on(c, STYLE_DIM), cli_off(c),
+         (long long)json_i64(preview, "input_tokens"), cli_on(c, STYLE_DIM), cli_off(c),
+         (long long)json_i64(preview, "max_output_tokens"));
+  const char *usd = json_text(preview, "max_cost_usd");
+  printf("%shighest price%s %s%s\n", cli_on(c, STYLE_DIM), cli_off(c), *usd ? "$" : "", *usd ? usd : "unknown");
+  json_free(preview);
+}

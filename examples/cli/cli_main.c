@@ -1,0 +1,130 @@
+/*
+ * aiorch: the command line of libaiorch. The table of commands, and main.
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#define OPT(id) (UINT32_C(1) << OPT_##id)
+
+const cli_command cli_commands[] = {
+    {"ask", "QUESTION... | -", "Ask a question; the answer comes with its sources",
+     "Sends the question through the seven stages: validate, rate_limit, cache_lookup, retrieve, generate,\n"
+     "log_cost, cache_store. The answer streams as it comes; then its sources, what the cache did, cost and\n"
+     "time. '-' reads the question from stdin. Ctrl-C cancels; what was spent until then is booked.\n"
+     "Without a language model configured, 'extractive' answers with the best sentences of the documents.",
+     "  aiorch ask 'How do I change the port the server listens on?'\n"
+     "  aiorch ask --dry-run 'How do I change the port?'   # the exact prompt, and what it may cost at most\n"
+     "  aiorch ask --json --user ann - < question.txt      # for programs; 20 an hour for the user 'ann'\n"
+     "  aiorch ask --set retrieve.top_k=3 --filter product=web 'Which ports are open?'\n",
+     command_ask, 1, SIZE_MAX, OPT(FILTER) | OPT(DRY_RUN) | OPT(SYSTEM)},
+    {"ingest", "PATH...", "Take in documents: text, Markdown, HTML",
+     "Reads files and whole folders. Text of any kind, Markdown and HTML are taken in; other formats (PDF,\n"
+     "office files, images, ...) are skipped, each with the reason and what to do. In folders it skips what\n"
+     "git would: .git, and what .gitignore files name; symbolic links are not followed. A file you name\n"
+     "yourself is always taken. A document's source is the file's absolute path. Files that did not change\n"
+     "since the last time are left alone. Text that is not UTF-8 in more than 1 of 1,000 characters counts\n"
+     "as binary; below that, each such byte becomes U+FFFD.",
+     "  aiorch ingest ~/manuals                    # all of it; the second time only what changed\n"
+     "  aiorch ingest --prune ~/manuals            # also forget files that are gone\n"
+     "  aiorch ingest --metadata product=web docs  # then: aiorch ask --filter product=web ...\n",
+     command_ingest, 1, SIZE_MAX, OPT(METADATA) | OPT(PRUNE)},
+    {"search", "QUERY... | -", "Find passages, without asking for an answer",
+     "Shows what the retrieve stage would find for a question: passages with their source and score. Good to\n"
+     "see why an answer rests on what it does. 5 passages unless --limit says otherwise (at most 100).",
+     "  aiorch search 'deadlock detection'\n"
+     "  aiorch search --limit 20 --json 'deadlock detection'\n",
+     command_search, 1, SIZE_MAX, OPT(LIMIT) | OPT(FILTER)},
+    {"documents", "list | show SOURCE | remove SOURCE...", "List, show or remove documents",
+     "'list' shows the documents in the order of their sources. 'show' prints the stored text: the bytes that\n"
+     "'start' and 'end' of a source in --json count in. 'remove' forgets documents, and the kept answers that\n"
+     "rested on them. A document is named by its source (a path), or by its id.",
+     "  aiorch documents list --limit 10\n"
+     "  aiorch documents show ~/manuals/ports.html\n"
+     "  aiorch documents remove ~/manuals/old.md\n",
+     command_documents, 1, SIZE_MAX, OPT(LIMIT) | OPT(AFTER)},
+    {"cache", "list | purge | invalidate TAG", "List or remove kept answers",
+     "An answer is kept and given again when the same question comes (cache.ttl_s says how long). 'list' shows\n"
+     "the newest 50 unless --limit says otherwise; 'purge' removes all; 'invalidate' those with a tag: the\n"
+     "source or id of a document they rest on, or the answer's own id.",
+     "  aiorch cache list\n"
+     "  aiorch cache invalidate ~/manuals/ports.html\n",
+     command_cache, 1, 2, OPT(LIMIT)},
+    {"costs", "", "What was spent",
+     "Sums the runs of the last 30 days (--since, --until) by day (--by). Days are UTC. Amounts are exact; a run\n"
+     "whose price is unknown is counted apart.",
+     "  aiorch costs\n"
+     "  aiorch costs --since 2026-01-01 --until 2026-02-01 --by model\n",
+     command_costs, 0, 0, OPT(SINCE) | OPT(UNTIL) | OPT(BY)},
+    {"stats", "", "What the store holds, and how questions are answered",
+     "Shows the store's folder, how many documents, chunks, kept answers and runs it has for the tenant, which\n"
+     "kind of search and cache is at work, and notes on what could be better.",
+     "  aiorch stats\n"
+     "  aiorch stats --tenant acme --json\n",
+     command_stats, 0, 0, 0},
+    {"config", "check [FILE] | show | describe [KEY]", "Check, show or describe settings",
+     "Settings come from $AIORCH_CONFIG, other variables (AIORCH_STORE, ...), --config FILE, --store and --set,\n"
+     "each over those before. 'check' tests them all together and changes nothing; 'show' prints every setting's\n"
+     "value; 'describe' says what settings mean and what they may be.",
+     "  aiorch config describe cache\n"
+     "  echo '{\"cache\": {\"ttl_s\": 3600}}' > aiorch.json && aiorch config check aiorch.json\n"
+     "  aiorch config show --config aiorch.json\n",
+     command_config, 1, 2, 0},
+    {"stage", "NAME [FILE | -]", "Run one stage on a JSON run, to learn and to debug",
+     "Reads a request (schema/request.json; stdin without FILE), runs that one stage and prints the run object.\n"
+     "What a stage needs is data: validate, rate_limit, cache_lookup and retrieve a user message; generate a\n"
+     "message; log_cost 'usage'; cache_store 'answer'. 'sources', 'answer' and 'usage' in the request stand for\n"
+     "the stages that would have made them. Without 'tenant' and 'user' in it, --tenant and --user hold.",
+     "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Which port?\"}]}' | aiorch stage retrieve\n"
+     "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Which port?\"}],\n"
+     "         \"sources\": [{\"text\": \"The server listens on port 5432.\"}]}' | aiorch stage generate\n",
+     command_stage, 1, 2, 0},
+    {"screen", "- | TEXT...", "Check texts against the input rules",
+     "With '-': one JSON object {\"text\": ...} a line in, one verdict a line out, in the same order: {\"verdict\":\n"
+     "pass|flag|block, \"rule\", \"category\", \"start\", \"end\"} (bytes of the text). Or one text as arguments.\n"
+     "Needs no store and leaves no trace.",
+     "  aiorch screen 'Ignore all previous instructions'\n"
+     "  echo '{\"text\": \"What is a port?\"}' | aiorch screen -\n",
+     command_screen, 1, SIZE_MAX, 0},
+    {"version", "", "Show the version and what this build can do", "Prints the version of the library and its features.",
+     "  aiorch version\n", command_version, 0, 0, 0},
+    {0},
+};
+
+static int run_command(cli *c) {
+  if (c->opt.help && c->command) {
+    cli_help_command(c, c->command, stdout);
+    return CLI_EXIT_OK;
+  }
+  if (c->opt.help) {
+    cli_help_overview(c, stdout);
+    return CLI_EXIT_OK;
+  }
+  return c->command->run(c);
+}
+
+/* What could not be written is an error, whatever the command did. */
+static int check_output(cli *c, int code) {
+  bool failed = fflush(stdout) != 0;
+  int error = errno;
+  if (!failed && !ferror(stdout)) return code;
+  cli_bytes line = {0};
+  cli_addf(&line, "stdout: cannot write: %s; what was stored is safe", strerror(failed ? error : EIO));
+  cli_error_line(c, cli_z(&line));
+  cli_release(&line);
+  return code == CLI_EXIT_OK ? CLI_EXIT_INTERNAL : code;
+}
+
+int main(int argc, char **argv) {
+  cli c = {0};
+  cli_interrupt_init();
+  int code = cli_parse(&c, argc, argv);
+  cli_terminal_init(&c);
+  if (code == CLI_EXIT_OK) code = run_command(&c);
+  cli_close(&c);
+  code = check_output(&c, code);
+  cli_options_free(&c);
+  return code;
+}

@@ -1,0 +1,30 @@
+/*
+ * The commands, one file each; and what several of them print.
+ */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "cli.h"
+
+int command_ask(cli *c);
+int command_ingest(cli *c);
+int command_search(cli *c);
+int command_documents(cli *c);
+int command_cache(cli *c);
+int command_costs(cli *c);
+int command_stats(cli *c);
+int command_config(cli *c);
+int command_stage(cli *c);
+int command_screen(cli *c);
+int command_version(cli *c);
+
+/* The end of a run: its error on stderr, the run object with --json; gives the exit code. */
+int command_finish_run(cli *c, aiorch_run *run);
+/* A JSON text that the library returned: as it is with --json, else false. Frees nothing. */
+bool command_print_json(const cli *c, const aiorch_text *text);
+/* "PATH" as ingest names a source: absolute where such a file is, else as given. The caller frees it. */
+char *command_source(const char *given);
+/* Which of the words `words` (separated by spaces) the first argument is; -1 after a usage error. */
+int command_verb(cli *c, const char *words);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * Writes JSON: one object a line for programs, indented for people.
+ */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void separate(json_print *p) {
+  if (p->comma) cli_addc(&p->out, ',');
+  p->comma = true;
+}
+
+void jp_open(json_print *p, char bracket) {
+  separate(p);
+  cli_addc(&p->out, bracket);
+  p->comma = false;
+}
+
+void jp_close(json_print *p, char bracket) {
+  cli_addc(&p->out, bracket);
+  p->comma = true;
+}
+
+static void add_escaped(cli_bytes *out, const char *text, size_t len) {
+  cli_addc(out, '"');
+  for (size_t i = 0; i < len;) {
+    unsigned char c = (unsigned char)text[i];
+    size_t n = cli_utf8_len(text + i, len - i);
+    if (c == '"' || c == '\\') {
+      cli_addc(out, '\\');
+      cli_addc(out, (char)c);
+    } else if (c == '\n') {
+      cli_addz(out, "\\n");
+    } else if (c < 0x20 || c == 0x7F) {
+      cli_addf(out, "\\u%04x", c);
+    } else if (n == 0) {
+      cli_addz(out, "\xEF\xBF\xBD");
+    } else {
+      cli_add(out, text + i, n);
+    }
+    i += n ? n : 1;
+  }
+  cli_addc(out, '"');
+}
+
+void jp_key(json_print *p, const char *name) {
+  separate(p);
+  add_escaped(&p->out, name, strlen(name));
+  cli_addc(&p->out, ':');
+  p->comma = false;
+}
+
+void jp_str(json_print *p, const char *text, size_t len) {
+  separate(p);
+  add_escaped(&p->out, text, len);
+}
+
+void jp_z(json_print *p, const char *text) {
+  if (text) {
+    jp_str(p, text, strlen(text));
+  } else {
+    jp_raw(p, "null", 4);
+  }
+}
+
+void jp_i64(json_print *p, int64_t value) {
+  separate(p);
+  cli_addf(&p->out, "%" PRId64, value);
+}
+
+void jp_bool(json_print *p, bool value) { jp_raw(p, value ? "true" : "false", value ? 4 : 5); }
+
+void jp_raw(json_print *p, const char *json, size_t len) {
+  separate(p);
+  cli_add(&p->out, json, len);
+}
+
+void jp_kz(json_print *p, const char *name, const char *text) {
+  jp_key(p, name);
+  jp_z(p, text);
+}
+
+void jp_ki64(json_print *p, const char *name, int64_t value) {
+  jp_key(p, name);
+  jp_i64(p, value);
+}
+
+void jp_error(json_print *p, const aiorch_error *error) {
+  jp_open(p, '{');
+  jp_ki64(p, "code", aiorch_error_status(error));
+  jp_kz(p, "name", aiorch_status_name(aiorch_error_status(error)));
+  jp_kz(p, "stage", aiorch_stage_name(aiorch_error_stage(error)));
+  jp_kz(p, "message", aiorch_error_message(error));
+  jp_key(p, "retry_after_ms");
+  int64_t retry_after = aiorch_error_retry_after_ms(error);
+  if (retry_after < 0) {
+    jp_z(p, NULL);
+  } else {
+    jp_i64(p, retry_after);
+  }
+  jp_ki64(p, "http_status", aiorch_error_http_status(error));
+  jp_close(p, '}');
+}
+
+void jp_finish(json_print *p) {
+  cli_addc(&p->out, '\n');
+  fwrite(p->out.data, 1, p->out.len, stdout);
+  cli_release(&p->out);
+  p->comma = false;
+}
+
+static void new_line(int depth) {
+  putchar('\n');
+  for (int i = 0; i < depth; i++) fputs("  ", stdout);
+}
+
+/* `json` is valid: only the places of line breaks are to be found. */
+void json_pretty(const char *json, size_t len) {
+  int depth = 0;
+  bool in_text = false;
+  for (size_t i = 0; i < len; i++) {
+    char c = json[i];
+    if (in_text) {
+      putchar(c);
+      if (c == '\\' && i + 1 < len) putchar(json[++i]);
+      if (c == '"') in_text = false;
+      continue;
+    }
+    if (c == ' ' || c == '\n' || c == '\t' || c == '\r') continue;
+    bool opens = c == '{' || c == '[', closes = c == '}' || c == ']';
+    if (opens && i + 1 < len && (json[i + 1] == '}' || json[i + 1] == ']')) {
+      putchar(c);
+      putchar(json[++i]);
+      continue;
+    }
+    if (closes) new_line(--depth);
+    putchar(c);
+    if (opens) new_line(++depth);
+    if (c == ',') new_line(depth);
+    if (c == ':') putchar(' ');
+    in_text = c == '"';
+  }
+  putchar('\n');
+}

@@ -1,0 +1,62 @@
+/*
+ * libaiorch - figures: what this process has done (metrics), what the store holds (stats), what it has cost (costs).
+ */
+#ifndef AIORCH_METRICS_H
+#define AIORCH_METRICS_H
+
+#include <aiorch/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * The counters of this process since aiorch_open, at one moment, as a JSON object: {"counters": {name: number},
+ * "stages": {name: {"count", "sum_us", "buckets": [{"le_us", "count"}]}}}. Names are listed in docs/operations.md and
+ * only ever added to.
+ *
+ * @return AIORCH_OK, AIORCH_E_INVALID, AIORCH_E_NOMEM, AIORCH_E_FORKED.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_metrics_snapshot(aiorch *orch, aiorch_text **out, aiorch_error *error);
+
+/**
+ * What the store holds for a tenant and how this orchestrator works, as a JSON object: {"store", "documents", "chunks",
+ * "text_bytes", "cache_entries", "cache_bytes", "runs", "cost_nano_usd", "embedder", "vector_store", "search"
+ * full_text|hybrid, "cache" exact|semantic|off, "providers" [...], "notes" [...]}.
+ *
+ * @return AIORCH_OK and the errors that knowledge.h calls common.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_stats(aiorch *orch, const char *tenant, size_t tenant_len, int64_t timeout_ms,
+                                      aiorch_text **out, aiorch_error *error);
+
+/**
+ * What a tenant has spent, as a JSON object: {"since_ms", "until_ms", "runs", "cost_nano_usd", "cost_usd",
+ * "unknown_price_runs", "rows": [{"day" (UTC) or "provider" or "model" or "user", "runs", "hits", "failures", token
+ * classes, "cost_nano_usd"}]}.
+ *
+ * @param since_ms, until_ms  milliseconds since 1970, [since, until); until 0 means now.
+ * @param by  "day", "provider", "model" or "user"; NULL means "day".
+ * @return AIORCH_OK and the errors that knowledge.h calls common; AIORCH_E_INVALID for another `by`.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_costs(aiorch *orch, const char *tenant, size_t tenant_len, int64_t since_ms,
+                                      int64_t until_ms, const char *by, int64_t timeout_ms, aiorch_text **out,
+                                      aiorch_error *error);
+
+/**
+ * Screens one text as the validate stage does, without a run or a row.
+ *
+ * @param out  {"verdict" pass|flag|block, "rule", "category", "start", "end"}: the rule's id and category and the byte
+ *             range in `text`, null where none matched; for a text that is no valid input, rule is "invalid_input".
+ * @return AIORCH_OK for any verdict; AIORCH_E_INVALID, AIORCH_E_NOMEM, AIORCH_E_FORKED.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_screen(aiorch *orch, const char *text, size_t len, aiorch_text **out,
+                                       aiorch_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,142 @@
+/*
+ * Calls: what a plug-in slot gets, and wakers: how whoever finishes one tells whoever waits.
+ *
+ * Life of a call. Its driver makes it with a copy of the request, starts it, polls it, and drops it; the plug-in's claim
+ * lasts from the start until aiorch_call_finish. Memory goes when both are gone, but the shell of a finished call stays
+ * in a ring of the last AIO__CALL_QUARANTINE ones, so that a second finish is found out instead of corrupting memory. What a
+ * plug-in never finishes is freed after its `destroy`.
+ *
+ * Lock order: call.mutex, then waker.mutex, then whatever ready() takes.
+ */
+#ifndef AIO_CORE_CALL_H
+#define AIO_CORE_CALL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/counters.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/plugins.h"
+
+/* ---- waker ---------------------------------------------------------------------------------------------------------- */
+
+/* Counted; outlives whoever waits. `ready` (may be NULL) is called with the waker's mutex held, each time that
+ * `signalled` goes from false to true. */
+typedef struct aio__waker {
+  atomic_int refs;
+  const aio__alloc *al;
+  const aio__clock *clock;
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
+  bool signalled;
+  void (*ready)(void *ctx);
+  void *ctx;
+} aio__waker;
+
+aiorch_status aio__waker_new(const aio__alloc *al, const aio__clock *clock, aio__waker **out);
+aio__waker *aio__waker_retain(aio__waker *waker);
+void aio__waker_release(aio__waker *waker);
+void aio__waker_on_ready(aio__waker *waker, void (*ready)(void *ctx), void *ctx); /* NULL detaches */
+void aio__waker_signal(aio__waker *waker);
+void aio__waker_clear(aio__waker *waker);                       /* signalled = false; before looking at what was done */
+bool aio__waker_wait(aio__waker *waker, int64_t deadline_ns);   /* until signalled; false at the deadline */
+
+/* ---- calls ---------------------------------------------------------------------------------------------------------- */
+
+enum {
+  AIO__CALL_QUARANTINE = 256,
+  AIO__CALL_NAME_MAX = 255,
+  AIO__CALL_ERROR_MAX = 500,
+  AIO__CALL_HITS_MAX = 100000
+};
+
+typedef enum aio__call_kind {
+  AIO__CALL_GENERATE = 1,
+  AIO__CALL_EMBED,
+  AIO__CALL_UPSERT,
+  AIO__CALL_REMOVE,
+  AIO__CALL_SEARCH
+} aio__call_kind;
+
+typedef struct aio__call_message {
+  int32_t role;
+  aio__str text;
+} aio__call_message;
+
+/* A numbered source of the context, so that a provider can quote it without parsing the system text. */
+typedef struct aio__call_source {
+  aio__str title, uri, text;
+} aio__call_source;
+
+/* What is asked. aio__call_new copies all of it. */
+typedef struct aio__call_request {
+  aio__str tenant, run_id;
+  /* generate */
+  aio__str model, system, provider_options, question;
+  const aio__call_message *messages;
+  size_t message_count;
+  const aio__call_source *sources;
+  size_t source_count;
+  int64_t max_tokens;
+  double temperature; /* below 0: the provider's own */
+  /* embed */
+  int32_t purpose;
+  const aio__str *texts;
+  size_t text_count;
+  /* vector store */
+  aio__str collection;
+  const aio__str *ids;
+  const aio__str *scopes;  /* one a vector, or NULL: all empty */
+  const float *vectors;    /* vector_count rows of dimensions */
+  size_t vector_count, dimensions, limit;
+} aio__call_request;
+
+typedef struct aio__call_hit {
+  size_t query;
+  aio__str id;
+  double similarity;
+} aio__call_hit;
+
+/* What was handed over. Read it after aio__call_ended said yes; text also before. */
+typedef struct aio__call_result {
+  aiorch_status status;
+  int32_t http_status, finish_reason;
+  int64_t retry_after_ms;
+  int64_t usage[AIORCH_USAGE_COUNT];
+  bool has_usage;
+  char model[AIO__CALL_NAME_MAX + 1], request_id[AIO__CALL_NAME_MAX + 1];
+  char message[AIO__CALL_ERROR_MAX + 1];
+  const float *vectors;
+  size_t vector_count, dimensions, truncated;
+  const aio__call_hit *hits;
+  size_t hit_count;
+} aio__call_result;
+
+/* All calls of an orchestrator, and the threads that are inside a callback right now. */
+typedef struct aio__calls aio__calls;
+aiorch_status aio__calls_new(const aio__alloc *al, const aio__clock *clock, aio__log *log, aio__counters *counters,
+                             aio__calls **out);
+void aio__calls_free(aio__calls *calls);                /* after the plug-ins' destroy: frees what was never finished */
+bool aio__calls_inside(aio__calls *calls);              /* is this thread inside a slot? */
+
+/* Makes a call. `max_text` bounds what may be emitted. AIORCH_E_NOMEM. */
+aiorch_status aio__call_new(aio__calls *calls, aio__call_kind kind, const aio__call_request *request,
+                            aio__waker *waker, int64_t deadline_ns, size_t max_text, aiorch_call **out);
+/* Calls the slot on this thread. Afterwards the call has ended, or will wake the waker. */
+void aio__call_start(aiorch_call *call, aiorch_status (*slot)(void *self, aiorch_call *call),
+                     void (*cancel)(void *self, aiorch_call *call), void *self, uint32_t flags,
+                     pthread_mutex_t *serial);
+bool aio__call_ended(const aiorch_call *call);
+const aio__call_result *aio__call_result_of(const aiorch_call *call);
+/* Appends what was emitted since the last take. The failure of `into`. */
+aiorch_status aio__call_take_text(aiorch_call *call, aio__buf *into);
+/* Ends the driver's interest: cancels the call when it is still out. Takes NULL. */
+void aio__call_drop(aiorch_call *call);
+/* For slots inside the library (extractive): the sources and the question. */
+const aio__call_request *aio__call_request_of(const aiorch_call *call);
+
+#endif

@@ -1,0 +1,19 @@
+/* Data files that the build puts into the library (cmake/embed.cmake): each is followed by a NUL that len does not count. */
+#ifndef AIO_CORE_DATA_H
+#define AIO_CORE_DATA_H
+
+#include <stddef.h>
+
+typedef struct aio__data {
+  const char *name; /* "0001_knowledge.sql" */
+  const char *text;
+  size_t len;
+} aio__data;
+
+extern const aio__data aio__data_input_rules;        /* lib/guard/input_rules.json */
+extern const aio__data aio__data_output_rules;       /* lib/guard/output_rules.json */
+extern const aio__data aio__data_prices;             /* lib/cost/prices.json */
+extern const aio__data aio__data_sqlite_knowledge[]; /* sql/sqlite/knowledge/NNNN_*.sql in order; ends with name NULL */
+extern const aio__data aio__data_sqlite_ledger[];    /* sql/sqlite/ledger/NNNN_*.sql */
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * The output guard: secrets by rule, and the canary of the prompt in the disguises that models use to pass it on.
+ *
+ * A canary is looked for in the letters and digits alone, case ignored, forwards and backwards, so that spacing and
+ * punctuation hide nothing, and as base64 at each of the three alignments.
+ */
+#include "guard/output_guard.h"
+
+#include <string.h>
+
+#include "core/data.h"
+#include "guard/rule_set.h"
+
+enum {
+  LOOKBACK = 1024,     /* a finding begins at most so many bytes before what is new */
+  SEGMENT_MIN = 8,     /* less than this between two faulty bytes holds no secret */
+  CANARY_MIN = 8,      /* letters and digits: less is met by chance */
+  CANARY_MAX = 64,     /* of which so many are looked for */
+  CANARY_SPREAD = 8    /* bytes of text for each letter of a canary, on average, that is spaced out */
+};
+
+struct aio__output_guard {
+  const aio__alloc *al;
+  aio__rule_set *rules;
+};
+
+aiorch_status aio__output_guard_new(const aio__alloc *al, aio__output_guard **out, aiorch_error *error) {
+  aio__output_guard *guard = aio__calloc(al, 1, sizeof *guard);
+  if (guard == NULL) return aio__error_set(error, AIORCH_E_NOMEM, "output rules: out of memory");
+  guard->al = al;
+  const aio__rule_file file = {"output_rules.json", {aio__data_output_rules.text, aio__data_output_rules.len}};
+  aiorch_status status = aio__rule_set_new(al, &file, 1, false, &guard->rules, error);
+  if (status != AIORCH_OK) {
+    aio__free(al, guard);
+    return status;
+  }
+  *out = guard;
+  return AIORCH_OK;
+}
+
+void aio__output_guard_free(aio__output_guard *guard) {
+  if (guard == NULL) return;
+  aio__rule_set_free(guard->rules);
+  aio__free(guard->al, guard);
+}
+
+/* ---- the canary -------------------------------------------------------------------------------------------------- */
+
+static bool is_alnum(char c) {
+  return (unsigned char)((c | 0x20) - 'a') < 26 || (unsigned char)(c - '0') < 10;
+}
+
+static char lower(char c) {
+  return (char)((unsigned char)(c - 'A') < 26 ? c | 0x20 : c);
+}
+
+/* The search of Knuth, Morris and Pratt over the letters and digits of a text: linear whatever the canary. */
+typedef struct needle {
+  char text[CANARY_MAX * 2];
+  uint8_t fall[CANARY_MAX * 2 + 1];
+  size_t n, matched;
+  bool exact; /* case counts, and every byte */
+} needle;
+
+static void needle_make(needle *key, const char *text, size_t n, bool exact) {
+  key->n = n;
+  key->matched = 0;
+  key->exact = exact;
+  memcpy(key->text, text, n);
+  key->fall[0] = key->fall[1] = 0;
+  for (size_t i = 1, k = 0; i < n; i++) {
+    while (k > 0 && text[i] != text[k]) k = key->fall[k];
+    if (text[i] == text[k]) k++;
+    key->fall[i + 1] = (uint8_t)k;
+  }
+}
+
+/* True when the needle ends with this byte. */
+static bool needle_step(needle *key, char c) {
+  if (!key->exact) {
+    if (!is_alnum(c)) return false;
+    c = lower(c);
+  }
+  while (key->matched > 0 && (key->matched == key->n || key->text[key->matched] != c)) {
+    key->matched = key->fall[key->matched];
+  }
+  if (key->text[key->matched] == c) key->matched++;
+  return key->matched == key->n;
+}
+
+/* Where the needle began that ends before `end`. */
+static size_t needle_start(const needle *key, aio__str text, size_t end) {
+  if (key->exact) return end - key->n;
+  for (size_t left = key->n; left > 0; end--) left -= is_alnum(text.p[end - 1]) ? 1 : 0;
+  return end;
+}
+
+/* The base64 digits that the canary has for certain when `shift` bytes stand before it in its group. */
+static size_t base64_of(aio__str canary, size_t shift, char *out) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  size_t n = 0, bits = canary.n * 8, first = (6 - shift * 8 % 6) % 6;
+  for (size_t bit = first; bit + 6 <= bits && n < CANARY_MAX * 2; bit += 6) {
+    unsigned value = 0;
+    for (size_t i = bit; i < bit + 6; i++) {
+      value = value << 1 | ((unsigned)(unsigned char)canary.p[i / 8] >> (7 - i % 8) & 1u);
+    }
+    out[n++] = digits[value];
+  }
+  return n;
+}
+
+static size_t make_needles(aio__str canary, needle needles[5]) {
+  char squeezed[CANARY_MAX], reversed[CANARY_MAX], encoded[CANARY_MAX * 2];
+  size_t n = 0, made = 0;
+  for (size_t i = 0; i < canary.n && n < CANARY_MAX; i++) {
+    if (is_alnum(canary.p[i])) squeezed[n++] = lower(canary.p[i]);
+  }
+  if (n < CANARY_MIN) return 0;
+  for (size_t i = 0; i < n; i++) reversed[i] = squeezed[n - 1 - i];
+  needle_make(&needles[made++], squeezed, n, false);
+  needle_make(&needles[made++], reversed, n, false);
+  for (size_t shift = 0; shift < 3; shift++) {
+    size_t len = base64_of(canary, shift, encoded);
+    if (len >= CANARY_MIN) needle_make(&needles[made++], encoded, len, true);
+  }
+  return made;
+}
+
+static bool find_canary(aio__str text, size_t from, aio__str canary, aio__output_finding *out) {
+  needle needles[5];
+  size_t n = make_needles(canary, needles);
+  size_t lookback = canary.n * CANARY_SPREAD > LOOKBACK ? canary.n * CANARY_SPREAD : LOOKBACK;
+  if (n == 0) return false;
+  for (size_t i = from > lookback ? from - lookback : 0; i < text.n; i++) {
+    for (size_t k = 0; k < n; k++) {
+      if (!needle_step(&needles[k], text.p[i]) || i < from) continue;
+      size_t start = needle_start(&needles[k], text, i + 1);
+      *out = (aio__output_finding){AIO__VERDICT_BLOCK, "prompt_canary", "prompt_leak", start, i + 1};
+      return true;
+    }
+  }
+  return false;
+}
+
+/* ---- the rules --------------------------------------------------------------------------------------------------- */
+
+static void check_segment(const aio__output_guard *guard, aio__rule_scan *scan, aio__str text, size_t start, size_t end,
+                          size_t from, aio__output_finding *out) {
+  size_t after = from > start ? from - start : 0;
+  aio__rule_scan_text(scan, aio__str_n(text.p + start, end - start));
+  for (size_t i = 0; i < aio__rule_set_count(guard->rules) && out->verdict != AIO__VERDICT_BLOCK; i++) {
+    const aio__rule *rule = aio__rule_set_at(guard->rules, i);
+    if (rule->severity <= out->verdict) continue;
+    size_t first = 0, last = 0;
+    aio__match match = aio__rule_scan_match(scan, i, 0, after, &first, &last);
+    if (match == AIO__MATCH_NONE) continue;
+    *out = (aio__output_finding){rule->severity, rule->id, rule->category, start + first, start + last};
+    if (match == AIO__MATCH_LIMIT) {
+      *out = (aio__output_finding){AIO__VERDICT_BLOCK, "match_limit", rule->category, start, end};
+    }
+  }
+}
+
+aiorch_status aio__output_guard_check(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
+                                      aio__output_finding *out) {
+  *out = (aio__output_finding){0};
+  if (from > text.n) from = text.n;
+  if (find_canary(text, from, canary, out)) return AIORCH_OK;
+  aio__rule_scan *scan = aio__rule_scan_get(guard->rules);
+  if (scan == NULL) return AIORCH_E_NOMEM;
+  size_t pos = from > LOOKBACK ? from - LOOKBACK : 0;
+  while (pos > 0 && pos < text.n && ((unsigned char)text.p[pos] & 0xC0) == 0x80 && from - pos < LOOKBACK + 4) pos--;
+  while (pos < text.n && out->verdict != AIO__VERDICT_BLOCK) {
+    size_t valid = pos + aio__utf8_check(aio__str_n(text.p + pos, text.n - pos), NULL);
+    if (valid - pos >= SEGMENT_MIN && valid > from) check_segment(guard, scan, text, pos, valid, from, out);
+    pos = valid + 1;
+  }
+  aio__rule_scan_put(guard->rules, scan);
+  return AIORCH_OK;
+}

@@ -1,0 +1,247 @@
+/*
+ * The step engine: drives a run through the table of stages, one step at a time, for all three forms of running.
+ *
+ *   begin    the deadline starts to count
+ *   advance  steps the stage that the run is at until it ends, then the next, until a step is PENDING or the run has ended
+ *   end      settles what was spent and not yet logged, queues the final event, leaves the orchestrator's table
+ *
+ * A failure of a stage does not end the walk: the stages after it are passed over, but for log_cost, which records it.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "pipeline/stages.h"
+
+int64_t aio__run_now(const aiorch_run *run) { return aio__clock_now(run->orch->clock); }
+
+/* ---- store ops ---- */
+
+static void op_done(aio__op *op, void *ctx) {
+  (void)op;
+  aiorch_run *run = ctx;
+  aio__waker *waker = aio__waker_retain(run->waker); /* the run may be freed as soon as op_done is true */
+  atomic_store_explicit(&run->op_done, true, memory_order_release);
+  aio__waker_signal(waker);
+  aio__waker_release(waker);
+}
+
+aio__op *aio__run_op_begin(aiorch_run *run, int64_t deadline_ns) {
+  atomic_store_explicit(&run->op_done, false, memory_order_relaxed);
+  run->op_out = true;
+  aio__op_init(&run->op, deadline_ns, op_done, run);
+  return &run->op;
+}
+
+aiorch_status aio__run_op(aiorch_run *run, aiorch_status started) {
+  if (started != AIORCH_PENDING) run->op_out = false;
+  if (started < 0) run->op.status = started;
+  return started;
+}
+
+aiorch_status aio__run_op_poll(aiorch_run *run) {
+  if (run->op_out && !atomic_load_explicit(&run->op_done, memory_order_acquire)) return AIORCH_PENDING;
+  run->op_out = false;
+  return run->op.status;
+}
+
+/* ---- events and failure ---- */
+
+struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage) {
+  if (!run->events_wanted) return NULL;
+  struct aiorch_event *event = aio__arena_alloc(&run->arena, sizeof *event);
+  if (!event) return NULL;
+  event->type = type;
+  event->stage = stage;
+  event->run = run;
+  if (run->events_last) run->events_last->next = event;
+  else run->events = event;
+  run->events_last = event;
+  return event;
+}
+
+static aio__str format_text(aiorch_run *run, const char *format, va_list args) {
+  char text[AIO__ERROR_MESSAGE_MAX];
+  int n = vsnprintf(text, sizeof text, format, args);
+  size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+  return aio__arena_str(&run->arena, aio__str_n(text, aio__utf8_cut(aio__str_n(text, len), len)));
+}
+
+aiorch_status aio__run_fail(aiorch_run *run, int stage, aiorch_status status, const char *format, ...) {
+  if (run->error.status < 0 && run->error.stage >= 0) return status; /* the first failure stays */
+  va_list args;
+  va_start(args, format);
+  char text[AIO__ERROR_MESSAGE_MAX];
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  aio__error_set(&run->error, status, "%s", text);
+  run->error.stage = stage;
+  return status;
+}
+
+void aio__run_warn(aiorch_run *run, int stage, aiorch_status status, const char *format, ...) {
+  struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_WARNING, stage);
+  if (!event) return;
+  va_list args;
+  va_start(args, format);
+  event->text = format_text(run, format, args);
+  va_end(args);
+  event->status = status;
+}
+
+/* ---- stages ---- */
+
+static int32_t outcome_of(const aiorch_run *run, int stage, aiorch_status st) {
+  if (st == AIORCH_PASS) return AIORCH_OUTCOME_SKIPPED;
+  if (st < 0) {
+    bool refusal = st == AIORCH_E_INVALID_INPUT || st == AIORCH_E_INJECTION || st == AIORCH_E_RATE_LIMITED ||
+                   st == AIORCH_E_BUDGET_EXCEEDED || st == AIORCH_E_OUTPUT_BLOCKED;
+    return refusal ? AIORCH_OUTCOME_REFUSED : AIORCH_OUTCOME_ERROR;
+  }
+  if (run->stages[stage].outcome != AIORCH_OUTCOME_SKIPPED) return run->stages[stage].outcome; /* hit, miss, degraded */
+  return AIORCH_OUTCOME_OK;
+}
+
+static void finish_stage(aiorch_run *run, int stage, aiorch_status st) {
+  aio__stage_record *record = &run->stages[stage];
+  record->done = true;
+  record->status = st;
+  record->outcome = outcome_of(run, stage, st);
+  record->us = record->begun ? (aio__run_now(run) - record->started_ns) / 1000 : 0;
+  if (record->outcome == AIORCH_OUTCOME_DEGRADED) run->degraded = true;
+  if (st != AIORCH_PASS) aio__count_stage(&run->orch->counters, stage, record->us);
+  struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_STAGE, stage);
+  if (event) {
+    event->outcome = record->outcome;
+    event->us = record->us;
+    event->status = st;
+  }
+}
+
+/* The run's own end comes before any step: cancelled, or past its deadline. */
+static aiorch_status interrupted(aiorch_run *run, int stage) {
+  if (atomic_load_explicit(&run->cancelled, memory_order_acquire)) {
+    return aio__run_fail(run, stage, AIORCH_E_CANCELLED, "the run was cancelled");
+  }
+  if (aio__run_now(run) < run->deadline_ns) return AIORCH_OK;
+  return aio__run_fail(run, stage, AIORCH_E_DEADLINE,
+                       "the deadline of %lld ms passed in stage %s; \"deadline_ms\" sets it",
+                       (long long)run->options->deadline_ms, aio__stages[stage].name);
+}
+
+/* Steps one stage as far as it goes at once. */
+static aiorch_status step_stage(aiorch_run *run, int stage) {
+  const aio__stage *def = &aio__stages[stage];
+  aio__stage_record *record = &run->stages[stage];
+  if (!record->begun) {
+    if (def->passes(run)) {
+      finish_stage(run, stage, AIORCH_PASS);
+      return AIORCH_PASS;
+    }
+    record->begun = true;
+    record->started_ns = aio__run_now(run);
+    run->step = 0;
+  }
+  aiorch_status st = interrupted(run, stage);
+  if (st == AIORCH_OK) st = def->step(run);
+  if (st == AIORCH_PENDING) return st;
+  finish_stage(run, stage, st);
+  return st;
+}
+
+void aio__run_begin(aiorch_run *run) {
+  if (run->phase != AIO__RUN_NEW) return;
+  run->phase = AIO__RUN_ACTIVE;
+  run->started_ns = aio__run_now(run);
+  run->deadline_ns = aio__clock_after_ms(run->orch->clock, run->options->deadline_ms);
+  aio__error_clear(&run->error);
+  aio__count(&run->orch->counters, AIO__N_RUNS_STARTED);
+}
+
+static void count_end(aiorch_run *run) {
+  int which = run->status == AIORCH_OK            ? AIO__N_RUNS_OK
+              : run->status == AIORCH_E_CANCELLED ? AIO__N_RUNS_CANCELLED
+              : run->status == AIORCH_E_DEADLINE  ? AIO__N_RUNS_DEADLINE
+                                                  : AIO__N_RUNS_FAILED;
+  aio__count(&run->orch->counters, which);
+}
+
+void aio__run_end(aiorch_run *run) {
+  if (run->phase == AIO__RUN_ENDED) return;
+  aiorch *orch = run->orch;
+  bool sent = run->call != NULL;
+  aio__call_drop(run->call);
+  run->call = NULL;
+  aio__retrieval_drop(&run->retrieval);
+  for (size_t i = 0; i < run->attempt_count; i++) {
+    aio__attempt *attempt = &run->attempts[i];
+    if (attempt->status != AIORCH_PENDING) continue;
+    attempt->status = run->error.status < 0 ? run->error.status : AIORCH_E_CANCELLED;
+    attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
+    attempt->cost_known = !sent; /* once it was sent nobody knows what it has cost */
+    if (sent) run->cost_known = false;
+  }
+  aio__log_cost_hand_over(run);
+  run->status = run->error.stage >= 0 && run->error.status < 0 ? run->error.status : AIORCH_OK;
+  run->phase = AIO__RUN_ENDED;
+  run->ended_ns = aio__run_now(run);
+  count_end(run);
+  pthread_mutex_lock(&orch->mutex);
+  (void)aio__map_remove(&orch->runs, aio__str_n(run->id, AIO__UUID_LEN));
+  pthread_cond_broadcast(&orch->cond);
+  pthread_mutex_unlock(&orch->mutex);
+  if (run->status < 0) {
+    struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_ERROR, run->error.stage);
+    if (event) {
+      event->status = run->status;
+      event->text = aio__arena_str(&run->arena, aio__str_z(run->error.message));
+    }
+  }
+  struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_FINAL, -1);
+  if (event) event->status = run->status;
+}
+
+aiorch_status aio__run_advance(aiorch_run *run) {
+  if (run->phase == AIO__RUN_ENDED) return AIORCH_DONE;
+  while (run->stage < AIORCH_STAGE_COUNT) {
+    int stage = run->stage;
+    if (run->stages[stage].done) {
+      run->stage++;
+      continue;
+    }
+    aiorch_status st = step_stage(run, stage);
+    if (st == AIORCH_PENDING) return st;
+    run->stage++;
+    if (st == AIORCH_E_CANCELLED || st == AIORCH_E_DEADLINE) break; /* what was spent is settled by aio__run_end */
+  }
+  aio__run_end(run);
+  return AIORCH_DONE;
+}
+
+aiorch_status aio__run_stage(aiorch_run *run, int stage) {
+  const aio__stage *def = &aio__stages[stage];
+  if (run->phase == AIO__RUN_ENDED) {
+    return aio__error_set(&run->error, AIORCH_E_STATE, "the run has ended: stage %s cannot run any more", def->name);
+  }
+  if (run->stages[stage].done) {
+    /* Without touching the run's own failure, if there is one. */
+    if (run->error.stage < 0) {
+      aio__error_set(&run->error, AIORCH_E_STATE, "stage %s has run already", def->name);
+    }
+    return AIORCH_E_STATE;
+  }
+  if (!def->passes(run) && !def->ready(run)) {
+    if (run->error.stage < 0) {
+      aio__error_set(&run->error, AIORCH_E_STATE, "stage %s needs %s, which the run does not have", def->name,
+                     def->needs);
+    }
+    return AIORCH_E_STATE;
+  }
+  aio__run_begin(run);
+  if (run->error.stage < 0) aio__error_clear(&run->error);
+  for (;;) {
+    aio__waker_clear(run->waker);
+    aiorch_status st = step_stage(run, stage);
+    if (st != AIORCH_PENDING) return st;
+    (void)aio__waker_wait(run->waker, run->deadline_ns);
+  }
+}

@@ -1,0 +1,85 @@
+/*
+ * The system text of a request: the run's system messages (else "prompt.system"), then "prompt.context_template" with the
+ * numbered sources between two lines of a fence that is random in each run, so that no document can close it. The same
+ * fence is the canary of the output check: a model that repeats it is giving its prompt away.
+ */
+#include "pipeline/run_state.h"
+#include "text/tokens.h"
+
+enum { FENCE_BYTES = 12, FENCE_LEN = 6 + 2 * FENCE_BYTES, SYSTEM_MAX = 64 << 20 };
+
+static aiorch_status make_fence(aiorch_run *run) {
+  uint8_t random[FENCE_BYTES];
+  char fence[FENCE_LEN + 1] = "=====";
+  aiorch_status st = aio__random(random, sizeof random);
+  if (st) return st;
+  fence[5] = '-';
+  aio__hex(random, sizeof random, fence + 6);
+  run->canary = aio__arena_str(&run->arena, aio__str_n(fence, FENCE_LEN));
+  return run->canary.p ? AIORCH_OK : AIORCH_E_NOMEM;
+}
+
+static void add_sources(const aiorch_run *run, aio__buf *out) {
+  for (size_t i = 0; i < run->source_count; i++) {
+    const aio__source *s = &run->sources[i];
+    aio__buf_fmt(out, "%s[%zu] ", i ? "\n\n" : "", i + 1);
+    aio__buf_str(out, s->title.n ? s->title : s->uri);
+    if (s->title.n && s->uri.n) {
+      aio__buf_z(out, " (");
+      aio__buf_str(out, s->uri);
+      aio__buf_char(out, ')');
+    }
+    aio__buf_char(out, '\n');
+    aio__buf_str(out, s->text);
+  }
+}
+
+static void add_context(const aiorch_run *run, aio__buf *out) {
+  aio__str t = aio__str_z(run->options->prompt_context_template);
+  for (size_t i = 0; i < t.n;) {
+    aio__str rest = aio__str_n(t.p + i, t.n - i);
+    if (aio__str_starts(rest, AIO__LIT("{fence}"))) {
+      aio__buf_str(out, run->canary);
+      i += sizeof "{fence}" - 1;
+    } else if (aio__str_starts(rest, AIO__LIT("{sources}"))) {
+      add_sources(run, out);
+      i += sizeof "{sources}" - 1;
+    } else {
+      aio__buf_char(out, t.p[i++]);
+    }
+  }
+}
+
+aiorch_status aio__prompt_compose(aiorch_run *run) {
+  aio__buf out;
+  aio__buf_init(&out, run->al, SYSTEM_MAX);
+  for (size_t i = 0; i < run->message_count; i++) {
+    if (run->messages[i].role != AIORCH_ROLE_SYSTEM) continue;
+    if (out.n) aio__buf_z(&out, "\n\n");
+    aio__buf_str(&out, run->messages[i].text);
+  }
+  if (out.n == 0) aio__buf_z(&out, run->options->prompt_system);
+  aiorch_status st = AIORCH_OK;
+  if (run->source_count > 0) {
+    st = make_fence(run);
+    if (st == AIORCH_OK) {
+      if (out.n) aio__buf_z(&out, "\n\n");
+      add_context(run, &out);
+    }
+  }
+  if (st == AIORCH_OK) st = out.failed;
+  if (st == AIORCH_OK) {
+    run->system = out.n ? aio__arena_str(&run->arena, aio__buf_view(&out)) : AIO__LIT("");
+    if (!run->system.p) st = AIORCH_E_NOMEM;
+  }
+  aio__buf_free(&out);
+  return st;
+}
+
+int64_t aio__prompt_tokens(const aiorch_run *run) {
+  size_t tokens = aio__tokens_estimate(run->system);
+  for (size_t i = 0; i < run->message_count; i++) {
+    if (run->messages[i].role != AIORCH_ROLE_SYSTEM) tokens += aio__tokens_estimate(run->messages[i].text) + 4;
+  }
+  return (int64_t)tokens;
+}

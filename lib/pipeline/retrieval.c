@@ -1,0 +1,294 @@
+/*
+ * The step machine of retrieval: asks the legs, one thing at a time, and hands what they found on.
+ *
+ *   BEGIN -> TEXT (store op; the query's embedding is under way meanwhile) -> EMBED -> VECTORS -> FETCH (store op) -> ENDED
+ *
+ * While a store op is out it may write into the arena from another thread, so nothing here touches the arena then.
+ */
+#include "pipeline/retrieval.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "pipeline/retrieval_private.h"
+#include "text/tokens.h"
+
+enum { BEGIN = 0, TEXT, EMBED, VECTORS, FETCH, FUSE, ENDED };
+
+void aio__retrieval_init(aio__retrieval *retrieval) {
+  memset(retrieval, 0, sizeof *retrieval);
+}
+
+bool aio__retrieval_unit(const float *from, size_t dimensions, float *to) {
+  double sum = 0;
+  for (size_t i = 0; i < dimensions; i++) sum += (double)from[i] * (double)from[i];
+  if (!(sum > 0) || !isfinite(sum)) return false;
+  double scale = 1 / sqrt(sum);
+  for (size_t i = 0; i < dimensions; i++) to[i] = (float)((double)from[i] * scale);
+  return true;
+}
+
+static aio__retrieval_work *work_of(aio__retrieval *r) {
+  return r->work;
+}
+
+/* A leg failed: the first reason stays. */
+static void degrade(aio__retrieval *r, const char *leg, aiorch_status status, const char *words) {
+  work_of(r)->failed++;
+  if (r->degraded) return;
+  r->degraded = true;
+  aio__error_init(&r->why);
+  aio__error_set(&r->why, status, "%s: %s", leg, words && words[0] ? words : aiorch_strerror(status));
+}
+
+/* ---- store ops ------------------------------------------------------------------------------------------------------ */
+
+static void op_done(aio__op *op, void *ctx) {
+  (void)op;
+  aio__retrieval *r = ctx;
+  aio__waker *waker = aio__waker_retain(r->waker); /* r may be gone as soon as op_done is seen */
+  atomic_store_explicit(&r->op_done, true, memory_order_release);
+  aio__waker_signal(waker);
+  aio__waker_release(waker);
+}
+
+static aio__op *op_begin(aio__retrieval *r) {
+  atomic_store_explicit(&r->op_done, false, memory_order_relaxed);
+  aio__op_init(&r->op, r->deadline_ns, op_done, r);
+  r->op_out = true; /* before the start: done() may come while it is still under way */
+  return &r->op;
+}
+
+static void op_started(aio__retrieval *r, aiorch_status started) {
+  if (started == AIORCH_PENDING) return;
+  r->op.status = started;
+  r->op_out = false;
+}
+
+static bool op_waits(aio__retrieval *r) {
+  if (r->op_out && !atomic_load_explicit(&r->op_done, memory_order_acquire)) return true;
+  r->op_out = false;
+  return false;
+}
+
+/* ---- the vector leg ------------------------------------------------------------------------------------------------- */
+
+static bool has_vectors(const aiorch *orch) {
+  return orch->plugins.embedder.vtbl.embed && orch->plugins.vector_store.vtbl.search;
+}
+
+static aiorch_status start_embed(aio__retrieval *r) {
+  const aio__plugin_embedder *e = &r->orch->plugins.embedder;
+  aio__call_request request = { .tenant = r->tenant, .run_id = r->run_id, .purpose = AIORCH_PURPOSE_QUERY,
+                                .texts = &r->query, .text_count = 1, .dimensions = e->vtbl.dimensions };
+  aiorch_status st = aio__call_new(r->orch->calls, AIO__CALL_EMBED, &request, r->waker, r->deadline_ns, 0, &r->call);
+  if (st) return st;
+  r->embed.made = true;
+  r->embed.status = AIORCH_PENDING;
+  r->embed.started_wall_ms = aio__clock_wall_ms(r->orch->clock);
+  work_of(r)->embed_started_ns = aio__clock_now(r->orch->clock);
+  aio__call_start(r->call, e->vtbl.embed, e->vtbl.cancel, e->self, e->vtbl.flags, e->serial);
+  return AIORCH_OK;
+}
+
+static void drop_call(aio__retrieval *r) {
+  aio__call_drop(r->call);
+  r->call = NULL;
+}
+
+/* What the attempt was, for the ledger. Strings are copied: the call goes. */
+static aiorch_status note_attempt(aio__retrieval *r, const aio__call_result *result) {
+  aio__embed_attempt *embed = &r->embed;
+  embed->status = result->status;
+  embed->http_status = result->http_status;
+  embed->duration_us = (aio__clock_now(r->orch->clock) - work_of(r)->embed_started_ns) / 1000;
+  aio__usage_clear(&embed->usage);
+  if (result->has_usage) {
+    memcpy(embed->usage.n, result->usage, sizeof embed->usage.n);
+  } else if (result->status >= 0) {
+    embed->usage.n[AIORCH_USAGE_INPUT] = (int64_t)aio__tokens_estimate(r->query);
+    embed->usage.estimated = true;
+  }
+  const char *model = result->model[0] ? result->model : r->orch->plugins.embedder.fingerprint;
+  embed->model = aio__arena_str(r->arena, aio__str_z(model));
+  embed->request_id = aio__arena_str(r->arena, aio__str_z(result->request_id));
+  return embed->model.p && embed->request_id.p ? AIORCH_OK : AIORCH_E_NOMEM;
+}
+
+static size_t leg_limit(const aio__retrieval *r) {
+  size_t n = r->limit * AIO__LEG_TIMES_LIMIT;
+  return n > AIO__LEG_MIN ? n : AIO__LEG_MIN;
+}
+
+static aiorch_status start_search(aio__retrieval *r, const float *vector, size_t dimensions) {
+  const aio__plugin_vector_store *v = &r->orch->plugins.vector_store;
+  aio__call_request request = { .tenant = r->tenant, .run_id = r->run_id, .collection = AIO__LIT("chunks"),
+                                .vectors = vector, .vector_count = 1, .dimensions = dimensions,
+                                .limit = leg_limit(r) * (r->filter_count > 0 ? AIO__LEG_FILTERED_TIMES : 1) };
+  aiorch_status st = aio__call_new(r->orch->calls, AIO__CALL_SEARCH, &request, r->waker, r->deadline_ns, 0, &r->call);
+  if (st) return st;
+  aio__call_start(r->call, v->vtbl.search, v->vtbl.cancel, v->self, v->vtbl.flags, v->serial);
+  return AIORCH_OK;
+}
+
+/* The query's vector has come, or not. */
+static aiorch_status embedded(aio__retrieval *r) {
+  const aio__call_result *result = aio__call_result_of(r->call);
+  aiorch_status st = note_attempt(r, result);
+  r->phase = FETCH;
+  if (st == AIORCH_OK && (result->status < 0 || result->vector_count != 1)) {
+    degrade(r, "the embedder", result->status < 0 ? result->status : AIORCH_E_PLUGIN_CONTRACT, result->message);
+  } else if (st == AIORCH_OK) {
+    float *unit = aio__arena_alloc(r->arena, result->dimensions * sizeof *unit);
+    size_t dimensions = result->dimensions;
+    if (!unit) return AIORCH_E_NOMEM;
+    bool good = aio__retrieval_unit(result->vectors, dimensions, unit);
+    drop_call(r);
+    if (!good) {
+      degrade(r, "the embedder", AIORCH_E_PLUGIN_CONTRACT, "the query's vector has no length");
+      return AIORCH_OK;
+    }
+    r->phase = VECTORS;
+    return start_search(r, unit, dimensions);
+  }
+  drop_call(r);
+  return st;
+}
+
+static aiorch_status searched(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  const aio__call_result *result = aio__call_result_of(r->call);
+  aiorch_status st = AIORCH_OK;
+  r->phase = FETCH;
+  if (result->status < 0) {
+    degrade(r, "the vector store", result->status, result->message);
+  } else if (result->hit_count > 0) {
+    w->hits = aio__arena_alloc(r->arena, result->hit_count * sizeof *w->hits);
+    if (!w->hits) st = AIORCH_E_NOMEM;
+    for (size_t i = 0; st == AIORCH_OK && i < result->hit_count; i++) {
+      const aio__call_hit *hit = &result->hits[i];
+      if (!(hit->similarity >= r->options->retrieve_threshold)) continue;
+      aio__vector_hit *to = &w->hits[w->hit_count++];
+      *to = (aio__vector_hit){ aio__arena_str(r->arena, hit->id), hit->similarity };
+      if (!to->id.p) st = AIORCH_E_NOMEM;
+    }
+  }
+  drop_call(r);
+  return st;
+}
+
+/* ---- phases --------------------------------------------------------------------------------------------------------- */
+
+static aiorch_status begin(aio__retrieval *r) {
+  r->work = aio__arena_alloc(r->arena, sizeof(aio__retrieval_work));
+  if (!r->work) return AIORCH_E_NOMEM;
+  r->query = aio__str_trim(r->query);
+  if (r->query.n == 0 || r->limit == 0) {
+    r->phase = FUSE;
+    return AIORCH_OK;
+  }
+  aio__retrieval_work *w = work_of(r);
+  w->legs = has_vectors(r->orch) ? 2 : 1;
+  aiorch_status st = w->legs == 2 ? start_embed(r) : AIORCH_OK;
+  if (st) return st;
+  aio__store *store = r->orch->store;
+  aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
+  if (!args) return AIORCH_E_NOMEM;
+  *args = (aio__search_args){ r->query, r->filters, r->filter_count, leg_limit(r) };
+  r->phase = TEXT;
+  op_started(r, store->knowledge->search(store, op_begin(r), r->tenant, args, r->arena, &w->text, &w->text_count));
+  return AIORCH_OK;
+}
+
+/* Out of memory ends retrieval; whatever else a leg meets only ends the leg. */
+static aiorch_status leg_ended(aio__retrieval *r, const char *leg) {
+  if (r->op.status >= 0) return AIORCH_OK;
+  if (r->op.status == AIORCH_E_NOMEM) return AIORCH_E_NOMEM;
+  degrade(r, leg, r->op.status, r->op.error.message);
+  return AIORCH_OK;
+}
+
+static aiorch_status text_found(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aiorch_status st = leg_ended(r, "full-text search");
+  if (r->op.status < 0) w->text_count = 0;
+  r->phase = r->call ? EMBED : FUSE;
+  return st;
+}
+
+static bool in_text(const aio__retrieval_work *w, aio__str id) {
+  for (size_t i = 0; i < w->text_count; i++) {
+    if (aio__str_eqz(id, w->text[i].chunk_id)) return true;
+  }
+  return false;
+}
+
+static aiorch_status start_fetch(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aio__store *store = r->orch->store;
+  r->phase = FUSE;
+  if (w->hit_count == 0) return AIORCH_OK;
+  w->missing = aio__arena_alloc(r->arena, w->hit_count * sizeof *w->missing);
+  w->fetched = aio__arena_alloc(r->arena, w->hit_count * sizeof *w->fetched);
+  if (!w->missing || !w->fetched) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < w->hit_count; i++) {
+    if (!in_text(w, w->hits[i].id)) w->missing[w->missing_count++] = w->hits[i].id;
+  }
+  if (w->missing_count == 0) return AIORCH_OK;
+  op_started(r, store->knowledge->fetch(store, op_begin(r), r->tenant, w->missing, w->missing_count, r->filters,
+                                        r->filter_count, r->arena, w->fetched));
+  return AIORCH_OK;
+}
+
+static aiorch_status fuse(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aio__candidate *candidates = NULL;
+  size_t count = 0;
+  aiorch_status st = w->missing_count > 0 ? leg_ended(r, "the vector leg") : AIORCH_OK;
+  r->all_failed = w->failed > 0 && w->failed >= w->legs;
+  if (st == AIORCH_OK && w->missing_count > 0 && r->op.status < 0) w->missing_count = 0;
+  if (st == AIORCH_OK) st = aio__retrieval_rank_text(r);
+  if (st == AIORCH_OK) st = aio__retrieval_fuse(r, &candidates, &count);
+  if (st == AIORCH_OK) st = aio__retrieval_pack(r, candidates, count);
+  if (st == AIORCH_OK) r->phase = ENDED;
+  return st;
+}
+
+static aiorch_status step_once(aio__retrieval *r) {
+  switch (r->phase) {
+    case BEGIN: return begin(r);
+    case TEXT: return text_found(r);
+    case EMBED: return embedded(r);
+    case VECTORS: return searched(r);
+    case FETCH: return start_fetch(r);
+    default: return fuse(r);
+  }
+}
+
+aiorch_status aio__retrieval_step(aio__retrieval *retrieval) {
+  aio__retrieval *r = retrieval;
+  while (r->phase != ENDED) {
+    bool call_waits = (r->phase == EMBED || r->phase == VECTORS) && !aio__call_ended(r->call);
+    if (op_waits(r) || call_waits) {
+      if (aio__clock_now(r->orch->clock) < r->deadline_ns) return AIORCH_PENDING;
+      aio__retrieval_drop(r);
+      return AIORCH_E_DEADLINE;
+    }
+    aiorch_status st = step_once(r);
+    if (st) {
+      aio__retrieval_drop(r);
+      return st;
+    }
+  }
+  return AIORCH_OK;
+}
+
+void aio__retrieval_drop(aio__retrieval *retrieval) {
+  if (!retrieval->call) return;
+  if (retrieval->embed.status == AIORCH_PENDING) {
+    retrieval->embed.status = AIORCH_E_CANCELLED;
+    retrieval->embed.duration_us =
+        (aio__clock_now(retrieval->orch->clock) - work_of(retrieval)->embed_started_ns) / 1000;
+  }
+  drop_call(retrieval);
+}

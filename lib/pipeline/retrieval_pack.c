@@ -1,0 +1,317 @@
+/*
+ * From ordered chunks to numbered sources: neighbours of one document become one, what says nearly the same as a better one
+ * goes, and what is left is cut to the limit and to the budget of tokens.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "pipeline/retrieval_private.h"
+#include "text/sentence.h"
+#include "text/tokens.h"
+
+enum {
+  GROUP_TOKENS_MAX = 1200,   /* of merged neighbours */
+  LOOK_TIMES_LIMIT = 2,      /* neighbours are looked for among so many times the limit */
+  SOURCE_OVERHEAD = 12,      /* tokens of a source's number and frame in the prompt */
+  PART_MIN = 60,             /* a later source is cut to fit only when so many tokens of it remain */
+  SHINGLE_WORDS = 4,
+  SHINGLES_MAX = 512
+};
+
+static const double NEAR_DUPLICATE = 0.85; /* share of shingles in common */
+
+/* Neighbouring chunks, one after the other. */
+typedef struct group {
+  const aio__found_chunk **chunks;
+  size_t count, cap, tokens;
+  double score, similarity;
+  uint64_t *shingles;        /* sorted, of the best chunk */
+  size_t shingle_count;
+} group;
+
+typedef struct packing {
+  aio__retrieval *r;
+  group *groups;
+  size_t count;
+} packing;
+
+/* ---- near-duplicates ------------------------------------------------------------------------------------------------ */
+
+static bool is_word_byte(unsigned char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128;
+}
+
+static uint64_t next_word_hash(aio__str text, size_t *pos) {
+  while (*pos < text.n && !is_word_byte((unsigned char)text.p[*pos])) (*pos)++;
+  if (*pos == text.n) return 0;
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  for (; *pos < text.n && is_word_byte((unsigned char)text.p[*pos]); (*pos)++) {
+    unsigned char c = (unsigned char)text.p[*pos];
+    hash = (hash ^ (uint64_t)(c >= 'A' && c <= 'Z' ? c + 32 : c)) * UINT64_C(0x100000001b3);
+  }
+  return hash | 1;
+}
+
+static int by_value(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* Hashes of every run of four words; of a shorter text its words together. */
+static size_t shingle(aio__str text, uint64_t out[SHINGLES_MAX]) {
+  uint64_t last[SHINGLE_WORDS] = { 0 };
+  size_t n = 0, words = 0, pos = 0;
+  while (n < SHINGLES_MAX) {
+    uint64_t word = next_word_hash(text, &pos);
+    if (word == 0) break;
+    memmove(last, last + 1, sizeof last - sizeof last[0]);
+    last[SHINGLE_WORDS - 1] = word;
+    if (++words >= SHINGLE_WORDS) out[n++] = aio__hash64(0, last, sizeof last);
+  }
+  if (n == 0 && words > 0) out[n++] = aio__hash64(0, last, sizeof last);
+  qsort(out, n, sizeof *out, by_value);
+  return n;
+}
+
+static double overlap(const uint64_t *a, size_t an, const uint64_t *b, size_t bn) {
+  size_t i = 0, j = 0, both = 0;
+  if (an == 0 || bn == 0) return 0;
+  while (i < an && j < bn) {
+    if (a[i] == b[j]) both++;
+    bool step = a[i] <= b[j];
+    if (b[j] <= a[i]) j++;
+    if (step) i++;
+  }
+  return (double)both / (double)(an + bn - both);
+}
+
+static bool near_duplicate(const packing *p, const uint64_t *shingles, size_t count) {
+  for (size_t i = 0; i < p->count; i++) {
+    if (overlap(p->groups[i].shingles, p->groups[i].shingle_count, shingles, count) >= NEAR_DUPLICATE) return true;
+  }
+  return false;
+}
+
+/* ---- groups --------------------------------------------------------------------------------------------------------- */
+
+static bool follows(const aio__found_chunk *a, const aio__found_chunk *b) {
+  return strcmp(a->document_id, b->document_id) == 0 && a->document_version == b->document_version &&
+         a->ordinal + 1 == b->ordinal && a->end == b->start;
+}
+
+static aiorch_status put(packing *p, group *g, const aio__found_chunk *chunk, bool front) {
+  if (g->count == g->cap) {
+    size_t cap = g->cap ? g->cap * 2 : 4;
+    const aio__found_chunk **more = aio__arena_alloc(p->r->arena, cap * sizeof *more);
+    if (!more) return AIORCH_E_NOMEM;
+    if (g->count > 0) memcpy(more, g->chunks, g->count * sizeof *more);
+    g->chunks = more;
+    g->cap = cap;
+  }
+  if (front) memmove(g->chunks + 1, g->chunks, g->count * sizeof *g->chunks);
+  g->chunks[front ? 0 : g->count] = chunk;
+  g->count++;
+  g->tokens += chunk->tokens;
+  return AIORCH_OK;
+}
+
+/* Two groups that have grown together become the better one. */
+static aiorch_status close_up(packing *p, size_t at) {
+  for (size_t i = 0; i < p->count; i++) {
+    group *g = &p->groups[at], *other = &p->groups[i];
+    if (i == at || g->tokens + other->tokens > GROUP_TOKENS_MAX) continue;
+    bool behind = follows(g->chunks[g->count - 1], other->chunks[0]);
+    if (!behind && !follows(other->chunks[other->count - 1], g->chunks[0])) continue;
+    size_t keep = i < at ? i : at, drop = i < at ? at : i; /* groups stand in the order of their scores */
+    group *to = &p->groups[keep], *from = &p->groups[drop];
+    bool front = follows(from->chunks[from->count - 1], to->chunks[0]);
+    for (size_t k = 0; k < from->count; k++) {
+      aiorch_status st = put(p, to, front ? from->chunks[from->count - 1 - k] : from->chunks[k], front);
+      if (st) return st;
+    }
+    if (!(to->similarity >= from->similarity)) to->similarity = from->similarity;
+    memmove(from, from + 1, (p->count - drop - 1) * sizeof *from);
+    p->count--;
+    return AIORCH_OK;
+  }
+  return AIORCH_OK;
+}
+
+/* Lays a chunk beside its neighbour when that is a source already. */
+static aiorch_status extend(packing *p, const aio__candidate *c, bool *done) {
+  for (size_t i = 0; i < p->count; i++) {
+    group *g = &p->groups[i];
+    bool front = follows(c->chunk, g->chunks[0]), behind = follows(g->chunks[g->count - 1], c->chunk);
+    if ((!front && !behind) || g->tokens + c->chunk->tokens > GROUP_TOKENS_MAX) continue;
+    aiorch_status st = put(p, g, c->chunk, front);
+    if (st) return st;
+    if (!(g->similarity >= c->similarity) && !isnan(c->similarity)) g->similarity = c->similarity;
+    *done = true;
+    return close_up(p, i);
+  }
+  return AIORCH_OK;
+}
+
+static aiorch_status open_group(packing *p, const aio__candidate *c) {
+  uint64_t shingles[SHINGLES_MAX];
+  size_t n = shingle(c->chunk->text, shingles);
+  if (near_duplicate(p, shingles, n)) return AIORCH_OK;
+  group *g = &p->groups[p->count];
+  memset(g, 0, sizeof *g);
+  g->score = c->score;
+  g->similarity = c->similarity;
+  g->shingle_count = n;
+  g->shingles = aio__arena_alloc(p->r->arena, (n + 1) * sizeof *g->shingles);
+  if (!g->shingles) return AIORCH_E_NOMEM;
+  memcpy(g->shingles, shingles, n * sizeof *shingles);
+  aiorch_status st = put(p, g, c->chunk, false);
+  if (st == AIORCH_OK) p->count++;
+  return st;
+}
+
+static aiorch_status make_groups(packing *p, const aio__candidate *candidates, size_t count) {
+  size_t limit = p->r->limit;
+  for (size_t i = 0; i < count; i++) {
+    bool done = false;
+    bool look = i < limit * LOOK_TIMES_LIMIT || p->count < limit;
+    if (!look) break;
+    aiorch_status st = extend(p, &candidates[i], &done);
+    if (st == AIORCH_OK && !done && p->count < limit) st = open_group(p, &candidates[i]);
+    if (st) return st;
+  }
+  return AIORCH_OK;
+}
+
+/* ---- sources -------------------------------------------------------------------------------------------------------- */
+
+static bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The end of the last sentence of the first `max` bytes; `max` when not even one ends there. */
+static size_t sentence_cut(aio__str text, size_t max) {
+  size_t end = 0;
+  for (size_t next = aio__sentence_end(text, 0); next <= max && next > end; next = aio__sentence_end(text, next)) {
+    end = next;
+    if (end == text.n) break;
+  }
+  return end > 0 ? end : max;
+}
+
+static aiorch_status make_text(packing *p, const group *g, aio__source *source) {
+  size_t n = 0;
+  for (size_t i = 0; i < g->count; i++) n += g->chunks[i]->text.n;
+  char *text = aio__arena_alloc(p->r->arena, n + 1);
+  if (!text) return AIORCH_E_NOMEM;
+  n = 0;
+  for (size_t i = 0; i < g->count; i++) {
+    aio__str part = g->chunks[i]->text;
+    if (part.n > 0) memcpy(text + n, part.p, part.n);
+    n += part.n;
+  }
+  source->text = aio__str_n(text, n);
+  return AIORCH_OK;
+}
+
+static void trim(aio__source *source) {
+  aio__str text = source->text;
+  while (text.n > 0 && is_space(text.p[text.n - 1])) text.n--;
+  source->text = text;
+  source->end = source->start + text.n;
+}
+
+static aiorch_status make_uri(packing *p, const aio__found_chunk *chunk, aio__source *source) {
+  source->uri = chunk->source;
+  if (chunk->anchor.n == 0) return AIORCH_OK;
+  size_t n = chunk->source.n + 1 + chunk->anchor.n;
+  char *uri = aio__arena_alloc(p->r->arena, n + 1);
+  if (!uri) return AIORCH_E_NOMEM;
+  memcpy(uri, chunk->source.p, chunk->source.n);
+  uri[chunk->source.n] = '#';
+  memcpy(uri + chunk->source.n + 1, chunk->anchor.p, chunk->anchor.n);
+  source->uri = aio__str_n(uri, n);
+  return AIORCH_OK;
+}
+
+static aiorch_status make_source(packing *p, const group *g, aio__source *source) {
+  const aio__found_chunk *first = g->chunks[0];
+  memset(source, 0, sizeof *source);
+  memcpy(source->document_id, first->document_id, sizeof source->document_id);
+  source->document_version = first->document_version;
+  source->title = first->title;
+  source->start = first->start;
+  source->score = g->score;
+  source->similarity = g->similarity;
+  aiorch_status st = make_text(p, g, source);
+  if (st == AIORCH_OK) st = make_uri(p, first, source);
+  trim(source);
+  source->tokens = (uint32_t)aio__tokens_estimate(source->text);
+  return st;
+}
+
+/* Cuts a source to what is left of the budget; false when it is not worth it. */
+static bool fit(aio__source *source, int64_t *left, bool first) {
+  int64_t frame = SOURCE_OVERHEAD + (int64_t)aio__tokens_estimate(source->title);
+  int64_t room = *left - frame;
+  if (room < (int64_t)source->tokens) {
+    if (room < PART_MIN && !first) return false;
+    size_t max = aio__tokens_cut(source->text, room > PART_MIN / 4 ? (size_t)room : (size_t)(PART_MIN / 4));
+    source->text.n = sentence_cut(source->text, max);
+    trim(source);
+    source->tokens = (uint32_t)aio__tokens_estimate(source->text);
+    if (source->text.n == 0) return false;
+  }
+  *left -= frame + (int64_t)source->tokens;
+  return true;
+}
+
+static void digest(aio__retrieval *r) {
+  aio__sha256 h;
+  aio__sha256_init(&h);
+  aio__sha256_u64(&h, r->source_count);
+  for (size_t i = 0; i < r->source_count; i++) {
+    const aio__source *s = &r->sources[i];
+    aio__sha256_str(&h, aio__str_z(s->document_id));
+    aio__sha256_u64(&h, (uint64_t)s->document_version);
+    aio__sha256_u64(&h, s->start);
+    aio__sha256_u64(&h, s->end);
+  }
+  aio__sha256_end(&h, r->digest);
+}
+
+aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidate *candidates, size_t count) {
+  packing p = { retrieval, NULL, 0 };
+  size_t most = count < retrieval->limit ? count : retrieval->limit;
+  int64_t left = retrieval->token_budget > 0 ? retrieval->token_budget : INT64_MAX;
+  if (most > 0) {
+    p.groups = aio__arena_alloc(retrieval->arena, most * sizeof *p.groups);
+    retrieval->sources = aio__arena_alloc(retrieval->arena, most * sizeof *retrieval->sources);
+    if (!p.groups || !retrieval->sources) return AIORCH_E_NOMEM;
+    aiorch_status st = make_groups(&p, candidates, count);
+    if (st) return st;
+  }
+  for (size_t i = 0; i < p.count; i++) {
+    aio__source *source = &retrieval->sources[retrieval->source_count];
+    aiorch_status st = make_source(&p, &p.groups[i], source);
+    if (st) return st;
+    if (source->text.n > 0 && fit(source, &left, retrieval->source_count == 0)) retrieval->source_count++;
+  }
+  digest(retrieval);
+  return AIORCH_OK;
+}
+
+void aio__source_json(aio__json_writer *w, const aio__source *source, size_t n) {
+  aio__jw_object(w);
+  aio__jw_ki64(w, "n", (int64_t)n);
+  aio__jw_kstr(w, "document_id", aio__str_z(source->document_id));
+  aio__jw_kstr(w, "title", source->title);
+  aio__jw_kstr(w, "uri", source->uri);
+  aio__jw_kf64(w, "score", source->score);
+  aio__jw_kf64(w, "similarity", source->similarity);
+  aio__jw_ki64(w, "start", (int64_t)source->start);
+  aio__jw_ki64(w, "end", (int64_t)source->end);
+  aio__jw_kstr(w, "text", source->text);
+  aio__jw_object_end(w);
+}

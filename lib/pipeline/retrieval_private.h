@@ -1,0 +1,46 @@
+/* What the parts of retrieval share: retrieval.c asks, retrieval_rank.c orders, retrieval_pack.c makes the sources. */
+#ifndef AIO_PIPELINE_RETRIEVAL_PRIVATE_H
+#define AIO_PIPELINE_RETRIEVAL_PRIVATE_H
+
+#include "pipeline/retrieval.h"
+
+enum {
+  AIO__LEG_MIN = 60,            /* candidates of a leg: so many, or so many times the limit, whichever is more */
+  AIO__LEG_TIMES_LIMIT = 4,
+  AIO__LEG_FILTERED_TIMES = 4,  /* the vector leg is filtered afterwards, so it asks for more */
+  AIO__RRF_K = 60
+};
+
+/* A chunk that some leg found. Ranks count from 1; 0: the leg did not find it. */
+typedef struct aio__candidate {
+  const aio__found_chunk *chunk;
+  size_t text_rank, vector_rank;
+  double similarity;            /* NaN when not found by vectors */
+  double score;
+} aio__candidate;
+
+typedef struct aio__vector_hit {
+  aio__str id;
+  double similarity;
+} aio__vector_hit;
+
+typedef struct aio__retrieval_work {
+  aio__found_chunk *text;       /* of the full-text leg, best first */
+  size_t text_count;
+  aio__vector_hit *hits;        /* of the vector leg, best first, at or above the threshold */
+  size_t hit_count;
+  aio__str *missing;            /* ids that only vectors found */
+  aio__found_chunk *fetched;    /* their chunks */
+  size_t missing_count;
+  int64_t embed_started_ns;
+  int legs, failed;
+} aio__retrieval_work;
+
+/* Orders what full text found anew: see retrieval_rank.c. */
+aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval);
+/* Fuses both legs by rank, best first. */
+aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **out, size_t *count);
+/* Merges neighbours, drops near-duplicates, cuts to limit and budget; sets sources and digest. */
+aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidate *candidates, size_t count);
+
+#endif

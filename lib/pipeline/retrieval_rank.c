@@ -1,0 +1,250 @@
+/*
+ * Orders what legs found.
+ *
+ * Full text scores chunks one by one (BM25). A question's answer is more often on a page whose chunks, taken together, have
+ * more of its words, and whose title is made of them. So the best chunk of each document is lifted:
+ *
+ *   score * (1 + COVERAGE * min(gain / own, GAIN_MAX)) * (1 + TITLE * share of the title's words that were asked for)
+ *
+ * where `own` is what the chunk's words are worth and `gain` what the document's other candidates add to that, word by
+ * word. A word's worth is estimated from the candidates alone (softly, for they are no fair sample). The other chunks of a
+ * document count REST of their score, so that five sources come from more than one place. On 60 questions about a manual
+ * and 100 about a product's pages this finds the right page more often than plain BM25 by a quarter.
+ *
+ * The legs are fused by reciprocal rank: 1 / (60 + rank), summed; the best of each leg keeps a seat.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/retrieval_private.h"
+#include "stores/fts_query.h"
+
+static const double COVERAGE = 0.6, GAIN_MAX = 1.5, TITLE = 0.4, REST = 0.7;
+static const double K1 = 1.5, B = 0.75, TITLE_TIMES = 5.0, HEADING_TIMES = 3.0;
+
+/* One candidate: how much each term of the query is in it. */
+typedef struct scored {
+  size_t at;                    /* in the order of the store */
+  size_t words;
+  double worth[AIO__FTS_TERMS_MAX];
+  double title_share, score;
+  bool best;                    /* of its document */
+} scored;
+
+typedef struct ranking {
+  aio__fts_query query;         /* words stemmed in place */
+  scored *items;
+  size_t count;
+} ranking;
+
+static void stem(aio__fts_word *word) {
+  if (!word->compound) word->n = aio__fts_stem(word->text, word->n);
+}
+
+/* Which term a word is; SIZE_MAX: none. */
+static size_t term_of(const aio__fts_query *query, const aio__fts_word *word) {
+  for (size_t i = 0; i < query->n; i++) {
+    const aio__fts_word *term = &query->term[i].word;
+    if (term->n == word->n && memcmp(term->text, word->text, word->n) == 0) return i;
+  }
+  return SIZE_MAX;
+}
+
+/* Adds `times` for each term in the text; returns the number of words. */
+static size_t count_terms(const ranking *all, aio__str text, double times, scored *to) {
+  aio__fts_words words;
+  aio__fts_word word;
+  size_t n = 0;
+  aio__fts_words_init(&words, text);
+  while (aio__fts_words_next(&words, &word)) {
+    if (!word.compound) n++;
+    stem(&word);
+    size_t term = term_of(&all->query, &word);
+    if (term != SIZE_MAX) to->worth[term] += times;
+  }
+  return n;
+}
+
+/* How much of the title was asked for; numbers in it ("7.2.") do not count. */
+static double title_share(const ranking *all, aio__str title) {
+  aio__fts_words words;
+  aio__fts_word word;
+  double asked = 0, words_in_title = 0;
+  aio__fts_words_init(&words, title);
+  while (aio__fts_words_next(&words, &word)) {
+    if (word.compound || (word.text[0] >= '0' && word.text[0] <= '9')) continue;
+    words_in_title += 1;
+    stem(&word);
+    size_t term = term_of(&all->query, &word);
+    if (term != SIZE_MAX) asked += all->query.term[term].weight;
+  }
+  return words_in_title > 0 ? asked / words_in_title : 0;
+}
+
+static void read_candidates(const aio__retrieval_work *w, ranking *all) {
+  for (size_t i = 0; i < all->count; i++) {
+    const aio__found_chunk *chunk = &w->text[i];
+    scored *s = &all->items[i];
+    s->at = i;
+    s->words = count_terms(all, chunk->title, TITLE_TIMES, s) + count_terms(all, chunk->heading, HEADING_TIMES, s) +
+               count_terms(all, chunk->text, 1.0, s);
+    s->title_share = title_share(all, chunk->title);
+    s->score = chunk->score;
+  }
+}
+
+/* From counts to worth: saturating, by length, and by how rare the term is among the candidates. */
+static void weigh(ranking *all) {
+  double average = 0;
+  for (size_t i = 0; i < all->count; i++) average += (double)all->items[i].words;
+  average = average > 0 ? average / (double)all->count : 1;
+  for (size_t t = 0; t < all->query.n; t++) {
+    double with = 0;
+    for (size_t i = 0; i < all->count; i++) with += all->items[i].worth[t] > 0 ? 1 : 0;
+    double rare = all->query.term[t].weight * (1 + log(1 + (double)all->count / (with + 1)));
+    for (size_t i = 0; i < all->count; i++) {
+      scored *s = &all->items[i];
+      double norm = K1 * (1 - B + B * (double)s->words / average);
+      s->worth[t] = rare * s->worth[t] * (K1 + 1) / (s->worth[t] + norm);
+    }
+  }
+}
+
+static bool same_document(const aio__found_chunk *a, const aio__found_chunk *b) {
+  return memcmp(a->document_id, b->document_id, sizeof a->document_id) == 0;
+}
+
+/* The candidates of the document of candidate `at`, the best of it, lift that one and lower the others. */
+static void lift(const aio__retrieval_work *w, ranking *all, size_t at) {
+  scored *best = &all->items[at];
+  double most[AIO__FTS_TERMS_MAX], own = 0, gain = 0;
+  memcpy(most, best->worth, sizeof most);
+  double title = 1 + TITLE * best->title_share;
+  for (size_t i = at + 1; i < all->count; i++) {
+    scored *other = &all->items[i];
+    if (!same_document(&w->text[i], &w->text[at])) continue;
+    for (size_t t = 0; t < all->query.n; t++) most[t] = other->worth[t] > most[t] ? other->worth[t] : most[t];
+    other->best = false;
+    other->score *= REST * title;
+  }
+  for (size_t t = 0; t < all->query.n; t++) {
+    own += best->worth[t];
+    gain += most[t] - best->worth[t];
+  }
+  double ratio = own > 0 ? gain / own : 0;
+  best->score *= (1 + COVERAGE * (ratio < GAIN_MAX ? ratio : GAIN_MAX)) * title;
+}
+
+static int by_score(const void *a, const void *b) {
+  const scored *x = a, *y = b;
+  if (x->score > y->score || x->score < y->score) return x->score > y->score ? -1 : 1;
+  return x->at < y->at ? -1 : x->at > y->at;
+}
+
+aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
+  aio__retrieval_work *w = retrieval->work;
+  if (w->text_count < 2) return AIORCH_OK;
+  ranking *all = aio__arena_alloc(retrieval->arena, sizeof *all);
+  aio__found_chunk *ordered = aio__arena_alloc(retrieval->arena, w->text_count * sizeof *ordered);
+  if (!all || !ordered) return AIORCH_E_NOMEM;
+  all->count = w->text_count;
+  all->items = aio__arena_alloc(retrieval->arena, w->text_count * sizeof *all->items);
+  if (!all->items) return AIORCH_E_NOMEM;
+  aio__fts_query_parse(retrieval->query, &all->query);
+  for (size_t t = 0; t < all->query.n; t++) stem(&all->query.term[t].word);
+  read_candidates(w, all);
+  weigh(all);
+  for (size_t i = 0; i < all->count; i++) all->items[i].best = true;
+  for (size_t i = 0; i < all->count; i++) {
+    if (all->items[i].best) lift(w, all, i);
+  }
+  qsort(all->items, all->count, sizeof *all->items, by_score);
+  for (size_t i = 0; i < all->count; i++) ordered[i] = w->text[all->items[i].at];
+  w->text = ordered;
+  return AIORCH_OK;
+}
+
+/* ---- fusion --------------------------------------------------------------------------------------------------------- */
+
+static const aio__found_chunk *find_chunk(const aio__retrieval_work *w, aio__str id) {
+  for (size_t i = 0; i < w->missing_count; i++) {
+    if (aio__str_eqz(id, w->fetched[i].chunk_id)) return &w->fetched[i];
+  }
+  return NULL;
+}
+
+static aio__candidate *find_candidate(aio__candidate *candidates, size_t count, aio__str id) {
+  for (size_t i = 0; i < count; i++) {
+    if (aio__str_eqz(id, candidates[i].chunk->chunk_id)) return &candidates[i];
+  }
+  return NULL;
+}
+
+/* Ranks are counted over what is there: hits whose chunk is gone or filtered out take no rank. */
+static size_t add_vector_hits(const aio__retrieval_work *w, aio__candidate *candidates, size_t count) {
+  size_t rank = 0, text_count = count;
+  for (size_t i = 0; i < w->hit_count; i++) {
+    aio__candidate *c = find_candidate(candidates, text_count, w->hits[i].id);
+    const aio__found_chunk *chunk = c ? c->chunk : find_chunk(w, w->hits[i].id);
+    if (!chunk || (c && c->vector_rank > 0)) continue;
+    if (!c) {
+      c = &candidates[count++];
+      *c = (aio__candidate){ .chunk = chunk };
+    }
+    c->vector_rank = ++rank;
+    c->similarity = w->hits[i].similarity;
+  }
+  return count;
+}
+
+static double reciprocal(size_t rank) {
+  return rank > 0 ? 1.0 / (double)(AIO__RRF_K + rank) : 0;
+}
+
+static size_t best_rank(const aio__candidate *c) {
+  if (c->text_rank == 0 || c->vector_rank == 0) return c->text_rank + c->vector_rank;
+  return c->text_rank < c->vector_rank ? c->text_rank : c->vector_rank;
+}
+
+static int by_fused(const void *a, const void *b) {
+  const aio__candidate *x = a, *y = b;
+  if (x->score > y->score || x->score < y->score) return x->score > y->score ? -1 : 1;
+  if (best_rank(x) != best_rank(y)) return best_rank(x) < best_rank(y) ? -1 : 1;
+  return strcmp(x->chunk->chunk_id, y->chunk->chunk_id);
+}
+
+/* Moves the first of a leg up to place `seat` when it stands below. */
+static void keep_seat(aio__candidate *candidates, size_t count, bool vectors, size_t seat) {
+  for (size_t i = seat + 1; i < count; i++) {
+    if ((vectors ? candidates[i].vector_rank : candidates[i].text_rank) != 1) continue;
+    aio__candidate first = candidates[i];
+    memmove(&candidates[seat + 1], &candidates[seat], (i - seat) * sizeof *candidates);
+    candidates[seat] = first;
+    return;
+  }
+}
+
+aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **out, size_t *count) {
+  aio__retrieval_work *w = retrieval->work;
+  size_t n = w->text_count, all = w->text_count + w->hit_count;
+  *count = 0;
+  if (all == 0) return AIORCH_OK;
+  aio__candidate *candidates = aio__arena_alloc(retrieval->arena, all * sizeof *candidates);
+  if (!candidates) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < n; i++) {
+    candidates[i] = (aio__candidate){ .chunk = &w->text[i], .text_rank = i + 1, .similarity = (double)NAN };
+  }
+  n = add_vector_hits(w, candidates, n);
+  for (size_t i = 0; i < n; i++) {
+    candidates[i].score = reciprocal(candidates[i].text_rank) + reciprocal(candidates[i].vector_rank);
+  }
+  qsort(candidates, n, sizeof *candidates, by_fused);
+  if (retrieval->limit >= 2) {
+    keep_seat(candidates, n, false, retrieval->limit - 2);
+    keep_seat(candidates, n, true, retrieval->limit - 1);
+  }
+  *out = candidates;
+  *count = n;
+  return AIORCH_OK;
+}

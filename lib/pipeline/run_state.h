@@ -1,0 +1,201 @@
+/*
+ * A run: everything that the stages leave for one another, and where the engine stands.
+ */
+#ifndef AIO_PIPELINE_RUN_STATE_H
+#define AIO_PIPELINE_RUN_STATE_H
+
+#include "core/hash.h"
+#include "generate/stream_check.h"
+#include "pipeline/orch.h"
+#include "pipeline/retrieval.h"
+#include "pipeline/settlement.h"
+
+enum {
+  AIO__MESSAGES_MAX = 4096,
+  AIO__MESSAGE_BYTES_MAX = 16 << 20,
+  AIO__FILTERS_MAX = 64,
+  AIO__SOURCES_MAX = 100,
+  AIO__ATTEMPTS_MAX = 64
+};
+
+typedef struct aio__message {
+  int32_t role;
+  aio__str text;
+} aio__message;
+
+typedef struct aio__stage_record {
+  int32_t outcome;      /* AIORCH_OUTCOME_* */
+  bool begun, done, by_host;
+  aiorch_status status;
+  int64_t started_ns, us;
+} aio__stage_record;
+
+struct aiorch_event {
+  int32_t type, stage, outcome;
+  aiorch_status status;
+  size_t index;
+  int64_t us;           /* STAGE: how long it took */
+  aio__str text;        /* DELTA: into the answer; else in the arena */
+  aiorch_run *run;
+  struct aiorch_event *next;
+};
+
+/* One try at a provider or the embedder. Texts live in the run's arena. */
+typedef struct aio__attempt {
+  char id[AIO__UUID_LEN + 1];
+  int32_t kind;         /* AIORCH_ATTEMPT_* */
+  aiorch_status status; /* AIORCH_PENDING while it is out */
+  int32_t http_status;
+  int64_t retry_after_ms;
+  const char *provider, *model, *request_id, *message;
+  aio__usage usage;
+  bool cost_known;
+  int64_t cost_nano_usd, created_ms, started_ns, duration_us;
+} aio__attempt;
+
+typedef enum aio__run_phase { AIO__RUN_NEW, AIO__RUN_ACTIVE, AIO__RUN_ENDED } aio__run_phase;
+
+struct aiorch_run {
+  uint64_t magic;
+  aiorch *orch;
+  const aio__alloc *al;
+  aio__arena arena;
+  char id[AIO__UUID_LEN + 1];
+  aio__str tenant, user;           /* user: empty when anonymous */
+  const aio__options *options;     /* the orchestrator's, or own_options */
+  aio__options *own_options;
+  void *user_data;
+
+  /* what is asked */
+  aio__message *messages;
+  size_t message_count, message_cap, message_bytes;
+  size_t question;                 /* index of the last user message; SIZE_MAX when there is none */
+  aio__pair *filters;
+  size_t filter_count;
+
+  /* the engine (engine.c) */
+  aio__run_phase phase;
+  aiorch_status status;            /* AIORCH_PENDING until it has ended */
+  aiorch_error error;
+  int64_t created_ms, started_ns, ended_ns, deadline_ns;
+  aio__stage_record stages[AIORCH_STAGE_COUNT];
+  int stage;                       /* the stage that execute and next are at */
+  int step;                        /* where the current stage stands; 0 at its begin */
+  atomic_bool busy;                /* a thread is inside an entry point of this run */
+  atomic_bool cancelled;
+  bool preview;                    /* nothing is admitted, sent or written */
+  bool free_wanted;                /* freed inside its own callback */
+  bool events_wanted;              /* driven by aiorch_run_next */
+  bool final_given;
+  struct aiorch_event *events, *events_last, *event_given, final_event;
+  aio__buf event_json, report_json;
+  aio__waker *waker;
+  aio__sched_node sched;
+  aio__op op;                      /* the store op of the current step */
+  bool op_out;
+  atomic_bool op_done;
+  struct aiorch_run *next_zombie;
+
+  /* validate, rate_limit */
+  bool refused;                    /* stage 1, 2 or the output check said no */
+  bool admitted;
+  aio__admission admission;
+  aio__constraint constraints[AIO__CONSTRAINTS_MAX];
+  size_t constraint_count;
+  const char *limit_setting;       /* key of the setting that refused */
+  aio__input_finding input_finding;
+  size_t finding_message;
+
+  /* cache */
+  int32_t cache_outcome;           /* AIORCH_CACHE_* */
+  uint8_t scope[AIO__SHA256_SIZE], key[AIO__SHA256_SIZE];
+  bool keyed, entry_found;
+  aio__cache_entry entry;
+  char entry_id[AIO__UUID_LEN + 1];
+  double cache_similarity;
+  const char *cache_refused_by, *cache_refused_detail;
+  bool stored;
+  aio__cache_limits cache_limits;
+
+  /* retrieve */
+  aio__retrieval retrieval;
+  bool retrieving, retrieved;
+  aio__source *sources;
+  size_t source_count;
+  bool host_sources;
+  bool degraded;                   /* some stage was: the answer is not kept */
+
+  /* generate (stage_generate.c, prompt.c) */
+  aio__str system;                 /* with the context in it */
+  aio__str canary;
+  const aio__plugin_provider **chain;
+  size_t chain_count, chain_at;
+  aiorch_call *call;
+  aio__stream_check check;
+  aio__buf answer;                 /* all that came; the first `released` bytes were checked and given out */
+  size_t released;
+  bool committed;                  /* the first delta came */
+  bool answered;                   /* the answer is whole, checked and may be kept */
+  int32_t finish_reason;
+  const char *provider, *model;    /* that wrote the answer */
+  aio__attempt *attempts;
+  size_t attempt_count, attempt_cap;
+  aio__attempt_row attempt_row;     /* of the attempt that is being recorded */
+
+  /* log_cost */
+  aio__usage usage;
+  bool cost_known;
+  int64_t cost_nano_usd;
+  aio__settlement *settlement;
+};
+
+/* ---- engine.c: what the api calls ---- */
+aiorch_status aio__run_check(const aiorch_run *run);                 /* INVALID, FORKED */
+/* Drives `run` until it ends or cannot go on at once. AIORCH_PENDING, or AIORCH_DONE when it has ended. */
+aiorch_status aio__run_advance(aiorch_run *run);
+aiorch_status aio__run_stage(aiorch_run *run, int stage);            /* one stage, to its end */
+void aio__run_begin(aiorch_run *run);                                /* NEW -> ACTIVE: the deadline starts to count */
+void aio__run_end(aiorch_run *run);                                  /* to its one final event */
+/* The status and words of a run that fails; the first failure stays. Returns the status. */
+aiorch_status aio__run_fail(aiorch_run *run, int stage, aiorch_status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void aio__run_warn(aiorch_run *run, int stage, aiorch_status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage);  /* queued; NULL when nobody listens */
+int64_t aio__run_now(const aiorch_run *run);
+/* For steps that start a store op: arms run->op. Then `return aio__run_op(run, ops->call(store, &run->op, ...))`. */
+aio__op *aio__run_op_begin(aiorch_run *run, int64_t deadline_ns);
+aiorch_status aio__run_op(aiorch_run *run, aiorch_status started);   /* OK/error: ended at once; PENDING */
+/* AIORCH_PENDING while it is out, else how it ended. */
+aiorch_status aio__run_op_poll(aiorch_run *run);
+
+/* ---- run.c ---- */
+aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch_run **out, aiorch_error *error);
+void aio__run_destroy(aiorch_run *run);                              /* frees the memory; nothing is out any more */
+aiorch_status aio__run_add_message(aiorch_run *run, int32_t role, aio__str text);
+aio__attempt *aio__run_attempt(aiorch_run *run, int32_t kind);       /* a new one; older pointers
+                                                                        are stale. NULL when out of memory or room */
+void aio__attempt_price(aiorch_run *run, aio__attempt *attempt);
+
+void aio__attempt_to_row(const aiorch_run *run, const aio__attempt *attempt, aio__attempt_row *row);
+/* The most that a request of `input_tokens` can cost at the first provider of the chain. False when unknown. */
+bool aio__run_highest_price(aiorch_run *run, int64_t input_tokens, int64_t *nano_usd);
+
+/* ---- stage_generate.c ---- */
+aiorch_status aio__run_chain(aiorch_run *run);                       /* fills run->chain once */
+const char *aio__run_model_for(const aiorch_run *run, const aio__plugin_provider *provider);
+
+/* ---- prompt.c ---- */
+/* Composes run->system from prompt.system (or the run's system message) and the sources. */
+aiorch_status aio__prompt_compose(aiorch_run *run);
+/* Tokens of the whole request by the estimate. */
+int64_t aio__prompt_tokens(const aiorch_run *run);
+
+/* ---- run_report.c ---- */
+/* The run object of schema/run.json; with `error` when the run has failed. */
+void aio__run_report(aiorch_run *run, aio__json_writer *w);
+/* {"code", "name", "stage", "message", "retry_after_ms", "http_status"} as the value of the member "error". */
+void aio__error_report(const aiorch_error *error, aio__json_writer *w);
+void aio__event_report(const struct aiorch_event *event, aio__json_writer *w);
+
+#endif

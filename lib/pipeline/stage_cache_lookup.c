@@ -1,0 +1,173 @@
+/*
+ * Stage 3: has this been answered before, for somebody who may see it, from documents that are still the same?
+ *
+ * An entry that was stored before the tenant's knowledge grew is stale: "cache.on_add" says whether it is checked by retrieving
+ * again (a hit only when the same chunks are found; what was retrieved serves the retrieve stage otherwise), served, or
+ * passed over.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "pipeline/stages.h"
+#include "text/json.h"
+
+enum { START = 0, LOOKUP, REVALIDATE, MARK };
+
+static aiorch_status miss(aiorch_run *run) {
+  run->cache_outcome = AIORCH_CACHE_MISS;
+  if (run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome != AIORCH_OUTCOME_DEGRADED) {
+    run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome = AIORCH_OUTCOME_MISS;
+  }
+  aio__count(&run->orch->counters, AIO__N_CACHE_MISSES);
+  return AIORCH_OK;
+}
+
+static aiorch_status down(aiorch_run *run, aiorch_status st) {
+  if (st == AIORCH_E_NOMEM) {
+    return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, st, "out of memory in the cache lookup");
+  }
+  aio__count(&run->orch->counters, AIO__N_STORE_ERRORS);
+  run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome = AIORCH_OUTCOME_DEGRADED;
+  aio__run_warn(run, AIORCH_STAGE_CACHE_LOOKUP, st, "the cache could not be asked: %s", run->op.error.message);
+  return miss(run);
+}
+
+static aio__str text_of(aiorch_run *run, const aio__json_value *value, const char *key) {
+  aio__str text = AIO__LIT("");
+  if (!aio__json_str(aio__json_get(value, key), &text) || text.n == 0) return AIO__LIT("");
+  return aio__arena_str(&run->arena, text);
+}
+
+static aiorch_status read_source(aiorch_run *run, const aio__json_value *value, aio__source *source) {
+  int64_t start = 0, end = 0, version = 0;
+  source->title = text_of(run, value, "title");
+  source->uri = text_of(run, value, "uri");
+  source->text = text_of(run, value, "text");
+  aio__str id = text_of(run, value, "document_id");
+  if (!source->title.p || !source->uri.p || !source->text.p || !id.p) return AIORCH_E_NOMEM;
+  if (id.n == AIO__UUID_LEN) memcpy(source->document_id, id.p, id.n + 1);
+  (void)aio__json_i64(aio__json_get(value, "start"), &start);
+  (void)aio__json_i64(aio__json_get(value, "end"), &end);
+  (void)aio__json_i64(aio__json_get(value, "version"), &version);
+  source->start = (uint64_t)start;
+  source->end = (uint64_t)end;
+  source->document_version = version;
+  if (!aio__json_f64(aio__json_get(value, "score"), &source->score)) source->score = 0;
+  if (!aio__json_f64(aio__json_get(value, "similarity"), &source->similarity)) source->similarity = (double)NAN;
+  return AIORCH_OK;
+}
+
+/* The sources that the answer was written from, as cache_store kept them. */
+static aiorch_status read_sources(aiorch_run *run) {
+  static const aio__json_limits limits = {
+      .max_bytes = 64u << 20, .max_depth = 8, .syntax_status = AIORCH_E_STORE_CORRUPT, .name = "cached sources"};
+  if (run->entry.sources.n == 0) return AIORCH_OK;
+  aio__json *json = NULL;
+  aiorch_status st = aio__json_parse(run->al, run->entry.sources, &limits, &json, NULL);
+  if (st) return st;
+  size_t count = aio__json_size(aio__json_root(json));
+  if (count > AIO__SOURCES_MAX) count = AIO__SOURCES_MAX;
+  run->sources = aio__arena_alloc(&run->arena, (count ? count : 1) * sizeof *run->sources);
+  if (!run->sources) st = AIORCH_E_NOMEM;
+  const aio__json_value *value = aio__json_first(aio__json_root(json));
+  for (size_t i = 0; st == AIORCH_OK && i < count && value; i++, value = aio__json_next(value)) {
+    st = read_source(run, value, &run->sources[i]);
+    run->source_count = i + 1;
+  }
+  aio__json_free(json);
+  return st;
+}
+
+static aiorch_status hit(aiorch_run *run) {
+  run->sources = NULL;
+  run->source_count = 0;
+  aiorch_status st = read_sources(run);
+  if (st == AIORCH_OK) st = aio__buf_str(&run->answer, run->entry.answer);
+  const char *provider = aio__arena_strn(&run->arena, run->entry.provider.p, run->entry.provider.n);
+  const char *model = aio__arena_strn(&run->arena, run->entry.model.p, run->entry.model.n);
+  if (st == AIORCH_E_STORE_CORRUPT) return miss(run);
+  if (st || !provider || !model) {
+    return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, AIORCH_E_NOMEM, "out of memory for a cached answer");
+  }
+  run->cache_outcome = AIORCH_CACHE_EXACT;
+  run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome = AIORCH_OUTCOME_HIT;
+  memcpy(run->entry_id, run->entry.id, sizeof run->entry_id);
+  run->cache_similarity = 1.0;
+  run->finish_reason = run->entry.finish_reason;
+  run->provider = provider;
+  run->model = model;
+  run->answered = true;
+  run->released = run->answer.n;
+  aio__count(&run->orch->counters, AIO__N_CACHE_HITS_EXACT);
+  for (size_t i = 0; i < run->source_count; i++) {
+    struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_SOURCE, AIORCH_STAGE_CACHE_LOOKUP);
+    if (event) event->index = i;
+  }
+  struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_DELTA, AIORCH_STAGE_CACHE_LOOKUP);
+  if (event) event->text = aio__buf_view(&run->answer);
+  return AIORCH_OK;
+}
+
+static aiorch_status marked(aiorch_run *run, aiorch_status st) {
+  /* The entry is good whether or not the store could note so: the next reader checks again. */
+  return st == AIORCH_PENDING ? st : hit(run);
+}
+
+static aiorch_status revalidate(aiorch_run *run) {
+  run->step = REVALIDATE;
+  aiorch_status st = aio__run_retrieve_step(run);
+  if (st) return st;
+  const aio__retrieval *r = &run->retrieval;
+  bool same = !r->degraded && run->entry.chunks.n == sizeof r->digest &&
+              memcmp(run->entry.chunks.p, r->digest, sizeof r->digest) == 0;
+  if (!same) return miss(run);
+  aio__count(&run->orch->counters, AIO__N_CACHE_REVALIDATED);
+  run->step = MARK;
+  aio__store *store = run->orch->store;
+  aio__op *op = aio__run_op_begin(run, run->deadline_ns);
+  return marked(run, aio__run_op(run, store->cache->revalidated(store, op, run->tenant,
+                                                                aio__str_n(run->entry.id, AIO__UUID_LEN),
+                                                                aio__clock_wall_ms(run->orch->clock))));
+}
+
+static aiorch_status looked_up(aiorch_run *run, aiorch_status st) {
+  if (st == AIORCH_PENDING) return st;
+  if (st < 0) return down(run, st);
+  if (!run->entry_found) return miss(run);
+  if (!run->entry.stale || strcmp(run->options->cache_on_add, "keep") == 0) return hit(run);
+  if (strcmp(run->options->cache_on_add, "flush") == 0 || run->host_sources) return miss(run);
+  /* An answer that rests on no retrieval cannot change by a document. */
+  if (!run->options->retrieve_enabled) return hit(run);
+  return revalidate(run);
+}
+
+static aiorch_status start(aiorch_run *run) {
+  const char *mode = run->options->cache_mode;
+  if (strcmp(mode, "off") == 0) {
+    run->cache_outcome = AIORCH_CACHE_OFF;
+    run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome = AIORCH_OUTCOME_SKIPPED;
+    return AIORCH_PASS;
+  }
+  aio__cache_scope(run, run->scope);
+  if (aio__cache_key(run, run->key) != AIORCH_OK) {
+    return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, AIORCH_E_NOMEM, "out of memory for the cache key");
+  }
+  run->keyed = true;
+  if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) return miss(run);
+  run->step = LOOKUP;
+  aio__store *store = run->orch->store;
+  aio__op *op = aio__run_op_begin(run, run->deadline_ns);
+  return looked_up(run, aio__run_op(run, store->cache->lookup(
+                            store, op, run->tenant, aio__str_n((const char *)run->scope, sizeof run->scope),
+                            aio__str_n((const char *)run->key, sizeof run->key),
+                            aio__clock_wall_ms(run->orch->clock), &run->arena, &run->entry, &run->entry_found)));
+}
+
+aiorch_status aio__stage_cache_lookup(aiorch_run *run) {
+  switch (run->step) {
+    case LOOKUP: return looked_up(run, aio__run_op_poll(run));
+    case REVALIDATE: return revalidate(run);
+    case MARK: return marked(run, aio__run_op_poll(run));
+    default: return start(run);
+  }
+}

@@ -1,0 +1,122 @@
+/* Stage 7: keep the answer, if it may be: complete, checked, no refusal, no stage degraded, no source of unknown version. The
+ * store checks in the same transaction that the documents are still those that it was written from. */
+#include <string.h>
+
+#include "pipeline/stages.h"
+
+enum { START = 0, WAIT = 1, CACHED_SOURCES_MAX = 16 << 20 };
+
+static bool may_keep(const aiorch_run *run) {
+  const char *mode = run->options->cache_mode;
+  if (!run->keyed || strcmp(mode, "off") == 0 || strcmp(mode, "read") == 0) return false;
+  return run->answered && !run->degraded && !run->refused && run->finish_reason == AIORCH_FINISH_STOP &&
+         run->check.finding.verdict == AIO__VERDICT_PASS && run->input_finding.verdict == AIO__VERDICT_PASS;
+}
+
+static aiorch_status drop(aiorch_run *run, aiorch_status st, const char *why) {
+  aio__count(&run->orch->counters, AIO__N_CACHE_DROPPED);
+  if (st < 0) {
+    run->stages[AIORCH_STAGE_CACHE_STORE].outcome = AIORCH_OUTCOME_DEGRADED;
+    aio__run_warn(run, AIORCH_STAGE_CACHE_STORE, st, "the answer was not kept: %s", why);
+  }
+  return AIORCH_OK;
+}
+
+static aiorch_status stored(aiorch_run *run, aiorch_status st) {
+  if (st == AIORCH_PENDING) return st;
+  if (st < 0) {
+    aio__count(&run->orch->counters, AIO__N_STORE_ERRORS);
+    return drop(run, st, run->op.error.message);
+  }
+  if (!run->stored) return drop(run, AIORCH_OK, NULL);
+  memcpy(run->entry_id, run->entry.id, sizeof run->entry_id);
+  aio__count(&run->orch->counters, AIO__N_CACHE_STORED);
+  return AIORCH_OK;
+}
+
+/* The sources as they are given again on a hit, with the version that schema/run.json does not show. */
+static aiorch_status write_sources(aiorch_run *run, aio__str *out) {
+  aio__buf buf;
+  aio__json_writer w;
+  aio__buf_init(&buf, run->al, CACHED_SOURCES_MAX);
+  aio__jw_init(&w, &buf);
+  aio__jw_array(&w);
+  for (size_t i = 0; i < run->source_count; i++) {
+    const aio__source *s = &run->sources[i];
+    aio__jw_object(&w);
+    aio__jw_kz(&w, "document_id", s->document_id);
+    aio__jw_ki64(&w, "version", s->document_version);
+    aio__jw_kstr(&w, "title", s->title);
+    aio__jw_kstr(&w, "uri", s->uri);
+    aio__jw_kstr(&w, "text", s->text);
+    aio__jw_ki64(&w, "start", (int64_t)s->start);
+    aio__jw_ki64(&w, "end", (int64_t)s->end);
+    aio__jw_kf64(&w, "score", s->score);
+    aio__jw_kf64(&w, "similarity", s->similarity);
+    aio__jw_object_end(&w);
+  }
+  aio__jw_array_end(&w);
+  aiorch_status st = buf.failed;
+  if (st == AIORCH_OK) {
+    *out = aio__arena_str(&run->arena, aio__buf_view(&buf));
+    if (!out->p) st = AIORCH_E_NOMEM;
+  }
+  aio__buf_free(&buf);
+  return st;
+}
+
+static aiorch_status list_documents(aiorch_run *run, aio__cache_entry *entry) {
+  size_t room = run->source_count ? run->source_count : 1;
+  aio__cache_source *list = aio__arena_alloc(&run->arena, room * sizeof *list);
+  if (!list) return AIORCH_E_NOMEM;
+  size_t n = 0;
+  for (size_t i = 0; i < run->source_count; i++) {
+    const aio__source *s = &run->sources[i];
+    bool seen = s->document_id[0] == '\0';
+    for (size_t k = 0; k < n && !seen; k++) seen = strcmp(list[k].document_id, s->document_id) == 0;
+    if (seen) continue;
+    memcpy(list[n].document_id, s->document_id, sizeof list[n].document_id);
+    list[n++].version = s->document_version;
+  }
+  entry->rests_on = list;
+  entry->rests_on_count = n;
+  return AIORCH_OK;
+}
+
+static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
+  aio__cache_entry *e = &run->entry;
+  memset(e, 0, sizeof *e);
+  aiorch_status st = aio__uuid_v7(now_ms, e->id);
+  if (st) return st;
+  e->scope = aio__str_n((const char *)run->scope, sizeof run->scope);
+  e->key = aio__str_n((const char *)run->key, sizeof run->key);
+  e->query = run->messages[run->question].text;
+  e->answer = aio__buf_view(&run->answer);
+  e->chunks = aio__str_n((const char *)run->retrieval.digest, sizeof run->retrieval.digest);
+  e->provider = aio__str_z(run->provider);
+  e->model = aio__str_z(run->model);
+  e->finish_reason = run->finish_reason;
+  e->created_ms = now_ms;
+  e->expires_ms = now_ms + run->options->cache_ttl_s * 1000;
+  st = list_documents(run, e);
+  return st ? st : write_sources(run, &e->sources);
+}
+
+aiorch_status aio__stage_cache_store(aiorch_run *run) {
+  if (run->step == WAIT) return stored(run, aio__run_op_poll(run));
+  if (!may_keep(run)) {
+    if (run->keyed && run->degraded) return drop(run, AIORCH_OK, NULL);
+    return AIORCH_PASS;
+  }
+  int64_t now_ms = aio__clock_wall_ms(run->orch->clock);
+  aiorch_status st = fill_entry(run, now_ms);
+  if (st) return drop(run, st, aiorch_strerror(st));
+  run->cache_limits = (aio__cache_limits){.max_rows = run->options->cache_max_rows,
+                                          .max_bytes = run->options->cache_max_bytes,
+                                          .replace = strcmp(run->options->cache_mode, "refresh") == 0};
+  run->step = WAIT;
+  aio__store *store = run->orch->store;
+  aio__op *op = aio__run_op_begin(run, run->deadline_ns);
+  return stored(run, aio__run_op(run, store->cache->put(store, op, run->tenant, &run->entry, &run->cache_limits, now_ms,
+                                                        &run->stored)));
+}

@@ -1,0 +1,68 @@
+/* Stage 6: what did it cost? One row for the run and one for each attempt. The rows are the orchestrator's to bring home
+ * (settlement.c): this stage waits for them, a run that ends early does not. */
+#include <string.h>
+
+#include "pipeline/stages.h"
+
+enum { START = 0, WAIT = 1 };
+
+static void fill_run_row(const aiorch_run *run, aio__run_row *row) {
+  memset(row, 0, sizeof *row);
+  memcpy(row->id, run->id, sizeof row->id);
+  row->user = run->user;
+  row->provider = aio__str_z(run->provider);
+  row->model = aio__str_z(run->model);
+  row->status = run->error.stage >= 0 && run->error.status < 0 ? run->error.status : AIORCH_OK;
+  row->cache = run->cache_outcome;
+  row->usage = run->usage;
+  row->cost_known = run->cost_known;
+  row->cost_nano_usd = run->cost_nano_usd;
+  row->created_ms = run->created_ms;
+  row->duration_us = (aio__run_now(run) - run->started_ns) / 1000;
+}
+
+static aiorch_status hand_over(aiorch_run *run, aio__waker *waker) {
+  aio__run_row row;
+  aio__attempt_row *attempts = NULL;
+  fill_run_row(run, &row);
+  if (run->attempt_count > 0) {
+    attempts = aio__calloc(run->al, run->attempt_count, sizeof *attempts);
+    if (!attempts) return AIORCH_E_NOMEM;
+  }
+  for (size_t i = 0; i < run->attempt_count; i++) aio__attempt_to_row(run, &run->attempts[i], &attempts[i]);
+  aiorch_status st = aio__settlement_start(run->orch, run->tenant, &row, attempts, run->attempt_count, waker,
+                                           &run->settlement);
+  aio__free(run->al, attempts);
+  return st;
+}
+
+static aiorch_status settled(aiorch_run *run) {
+  aiorch_error why;
+  aio__error_init(&why);
+  aiorch_status st = aio__settlement_poll(run->settlement, &why);
+  if (st == AIORCH_PENDING || st == AIORCH_OK) return st;
+  return aio__run_fail(run, AIORCH_STAGE_LOG_COST, st, "the cost of this run could not be written: %s", why.message);
+}
+
+aiorch_status aio__stage_log_cost(aiorch_run *run) {
+  if (run->step == WAIT) return settled(run);
+  run->step = WAIT;
+  if (hand_over(run, run->waker) != AIORCH_OK) {
+    return aio__run_fail(run, AIORCH_STAGE_LOG_COST, AIORCH_E_NOMEM, "out of memory for the cost rows");
+  }
+  return settled(run);
+}
+
+void aio__log_cost_hand_over(aiorch_run *run) {
+  if (run->settlement || run->stages[AIORCH_STAGE_LOG_COST].done) return;
+  if (!run->admitted && run->attempt_count == 0) return;
+  aio__stage_record *record = &run->stages[AIORCH_STAGE_LOG_COST];
+  record->done = true;
+  if (hand_over(run, NULL) == AIORCH_OK) {
+    record->outcome = AIORCH_OUTCOME_OK;
+    return;
+  }
+  record->outcome = AIORCH_OUTCOME_ERROR;
+  aio__count(&run->orch->counters, AIO__N_STORE_ERRORS);
+  aio__log_event(run->orch->log, AIORCH_LOG_ERROR, "cost_rows_lost", AIO__LIT("\"reason\":\"out of memory\""));
+}

@@ -1,0 +1,19 @@
+/* The provider that is always there: answers with the best sentences of the sources, and says so. No model, no network,
+ * no allocation; time linear in the bytes it reads, which are bounded. */
+#ifndef AIO_PROVIDERS_EXTRACTIVE_H
+#define AIO_PROVIDERS_EXTRACTIVE_H
+
+#include "core/call.h"
+
+#define AIO__EXTRACTIVE_MODEL "extractive"
+
+enum {
+  AIO__EXTRACTIVE_BYTES_MAX = 1 << 20,  /* of all sources together; what comes after is not read */
+  AIO__EXTRACTIVE_SENTENCES_MAX = 5,    /* in an answer */
+  AIO__EXTRACTIVE_ANSWER_BYTES = 2400   /* no further sentence is begun beyond this */
+};
+
+aiorch_status aio__extractive_generate(void *self, aiorch_call *call); /* `self` is NULL */
+extern const aiorch_provider_vtbl aio__extractive_vtbl;
+
+#endif

@@ -1,0 +1,68 @@
+/* BM25 over three weighted fields, and a heap of the best hits. */
+#include "stores/fts_rank.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double K1 = 1.2;
+static const double B = 0.75;
+static const double FIELD_WEIGHT[AIO__FTS_FIELDS] = {3.0, 2.0, 1.0};
+
+double aio__fts_worth(const aio__fts_term *term, uint64_t chunks, uint64_t with_term) {
+  double all = (double)(chunks > with_term ? chunks : with_term), with = (double)with_term;
+  return term->weight * log(1.0 + (all - with + 0.5) / (with + 0.5));
+}
+
+double aio__fts_score(const aio__fts_rank *rank, const aio__fts_counts *counts, double words) {
+  double average = rank->average_words > 1.0 ? rank->average_words : 1.0;
+  double norm = K1 * (1.0 - B + B * words / average), score = 0.0;
+  for (size_t i = 0; i < rank->n; i++) {
+    double often = 0.0;
+    for (size_t f = 0; f < AIO__FTS_FIELDS; f++) often += FIELD_WEIGHT[f] * (double)counts->n[i][f];
+    if (often > 0.0) score += rank->worth[i] * often * (K1 + 1.0) / (often + norm);
+  }
+  return score;
+}
+
+static bool better(const aio__fts_hit *a, const aio__fts_hit *b) {
+  return a->score > b->score || (!(a->score < b->score) && a->key < b->key);
+}
+
+/* The worst hit is on top, so that it is the one that leaves. */
+static void sift_down(aio__fts_top *top, size_t at) {
+  for (;;) {
+    size_t worst = at;
+    for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < top->n; child++)
+      if (better(&top->hits[worst], &top->hits[child])) worst = child;
+    if (worst == at) return;
+    aio__fts_hit swap = top->hits[at];
+    top->hits[at] = top->hits[worst];
+    top->hits[worst] = swap;
+    at = worst;
+  }
+}
+
+void aio__fts_top_offer(aio__fts_top *top, aio__fts_hit hit) {
+  if (top->cap == 0) return;
+  if (top->n == top->cap) {
+    if (!better(&hit, &top->hits[0])) return;
+    top->hits[0] = hit;
+    sift_down(top, 0);
+    return;
+  }
+  size_t at = top->n++;
+  while (at > 0 && better(&top->hits[(at - 1) / 2], &hit)) {
+    top->hits[at] = top->hits[(at - 1) / 2];
+    at = (at - 1) / 2;
+  }
+  top->hits[at] = hit;
+}
+
+static int by_rank(const void *a, const void *b) {
+  const aio__fts_hit *x = a, *y = b;
+  return better(x, y) ? -1 : better(y, x) ? 1 : 0;
+}
+
+void aio__fts_top_sort(aio__fts_top *top) {
+  if (top->n > 1) qsort(top->hits, top->n, sizeof *top->hits, by_rank);
+}

@@ -1,0 +1,13 @@
+/* Words that stand for one another in manuals: see fts_synonyms.c. */
+#ifndef AIO_STORES_FTS_SYNONYMS_H
+#define AIO_STORES_FTS_SYNONYMS_H
+
+#include <stddef.h>
+
+typedef struct aio__fts_kin {
+  const char *word, *kin; /* kin: words with a space between */
+} aio__fts_kin;
+
+const aio__fts_kin *aio__fts_kin_table(size_t *count);
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * Inside the memory store: one mutex, and everything under its tenant, so that no search can meet another's rows.
+ *
+ * A call that changes something first allocates all that it needs and then links it in with steps that cannot fail;
+ * running out of memory therefore leaves things as they were.
+ */
+#ifndef AIO_STORES_MEMORY_PRIVATE_H
+#define AIO_STORES_MEMORY_PRIVATE_H
+
+#include <pthread.h>
+
+#include "core/map.h"
+#include "stores/fts_rank.h"
+#include "stores/store.h"
+
+enum {
+  AIO__MEM_FINGERPRINTS_MAX = 64, /* embedding models a tenant */
+  AIO__MEM_RUNS_MAX = 4000000,    /* run rows a tenant; a host that keeps more wants a store on disk */
+  AIO__MEM_BLOCK = 1024           /* bytes of an arena block of a document or an answer */
+};
+
+typedef struct aio__mem_document aio__mem_document;
+typedef struct aio__mem_chunk aio__mem_chunk;
+typedef struct aio__mem_tenant aio__mem_tenant;
+
+typedef struct aio__mem_posting {
+  aio__mem_chunk *chunk;
+  uint32_t n[AIO__FTS_FIELDS];
+} aio__mem_posting;
+
+/* A word of the index, and the chunks that have it in the order of their numbers. */
+typedef struct aio__mem_word {
+  aio__str text;
+  aio__mem_posting *postings;
+  size_t n, cap, reserved;
+  char bytes[];
+} aio__mem_word;
+
+/* A word of one chunk on its way into the index. */
+typedef struct aio__mem_count {
+  aio__str text;
+  aio__mem_word *word;
+  uint32_t n[AIO__FTS_FIELDS];
+  struct aio__mem_count *next;
+} aio__mem_count;
+
+struct aio__mem_chunk {
+  aio__store_chunk row;
+  aio__mem_document *document;
+  aio__mem_count *words;
+  aio__str anchor;
+  int64_t no;
+  uint64_t word_count;
+  uint64_t marks;               /* fingerprints under which it is embedded */
+  bool kept;                    /* lives on in the next version of its document */
+  aio__mem_chunk *same;         /* another chunk with this hash */
+};
+
+struct aio__mem_document {
+  aio__store_document row;
+  aio__arena arena;             /* holds everything of it */
+  aio__mem_chunk *chunks;
+  size_t count;
+  uint64_t words;
+};
+
+typedef struct aio__mem_entry {
+  aio__cache_entry row;
+  aio__arena arena;
+  aio__str place;               /* scope and key */
+  int64_t bytes, stood;
+  struct aio__mem_entry *older, *newer; /* by use */
+} aio__mem_entry;
+
+/* What one call of admit wrote. It is freed when none of its items stands in a log any more. */
+typedef struct aio__mem_grant aio__mem_grant;
+typedef struct aio__mem_item {
+  int64_t at_ms, amount, window_ms;
+  aio__limit_kind kind;
+  aio__mem_grant *grant;
+} aio__mem_item;
+
+struct aio__mem_grant {
+  char run_id[AIO__UUID_LEN + 1];
+  aio__mem_item item[AIO__CONSTRAINTS_MAX];
+  char key[AIO__CONSTRAINTS_MAX][96];
+  size_t n, live;
+  aio__mem_grant *next;         /* of the same run */
+};
+
+/* The sliding log of one key, oldest first. */
+typedef struct aio__mem_log {
+  char key[96];
+  aio__mem_item **items;
+  size_t n, cap;
+} aio__mem_log;
+
+typedef struct aio__mem_attempt {
+  aio__attempt_row row;         /* its texts follow in memory */
+  struct aio__mem_attempt *next;
+} aio__mem_attempt;
+
+typedef struct aio__mem_attempts {
+  char run_id[AIO__UUID_LEN + 1];
+  aio__mem_attempt *first;
+  size_t n;
+} aio__mem_attempts;
+
+struct aio__mem_tenant {
+  aio__str name;
+  const aio__alloc *al;
+  /* knowledge */
+  aio__mem_document **documents; /* by source */
+  size_t document_count, document_cap;
+  aio__map documents_by_id, chunks_by_id, words;
+  int64_t next_chunk, chunks, word_total, text_bytes, knowledge, knowledge_ms;
+  char *fingerprints[AIO__MEM_FINGERPRINTS_MAX];
+  size_t fingerprint_lens[AIO__MEM_FINGERPRINTS_MAX], fingerprint_count;
+  /* cache */
+  aio__map entries_by_place, entries_by_id;
+  aio__mem_entry *oldest, *newest;
+  int64_t entry_count, entry_bytes, first_expiry;
+  /* ledger */
+  aio__map logs, grants, runs, attempts;
+  aio__run_row **run_rows;
+  size_t run_count, run_cap, sweep, pending;
+  int64_t cost_nano_usd;
+};
+
+typedef struct aio__mem_store {
+  aio__store head;
+  aio__store_env env;
+  pthread_mutex_t mutex;
+  aio__map tenants;
+} aio__mem_store;
+
+extern const aio__knowledge_ops aio__mem_knowledge_ops;
+extern const aio__cache_ops aio__mem_cache_ops;
+extern const aio__ledger_ops aio__mem_ledger_ops;
+
+/* ---- memory.c ------------------------------------------------------------------------------------------------------- */
+
+aiorch_status aio__mem_nomem(aio__op *op);
+/* Locks, unless the deadline has passed. */
+aiorch_status aio__mem_enter(aio__mem_store *store, aio__op *op);
+aiorch_status aio__mem_leave(aio__mem_store *store, aiorch_status status);
+aio__mem_tenant *aio__mem_tenant_get(const aio__mem_store *store, aio__str name);  /* NULL: has nothing */
+aio__mem_tenant *aio__mem_tenant_make(aio__mem_store *store, aio__str name);       /* NULL: out of memory */
+/* Room for `want` elements; false when out of memory. */
+bool aio__mem_reserve(const aio__alloc *al, void **items, size_t *cap, size_t want, size_t size);
+
+/* ---- memory_index.c ------------------------------------------------------------------------------------------------- */
+
+/* Cuts the document's chunks into words, in its own arena. */
+bool aio__mem_words_prepare(const aio__alloc *al, aio__mem_document *document);
+/* Makes room for them in the index; after it aio__mem_words_link cannot fail. False: nothing was changed. */
+bool aio__mem_words_reserve(aio__mem_tenant *tenant, aio__mem_document *document);
+void aio__mem_words_unreserve(aio__mem_tenant *tenant, aio__mem_document *document);
+void aio__mem_words_link(aio__mem_document *document);
+void aio__mem_words_unlink(aio__mem_tenant *tenant, aio__mem_document *document);
+void aio__mem_words_free(aio__mem_tenant *tenant);
+
+aiorch_status aio__mem_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,
+                              aio__arena *arena, aio__found_chunk **chunks, size_t *count);
+aiorch_status aio__mem_fetch(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
+                             const aio__pair *filters, size_t filter_count, aio__arena *arena,
+                             aio__found_chunk *chunks);
+
+/* ---- memory_knowledge.c, memory_cache.c, memory_ledger.c ------------------------------------------------------------ */
+
+/* Where the source stands, or would. */
+bool aio__mem_find_source(const aio__mem_tenant *tenant, aio__str source, size_t *at);
+void aio__mem_knowledge_free(aio__mem_tenant *tenant);
+void aio__mem_cache_drop_for_document(aio__mem_tenant *tenant, aio__str document_id);
+void aio__mem_cache_free(aio__mem_tenant *tenant);
+void aio__mem_ledger_free(aio__mem_tenant *tenant);
+/* Entries that have not expired, and their bytes. */
+void aio__mem_cache_live(const aio__mem_tenant *tenant, int64_t now_ms, int64_t *entries, int64_t *bytes);
+
+#endif

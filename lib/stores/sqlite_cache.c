@@ -1,0 +1,448 @@
+/* Answers that are kept. Uses are counted in memory and written with the next change, or after a second, so that a hit
+ * does not wait for a writer. */
+#include <string.h>
+
+#include "stores/sqlite_private.h"
+
+enum { LIST_MAX = 10000, ENTRY_OVERHEAD = 256, SOURCE_OVERHEAD = 48, SWEEP_MAX = 16, FLUSH_NS = 5000000 };
+
+/* ---- uses that wait ------------------------------------------------------------------------------------------------- */
+
+static void touch_free(aio__sq_store *store, aio__sq_touch *touch) {
+  aio__free(store->env.al, (void *)(uintptr_t)touch->tenant.p);
+}
+
+void aio__sq_touches_free(aio__sq_store *store) {
+  aio__sq_touches *touches = &store->touches;
+  if (!touches->synced) return;
+  for (size_t i = 0; i < touches->n; i++) touch_free(store, &touches->touch[i]);
+  pthread_mutex_destroy(&touches->mutex);
+  touches->synced = false;
+}
+
+/* The last use is the last of the list. A use that finds no memory or no room is not counted. True when it is time to
+ * write. */
+static bool touch(aio__sq_store *store, aio__str tenant, const char *id) {
+  aio__sq_touches *touches = &store->touches;
+  int64_t now = aio__clock_wall_ms(store->env.clock);
+  pthread_mutex_lock(&touches->mutex);
+  size_t i = 0;
+  while (i < touches->n && (strcmp(touches->touch[i].id, id) != 0 || !aio__str_eq(touches->touch[i].tenant, tenant))) i++;
+  if (i < touches->n) {
+    aio__sq_touch one = touches->touch[i];
+    memmove(&touches->touch[i], &touches->touch[i + 1], (touches->n - i - 1) * sizeof one);
+    one.hits++;
+    touches->touch[touches->n - 1] = one;
+  } else if (touches->n < AIO__SQ_TOUCHES_MAX) {
+    char *copy = aio__strndup(store->env.al, tenant.p, tenant.n);
+    if (touches->n == 0) touches->since_ms = now;
+    if (copy != NULL) {
+      aio__sq_touch *one = &touches->touch[touches->n++];
+      *one = (aio__sq_touch){.tenant = {copy, tenant.n}, .hits = 1};
+      memcpy(one->id, id, sizeof one->id);
+    }
+  }
+  int64_t age = now - touches->since_ms;
+  bool due = touches->n == AIO__SQ_TOUCHES_MAX || age < 0 || age >= AIO__SQ_TOUCH_AFTER_MS;
+  pthread_mutex_unlock(&touches->mutex);
+  return due;
+}
+
+static size_t take_touches(aio__sq_store *store, aio__sq_touch out[AIO__SQ_TOUCHES_MAX]) {
+  aio__sq_touches *touches = &store->touches;
+  pthread_mutex_lock(&touches->mutex);
+  size_t n = touches->n;
+  memcpy(out, touches->touch, n * sizeof *out);
+  touches->n = 0;
+  pthread_mutex_unlock(&touches->mutex);
+  return n;
+}
+
+static aiorch_status set_counts(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__sq_tenant *row) {
+  return aio__sq_run(conn, error, AIO__SQ_TENANT_SET_CACHE, "siii", tenant, row->cache_rows, row->cache_bytes,
+                     row->cache_clock);
+}
+
+/* Inside a write transaction. What cannot be written is lost: it is a count, not an answer. */
+static aiorch_status write_touches(aio__sq_conn *conn, aiorch_error *error) {
+  aio__sq_store *store = conn->owner->store;
+  aio__sq_touch *all = aio__malloc(store->env.al, AIO__SQ_TOUCHES_MAX * sizeof *all);
+  if (all == NULL) return aio__sq_nomem(error);
+  size_t n = take_touches(store, all);
+  aiorch_status status = AIORCH_OK;
+  for (size_t i = 0; i < n; i++) {
+    aio__sq_tenant row;
+    if (status == AIORCH_OK) status = aio__sq_tenant_get(conn, error, all[i].tenant, &row);
+    if (status == AIORCH_OK && row.no != 0) {
+      row.cache_clock++;
+      status = aio__sq_run(conn, error, AIO__SQ_CACHE_TOUCH, "szii", all[i].tenant, all[i].id, all[i].hits,
+                           row.cache_clock);
+      if (status == AIORCH_OK) status = set_counts(conn, error, all[i].tenant, &row);
+    }
+    touch_free(store, &all[i]);
+  }
+  aio__free(store->env.al, all);
+  return status;
+}
+
+static bool any_touches(aio__sq_store *store) {
+  pthread_mutex_lock(&store->touches.mutex);
+  bool any = store->touches.n > 0;
+  pthread_mutex_unlock(&store->touches.mutex);
+  return any;
+}
+
+void aio__sq_touches_flush(aio__sq_store *store) {
+  aio__sq_conn *conn = NULL;
+  aio__op op;
+  if (!any_touches(store)) return;
+  aio__op_init(&op, aio__clock_now(store->env.clock) + FLUSH_NS, NULL, NULL);
+  if (aio__sq_write(&store->knowledge, &op, &conn) != AIORCH_OK) return;
+  aio__sq_write_end(conn, &op, write_touches(conn, &op.error));
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+static aiorch_status read_sources(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
+                                  aio__arena *arena, aio__cache_entry *out) {
+  sqlite3_stmt *stmt = NULL;
+  aio__cache_source *sources = NULL;
+  size_t n = 0, cap = 0;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CACHE_SOURCES, &stmt, "si", tenant, no);
+  while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
+    if (n == cap) {
+      cap = cap > 0 ? cap * 2 : 8;
+      aio__cache_source *more = aio__arena_alloc(arena, cap * sizeof *more);
+      if (more != NULL && n > 0) memcpy(more, sources, n * sizeof *more);
+      sources = more;
+    }
+    if (sources == NULL) {
+      aio__sq_reset(stmt);
+      return aio__sq_nomem(error);
+    }
+    aio__sq_id(stmt, 0, sources[n].document_id);
+    sources[n++].version = sqlite3_column_int64(stmt, 1);
+  }
+  out->rests_on = sources;
+  out->rests_on_count = n;
+  return status == AIORCH_DONE ? AIORCH_OK : status;
+}
+
+/* The columns that CACHE_LOOKUP and CACHE_LIST share. */
+static bool read_entry(sqlite3_stmt *stmt, const aio__sq_tenant *row, int64_t now_ms, aio__arena *arena,
+                       aio__cache_entry *out) {
+  memset(out, 0, sizeof *out);
+  aio__sq_id(stmt, 1, out->id);
+  int64_t created = sqlite3_column_int64(stmt, 2);
+  out->created_ms = created < now_ms ? created : now_ms;
+  out->expires_ms = sqlite3_column_int64(stmt, 3);
+  out->hits = sqlite3_column_int64(stmt, 4);
+  out->stale = sqlite3_column_int64(stmt, 5) < row->knowledge;
+  out->knowledge = row->knowledge + 1;
+  out->finish_reason = sqlite3_column_int(stmt, 6);
+  return aio__sq_copy(stmt, 7, arena, &out->provider) && aio__sq_copy(stmt, 8, arena, &out->model) &&
+         aio__sq_copy(stmt, 9, arena, &out->query) && aio__sq_copy(stmt, 10, arena, &out->chunks) &&
+         aio__sq_copy(stmt, 11, arena, &out->scope) && aio__sq_copy(stmt, 12, arena, &out->key);
+}
+
+static aiorch_status lookup_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__str scope, aio__str key,
+                                int64_t now_ms, aio__arena *arena, aio__cache_entry *out, bool *found) {
+  sqlite3_stmt *stmt = NULL;
+  aio__sq_tenant row;
+  aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
+  out->knowledge = row.knowledge + 1;
+  if (status != AIORCH_OK || row.cache_rows == 0) return status;
+  status = aio__sq_query(conn, error, AIO__SQ_CACHE_LOOKUP, &stmt, "sbb", tenant, scope, key);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_OK : status;
+  if (sqlite3_column_int64(stmt, 3) <= now_ms) {
+    aio__sq_reset(stmt);
+    return AIORCH_OK;
+  }
+  int64_t no = sqlite3_column_int64(stmt, 0);
+  bool copied = read_entry(stmt, &row, now_ms, arena, out) && aio__sq_copy(stmt, 13, arena, &out->sources) &&
+                aio__sq_copy(stmt, 14, arena, &out->answer);
+  aio__sq_reset(stmt);
+  if (!copied) return aio__sq_nomem(error);
+  *found = true;
+  return read_sources(conn, error, tenant, no, arena, out);
+}
+
+static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant, aio__str scope, aio__str key,
+                            int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
+  aio__sq_store *store = (aio__sq_store *)base;
+  aio__sq_conn *conn = NULL;
+  aio__cache_entry out = {0};
+  bool hit = false;
+  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
+  if (status != AIORCH_OK) return status;
+  status = lookup_row(conn, &op->error, tenant, scope, key, now_ms, arena, &out, &hit);
+  aio__sq_read_end(conn);
+  if (status != AIORCH_OK) return status;
+  if (hit) {
+    out.hits++;
+    if (touch(store, tenant, out.id)) aio__sq_touches_flush(store);
+  }
+  *entry = out;
+  *found = hit;
+  return AIORCH_OK;
+}
+
+static aiorch_status list_rows(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, size_t limit, int64_t now_ms,
+                               aio__arena *arena, aio__cache_entry **out, size_t *count) {
+  aio__sq_tenant row;
+  sqlite3_stmt *stmt = NULL;
+  aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
+  if (status != AIORCH_OK) return status;
+  if ((int64_t)limit > row.cache_rows) limit = (size_t)row.cache_rows;
+  aio__cache_entry *rows = aio__arena_alloc(arena, (limit + 1) * sizeof *rows);
+  if (rows == NULL) return aio__sq_nomem(error);
+  status = aio__sq_query(conn, error, AIO__SQ_CACHE_LIST, &stmt, "sii", tenant, now_ms, (int64_t)limit);
+  while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
+    int64_t no = sqlite3_column_int64(stmt, 0);
+    bool copied = read_entry(stmt, &row, now_ms, arena, &rows[*count]);
+    status = copied ? read_sources(conn, error, tenant, no, arena, &rows[*count]) : aio__sq_nomem(error);
+    if (status == AIORCH_OK) (*count)++;
+    else aio__sq_reset(stmt);
+  }
+  *out = rows;
+  return status == AIORCH_DONE ? AIORCH_OK : status;
+}
+
+static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant, size_t limit, int64_t now_ms,
+                          aio__arena *arena, aio__cache_entry **entries, size_t *count) {
+  aio__sq_store *store = (aio__sq_store *)base;
+  aio__sq_conn *conn = NULL;
+  aio__cache_entry *rows = NULL;
+  size_t n = 0;
+  aio__sq_touches_flush(store);
+  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
+  if (status != AIORCH_OK) return status;
+  status = list_rows(conn, &op->error, tenant, limit < LIST_MAX ? limit : LIST_MAX, now_ms, arena, &rows, &n);
+  aio__sq_read_end(conn);
+  if (status != AIORCH_OK) return status;
+  *entries = rows;
+  *count = n;
+  return AIORCH_OK;
+}
+
+/* ---- removing ------------------------------------------------------------------------------------------------------- */
+
+static aiorch_status drop(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no, int64_t bytes,
+                          aio__sq_tenant *row) {
+  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCES_DROP, "si", tenant, no);
+  if (status == AIORCH_OK) status = aio__sq_run(conn, error, AIO__SQ_CACHE_DROP, "si", tenant, no);
+  row->cache_rows--;
+  row->cache_bytes -= bytes;
+  return status;
+}
+
+/* Drops the first row that a query gives. AIORCH_DONE: it gives none. */
+static aiorch_status drop_first(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, sqlite3_stmt *stmt,
+                                aio__sq_tenant *row) {
+  aiorch_status status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status;
+  int64_t no = sqlite3_column_int64(stmt, 0), bytes = sqlite3_column_int64(stmt, 1);
+  aio__sq_reset(stmt);
+  return drop(conn, error, tenant, no, bytes, row);
+}
+
+/* Drops what a query by tenant and tag gives, until it gives none. */
+static aiorch_status drop_by(aio__sq_conn *conn, aiorch_error *error, int id, aio__str tenant, aio__str tag,
+                             aio__sq_tenant *row) {
+  aiorch_status status = AIORCH_OK;
+  while (status == AIORCH_OK) {
+    sqlite3_stmt *stmt = NULL;
+    status = aio__sq_query(conn, error, id, &stmt, "ss", tenant, tag);
+    if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, row);
+  }
+  return status == AIORCH_DONE ? AIORCH_OK : status;
+}
+
+aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+                                              aio__str document_id) {
+  aio__sq_tenant row;
+  aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
+  if (status != AIORCH_OK || row.cache_rows == 0) return status;
+  status = drop_by(conn, error, AIO__SQ_CACHE_BY_DOCUMENT, tenant, document_id, &row);
+  return status == AIORCH_OK ? set_counts(conn, error, tenant, &row) : status;
+}
+
+static aiorch_status drop_by_source(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__str source,
+                                    aio__sq_tenant *row) {
+  sqlite3_stmt *stmt = NULL;
+  char id[AIO__UUID_LEN + 1];
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_DOCUMENT_OF_SOURCE, &stmt, "ss", tenant, source);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_OK : status;
+  aio__sq_id(stmt, 0, id);
+  aio__sq_reset(stmt);
+  return drop_by(conn, error, AIO__SQ_CACHE_BY_DOCUMENT, tenant, aio__str_z(id), row);
+}
+
+static aiorch_status invalidate_rows(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__str tag,
+                                     uint64_t *removed) {
+  aio__sq_tenant row;
+  aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
+  if (status != AIORCH_OK || row.cache_rows == 0) return status;
+  int64_t before = row.cache_rows;
+  if (tag.n == 0) {
+    status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCES_DROP_ALL, "s", tenant);
+    if (status == AIORCH_OK) status = aio__sq_run(conn, error, AIO__SQ_CACHE_DROP_ALL, "s", tenant);
+    row.cache_rows = row.cache_bytes = 0;
+  } else {
+    status = drop_by(conn, error, AIO__SQ_CACHE_BY_ID, tenant, tag, &row);
+    if (status == AIORCH_OK) status = drop_by(conn, error, AIO__SQ_CACHE_BY_DOCUMENT, tenant, tag, &row);
+    if (status == AIORCH_OK) status = drop_by_source(conn, error, tenant, tag, &row);
+  }
+  *removed = (uint64_t)(before - row.cache_rows);
+  return status == AIORCH_OK ? set_counts(conn, error, tenant, &row) : status;
+}
+
+static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant, aio__str tag, uint64_t *removed) {
+  aio__sq_store *store = (aio__sq_store *)base;
+  aio__sq_conn *conn = NULL;
+  uint64_t n = 0;
+  aiorch_status status = aio__sq_write(&store->knowledge, op, &conn);
+  if (status != AIORCH_OK) return status;
+  status = invalidate_rows(conn, &op->error, tenant, tag, &n);
+  status = aio__sq_write_end(conn, op, status);
+  if (status == AIORCH_OK) *removed = n;
+  return status;
+}
+
+/* ---- storing -------------------------------------------------------------------------------------------------------- */
+
+static int64_t entry_bytes(const aio__cache_entry *e) {
+  return (int64_t)(ENTRY_OVERHEAD + e->query.n + e->answer.n + e->sources.n + e->provider.n + e->model.n +
+                   e->rests_on_count * SOURCE_OVERHEAD);
+}
+
+static aiorch_status versions_hold(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
+                                   bool *hold) {
+  aiorch_status status = AIORCH_OK;
+  *hold = true;
+  for (size_t i = 0; i < e->rests_on_count && *hold && status == AIORCH_OK; i++) {
+    sqlite3_stmt *stmt = NULL;
+    status = aio__sq_query(conn, error, AIO__SQ_DOCUMENT_VERSION, &stmt, "sz", tenant, e->rests_on[i].document_id);
+    if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+    *hold = status == AIORCH_OK && sqlite3_column_int64(stmt, 0) == e->rests_on[i].version;
+    if (status == AIORCH_OK) aio__sq_reset(stmt);
+    if (status == AIORCH_DONE) status = AIORCH_OK;
+  }
+  return status;
+}
+
+/* May the entry be stored? What stands in its place and has to go is dropped. */
+static aiorch_status make_place(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
+                                const aio__cache_limits *limits, int64_t now_ms, aio__sq_tenant *row, bool *free) {
+  sqlite3_stmt *stmt = NULL;
+  *free = true;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CACHE_BY_KEY, &stmt, "sbb", tenant, e->scope, e->key);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_OK : status;
+  int64_t no = sqlite3_column_int64(stmt, 0), bytes = sqlite3_column_int64(stmt, 1);
+  bool expired = sqlite3_column_int64(stmt, 2) <= now_ms, stale = sqlite3_column_int64(stmt, 3) < row->knowledge;
+  aio__sq_reset(stmt);
+  *free = limits->replace || expired || stale;
+  return *free ? drop(conn, error, tenant, no, bytes, row) : AIORCH_OK;
+}
+
+static aiorch_status make_room(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t bytes,
+                               const aio__cache_limits *limits, int64_t now_ms, aio__sq_tenant *row) {
+  aiorch_status status = AIORCH_OK;
+  bool expired = true;
+  for (int swept = 0; status == AIORCH_OK; swept++) {
+    bool full = row->cache_rows + 1 > limits->max_rows || row->cache_bytes + bytes > limits->max_bytes;
+    if (!full && (!expired || swept >= SWEEP_MAX)) break;
+    sqlite3_stmt *stmt = NULL;
+    if (expired) status = aio__sq_query(conn, error, AIO__SQ_CACHE_OLDEST_EXPIRED, &stmt, "si", tenant, now_ms);
+    else status = aio__sq_query(conn, error, AIO__SQ_CACHE_LEAST_USED, &stmt, "s", tenant);
+    if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, row);
+    if (status == AIORCH_DONE && expired) {
+      expired = false;
+      status = AIORCH_OK;
+    }
+  }
+  return status == AIORCH_DONE ? AIORCH_OK : status;
+}
+
+static aiorch_status insert(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
+                            int64_t bytes, int64_t now_ms, aio__sq_tenant *row) {
+  int64_t grown_ms = row->knowledge_ms < now_ms ? row->knowledge_ms : now_ms;
+  int64_t stood = e->knowledge > 0 ? e->knowledge - 1 : row->knowledge - (row->knowledge > 0 && e->created_ms <= grown_ms);
+  if (stood > row->knowledge) stood = row->knowledge;
+  row->cache_clock++;
+  row->cache_rows++;
+  row->cache_bytes += bytes;
+  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_CACHE_NEW, "szbbiiiiidbsssss", tenant, e->id, e->scope, e->key,
+                                     e->created_ms, e->expires_ms, row->cache_clock, bytes, stood,
+                                     (int)e->finish_reason, e->chunks, e->provider, e->model, e->query, e->sources,
+                                     e->answer);
+  int64_t no = sqlite3_last_insert_rowid(conn->db);
+  for (size_t i = 0; i < e->rests_on_count && status == AIORCH_OK; i++)
+    status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCE_NEW, "szii", tenant, e->rests_on[i].document_id, no,
+                         e->rests_on[i].version);
+  return status == AIORCH_OK ? set_counts(conn, error, tenant, row) : status;
+}
+
+static aiorch_status is_there(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const char *id, bool *there) {
+  sqlite3_stmt *stmt = NULL;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CACHE_BY_ID, &stmt, "sz", tenant, id);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  *there = status == AIORCH_OK;
+  if (status == AIORCH_OK) aio__sq_reset(stmt);
+  return status == AIORCH_DONE ? AIORCH_OK : status;
+}
+
+static aiorch_status put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
+                             const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
+  aio__sq_tenant row;
+  bool ok = false;
+  aiorch_status status = write_touches(conn, error);
+  if (status == AIORCH_OK) status = is_there(conn, error, tenant, e->id, stored);
+  if (status != AIORCH_OK || *stored) return status;
+  status = versions_hold(conn, error, tenant, e, &ok);
+  if (status == AIORCH_OK && ok) status = aio__sq_tenant_make(conn, error, tenant, &row);
+  if (status == AIORCH_OK && ok) status = make_place(conn, error, tenant, e, limits, now_ms, &row, &ok);
+  if (status != AIORCH_OK || !ok) return status;
+  int64_t bytes = entry_bytes(e);
+  status = make_room(conn, error, tenant, bytes, limits, now_ms, &row);
+  if (status == AIORCH_OK) status = insert(conn, error, tenant, e, bytes, now_ms, &row);
+  *stored = status == AIORCH_OK;
+  return status;
+}
+
+static aiorch_status put(aio__store *base, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
+                         const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
+  aio__sq_store *store = (aio__sq_store *)base;
+  aio__sq_conn *conn = NULL;
+  bool done = false;
+  if (entry_bytes(entry) > limits->max_bytes || limits->max_rows < 1) {
+    *stored = false;
+    return AIORCH_OK;
+  }
+  aiorch_status status = aio__sq_write(&store->knowledge, op, &conn);
+  if (status != AIORCH_OK) return status;
+  status = put_row(conn, &op->error, tenant, entry, limits, now_ms, &done);
+  status = aio__sq_write_end(conn, op, status);
+  if (status == AIORCH_OK) *stored = done;
+  return status;
+}
+
+static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant, aio__str id, int64_t checked_ms) {
+  aio__sq_store *store = (aio__sq_store *)base;
+  aio__sq_conn *conn = NULL;
+  aio__sq_tenant row;
+  aiorch_status status = aio__sq_write(&store->knowledge, op, &conn);
+  if (status != AIORCH_OK) return status;
+  status = aio__sq_tenant_get(conn, &op->error, tenant, &row);
+  if (status == AIORCH_OK && row.no != 0) {
+    int64_t stood = row.knowledge - (row.knowledge > 0 && checked_ms <= row.knowledge_ms);
+    status = aio__sq_run(conn, &op->error, AIO__SQ_CACHE_REVALIDATED, "ssi", tenant, id, stood);
+  }
+  return aio__sq_write_end(conn, op, status);
+}
+
+const aio__cache_ops aio__sq_cache_ops = {
+    .lookup = lookup, .put = put, .revalidated = revalidated, .list = list, .invalidate = invalidate};

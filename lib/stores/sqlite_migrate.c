@@ -1,0 +1,109 @@
+/* Brings a database to the schema of this library, in one transaction, or says why it cannot. */
+#include <string.h>
+
+#include "stores/sqlite_private.h"
+
+static aiorch_status number(aio__sq_conn *conn, aiorch_error *error, const char *sql, int64_t *out) {
+  sqlite3_stmt *stmt = NULL;
+  int code = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
+  if (code == SQLITE_OK) code = sqlite3_step(stmt);
+  aiorch_status status = AIORCH_OK;
+  if (code == SQLITE_ROW) *out = sqlite3_column_int64(stmt, 0);
+  else status = aio__sq_fail(conn, error);
+  sqlite3_finalize(stmt);
+  return status;
+}
+
+static int64_t known_versions(const aio__sq_db *db) {
+  int64_t n = 0;
+  while (db->migrations[n].name != NULL) n++;
+  return n;
+}
+
+/* *version is 0 for a database that is still empty. */
+static aiorch_status inspect(aio__sq_conn *conn, aiorch_error *error, int64_t *version) {
+  int64_t id = 0, tables = 0;
+  aiorch_status status = number(conn, error, "PRAGMA application_id", &id);
+  if (status == AIORCH_OK) status = number(conn, error, "PRAGMA user_version", version);
+  if (status == AIORCH_OK) status = number(conn, error, "SELECT count(*) FROM sqlite_master", &tables);
+  if (status != AIORCH_OK) return status;
+  const aio__sq_db *db = conn->owner;
+  if (id != db->application_id && (id != 0 || tables != 0))
+    return aio__error_set(error, AIORCH_E_STORE_CORRUPT,
+                          "%s is the database of another program: choose another folder for the store", db->path);
+  if (*version > known_versions(db))
+    return aio__error_set(error, AIORCH_E_STORE_NEWER,
+                          "%s was written by a newer libaiorch (schema %lld, this one knows %lld): update libaiorch",
+                          db->path, (long long)*version, (long long)known_versions(db));
+  return AIORCH_OK;
+}
+
+static aiorch_status execute(aio__sq_conn *conn, aiorch_error *error, const char *sql) {
+  return sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK ? AIORCH_OK : aio__sq_fail(conn, error);
+}
+
+static aiorch_status set_pragma(aio__sq_conn *conn, aiorch_error *error, const char *name, int64_t value) {
+  char sql[96] = "PRAGMA ";
+  sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA %s = %lld", name, (long long)value);
+  return execute(conn, error, sql);
+}
+
+static aiorch_status note(aio__sq_conn *conn, aiorch_error *error, int64_t version, const char *name) {
+  sqlite3_stmt *stmt = NULL;
+  int code = sqlite3_prepare_v2(conn->db, "INSERT INTO schema_version (version, name, applied_ms) VALUES (?1, ?2, ?3)",
+                                -1, &stmt, NULL);
+  if (code == SQLITE_OK) code = sqlite3_bind_int64(stmt, 1, version);
+  if (code == SQLITE_OK) code = sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+  if (code == SQLITE_OK) code = sqlite3_bind_int64(stmt, 3, aio__clock_wall_ms(conn->owner->store->env.clock));
+  if (code == SQLITE_OK) code = sqlite3_step(stmt);
+  aiorch_status status = code == SQLITE_DONE ? AIORCH_OK : aio__sq_fail(conn, error);
+  sqlite3_finalize(stmt);
+  return status;
+}
+
+/* Inside a write transaction: another process may have been faster. */
+static aiorch_status apply(aio__sq_conn *conn, aiorch_error *error) {
+  int64_t version = 0;
+  aiorch_status status = inspect(conn, error, &version);
+  if (status == AIORCH_OK && version == 0)
+    status = execute(conn, error, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY,"
+                                  " name TEXT NOT NULL, applied_ms INTEGER NOT NULL)");
+  const aio__data *migration = &conn->owner->migrations[version];
+  for (; status == AIORCH_OK && migration->name != NULL; migration++) {
+    status = execute(conn, error, migration->text);
+    if (status == AIORCH_OK) status = note(conn, error, ++version, migration->name);
+  }
+  if (status == AIORCH_OK) status = set_pragma(conn, error, "application_id", conn->owner->application_id);
+  if (status == AIORCH_OK) status = set_pragma(conn, error, "user_version", version);
+  return status;
+}
+
+static aiorch_status use_wal(aio__sq_conn *conn, aiorch_error *error) {
+  sqlite3_stmt *stmt = NULL;
+  int code = sqlite3_prepare_v2(conn->db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
+  if (code == SQLITE_OK) code = sqlite3_step(stmt);
+  aiorch_status status = AIORCH_OK;
+  if (code != SQLITE_ROW) status = aio__sq_fail(conn, error);
+  else if (!aio__str_eqz(aio__sq_text(stmt, 0), "wal"))
+    status = aio__error_set(error, AIORCH_E_STORE,
+                            "%s cannot be used: its file system has no shared memory (a network share?); choose a local"
+                            " folder", conn->owner->path);
+  sqlite3_finalize(stmt);
+  return status;
+}
+
+aiorch_status aio__sq_migrate(aio__sq_conn *conn, aiorch_error *error) {
+  int64_t version = 0;
+  aiorch_status status = inspect(conn, error, &version);
+  if (status == AIORCH_OK) status = use_wal(conn, error);
+  if (status != AIORCH_OK || version == known_versions(conn->owner)) return status;
+  const aio__store_env *env = &conn->owner->store->env;
+  int64_t deadline = aio__clock_after_ms(env->clock, env->options->store_busy_ms);
+  while ((status = aio__sq_try_begin(conn, error)) == AIORCH_AGAIN)
+    if (aio__clock_now(env->clock) >= deadline) return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_BUSY, error);
+  if (status != AIORCH_OK) return status;
+  status = apply(conn, error);
+  if (status == AIORCH_OK) return aio__sq_commit(conn, error);
+  aio__sq_rollback(conn);
+  return status;
+}

@@ -1,0 +1,281 @@
+/*
+ * The thread that writes the ledger. It takes all calls that wait, up to a limit, and commits them as one transaction, so
+ * that many runs share one fsync. Each call has a savepoint: one that fails takes nothing else with it; and when the
+ * transaction itself is lost, its calls are tried again one by one. A call whose deadline has passed is ended without
+ * having been applied, except a settlement: money that was spent is written down however late it is.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "stores/sqlite_private.h"
+
+enum { STACK_BYTES = 1 << 19, WAIT_MIN_NS = 500000, WAIT_MAX_NS = 10000000 };
+
+typedef struct block {
+  struct block *next;
+  aio__sq_job job[AIO__SQ_QUEUE_BLOCK];
+} block;
+
+struct aio__sq_writer {
+  aio__sq_store *store;
+  pthread_mutex_t mutex; /* guards all but what is the thread's alone */
+  pthread_cond_t cond;
+  pthread_t thread;
+  bool started, stopping;
+  aio__sq_job *first, *last, *idle;
+  block *blocks;
+  size_t queued;
+  /* the thread's alone */
+  aio__sq_job *batch[AIO__SQ_BATCH_MAX];
+  size_t n;
+  bool full_sync;
+};
+
+static const aio__clock *clock_of(const aio__sq_writer *w) { return w->store->env.clock; }
+
+/* ---- one transaction ------------------------------------------------------------------------------------------------ */
+
+static bool is_late(const aio__sq_writer *w, const aio__sq_job *job) {
+  return job->kind != AIO__SQ_SETTLE && job->op->deadline_ns != AIO__NEVER &&
+         aio__clock_now(clock_of(w)) >= job->op->deadline_ns;
+}
+
+static aiorch_status late(const aio__sq_writer *w, aio__op *op) {
+  return aio__error_set(&op->error, AIORCH_E_DEADLINE, "the deadline passed while waiting for %s; nothing was changed",
+                        w->store->ledger.path);
+}
+
+/* Hands the results over, gives the job's memory back, and tells who waits. */
+static void finish(aio__sq_writer *w, aio__sq_job *job, aiorch_status status) {
+  aio__op *op = job->op;
+  if (status == AIORCH_OK && job->kind == AIO__SQ_ADMIT) *job->admission = job->admission_result;
+  if (status == AIORCH_OK && job->kind == AIO__SQ_EXPIRE) *job->expired = job->expired_result;
+  op->status = status;
+  pthread_mutex_lock(&w->mutex);
+  job->next = w->idle;
+  w->idle = job;
+  w->queued--;
+  pthread_mutex_unlock(&w->mutex);
+  op->done(op, op->ctx);
+}
+
+/* Ends the jobs whose deadline has passed. */
+static void drop_late(aio__sq_writer *w, aio__sq_job **jobs, size_t *count) {
+  size_t n = 0;
+  for (size_t i = 0; i < *count; i++) {
+    if (is_late(w, jobs[i])) finish(w, jobs[i], late(w, jobs[i]->op));
+    else jobs[n++] = jobs[i];
+  }
+  *count = n;
+}
+
+static void fail_all(aio__sq_writer *w, aio__sq_job **jobs, size_t *count, const aiorch_error *error) {
+  for (size_t i = 0; i < *count; i++) finish(w, jobs[i], aio__error_copy(&jobs[i]->op->error, error));
+  *count = 0;
+}
+
+/* Until the write transaction stands, or nobody waits for it any more. */
+static aiorch_status begin(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job **jobs, size_t *count,
+                           aiorch_error *error) {
+  int64_t give_up = aio__clock_after_ms(clock_of(w), w->store->env.options->store_busy_ms), wait = WAIT_MIN_NS;
+  for (;;) {
+    drop_late(w, jobs, count);
+    if (*count == 0) return AIORCH_DONE;
+    aiorch_status status = aio__sq_try_begin(conn, error);
+    if (status != AIORCH_AGAIN) return status;
+    int64_t now = aio__clock_now(clock_of(w));
+    if (now >= give_up) return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_BUSY, error);
+    pthread_mutex_lock(&w->mutex);
+    aio__clock_wait(clock_of(w), &w->cond, &w->mutex, now + wait);
+    pthread_mutex_unlock(&w->mutex);
+    wait = wait * 2 < WAIT_MAX_NS ? wait * 2 : WAIT_MAX_NS;
+  }
+}
+
+/* What has cost money is on the disk before its call ends; what only counts survives the process. */
+static aiorch_status choose_sync(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job *const *jobs, size_t count,
+                                 aiorch_error *error) {
+  bool full = false;
+  for (size_t i = 0; i < count; i++)
+    full |= jobs[i]->kind == AIO__SQ_SETTLE ||
+            (jobs[i]->kind == AIO__SQ_ATTEMPT && jobs[i]->attempts->state != AIO__ATTEMPT_PENDING);
+  if (full == w->full_sync) return AIORCH_OK;
+  const char *sql = full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
+  if (sqlite3_exec(conn->db, sql, NULL, NULL, NULL) != SQLITE_OK) return aio__sq_fail(conn, error);
+  w->full_sync = full;
+  return AIORCH_OK;
+}
+
+/* False when the transaction was lost. */
+static bool apply_one(aio__sq_conn *conn, aio__sq_job *job) {
+  aiorch_error *error = &job->op->error;
+  job->status = aio__sq_run(conn, error, AIO__SQ_SAVEPOINT, "");
+  if (job->status == AIORCH_OK) {
+    job->status = aio__sq_ledger_apply(conn, job);
+    if (job->status != AIORCH_OK && !sqlite3_get_autocommit(conn->db) &&
+        aio__sq_run(conn, NULL, AIO__SQ_ROLLBACK_TO, "") != AIORCH_OK)
+      return false;
+    if (!sqlite3_get_autocommit(conn->db) && aio__sq_run(conn, NULL, AIO__SQ_RELEASE, "") != AIORCH_OK) return false;
+  }
+  return !sqlite3_get_autocommit(conn->db);
+}
+
+/* Applies the jobs in one transaction; it stands (AIORCH_OK) or nothing of it does. */
+static aiorch_status transact(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job **jobs, size_t *count,
+                              aiorch_error *error) {
+  aiorch_status status = choose_sync(w, conn, jobs, *count, error);
+  if (status == AIORCH_OK) status = begin(w, conn, jobs, count, error);
+  if (status != AIORCH_OK) return status;
+  for (size_t i = 0; i < *count; i++) {
+    if (apply_one(conn, jobs[i])) continue;
+    status = jobs[i]->status != AIORCH_OK ? aio__error_copy(error, &jobs[i]->op->error) : aio__sq_fail(conn, error);
+    aio__sq_rollback(conn);
+    return status;
+  }
+  return aio__sq_commit(conn, error);
+}
+
+static void finish_all(aio__sq_writer *w, aio__sq_job **jobs, size_t count) {
+  for (size_t i = 0; i < count; i++) finish(w, jobs[i], jobs[i]->status);
+}
+
+static void carry_out(aio__sq_writer *w) {
+  aio__sq_conn *conn = w->store->ledger.writer;
+  aiorch_error error;
+  aio__error_init(&error);
+  aiorch_status status = transact(w, conn, w->batch, &w->n, &error);
+  if (status == AIORCH_OK) {
+    finish_all(w, w->batch, w->n);
+  } else if (w->n == 1 || status == AIORCH_E_STORE_DOWN) {
+    fail_all(w, w->batch, &w->n, &error);
+  } else {
+    for (size_t i = 0; i < w->n; i++) {
+      size_t one = 1;
+      aio__error_clear(&w->batch[i]->op->error);
+      status = transact(w, conn, &w->batch[i], &one, &error);
+      if (status == AIORCH_OK) finish_all(w, &w->batch[i], one);
+      else fail_all(w, &w->batch[i], &one, &error);
+    }
+  }
+  aio__sq_checkpoint_if_due(conn);
+}
+
+/* ---- the thread ----------------------------------------------------------------------------------------------------- */
+
+static void *run(void *ctx) {
+  aio__sq_writer *w = ctx;
+  pthread_mutex_lock(&w->mutex);
+  for (;;) {
+    while (w->first == NULL && !w->stopping) pthread_cond_wait(&w->cond, &w->mutex);
+    if (w->first == NULL) break;
+    for (w->n = 0; w->first != NULL && w->n < AIO__SQ_BATCH_MAX; w->n++) {
+      w->batch[w->n] = w->first;
+      w->first = w->first->next;
+    }
+    if (w->first == NULL) w->last = NULL;
+    pthread_mutex_unlock(&w->mutex);
+    carry_out(w);
+    pthread_mutex_lock(&w->mutex);
+  }
+  pthread_mutex_unlock(&w->mutex);
+  return NULL;
+}
+
+/* With all signals blocked: they are the host's. */
+static aiorch_status start_thread(aio__sq_writer *w, aiorch_error *error) {
+  pthread_attr_t attr;
+  sigset_t all, before;
+  if (w->started) return AIORCH_OK;
+  int code = pthread_attr_init(&attr);
+  if (code == 0) {
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    code = pthread_create(&w->thread, &attr, run, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+  }
+  w->started = code == 0;
+  if (w->started) return AIORCH_OK;
+  return aio__error_set(error, AIORCH_E_SYSTEM, "no thread can be started to write %s: %s", w->store->ledger.path,
+                        strerror(code));
+}
+
+static aio__sq_job *take_job(aio__sq_writer *w) {
+  if (w->idle == NULL) {
+    block *more = aio__calloc(w->store->env.al, 1, sizeof *more);
+    if (more == NULL) return NULL;
+    more->next = w->blocks;
+    w->blocks = more;
+    for (size_t i = 0; i < AIO__SQ_QUEUE_BLOCK; i++) {
+      more->job[i].next = w->idle;
+      w->idle = &more->job[i];
+    }
+  }
+  aio__sq_job *job = w->idle;
+  w->idle = job->next;
+  return job;
+}
+
+static aiorch_status enqueue(aio__sq_writer *w, const aio__sq_job *job) {
+  aiorch_error *error = &job->op->error;
+  if (w->stopping) return aio__error_set(error, AIORCH_E_CLOSED, "the store is closing");
+  if (w->queued >= AIO__SQ_QUEUE_MAX)
+    return aio__error_set(error, AIORCH_E_STORE_DOWN, "%d calls wait for %s already: its disk is too slow for them",
+                          AIO__SQ_QUEUE_MAX, w->store->ledger.path);
+  aiorch_status status = start_thread(w, error);
+  if (status != AIORCH_OK) return status;
+  aio__sq_job *copy = take_job(w);
+  if (copy == NULL) return aio__sq_nomem(error);
+  *copy = *job;
+  copy->next = NULL;
+  if (w->last != NULL) w->last->next = copy;
+  else w->first = copy;
+  w->last = copy;
+  w->queued++;
+  pthread_cond_signal(&w->cond);
+  return AIORCH_PENDING;
+}
+
+aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
+  if (is_late(w, job)) return late(w, job->op);
+  pthread_mutex_lock(&w->mutex);
+  aiorch_status status = enqueue(w, job);
+  pthread_mutex_unlock(&w->mutex);
+  return status;
+}
+
+aiorch_status aio__sq_writer_new(aio__sq_store *store, aio__sq_writer **out) {
+  aio__sq_writer *w = aio__calloc(store->env.al, 1, sizeof *w);
+  if (w == NULL) return AIORCH_E_NOMEM;
+  w->store = store;
+  w->full_sync = true;
+  if (pthread_mutex_init(&w->mutex, NULL) != 0) {
+    aio__free(store->env.al, w);
+    return AIORCH_E_NOMEM;
+  }
+  if (aio__cond_init(&w->cond) != 0) {
+    pthread_mutex_destroy(&w->mutex);
+    aio__free(store->env.al, w);
+    return AIORCH_E_NOMEM;
+  }
+  *out = w;
+  return AIORCH_OK;
+}
+
+void aio__sq_writer_free(aio__sq_writer *w) {
+  if (w == NULL) return;
+  pthread_mutex_lock(&w->mutex);
+  w->stopping = true;
+  pthread_cond_signal(&w->cond);
+  pthread_mutex_unlock(&w->mutex);
+  if (w->started) pthread_join(w->thread, NULL);
+  while (w->blocks != NULL) {
+    block *next = w->blocks->next;
+    aio__free(w->store->env.al, w->blocks);
+    w->blocks = next;
+  }
+  pthread_cond_destroy(&w->cond);
+  pthread_mutex_destroy(&w->mutex);
+  aio__free(w->store->env.al, w);
+}

@@ -1,0 +1,280 @@
+/*
+ * What a store can do: knowledge, cache and ledger, in three tables of functions. Private until two kinds of store have
+ * shaped it.
+ *
+ * Every call is an op (core/op.h): it returns AIORCH_OK or an error when it has ended, AIORCH_PENDING when op->done will be
+ * called. Arguments, results and the op belong to the caller and live until then. Results are written into the caller's
+ * arena, so they need no free; they are complete before done() and untouched on failure.
+ *
+ * Every call names its tenant, and nothing of another tenant is read, counted or changed by it: the conformance suite
+ * (tests/unit/stores/conformance.c) holds every store to that.
+ *
+ * Times are wall milliseconds, given by the caller. A stored time ahead of `now_ms` counts as now. Ids are UUIDv7 text
+ * made by the caller; a write that is repeated with the same id changes nothing.
+ *
+ * Errors: AIORCH_E_NOMEM, AIORCH_E_DEADLINE, AIORCH_E_STORE and its kind; each call lists what comes on top.
+ *
+ * Threads: any, several at once.
+ */
+#ifndef AIO_STORES_STORE_H
+#define AIO_STORES_STORE_H
+
+#include <aiorch/knowledge.h>
+#include <aiorch/run.h>
+
+#include "core/arena.h"
+#include "core/log.h"
+#include "core/op.h"
+#include "core/options.h"
+#include "core/uuid.h"
+#include "cost/limits.h"
+#include "cost/usage.h"
+
+typedef struct aio__store aio__store;
+
+/* ---- knowledge ------------------------------------------------------------------------------------------------------ */
+
+typedef struct aio__pair {
+  aio__str name, value;
+} aio__pair;
+
+typedef struct aio__anchor {
+  uint64_t offset;
+  aio__str name;
+} aio__anchor;
+
+/* A chunk as it is written and read. */
+typedef struct aio__store_chunk {
+  char id[AIO__UUID_LEN + 1];
+  uint32_t ordinal, tokens;
+  uint64_t start, end;
+  aio__str heading;
+  aio__str hash;   /* 32 bytes: SHA-256 of chunker version, options, heading and text */
+  aio__str search; /* not needed: a store indexes title, heading and [start, end) as fields of their own weight */
+} aio__store_chunk;
+
+typedef struct aio__store_document {
+  char id[AIO__UUID_LEN + 1];
+  aio__str source, title, text;
+  aio__str hash;                /* 32 bytes: SHA-256 of all that makes it what it is, and of the chunker's version */
+  int64_t version;              /* counts up with each change of this source, from 1; a result of add */
+  int64_t updated_ms;
+  int32_t format;
+  uint32_t chunk_count;
+  uint64_t bytes;               /* of the text */
+  const aio__pair *metadata;
+  size_t metadata_count;
+  const aio__anchor *anchors;
+  size_t anchor_count;
+} aio__store_document;
+
+/* What add did: AIORCH_DOCUMENT_ADDED, _UPDATED, _UNCHANGED (knowledge.h). */
+
+/* A filter: `name` has one of the values of all filters with that name. */
+typedef struct aio__search_args {
+  aio__str query;               /* a person's words; the store makes its own full-text query of them */
+  const aio__pair *filters;
+  size_t filter_count;
+  size_t limit;
+} aio__search_args;
+
+/* A chunk that was found, with its text and what a source needs. */
+typedef struct aio__found_chunk {
+  char chunk_id[AIO__UUID_LEN + 1];
+  char document_id[AIO__UUID_LEN + 1];
+  int64_t document_version;
+  uint32_t ordinal, tokens;
+  uint64_t start, end;
+  aio__str source, title, anchor, heading, text; /* text: [start, end) of the document */
+  double score;                 /* full text: higher is better, comparable within one search */
+} aio__found_chunk;
+
+/* A chunk without a vector of a fingerprint. */
+typedef struct aio__unembedded {
+  char chunk_id[AIO__UUID_LEN + 1];
+  aio__str text;                /* title, heading path and text */
+} aio__unembedded;
+
+typedef struct aio__knowledge_ops {
+  /* Adds or replaces the document of (tenant, source), its chunks, its full text, in one transaction; removes cached answers
+   * that rest on it, and records that the tenant's knowledge has grown. `*document` gets id, version and updated_ms of what
+   * is stored; `*what` AIORCH_DOCUMENT_*; `*removed_chunks` the ids of chunks that went, for the vector store. A chunk whose
+   * hash and title were there before keeps its id and its marks. */
+  aiorch_status (*add)(aio__store *store, aio__op *op, aio__str tenant, aio__store_document *document,
+                       const aio__store_chunk *chunks, size_t count, int64_t now_ms, aio__arena *arena, int *what,
+                       aio__str **removed_chunks, size_t *removed_count);
+  /* AIORCH_OK with *unchanged when (tenant, source) has this hash: fills id, version, updated_ms, chunk_count. */
+  aiorch_status (*check)(aio__store *store, aio__op *op, aio__str tenant, aio__store_document *document,
+                         bool *unchanged);
+  /* AIORCH_E_NOT_FOUND. Removes cached answers that rest on it in the same transaction. */
+  aiorch_status (*remove)(aio__store *store, aio__op *op, aio__str tenant, aio__str source, int64_t now_ms,
+                          aio__arena *arena, aio__str **removed_chunks, size_t *removed_count);
+  /* By source, after `after`, without texts, metadata and anchors. */
+  aiorch_status (*list)(aio__store *store, aio__op *op, aio__str tenant, aio__str after, size_t limit,
+                        aio__arena *arena, aio__store_document **documents, size_t *count);
+  /* By source or id, whole. AIORCH_E_NOT_FOUND. */
+  aiorch_status (*show)(aio__store *store, aio__op *op, aio__str tenant, aio__str source_or_id, aio__arena *arena,
+                        aio__store_document *document);
+  /* Full text: chunks that match any word of the query, best first (BM25; title and headings weigh more). */
+  aiorch_status (*search)(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,
+                          aio__arena *arena, aio__found_chunk **chunks, size_t *count);
+  /* Chunks by id, in the order of the ids; those that are not there (or fail the filters) have an empty chunk_id. */
+  aiorch_status (*fetch)(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
+                         const aio__pair *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
+  /* Chunks not yet marked as embedded under this fingerprint, oldest first; and how many there are in all. */
+  aiorch_status (*unembedded)(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
+                              aio__arena *arena, aio__unembedded **chunks, size_t *count, uint64_t *left);
+  aiorch_status (*mark_embedded)(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint,
+                                 const aio__str *chunk_ids, size_t count);
+} aio__knowledge_ops;
+
+/* ---- cache ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct aio__cache_source {
+  char document_id[AIO__UUID_LEN + 1];
+  int64_t version;
+} aio__cache_source;
+
+typedef struct aio__cache_entry {
+  char id[AIO__UUID_LEN + 1];
+  aio__str scope;    /* 32 bytes: everything but the question */
+  aio__str key;      /* 32 bytes: SHA-256 of the question's normalized text */
+  aio__str query;    /* the question, for lists and later for vectors */
+  aio__str answer;
+  aio__str sources;  /* the run's sources as JSON, to be given again */
+  aio__str chunks;   /* 32 bytes: digest of the chunks that retrieve found, for revalidation */
+  aio__str provider, model;
+  int32_t finish_reason;
+  int32_t stale;     /* a result: knowledge has grown since it was stored */
+  int64_t created_ms, expires_ms, hits;
+  const aio__cache_source *rests_on;
+  size_t rests_on_count;
+  /* Where the tenant's knowledge stood, counted from 1 by documents added or changed. lookup fills it with where it stands
+   * now, also when nothing was found; put takes where it stood before the sources were retrieved. 0: the entry is as new as
+   * created_ms, and what was added in that very millisecond counts as later. */
+  int64_t knowledge;
+} aio__cache_entry;
+
+typedef struct aio__cache_limits {
+  int64_t max_rows, max_bytes; /* a tenant */
+  int32_t replace;             /* refresh: an entry of the same scope and key is replaced */
+} aio__cache_limits;
+
+typedef struct aio__cache_ops {
+  /* The live entry of (tenant, scope, key). *found false when there is none, or it has expired. Counts the hit and marks it
+   * as used. *entry is written also when there is none: all empty but `knowledge`. */
+  aiorch_status (*lookup)(aio__store *store, aio__op *op, aio__str tenant, aio__str scope, aio__str key,
+                          int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found);
+  /* Stores an answer unless a document that it rests on is no longer at that version (checked in the same transaction;
+   * *stored false), then makes room: expired first, then least recently used. An entry larger than max_bytes is not stored.
+   * A live entry of the same scope and key stays (*stored false) unless it is stale or limits->replace says otherwise. */
+  aiorch_status (*put)(aio__store *store, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
+                       const aio__cache_limits *limits, int64_t now_ms, bool *stored);
+  /* After revalidation: the entry is good for the knowledge as it was at `checked_ms`. */
+  aiorch_status (*revalidated)(aio__store *store, aio__op *op, aio__str tenant, aio__str id, int64_t checked_ms);
+  /* Newest first; answer and sources left empty, rests_on filled. */
+  aiorch_status (*list)(aio__store *store, aio__op *op, aio__str tenant, size_t limit, int64_t now_ms,
+                        aio__arena *arena, aio__cache_entry **entries, size_t *count);
+  /* By entry id, document id or document source; an empty tag is all of the tenant's. */
+  aiorch_status (*invalidate)(aio__store *store, aio__op *op, aio__str tenant, aio__str tag, uint64_t *removed);
+} aio__cache_ops;
+
+/* ---- ledger --------------------------------------------------------------------------------------------------------- */
+
+typedef struct aio__admission {
+  bool admitted;
+  int violated;             /* index of the constraint that refused; -1 when admitted */
+  int64_t used;             /* what stands under the violated key in its window, or under the first one when admitted */
+  int64_t retry_after_ms;   /* after which the same admission would pass if nothing else came; -1: never */
+} aio__admission;
+
+typedef enum aio__attempt_state {
+  AIO__ATTEMPT_PENDING = 0, /* sent, not ended: written before a byte leaves */
+  AIO__ATTEMPT_SETTLED = 1,
+  AIO__ATTEMPT_UNKNOWN = 2  /* its lease ran out: nobody knows what it has cost */
+} aio__attempt_state;
+
+typedef struct aio__attempt_row {
+  char id[AIO__UUID_LEN + 1];
+  char run_id[AIO__UUID_LEN + 1];
+  aio__attempt_state state;
+  int32_t kind;             /* AIORCH_ATTEMPT_* */
+  aiorch_status status;
+  int32_t http_status;
+  aio__str provider, model, request_id;
+  aio__usage usage;
+  bool cost_known;
+  int64_t cost_nano_usd;
+  int64_t created_ms, duration_us, lease_until_ms;
+} aio__attempt_row;
+
+typedef struct aio__run_row {
+  char id[AIO__UUID_LEN + 1];
+  aio__str user, provider, model;
+  aiorch_status status;
+  int32_t cache;            /* AIORCH_CACHE_* */
+  aio__usage usage;
+  bool cost_known;
+  int64_t cost_nano_usd;
+  int64_t created_ms, duration_us;
+} aio__run_row;
+
+typedef struct aio__cost_row {
+  aio__str group;           /* "2026-11-24", a provider, a model or a user */
+  int64_t runs, hits, failures, unknown_price;
+  aio__usage usage;
+  int64_t cost_nano_usd;
+} aio__cost_row;
+
+typedef struct aio__store_stats {
+  int64_t documents, chunks, text_bytes, cache_entries, cache_bytes, runs, cost_nano_usd;
+} aio__store_stats;
+
+typedef struct aio__ledger_ops {
+  /* Atomic over all processes: either every constraint holds and one row each is written under `run_id`, or none is. */
+  aiorch_status (*admit)(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id,
+                         const aio__constraint *constraints, size_t count, int64_t now_ms, aio__admission *out);
+  /* Writes or updates attempts by id (pending, then settled). */
+  aiorch_status (*attempt)(aio__store *store, aio__op *op, aio__str tenant, const aio__attempt_row *row);
+  /* The run row, its attempts as settled, and the run's MONEY admissions at the cost that it had: one transaction, durable
+   * when the op ends. */
+  aiorch_status (*settle)(aio__store *store, aio__op *op, aio__str tenant, const aio__run_row *run,
+                          const aio__attempt_row *attempts, size_t count);
+  /* Pending attempts whose lease ran out become unknown. How many. */
+  aiorch_status (*expire)(aio__store *store, aio__op *op, int64_t now_ms, uint64_t *expired);
+  /* Run rows in [since, until), grouped by "day", "provider", "model" or "user", in the order of the groups. */
+  aiorch_status (*costs)(aio__store *store, aio__op *op, aio__str tenant, int64_t since_ms, int64_t until_ms,
+                         aio__str by, aio__arena *arena, aio__cost_row **rows, size_t *count);
+  /* Attempts of one run, oldest first. */
+  aiorch_status (*attempts)(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, aio__arena *arena,
+                            aio__attempt_row **rows, size_t *count);
+  aiorch_status (*stats)(aio__store *store, aio__op *op, aio__str tenant, int64_t now_ms, aio__store_stats *out);
+} aio__ledger_ops;
+
+/* ---- a store -------------------------------------------------------------------------------------------------------- */
+
+typedef struct aio__store_env {
+  const aio__alloc *al;
+  const aio__clock *clock;
+  aio__log *log;
+  const aio__options *options;
+} aio__store_env;
+
+/* The head of every store. */
+struct aio__store {
+  const char *kind;      /* "memory", "sqlite" */
+  const char *place;     /* the folder, "memory" */
+  const aio__knowledge_ops *knowledge;
+  const aio__cache_ops *cache;
+  const aio__ledger_ops *ledger;
+  /* Ends what is under way and frees the store. In a forked child it is not called. */
+  void (*close)(aio__store *store);
+};
+
+/* stores/memory.c: for tests, scripts and hosts that want no file. Gone with the process. */
+aiorch_status aio__store_memory_open(const aio__store_env *env, aio__store **out, aiorch_error *error);
+/* stores/sqlite.c: a folder with ledger.db and knowledge.db. Creates it (mode 0700) when its parent exists. */
+aiorch_status aio__store_sqlite_open(const aio__store_env *env, const char *folder, aio__store **out,
+                                     aiorch_error *error);
+
+#endif

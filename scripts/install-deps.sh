@@ -1,0 +1,115 @@
+#!/bin/sh
+# Installs what the build needs and is not there. Debian, Ubuntu and what descends from them: by package name with
+# apt-get, never asking. Elsewhere: says what is needed and exits 1. Quiet when all is there.
+#
+#   sh scripts/install-deps.sh          what the library and the command line need
+#   sh scripts/install-deps.sh --tests  that, and what tests/run.sh needs
+set -u
+
+usage() {
+  sed -n '2,7s/^# \{0,1\}//p' "$0"
+}
+
+# Python for the tests: the system's first, since that is where packages of the distribution go.
+python=python3
+[ -x /usr/bin/python3 ] && python=/usr/bin/python3
+
+have() { command -v "$1" >/dev/null 2>&1; }
+pc() { pkg-config --exists "$1" 2>/dev/null; }
+module() { "$python" -c "import $1" >/dev/null 2>&1; }
+universal_ctags() { ctags --version 2>/dev/null | grep -q Universal; }
+header() { echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
+
+# need PACKAGE WHAT PROBE...: remembers PACKAGE as missing when PROBE fails; WHAT is what it is called elsewhere.
+missing=
+wanted=
+need() {
+  package=$1
+  what=$2
+  shift 2
+  "$@" && return
+  missing="$missing $package"
+  wanted="$wanted
+  $what"
+}
+
+need_build() {
+  need gcc "a C11 compiler as cc" have cc
+  need libc6-dev "the C library's headers" header stdio.h
+  need make "make" have make
+  need cmake "cmake, 3.21 or newer" have cmake
+  need pkg-config "pkg-config" have pkg-config
+  need libcjson-dev "cJSON (pkg-config libcjson)" pc libcjson
+  need libpcre2-dev "PCRE2 (pkg-config libpcre2-8)" pc libpcre2-8
+  need libutf8proc-dev "utf8proc (pkg-config libutf8proc)" pc libutf8proc
+  need libsqlite3-dev "SQLite with FTS5 (pkg-config sqlite3)" pc sqlite3
+  need libxml2-dev "libxml2 (pkg-config libxml-2.0)" pc libxml-2.0
+}
+
+need_tests() {
+  need gcc "gcc" have gcc
+  need g++ "g++" have g++
+  need clang "clang" have clang
+  need libcmocka-dev "cmocka (pkg-config cmocka)" pc cmocka
+  need binutils "binutils (nm, objdump, readelf)" have objdump
+  need abigail-tools "libabigail (abidw, abidiff)" have abidiff
+  need universal-ctags "Universal Ctags (ctags)" universal_ctags
+  need python3 "Python 3.9 or newer" have "$python"
+  need python3-pycparser "pycparser for that Python" module pycparser
+  need python3-jsonschema "jsonschema for that Python" module jsonschema
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif have sudo; then
+    sudo "$@"
+  else
+    echo "install-deps.sh: not root, and there is no sudo; install as root:$missing" >&2
+    exit 1
+  fi
+}
+
+apt_install() {
+  # shellcheck disable=SC2086 # one word a package
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1
+}
+
+tests=no
+case "${1-}" in
+  "") ;;
+  --tests) tests=yes ;;
+  -h | --help) usage; exit 0 ;;
+  *) echo "install-deps.sh: unknown argument: $1 (try --help)" >&2; exit 2 ;;
+esac
+
+need_build
+[ "$tests" = yes ] && need_tests
+[ -z "$missing" ] && exit 0
+
+if ! have apt-get; then
+  echo "install-deps.sh: this system has no apt-get. Please install, then try again:$wanted" >&2
+  exit 1
+fi
+
+echo "installing:$missing"
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+# A fresh machine has no package lists, an old one stale ones: on failure they are fetched and it is tried again.
+if ! apt_install; then
+  as_root apt-get update -qq >"$log" 2>&1
+  if ! apt_install; then
+    cat "$log" >&2
+    echo "install-deps.sh: apt-get could not install:$missing" >&2
+    exit 1
+  fi
+fi
+
+missing=
+wanted=
+need_build
+[ "$tests" = yes ] && need_tests
+if [ -n "$missing" ]; then
+  echo "install-deps.sh: installed, but still not usable:$wanted" >&2
+  exit 1
+fi

@@ -1,0 +1,211 @@
+/*
+ * How long a run takes, and what it allocates. Public headers only; prints a table, or one JSON object with --json.
+ *
+ *   pipeline [--json] [--runs N] [--store FOLDER]
+ *
+ * With --store the SQLite figures are taken over that store (load it first: tests/bench/load); without, over an empty one in a
+ * temporary folder, and the table says so. Speed is printed, never asserted.
+ */
+#include <aiorch/aiorch.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static atomic_long allocations;
+static void *count_alloc(void *ud, size_t n) { (void)ud; atomic_fetch_add(&allocations, 1); return malloc(n); }
+static void *count_realloc(void *ud, void *p, size_t n) { (void)ud; atomic_fetch_add(&allocations, 1); return realloc(p, n); }
+static void count_free(void *ud, void *p) { (void)ud; free(p); }
+
+static void die(const char *what, aiorch_error *error) {
+  fprintf(stderr, "pipeline: %s: %s\n", what, error ? aiorch_error_message(error) : "failed");
+  exit(1);
+}
+
+static double now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static aiorch_status generate(void *self, aiorch_call *call) {
+  (void)self;
+  aiorch_call_emit(call, "An answer of the instant provider.", 34);
+  aiorch_call_put_usage(call, AIORCH_USAGE_INPUT, 100);
+  aiorch_call_put_usage(call, AIORCH_USAGE_OUTPUT, 8);
+  aiorch_call_finish(call, AIORCH_OK);
+  return AIORCH_SLOT_OK;
+}
+
+static aiorch *open_store(const char *store) {
+  aiorch_allocator al = {sizeof al, NULL, count_alloc, count_realloc, count_free};
+  aiorch_config *config = NULL;
+  aiorch_error *error = NULL;
+  aiorch *orch = NULL;
+  aiorch_provider_vtbl vtbl;
+  memset(&vtbl, 0, sizeof vtbl);
+  vtbl.struct_size = sizeof vtbl;
+  vtbl.model = "instant";
+  vtbl.generate = generate;
+  aiorch_error_new(&error);
+  if (aiorch_config_new_with(&al, &config)) die("config", NULL);
+  if (aiorch_config_set_str(config, "store", store, strlen(store), error)) die("store", error);
+  if (aiorch_config_set_i64(config, "rate_limit.requests", 1000000000, error)) die("limit", error);
+  if (aiorch_config_add_provider(config, "instant", &vtbl, NULL, error)) die("provider", error);
+  if (aiorch_open(config, &orch, error)) die("open", error);
+  aiorch_config_free(config);
+  aiorch_error_free(error);
+  return orch;
+}
+
+static int compare(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+typedef struct figure {
+  double p50, p99, allocs;
+} figure;
+
+static double one_run(aiorch *orch, const char *user, const char *text, size_t len, int32_t expected_cache) {
+  aiorch_run *run = NULL;
+  double begin = now_us();
+  if (aiorch_run_new(orch, "bench", 5, user, strlen(user), &run)) die("run", NULL);
+  if (aiorch_run_add_message(run, AIORCH_ROLE_USER, text, len)) die("message", NULL);
+  if (aiorch_run_execute(run)) {
+    fprintf(stderr, "pipeline: %s\n", aiorch_error_message(aiorch_run_error(run)));
+    exit(1);
+  }
+  int32_t cache = aiorch_run_cache_outcome(run);
+  aiorch_run_free(run);
+  double took = now_us() - begin;
+  if (cache != expected_cache) die("another cache outcome than expected", NULL);
+  return took;
+}
+
+/* A message of `len` bytes with a number in it, so that each is new. */
+static size_t make_message(char *out, size_t len, int mixed, unsigned long number) {
+  static const char ascii[] = "How do I keep the rows of a table in order while many writers add to it at the same time? ";
+  static const char scripts[] = "Wie l\xc3\xb6se ich das? \xd0\x9a\xd0\xb0\xd0\xba \xd1\x8d\xd1\x82\xd0\xbe? \xe3\x81\x93\xe3\x82\x8c\xe3\x81\xaf\xe4\xbd\x95? caf\xc3\xa9 ";
+  const char *unit = mixed ? scripts : ascii;
+  size_t n = (size_t)snprintf(out, len, "Question %lu: ", number), u = strlen(unit);
+  while (n + u < len) {
+    memcpy(out + n, unit, u);
+    n += u;
+  }
+  out[n] = '\0';
+  return n;
+}
+
+static figure measure(aiorch *orch, size_t len, int mixed, int hit, int runs) {
+  static unsigned long number;
+  double *us = calloc((size_t)runs, sizeof *us);
+  char *text = malloc(len + 200);
+  if (!us || !text) die("memory", NULL);
+  size_t n = make_message(text, len, mixed, ++number);
+  if (hit) one_run(orch, "u", text, n, AIORCH_CACHE_MISS);
+  for (int i = 0; i < runs / 10 + 1; i++) { /* warm */
+    if (!hit) n = make_message(text, len, mixed, ++number);
+    one_run(orch, "u", text, n, hit ? AIORCH_CACHE_EXACT : AIORCH_CACHE_MISS);
+  }
+  long before = atomic_load(&allocations);
+  for (int i = 0; i < runs; i++) {
+    if (!hit) n = make_message(text, len, mixed, ++number);
+    us[i] = one_run(orch, "u", text, n, hit ? AIORCH_CACHE_EXACT : AIORCH_CACHE_MISS);
+  }
+  figure f = {.allocs = (double)(atomic_load(&allocations) - before) / runs};
+  qsort(us, (size_t)runs, sizeof *us, compare);
+  f.p50 = us[runs / 2];
+  f.p99 = us[(long)runs * 99 / 100];
+  free(us);
+  free(text);
+  return f;
+}
+
+typedef struct worker {
+  aiorch *orch;
+  int runs, id;
+} worker;
+
+static void *work(void *arg) {
+  worker *w = arg;
+  char text[300], user[32];
+  snprintf(user, sizeof user, "u%d", w->id);
+  for (int i = 0; i < w->runs; i++) {
+    static atomic_ulong number;
+    size_t n = make_message(text, 200, 0, 1000000000ul + atomic_fetch_add(&number, 1));
+    one_run(w->orch, user, text, n, AIORCH_CACHE_MISS);
+  }
+  return NULL;
+}
+
+static double runs_a_second(aiorch *orch, int threads, int runs) {
+  pthread_t ids[64];
+  worker workers[64];
+  double begin = now_us();
+  for (int i = 0; i < threads; i++) {
+    workers[i] = (worker){orch, runs / threads, i};
+    if (pthread_create(&ids[i], NULL, work, &workers[i])) die("thread", NULL);
+  }
+  for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
+  return (double)(runs / threads * threads) / ((now_us() - begin) / 1e6);
+}
+
+static long resident_kib(void) {
+  long pages = 0, resident = 0;
+  FILE *f = fopen("/proc/self/statm", "r");
+  if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2) resident = 0;
+  if (f) fclose(f);
+  return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static int json;
+static void row(const char *name, const char *key, double value, const char *unit) {
+  if (json) printf("%s\"%s\": %.1f", key[0] == '+' ? "" : ", ", key[0] == '+' ? key + 1 : key, value);
+  else printf("%-66s %10.1f %s\n", name, value, unit);
+}
+
+int main(int argc, char **argv) {
+  int runs = 2000;
+  const char *store = NULL;
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--json") == 0) json = 1;
+    else if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc) runs = atoi(argv[++i]);
+    else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) store = argv[++i];
+    else return fprintf(stderr, "usage: pipeline [--json] [--runs N] [--store FOLDER]\n"), 2;
+  }
+  if (json) printf("{");
+  aiorch *orch = open_store("memory");
+  figure f = measure(orch, 1024, 0, 0, runs);
+  row("miss, memory store, 1 kB ASCII, p50", "+miss_1k_p50_us", f.p50, "us");
+  row("miss, memory store, 1 kB ASCII, p99", "miss_1k_p99_us", f.p99, "us");
+  row("allocations of a miss", "miss_allocations", f.allocs, "");
+  f = measure(orch, 9900, 0, 0, runs);
+  row("miss, memory store, 10 kB ASCII, p99", "miss_10k_p99_us", f.p99, "us");
+  f = measure(orch, 9900, 1, 0, runs);
+  row("miss, memory store, 10 kB mixed scripts, p99", "miss_10k_mixed_p99_us", f.p99, "us");
+  f = measure(orch, 100, 0, 1, runs);
+  row("exact hit, memory store, 100 B, p50", "hit_memory_p50_us", f.p50, "us");
+  row("allocations of a hit", "hit_allocations", f.allocs, "");
+  aiorch_close(orch, 30000);
+  aiorch_free(orch);
+
+  char folder[] = "/tmp/aiorch-bench-XXXXXX", place[64];
+  if (!store && !mkdtemp(folder)) die("temporary folder", NULL);
+  snprintf(place, sizeof place, "%s/store", folder);
+  long before = resident_kib();
+  orch = open_store(store ? store : place);
+  row(store ? "resident memory of a handle on the store" : "resident memory of a handle on an empty store",
+      "handle_resident_kib", (double)(resident_kib() - before), "KiB");
+  f = measure(orch, 100, 0, 1, runs);
+  row("exact hit, SQLite, 100 B, whole run, p50", "hit_sqlite_p50_us", f.p50, "us");
+  row("runs a second, SQLite, durable cost rows, 1 thread", "runs_1_thread", runs_a_second(orch, 1, runs), "/s");
+  row("runs a second, SQLite, durable cost rows, 8 threads", "runs_8_threads", runs_a_second(orch, 8, runs * 2), "/s");
+  aiorch_close(orch, 30000);
+  aiorch_free(orch);
+  if (json) printf("}\n");
+  return 0;
+}

@@ -1,0 +1,195 @@
+"""What the tests of the command line share: cases, running it, JSON checks against schema/, a terminal."""
+
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = os.environ.get("AIORCH_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CLI = os.environ.get("AIORCH_CLI") or (sys.argv[1] if len(sys.argv) > 1 else "")
+TIMEOUT_S = 120
+
+_cases = []
+
+
+def case(function):
+    """Marks a function as a test; it gets a fresh Box."""
+    _cases.append(function)
+    return function
+
+
+def main():
+    if not CLI or not os.access(CLI, os.X_OK):
+        print("no command line to test: set AIORCH_CLI, or give its path", file=sys.stderr)
+        sys.exit(77)
+    wanted = sys.argv[2:] if not os.environ.get("AIORCH_CLI") else sys.argv[1:]
+    passed = failed = 0
+    for function in _cases:
+        if wanted and function.__name__ not in wanted:
+            continue
+        box = Box()
+        try:
+            function(box)
+            passed += 1
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            print(f"FAILED {function.__name__}")
+            traceback.print_exc(limit=-4, file=sys.stdout)
+        finally:
+            box.remove()
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.raw, self.err = code, out, err.decode("utf-8", "replace")
+
+    @property
+    def out(self):
+        return self.raw.decode("utf-8", "replace")
+
+    @property
+    def json(self):
+        lines = self.out.splitlines()
+        assert len(lines) == 1, f"one line of JSON expected, got {len(lines)}: {self.out[:400]!r}"
+        return json.loads(lines[0])
+
+    @property
+    def lines(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Box:
+    """A folder with a store and documents of its own."""
+
+    def __init__(self):
+        self.path = os.path.realpath(tempfile.mkdtemp(prefix="aiorch-cli-"))
+        self.store = os.path.join(self.path, "store")
+        home = os.path.join(self.path, "home")
+        os.mkdir(home)
+        keep = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LANG")
+        self.env = {name: os.environ[name] for name in keep if name in os.environ}
+        self.env.update(HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config", TERM="xterm",
+                        TZ="UTC")
+
+    def remove(self):
+        for folder, _, _ in os.walk(self.path):
+            os.chmod(folder, 0o700)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def at(self, name):
+        return os.path.join(self.path, name)
+
+    def write(self, name, content):
+        path = self.at(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def command(self, args, store=True):
+        return [CLI] + (["--store", self.store] if store else []) + [os.fspath(a) for a in args]
+
+    def run(self, *args, stdin=b"", code=0, env=None, store=True, cwd=None):
+        """Runs aiorch, checks its exit code and that an error is one line on stderr."""
+        if isinstance(stdin, str):
+            stdin = stdin.encode()
+        done = subprocess.run(self.command(args, store), input=stdin, capture_output=True, timeout=TIMEOUT_S,
+                              env={**self.env, **(env or {})}, cwd=cwd or self.path, check=False)
+        result = Result(done.returncode, done.stdout, done.stderr)
+        assert result.code == code, f"{args}: exit code {result.code}, not {code}\n{result.out[-2000:]}{result.err[-4000:]}"
+        if code not in (0, 130):
+            errors = [line for line in result.err.splitlines() if not line.startswith("aiorch: warning: ")]
+            assert len(errors) == 1 and errors[0].startswith("aiorch: "), f"one error line: {result.err!r}"
+        return result
+
+    def json(self, *args, **kwargs):
+        return self.run("--json", *args, **kwargs).json
+
+    def error(self, *args, code, name, **kwargs):
+        """The error object of a command that must fail, checked against its stderr line."""
+        result = self.run("--json", *args, code=code, **kwargs)
+        body = result.json
+        validate(body["error"], "run", "error")
+        assert body["error"]["name"] == name, body["error"]
+        return body["error"]
+
+    def terminal(self, *args, env=None, keys=None, columns=80):
+        """Runs aiorch on a terminal; returns (exit code, what stood on it). `keys`: [(seconds, bytes)]."""
+        return run_on_terminal(self.command(args), {**self.env, **(env or {})}, self.path, columns)
+
+    def start(self, *args, **kwargs):
+        return subprocess.Popen(self.command(args), env=self.env, cwd=self.path, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, **kwargs)
+
+
+def run_on_terminal(command, env, cwd, columns):
+    import fcntl
+    import struct
+    import termios
+
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, cwd=cwd, close_fds=True)
+    os.close(slave)
+    out = b""
+    end = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < end:
+        ready, _, _ = select.select([master], [], [], 0.5)
+        if not ready and process.poll() is not None:
+            break
+        if ready:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            out += piece
+    os.close(master)
+    if process.poll() is None and time.monotonic() >= end:
+        process.send_signal(signal.SIGKILL)
+    return process.wait(), out.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+# ---- schemas ----
+
+_validators = {}
+
+
+def _load(name):
+    with open(os.path.join(ROOT, "schema", name + ".json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def validate(value, name, part=None):
+    """Checks a value against schema/<name>.json, or one of its $defs. Needs python3-jsonschema; without, only shape."""
+    try:
+        import jsonschema
+    except ImportError:
+        schema = _load(name)
+        schema = schema["$defs"][part] if part else schema
+        for member in schema.get("required", []):
+            assert member in value, f"{name}: no member {member}"
+        return
+    key = (name, part)
+    if key not in _validators:
+        schemas = {schema["$id"]: schema for schema in map(_load, ("run", "request", "event"))}
+        top = {"$ref": f"urn:aiorch:schema:{name}" + (f"#/$defs/{part}" if part else "")}
+        try:
+            from referencing import Registry, Resource
+            registry = Registry().with_resources((i, Resource.from_contents(s)) for i, s in schemas.items())
+            _validators[key] = jsonschema.Draft202012Validator(top, registry=registry)
+        except ImportError:
+            resolver = jsonschema.RefResolver("", top, store=schemas)
+            _validators[key] = jsonschema.Draft202012Validator(top, resolver=resolver)
+    errors = sorted(_validators[key].iter_errors(value), key=lambda e: list(map(str, e.path)))
+    assert not errors, f"{name}: " + "; ".join(f"{list(e.path)}: {e.message[:200]}" for e in errors[:3])

@@ -1,0 +1,175 @@
+#!/bin/sh
+# Installs what is missing, builds and tests everything, from a bare clone. The last line is "N passed, N failed", where a
+# build that must succeed without a warning counts as a test; the exit code is 0 when nothing failed.
+#
+#   sh tests/run.sh              every leg
+#   sh tests/run.sh --quick      an incremental build and the unit tests, for the edit loop
+#   sh tests/run.sh --leg NAME   one leg; may be given several times
+#
+#   gcc    Release, warnings as errors: unit and API tests, command line, examples, bindings
+#   nets   on that build: ABI, headers, the law of the tree, strangers' projects, snippets of the documentation
+#   clang  the same build with clang, warnings as errors
+#   asan   all tests with the address and undefined behaviour sanitizers
+#   tsan   tests that start threads, with the thread sanitizer
+#
+# JOBS=n builds and tests n at a time (default: as many as there are processors). Logs: build/logs.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+root=$PWD
+logs=$root/build/logs
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
+all_legs="gcc nets clang asan tsan"
+passed=0
+failed=0
+
+usage() {
+  sed -n '2,/^set -u/s/^# \{0,1\}//p' tests/run.sh
+}
+
+say() {
+  printf '%s\n' "$*"
+}
+
+count_failure() {
+  failed=$((failed + 1))
+  say "  FAILED: $1"
+}
+
+# build LEG TARGETS CMAKE_ARGUMENTS...: configures and builds; a first line of what went wrong is worth more than the last.
+build() {
+  local leg=$1 targets=$2 log=$logs/$1-build.log
+  shift 2
+  if ! cmake -S "$root" -B "build/$leg" -DAIORCH_WITH_TESTS=ON -DAIORCH_WERROR=ON "$@" >"$log" 2>&1; then
+    tail -n 30 "$log"
+    count_failure "$leg: configure (build/logs/$leg-build.log)"
+    return 1
+  fi
+  # shellcheck disable=SC2086 # targets are words
+  if ! cmake --build "build/$leg" --parallel "$jobs" --target $targets >>"$log" 2>&1; then
+    grep -nE 'error:|Error |undefined reference|No rule' "$log" | head -n 30
+    count_failure "$leg: build (build/logs/$leg-build.log)"
+    return 1
+  fi
+}
+
+# run_tests LEG CTEST_ARGUMENTS...: runs the tests of build/BUILD, counts them, and says what failed and what was skipped.
+run_tests() {
+  local leg=$1 dir=$2 log=$logs/$1-tests.log ran=0 bad=0 skipped=0
+  shift 2
+  ${SETARCH-} ctest --test-dir "build/$dir" --parallel "$jobs" --no-tests=error --output-on-failure "$@" >"$log" 2>&1
+  ran=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#' "$log")
+  skipped=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#.*\*\*\*(Skipped|Not Run)' "$log")
+  bad=$(grep -E '^ *[0-9]+/[0-9]+ Test +#' "$log" | grep -vE ' Passed |\*\*\*(Skipped|Not Run)' | wc -l)
+  if [ "$ran" -eq 0 ]; then
+    tail -n 5 "$log"
+    count_failure "$leg: no test ran (build/logs/$leg-tests.log)"
+    return
+  fi
+  passed=$((passed + ran - bad - skipped))
+  failed=$((failed + bad))
+  if [ "$bad" -gt 0 ]; then
+    grep -E '^ *[0-9]+/[0-9]+ Test +#' "$log" | grep -vE ' Passed |\*\*\*(Skipped|Not Run)' \
+      | sed -E 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (\S+) \.*/  FAILED: \1 /'
+    say "  what they said: build/logs/$leg-tests.log"
+  fi
+  if [ "$skipped" -gt 0 ]; then
+    grep -E '^ *[0-9]+/[0-9]+ Test +#.*\*\*\*(Skipped|Not Run)' "$log" | sed -E 's/^.*Test +#[0-9]+: (\S+) .*/\1/' |
+      while read -r name; do
+        reason=$(sed -n "\\|Testing: $name\$|,/end time/s/^SKIP: //p" "build/$dir/Testing/Temporary/LastTest.log" | head -n 1)
+        say "  skipped: $name: ${reason:-no reason given}"
+      done
+  fi
+  say "  $((ran - bad - skipped)) of $ran tests passed"
+}
+
+leg_gcc() {
+  # -g changes no code; the third ABI net reads types from it.
+  build gcc all -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS=-g || return
+  passed=$((passed + 1))
+  run_tests gcc gcc --label-exclude "^net\$"
+}
+
+leg_nets() {
+  build gcc all -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS=-g || return
+  run_tests nets gcc --label-regex "^net\$"
+}
+
+leg_clang() {
+  build clang all -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release || return
+  passed=$((passed + 1))
+  say "  no warning"
+}
+
+leg_asan() {
+  build asan all -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O1 -DAIORCH_SANITIZE=address,undefined || return
+  run_tests asan asan
+}
+
+# Some kernels place memory where the thread sanitizer of this compiler cannot follow; without randomization it can.
+probe_tsan() {
+  local probe=$logs/tsan_probe
+  echo 'int main(void) { return 0; }' >"$probe.c"
+  SETARCH=
+  if ! gcc -fsanitize=thread "$probe.c" -o "$probe" >"$probe.log" 2>&1; then
+    say "  skipped: gcc has no thread sanitizer here"
+    return 1
+  fi
+  "$probe" >>"$probe.log" 2>&1 && return 0
+  SETARCH="setarch $(uname -m) -R"
+  $SETARCH "$probe" >>"$probe.log" 2>&1 && return 0
+  say "  skipped: programs of the thread sanitizer do not start here (build/logs/tsan_probe.log)"
+  return 1
+}
+
+leg_tsan() {
+  probe_tsan || return
+  build tsan aiorch_threads -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O1 -DAIORCH_SANITIZE=thread || return
+  run_tests tsan tsan --label-regex "^threads\$"
+  SETARCH=
+}
+
+run_leg() {
+  local start; start=$(date +%s)
+  say "== $1"
+  "leg_$1"
+  say "  $(($(date +%s) - start)) s"
+}
+
+quick() {
+  local start; start=$(date +%s)
+  say "== quick"
+  # The same build as the leg gcc, so that nothing is built twice.
+  build gcc all -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS=-g && run_tests quick gcc --label-regex "^unit\$"
+  say "  $(($(date +%s) - start)) s"
+}
+
+legs=
+mode=all
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) mode=quick ;;
+    --leg)
+      case " $all_legs " in
+        *" ${2-} "*) legs="$legs $2" ;;
+        *) say "tests/run.sh: no leg \"${2-}\"; there are: $all_legs" >&2; exit 2 ;;
+      esac
+      shift
+      ;;
+    -h | --help) usage; exit 0 ;;
+    *) say "tests/run.sh: unknown argument: $1 (try --help)" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+mkdir -p "$logs"
+sh scripts/install-deps.sh --tests || { say "0 passed, 1 failed"; exit 1; }
+
+if [ "$mode" = quick ]; then
+  quick
+else
+  for leg in ${legs:-$all_legs}; do
+    run_leg "$leg"
+  done
+fi
+say "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,209 @@
+/* Stages 3 and 7 together: what is kept, for how long, and what makes it go. */
+#include "../support/pipeline_fixture.h"
+
+static const scripted_answer answers[] = {
+    {.text = "First answer."}, {.text = "Second answer."}, {.text = "Third answer."}, {.text = "Fourth answer."}};
+enum { ANSWERS = 4 };
+
+static void expect(fixture *f, const char *question, int32_t outcome, const char *answer) {
+  aiorch_run *run = fixture_execute(f, question, AIORCH_OK);
+  assert_int_equal(aiorch_run_cache_outcome(run), outcome);
+  assert_string_equal(fixture_answer(run), answer);
+  aiorch_run_free(run);
+}
+
+static void test_cache__a_hit_asks_nobody_and_costs_nothing(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  expect(&f, "What?", AIORCH_CACHE_MISS, "First answer.");
+  aiorch_run *run = fixture_execute(&f, "What?", AIORCH_OK);
+  assert_int_equal(aiorch_run_cache_outcome(run), AIORCH_CACHE_EXACT);
+  assert_string_equal(fixture_answer(run), "First answer.");
+  int64_t cost = -1;
+  assert_int_equal(aiorch_run_cost(run, &cost), AIORCH_OK);
+  assert_int_equal(cost, 0);
+  assert_int_equal(aiorch_run_attempt_count(run), 0);
+  assert_int_equal(aiorch_run_usage(run, AIORCH_USAGE_INPUT), 0);
+  const char *text;
+  assert_int_equal(aiorch_run_provider(run, &text, NULL), AIORCH_OK);
+  assert_string_equal(text, "first"); /* who wrote it */
+  static const int32_t outcomes[] = {AIORCH_OUTCOME_OK,      AIORCH_OUTCOME_OK,      AIORCH_OUTCOME_HIT,
+                                     AIORCH_OUTCOME_SKIPPED, AIORCH_OUTCOME_SKIPPED, AIORCH_OUTCOME_OK,
+                                     AIORCH_OUTCOME_SKIPPED};
+  for (int s = 0; s < AIORCH_STAGE_COUNT; s++) assert_int_equal(aiorch_run_stage_outcome(run, s), outcomes[s]);
+  aiorch_run_free(run);
+  assert_int_equal(f.first.calls, 1);
+  assert_int_equal(fixture_counter(&f, AIO__N_COST_ROWS), 2); /* a hit leaves its row */
+  fixture_close(&f);
+}
+
+static void test_cache__an_entry_lives_as_long_as_its_ttl(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, "{\"cache.ttl_s\": 60}", answers, ANSWERS, NULL, 0);
+  expect(&f, "What?", AIORCH_CACHE_MISS, "First answer.");
+  virtual_clock_advance_ms(&f.clock, 59999);
+  expect(&f, "What?", AIORCH_CACHE_EXACT, "First answer.");
+  virtual_clock_advance_ms(&f.clock, 1);
+  expect(&f, "What?", AIORCH_CACHE_MISS, "Second answer.");
+  fixture_close(&f);
+}
+
+static void mode(aiorch_run *run, const char *value) {
+  assert_int_equal(aiorch_run_set_option(run, "cache.mode", value, strlen(value)), AIORCH_OK);
+}
+
+static void expect_in_mode(fixture *f, const char *value, int32_t outcome, const char *answer) {
+  aiorch_run *run = fixture_ask(f, "acme", "u1", "What?");
+  mode(run, value);
+  assert_int_equal(aiorch_run_execute(run), AIORCH_OK);
+  assert_int_equal(aiorch_run_cache_outcome(run), outcome);
+  assert_string_equal(fixture_answer(run), answer);
+  aiorch_run_free(run);
+}
+
+static void test_cache__modes(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  expect_in_mode(&f, "read", AIORCH_CACHE_MISS, "First answer.");    /* stores nothing */
+  expect_in_mode(&f, "off", AIORCH_CACHE_OFF, "Second answer.");     /* neither */
+  expect_in_mode(&f, "write", AIORCH_CACHE_MISS, "Third answer.");   /* stores */
+  expect_in_mode(&f, "read", AIORCH_CACHE_EXACT, "Third answer.");
+  expect_in_mode(&f, "refresh", AIORCH_CACHE_MISS, "Fourth answer.");
+  expect_in_mode(&f, "on", AIORCH_CACHE_EXACT, "Fourth answer.");
+  fixture_close(&f);
+}
+
+static const char zebra[] = "# Zebra\n\nA zebra has black and white stripes on its coat.\n";
+static const char question[] = "Which stripes has a zebra?";
+
+static void test_cache__a_changed_document_takes_its_answers_with_it(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  fixture_add(&f, "acme", "zebra.md", zebra);
+  expect(&f, question, AIORCH_CACHE_MISS, "First answer.");
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  fixture_add(&f, "acme", "zebra.md", zebra); /* unchanged */
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  fixture_add(&f, "acme", "zebra.md", "# Zebra\n\nA zebra has stripes of brown.\n");
+  expect(&f, question, AIORCH_CACHE_MISS, "Second answer.");
+  fixture_remove(&f, "acme", "zebra.md");
+  expect(&f, question, AIORCH_CACHE_MISS, "Third answer.");
+  fixture_close(&f);
+}
+
+static void test_cache__another_tenants_documents_touch_nothing(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  fixture_add(&f, "acme", "zebra.md", zebra);
+  expect(&f, question, AIORCH_CACHE_MISS, "First answer.");
+  fixture_add(&f, "acme2", "zebra.md", "# Zebra\n\nAnother tenant's zebra has no stripes.\n");
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  fixture_remove(&f, "acme2", "zebra.md");
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  fixture_close(&f);
+}
+
+static void test_cache__an_added_document_makes_answers_prove_themselves(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  fixture_add(&f, "acme", "zebra.md", zebra);
+  expect(&f, question, AIORCH_CACHE_MISS, "First answer.");
+  fixture_add(&f, "acme", "boat.md", "# Boat\n\nA boat floats on water.\n"); /* does not change what is found */
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  assert_int_equal(fixture_counter(&f, AIO__N_CACHE_REVALIDATED), 1);
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  assert_int_equal(fixture_counter(&f, AIO__N_CACHE_REVALIDATED), 1); /* once is enough */
+  fixture_add(&f, "acme", "stripes.md", "# Stripes of a zebra\n\nWhich stripes has a zebra? Black ones.\n");
+  expect(&f, question, AIORCH_CACHE_MISS, "Second answer.");
+  fixture_close(&f);
+}
+
+static void test_cache__something_unanswerable_is_asked_again_after_its_document_came(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  expect(&f, question, AIORCH_CACHE_MISS, "First answer.");
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  fixture_add(&f, "acme", "zebra.md", zebra);
+  expect(&f, question, AIORCH_CACHE_MISS, "Second answer.");
+  fixture_close(&f);
+}
+
+static void test_cache__on_add_keep_and_flush(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, "{\"cache.on_add\": \"keep\"}", answers, ANSWERS, NULL, 0);
+  expect(&f, question, AIORCH_CACHE_MISS, "First answer.");
+  fixture_add(&f, "acme", "zebra.md", zebra);
+  expect(&f, question, AIORCH_CACHE_EXACT, "First answer.");
+  fixture_close(&f);
+  fixture_open(&f, "{\"cache.on_add\": \"flush\"}", answers, ANSWERS, NULL, 0);
+  expect(&f, question, AIORCH_CACHE_MISS, "First answer.");
+  fixture_add(&f, "acme", "boat.md", "# Boat\n\nA boat floats.\n");
+  expect(&f, question, AIORCH_CACHE_MISS, "Second answer.");
+  fixture_close(&f);
+}
+
+static void test_cache__a_hit_gives_the_sources_again(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  fixture_add(&f, "acme", "zebra.md", zebra);
+  aiorch_run *miss = fixture_execute(&f, question, AIORCH_OK), *hit = fixture_execute(&f, question, AIORCH_OK);
+  assert_int_equal(aiorch_run_cache_outcome(hit), AIORCH_CACHE_EXACT);
+  assert_int_equal(aiorch_run_source_count(miss), 1);
+  assert_int_equal(aiorch_run_source_count(hit), 1);
+  const char *a, *b;
+  assert_int_equal(aiorch_run_source_text(miss, 0, &a, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_run_source_text(hit, 0, &b, NULL), AIORCH_OK);
+  assert_string_equal(a, b);
+  assert_int_equal(aiorch_run_source_document_id(miss, 0, &a, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_run_source_document_id(hit, 0, &b, NULL), AIORCH_OK);
+  assert_string_equal(a, b);
+  uint64_t start[2], end[2];
+  assert_int_equal(aiorch_run_source_range(miss, 0, &start[0], &end[0]), AIORCH_OK);
+  assert_int_equal(aiorch_run_source_range(hit, 0, &start[1], &end[1]), AIORCH_OK);
+  assert_int_equal(start[0], start[1]);
+  assert_int_equal(end[0], end[1]);
+  aiorch_run_free(miss);
+  aiorch_run_free(hit);
+  fixture_close(&f);
+}
+
+static void test_cache__the_oldest_unused_go_when_rows_run_out(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, "{\"cache.max_rows\": 2, \"rate_limit.requests\": 0}", answers, 1, NULL, 0);
+  expect(&f, "One?", AIORCH_CACHE_MISS, "First answer.");
+  virtual_clock_advance_ms(&f.clock, 10);
+  expect(&f, "Two?", AIORCH_CACHE_MISS, "First answer.");
+  virtual_clock_advance_ms(&f.clock, 10);
+  expect(&f, "One?", AIORCH_CACHE_EXACT, "First answer.");
+  virtual_clock_advance_ms(&f.clock, 10);
+  expect(&f, "Three?", AIORCH_CACHE_MISS, "First answer.");
+  expect(&f, "One?", AIORCH_CACHE_EXACT, "First answer.");
+  expect(&f, "Two?", AIORCH_CACHE_MISS, "First answer.");
+  fixture_close(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_cache__a_hit_asks_nobody_and_costs_nothing),
+      cmocka_unit_test(test_cache__an_entry_lives_as_long_as_its_ttl),
+      cmocka_unit_test(test_cache__modes),
+      cmocka_unit_test(test_cache__a_changed_document_takes_its_answers_with_it),
+      cmocka_unit_test(test_cache__another_tenants_documents_touch_nothing),
+      cmocka_unit_test(test_cache__an_added_document_makes_answers_prove_themselves),
+      cmocka_unit_test(test_cache__something_unanswerable_is_asked_again_after_its_document_came),
+      cmocka_unit_test(test_cache__on_add_keep_and_flush),
+      cmocka_unit_test(test_cache__a_hit_gives_the_sources_again),
+      cmocka_unit_test(test_cache__the_oldest_unused_go_when_rows_run_out),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
