@@ -29,8 +29,8 @@ static bool class_named(const char *name, size_t len, unsigned char c) {
   return false;
 }
 
-/* "[...]" at *p (after the bracket). Moves *p behind it; false also when it has no end. */
-static bool class_matches(const char **p, const char *end, unsigned char c) {
+/* "[...]" at *p (after the bracket). Moves *p behind it, or to `end` when it has none: then *closed is false. */
+static bool class_matches(const char **p, const char *end, unsigned char c, bool *closed) {
   const char *at = *p;
   bool negated = at < end && (*at == '!' || *at == '^'), hit = false, first = true;
   if (negated) at++;
@@ -50,19 +50,17 @@ static bool class_matches(const char **p, const char *end, unsigned char c) {
     }
     hit |= c >= low && c <= high;
   }
-  if (at >= end) {
-    *p = end;
-    return false;
-  }
-  *p = at + 1;
-  return hit != negated;
+  *closed = at < end;
+  *p = *closed ? at + 1 : end;
+  return *closed && hit != negated;
 }
 
 /* One character of the pattern at *p against `c`; moves *p behind it. */
 static bool step_matches(const char **p, const char *end, unsigned char c) {
   char pattern = *(*p)++;
   if (pattern == '?') return true;
-  if (pattern == '[') return class_matches(p, end, c);
+  bool closed;
+  if (pattern == '[') return class_matches(p, end, c, &closed);
   if (pattern == '\\') {
     if (*p == end) return false;
     pattern = *(*p)++;
@@ -96,6 +94,19 @@ static const char *segment_end(const char *text) {
   return slash ? slash : text + strlen(text);
 }
 
+/* A '/' inside "[...]" or after a backslash ends no segment of a pattern. */
+static const char *pattern_segment_end(const char *p) {
+  const char *end = p + strlen(p);
+  while (p < end && *p != '/') {
+    const char *after = p + 1;
+    bool closed = false;
+    if (*p == '[') class_matches(&after, end, '/', &closed);
+    if (*p == '\\' && p + 1 < end) closed = ++after > p;
+    p = closed ? after : p + 1;
+  }
+  return p;
+}
+
 static const char *segment_next(const char *end) { return *end == '/' ? end + 1 : NULL; }
 
 bool ignore_pattern_matches(const char *pattern, const char *path) {
@@ -103,7 +114,7 @@ bool ignore_pattern_matches(const char *pattern, const char *path) {
   while (t) {
     const char *t_end = segment_end(t);
     if (p) {
-      const char *p_end = segment_end(p);
+      const char *p_end = pattern_segment_end(p);
       if (p_end - p == 2 && p[0] == '*' && p[1] == '*') {
         p = segment_next(p_end);
         if (!p) return true; /* a last "**" takes all that is inside */

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 30, WIDTH_MAX = 110 };
+enum { WIDTH_DEFAULT = 80, WIDTH_MIN = 30, WIDTH_MAX = 110, DOTS = 4 };
 
 static bool wants_color(const cli *c, bool is_terminal) {
   if (c->opt.color != CLI_COLOR_AUTO) return c->opt.color == CLI_COLOR_ALWAYS;
@@ -111,8 +111,9 @@ void cli_put_wrapped(const cli *c, const char *text, size_t len, int indent, int
     while (i < len && !is_blank(text[i])) i++;
     if (i == start) break;
     size_t columns = cli_columns(text + start, i - start);
-    bool breaks = column > 0 && column + 1 + columns > width;
-    if (breaks && lines > 0 && line + 1 >= lines) {
+    bool last_line = lines > 0 && line + 1 >= lines, more = i < len;
+    bool breaks = column > 0 && column + 1 + columns + (last_line && more ? DOTS : 0) > width;
+    if (breaks && last_line) {
       cli_putz(c, " ...");
       break;
     }

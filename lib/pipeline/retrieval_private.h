@@ -5,7 +5,7 @@
 #include "pipeline/retrieval.h"
 
 enum {
-  AIO__LEG_MIN = 60,            /* candidates of a leg: so many, or so many times the limit, whichever is more */
+  AIO__LEG_MIN = 100,            /* candidates of a leg: so many, or so many times the limit, whichever is more */
   AIO__LEG_TIMES_LIMIT = 4,
   AIO__LEG_FILTERED_TIMES = 4,  /* the vector leg is filtered afterwards, so it asks for more */
   AIO__RRF_K = 60

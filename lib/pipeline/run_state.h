@@ -111,6 +111,7 @@ struct aiorch_run {
   uint8_t scope[AIO__SHA256_SIZE], key[AIO__SHA256_SIZE];
   bool keyed, entry_found;
   aio__cache_entry entry;
+  int64_t lookup_ms, knowledge;    /* when the cache was asked, and where the tenant's knowledge stood then */
   char entry_id[AIO__UUID_LEN + 1];
   double cache_similarity;
   const char *cache_refused_by, *cache_refused_detail;

@@ -127,12 +127,13 @@ static aiorch_status revalidate(aiorch_run *run) {
   aio__op *op = aio__run_op_begin(run, run->deadline_ns);
   return marked(run, aio__run_op(run, store->cache->revalidated(store, op, run->tenant,
                                                                 aio__str_n(run->entry.id, AIO__UUID_LEN),
-                                                                aio__clock_wall_ms(run->orch->clock))));
+                                                                run->lookup_ms)));
 }
 
 static aiorch_status looked_up(aiorch_run *run, aiorch_status st) {
   if (st == AIORCH_PENDING) return st;
   if (st < 0) return down(run, st);
+  run->knowledge = run->entry.knowledge;
   if (!run->entry_found) return miss(run);
   if (!run->entry.stale || strcmp(run->options->cache_on_add, "keep") == 0) return hit(run);
   if (strcmp(run->options->cache_on_add, "flush") == 0 || run->host_sources) return miss(run);
@@ -153,6 +154,7 @@ static aiorch_status start(aiorch_run *run) {
     return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, AIORCH_E_NOMEM, "out of memory for the cache key");
   }
   run->keyed = true;
+  run->lookup_ms = aio__clock_wall_ms(run->orch->clock);
   if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) return miss(run);
   run->step = LOOKUP;
   aio__store *store = run->orch->store;
@@ -160,7 +162,7 @@ static aiorch_status start(aiorch_run *run) {
   return looked_up(run, aio__run_op(run, store->cache->lookup(
                             store, op, run->tenant, aio__str_n((const char *)run->scope, sizeof run->scope),
                             aio__str_n((const char *)run->key, sizeof run->key),
-                            aio__clock_wall_ms(run->orch->clock), &run->arena, &run->entry, &run->entry_found)));
+                            run->lookup_ms, &run->arena, &run->entry, &run->entry_found)));
 }
 
 aiorch_status aio__stage_cache_lookup(aiorch_run *run) {

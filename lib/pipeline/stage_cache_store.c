@@ -96,7 +96,9 @@ static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
   e->provider = aio__str_z(run->provider);
   e->model = aio__str_z(run->model);
   e->finish_reason = run->finish_reason;
-  e->created_ms = now_ms;
+  /* What was added since the cache was asked may be missing in what was retrieved. */
+  e->knowledge = run->knowledge;
+  e->created_ms = run->knowledge > 0 ? now_ms : run->lookup_ms;
   e->expires_ms = now_ms + run->options->cache_ttl_s * 1000;
   st = list_documents(run, e);
   return st ? st : write_sources(run, &e->sources);

@@ -171,14 +171,20 @@ static void add_kin(aio__fts_query *query, const char *kin) {
   }
 }
 
+/* Stemming keeps the first letter, so most words of the table need no stemming. */
+static bool is_kin_word(const aio__fts_word *asked, const char *text) {
+  if (asked->compound || asked->text[0] != text[0]) return false;
+  aio__fts_word word = {.n = strlen(text)};
+  memcpy(word.text, text, word.n);
+  return same_stem(asked, &word);
+}
+
 static void add_all_kin(aio__fts_query *query) {
   size_t count, asked = query->n;
   const aio__fts_kin *table = aio__fts_kin_table(&count);
   for (size_t i = 0; i < count && query->n < AIO__FTS_TERMS_MAX; i++) {
-    aio__fts_word word = {.n = strlen(table[i].word)};
-    memcpy(word.text, table[i].word, word.n);
     bool meant = false;
-    for (size_t k = 0; k < asked && !meant; k++) meant = same_stem(&query->term[k].word, &word);
+    for (size_t k = 0; k < asked && !meant; k++) meant = is_kin_word(&query->term[k].word, table[i].word);
     if (meant) add_kin(query, table[i].kin);
   }
 }

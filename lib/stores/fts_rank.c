@@ -6,7 +6,7 @@
 
 static const double K1 = 1.2;
 static const double B = 0.75;
-static const double FIELD_WEIGHT[AIO__FTS_FIELDS] = {3.0, 2.0, 1.0};
+static const double FIELD_WEIGHT[AIO__FTS_FIELDS] = {5.0, 3.0, 1.0};
 
 double aio__fts_worth(const aio__fts_term *term, uint64_t chunks, uint64_t with_term) {
   double all = (double)(chunks > with_term ? chunks : with_term), with = (double)with_term;

@@ -60,10 +60,9 @@ aiorch_status aio__pattern_compile(const aio__alloc *al, aio__str pattern, aio__
   size_t valid = aio__utf8_check(pattern, NULL);
   if (valid < pattern.n) return aio__error_set(error, AIORCH_E_CONFIG, "pattern, byte %zu: this is not UTF-8", valid);
   aiorch_status status = AIORCH_E_NOMEM;
-  pcre2_compile_context *context = NULL;
   aio__pattern *made = aio__calloc(al, 1, sizeof *made);
-  pcre2_general_context *general = general_context(al);
-  if (general != NULL) context = pcre2_compile_context_create(general);
+  /* The code is PCRE2's own memory: its JIT compiler (10.42) crashes when an allocator of ours returns NULL. */
+  pcre2_compile_context *context = pcre2_compile_context_create(NULL);
   if (made == NULL || context == NULL) {
     aio__error_set(error, status, "pattern: out of memory");
     goto out;
@@ -84,7 +83,6 @@ aiorch_status aio__pattern_compile(const aio__alloc *al, aio__str pattern, aio__
   status = AIORCH_OK;
 out:
   pcre2_compile_context_free(context);
-  pcre2_general_context_free(general);
   aio__free(al, made);
   return status;
 }

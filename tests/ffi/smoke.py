@@ -260,7 +260,7 @@ def stage_by_stage(host):
     run = host.new_run(QUESTION)
     for stage in STAGES:
         host.must(getattr(host.lib, f"aiorch_stage_{stage}")(run))
-    assert host.lib.aiorch_run_status(run) == OK
+    host.must(host.lib.aiorch_run_status(run))
     answer = host.text(host.lib.aiorch_run_answer, run)
     assert answer == QUESTION.decode() + " - Ask the harbour master [1].", answer
     assert host.lib.aiorch_run_source_count(run) >= 1

@@ -15,7 +15,7 @@
 #include "api/config.h"
 #include "support/test_alloc.h"
 
-static void expect_value(const aiorch_config *config, const char *key, const char *value) {
+static void expect_setting(const aiorch_config *config, const char *key, const char *value) {
   aiorch_text *text;
   const char *p;
   size_t n;
@@ -31,10 +31,10 @@ static void test_new__has_defaults_and_the_system_clock(void **state) {
   aiorch_config *config;
   assert_int_equal(aiorch_config_new(&config), AIORCH_OK);
   assert_ptr_equal(config->clock, aio__clock_system());
-  expect_value(config, "rate_limit.requests", "20");
-  expect_value(config, "store", "");
-  expect_value(config, "generate.temperature", "-1");
-  expect_value(config, "retrieve.enabled", "true");
+  expect_setting(config, "rate_limit.requests", "20");
+  expect_setting(config, "store", "");
+  expect_setting(config, "generate.temperature", "-1");
+  expect_setting(config, "retrieve.enabled", "true");
   aiorch_config_free(config);
   aiorch_config_free(NULL);
   assert_int_equal(aiorch_config_new(NULL), AIORCH_E_INVALID);
@@ -100,7 +100,7 @@ static void test_new_with__out_of_memory_leaks_nothing(void **state) {
     aiorch_status status = aiorch_config_new_with(&t.al, &config);
     assert_int_equal(status, t.failed > 0 ? AIORCH_E_NOMEM : AIORCH_OK);
     if (t.failed > 0) assert_null(config);
-    else expect_value(config, "deadline_ms", "120000");
+    else expect_setting(config, "deadline_ms", "120000");
     aiorch_config_free(config);
     assert_int_equal(t.live, 0);
   } while (t.failed > 0);
@@ -114,16 +114,16 @@ static void test_setters__set_what_get_gives(void **state) {
   assert_int_equal(aiorch_config_set_i64(config, "cache.ttl_s", 60, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_f64(config, "generate.temperature", 0.7, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_bool(config, "anonymous", -5, NULL), AIORCH_OK);
-  expect_value(config, "store", "memory");
-  expect_value(config, "cache.ttl_s", "60");
-  expect_value(config, "generate.temperature", "0.7");
-  expect_value(config, "anonymous", "true");
+  expect_setting(config, "store", "memory");
+  expect_setting(config, "cache.ttl_s", "60");
+  expect_setting(config, "generate.temperature", "0.7");
+  expect_setting(config, "anonymous", "true");
   assert_int_equal(aiorch_config_set_bool(config, "anonymous", 0, NULL), AIORCH_OK);
-  expect_value(config, "anonymous", "false");
+  expect_setting(config, "anonymous", "false");
   assert_int_equal(aiorch_config_set_str(config, "store", NULL, 0, NULL), AIORCH_OK);
-  expect_value(config, "store", "");
+  expect_setting(config, "store", "");
   assert_int_equal(aiorch_config_set_str(config, "prompt.system", "abcdef", 3, NULL), AIORCH_OK);
-  expect_value(config, "prompt.system", "abc");
+  expect_setting(config, "prompt.system", "abc");
   aiorch_config_free(config);
 }
 
@@ -146,7 +146,7 @@ static void test_setters__errors_fill_and_success_clears_the_detail(void **state
   unsetenv("AIO_NOT_THERE");
   assert_int_equal(aiorch_config_set_str(config, "store", "${AIO_NOT_THERE}", 16, error), AIORCH_E_CONFIG_ENV);
   assert_non_null(strstr(aiorch_error_message(error), "AIO_NOT_THERE"));
-  expect_value(config, "cache.ttl_s", "5");
+  expect_setting(config, "cache.ttl_s", "5");
   aiorch_error_free(error);
   aiorch_config_free(config);
 }

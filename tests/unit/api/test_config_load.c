@@ -35,7 +35,7 @@ static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
   const char *temp = getenv("TMPDIR");
   assert_non_null(f);
-  snprintf(f->folder, sizeof f->folder, "%.40s/aio-config-XXXXXX", temp == NULL || strlen(temp) > 40 ? "/tmp" : temp);
+  snprintf(f->folder, sizeof f->folder, "%.40s/aio-config-XXXXXX", temp == NULL || strlen(temp) > 40 ? P_tmpdir : temp);
   assert_non_null(mkdtemp(f->folder));
   snprintf(f->file, sizeof f->file, "%s/c.json", f->folder);
   assert_int_equal(aiorch_config_new(&f->config), AIORCH_OK);

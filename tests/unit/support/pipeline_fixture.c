@@ -96,6 +96,7 @@ void fixture_add(fixture *f, const char *tenant, const char *source, const char 
   assert_int_equal(aiorch_document_set_text(d, AIORCH_FORMAT_MARKDOWN, text, strlen(text)), AIORCH_OK);
   assert_int_equal(aiorch_knowledge_add(f->orch, tenant, strlen(tenant), d, 30000, NULL), AIORCH_OK);
   aiorch_document_free(d);
+  virtual_clock_advance_ms(&f->clock, 1); /* what happens in the millisecond of an addition counts as before it */
 }
 
 void fixture_remove(fixture *f, const char *tenant, const char *source) {

@@ -150,7 +150,7 @@ static void test_compile__out_of_memory(void **state) {
     aio__pattern_free(pattern);
     assert_int_equal(t.live, 0);
   } while (t.failed > 0);
-  assert_true(t.fail_at > 3);
+  assert_true(t.fail_at > 1);
 }
 
 static void test_scratch_new__out_of_memory(void **state) {
