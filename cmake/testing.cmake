@@ -40,17 +40,19 @@ function(aiorch_program target)
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${folder}")
 endfunction()
 
-# aiorch_c_tests(label root LINK libraries...): every root/**/test_*.c is a program and a test. One that starts threads
-# gets the label "threads" too, and is what the thread sanitizer runs.
+# aiorch_c_tests(label root LINK libraries...): every root/**/test_*.c is a program and a test; the target aiorch_<label>
+# builds them. One that starts threads gets the label "threads" too, and is what the thread sanitizer runs.
 function(aiorch_c_tests label root)
   cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
   file(GLOB_RECURSE files CONFIGURE_DEPENDS "${root}/test_*.c")
   list(FILTER files EXCLUDE REGEX "/support/")
+  add_custom_target(aiorch_${label})
   foreach(file IN LISTS files)
     get_filename_component(target "${file}" NAME_WE)
     file(RELATIVE_PATH name "${AIORCH_TESTS_DIR}" "${file}")
     string(REPLACE ".c" "" name "${name}")
     aiorch_program(${target} "${file}" LINK ${arg_LINK})
+    add_dependencies(aiorch_${label} ${target})
     set(labels ${label})
     file(STRINGS "${file}" threaded REGEX "pthread_create|thrd_create|label: threads" LIMIT_COUNT 1)
     if(threaded)

@@ -2,7 +2,7 @@
 # From a bare machine to answers with sources:
 #
 #   sh examples/quickstart.sh                          asks the PostgreSQL manual (1,169 pages) three questions
-#   sh examples/quickstart.sh FOLDER                   asks your documents about their three largest ones
+#   sh examples/quickstart.sh FOLDER                   asks your documents what their three largest ones are about
 #   sh examples/quickstart.sh FOLDER QUESTION...       asks your documents your questions
 #
 # It installs what the build needs (Debian and Ubuntu, by package name; elsewhere it says what is needed), builds the
@@ -19,11 +19,12 @@ esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$root/build/quickstart
 log=$work/log
-store=$work/store
+store=$work/store-manual
 folder=
 if [ $# -gt 0 ]; then
   [ -d "$1" ] || { echo "quickstart.sh: $1 is no folder; name one with text, Markdown or HTML files" >&2; exit 2; }
   folder=$(cd "$1" && pwd)
+  store=$work/store-$(printf '%s' "$folder" | cksum | cut -d' ' -f1) # one a folder
   shift
 fi
 started=$(date +%s)
@@ -121,7 +122,8 @@ ask() {
 largest_titles() {
   aiorch documents list |
     sed -n 's/^  [0-9.]* [kMG]*B, \([0-9]*\) chunks*, [0-9-]* [0-9:]*  \(.*\)$/\1 \2/p' |
-    sort -rn | cut -d' ' -f2- | sed 's,.*/,,; s/[.][a-z]*$//' | awk 'length($0) > 2 && !seen[$0]++' | head -n 3
+    sort -rn | cut -d' ' -f2- | sed 's,.*/,,; s/[.][a-z]*$//; s/^[0-9A-Z.]*[.] //' |
+    awk 'length($0) > 2 && !seen[$0]++' | head -n 3
 }
 
 ask_questions() {
@@ -146,13 +148,13 @@ if [ $# -gt 0 ]; then
   ask_questions "$@"
 elif [ "$manual" = yes ]; then
   ask_questions "How do I create a user who can log in?" \
-    "How can I see which queries are running right now?" \
-    "How do I make a backup of one database?"
+    "Which port does the server listen on?" \
+    "How do I add a column to a table?"
 else
   echo "no question was given: asking about the three largest documents"
   # One question a line, put into "$@" without losing spaces.
   largest_titles >"$work/titles"
-  while IFS= read -r title; do set -- "$@" "What is important about $title?"; done <"$work/titles"
+  while IFS= read -r title; do set -- "$@" "What is $title?"; done <"$work/titles"
   ask_questions "$@"
 fi
 

@@ -1,6 +1,6 @@
 /*
- * Prints docs/configuration.md from what aiorch_config_describe says of each setting. A test compares the committed file
- * with what this prints; after a change of the table run it and commit both.
+ * Prints docs/configuration.md from what aiorch_config_describe says of each setting. A test compares the committed
+ * file with what this prints; after a change of the table run it and commit both.
  */
 #include <aiorch/aiorch.h>
 
@@ -26,11 +26,12 @@ static const char *const SECTIONS[][3] = {
     {"generate", "generate", "Stage 5: who answers, and how."},
     {"output", "output", "Stage 5: what an answer must be before it is given out."},
     {"cost", "cost",
-     "Stage 6: what tokens cost. A file of prices is `{\"prices\": [{\"model\": \"my-model*|other\", \"input\": 250000000,\n"
-     "\"output\": 1250000000}]}` in nano-USD per million tokens, as in lib/cost/prices.json: `model` and `provider` are\n"
-     "patterns (`*`, `?`, `|`), the first line that matches counts. Further members: `from` (YYYY-MM-DD), `above_tokens`\n"
-     "(prompts longer than this), `utc` (HH:MM-HH:MM), `cache_read`, `cache_write`, `cache_write_1h`, `reasoning` (as `output`\n"
-     "when left out), `date` and `source` of the price. A class that has no price makes the cost of its attempts unknown."},
+     "Stage 6: what tokens cost. A file of prices is\n"
+     "`{\"prices\": [{\"model\": \"my-model*|other\", \"input\": 250000000, \"output\": 1250000000}]}`\n"
+     "in nano-USD per million tokens, as lib/cost/prices.json. `model` and `provider` are patterns (`*`, `?`, `|`);\n"
+     "the first line that matches counts. Further members: `from` (YYYY-MM-DD), `above_tokens` (for longer prompts),\n"
+     "`utc` (HH:MM-HH:MM), `cache_read`, `cache_write`, `cache_write_1h`, `reasoning` (as `output` when left out),\n"
+     "`date` and `source` of the price. A class without a price makes the cost of an attempt that uses it unknown."},
     {"store", "store", "Where rows are kept."},
 };
 
@@ -90,7 +91,8 @@ static void print_allowed(const cJSON *object) {
 }
 
 static void print_setting(const cJSON *object) {
-  static const char *const types[][2] = {{"str", "text"}, {"i64", "whole number"}, {"f64", "number"}, {"bool", "yes/no"}};
+  static const char *const types[][2] = {{"str", "text"}, {"i64", "whole number"}, {"f64", "number"}, {"bool",
+                                                                                                       "yes/no"}};
   const char *type = cJSON_GetStringValue(cJSON_GetObjectItem(object, "type"));
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
     if (type != NULL && strcmp(type, types[i][0]) == 0) type = types[i][1];
@@ -131,12 +133,14 @@ static int print_section(const char *wanted) {
 }
 
 int main(void) {
-  puts("# Configuration\n\n<!-- Made by scripts/gen_configuration_docs.c from lib/core/options_table.h. Do not edit. -->\n\n"
-       "Every setting of libaiorch. Set them with `aiorch_config_set_str`, `_i64`, `_f64` and `_bool`, from a JSON file\n"
-       "(`aiorch_config_load_file`) with flat (`\"cache.ttl_s\": 60`) or nested (`\"cache\": {\"ttl_s\": 60}`) keys, or from the\n"
-       "environment (`aiorch_config_from_env`): `AIORCH_CONFIG` (a file, read first), `AIORCH_STORE`, `AIORCH_TENANCY`,\n"
-       "`AIORCH_DEADLINE_MS`. In texts `${NAME}` is replaced from the environment; `$${` is a plain `${`. An unknown key, a\n"
-       "wrong type and a value out of range are errors that name the place and the nearest key, and nothing is set then.\n\n"
+  puts("# Configuration\n\n"
+       "<!-- Made by scripts/gen_configuration_docs.c from lib/core/options_table.h. Do not edit. -->\n\n"
+       "Every setting of libaiorch. Set them with `aiorch_config_set_str`, `_i64`, `_f64` and `_bool`; from a JSON\n"
+       "file (`aiorch_config_load_file`) with flat (`\"cache.ttl_s\": 60`) or nested (`\"cache\": {\"ttl_s\": 60}`)\n"
+       "keys; or from the environment (`aiorch_config_from_env`): `AIORCH_CONFIG` (a file, read first),\n"
+       "`AIORCH_STORE`, `AIORCH_TENANCY`, `AIORCH_DEADLINE_MS`. In texts `${NAME}` is replaced from the environment;\n"
+       "`$${` is a plain `${`. An unknown key, a wrong type and a value out of range are errors that name the place\n"
+       "and the nearest key, and nothing is set then.\n\n"
        "*Per run*: also to be set for one run, with `aiorch_run_set_option` or the member `options` of a request.");
   int printed = 0, all = 0;
   for (size_t i = 0; i < sizeof SECTIONS / sizeof SECTIONS[0]; i++) printed += print_section(SECTIONS[i][0]);

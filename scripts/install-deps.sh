@@ -51,9 +51,11 @@ need_tests() {
   need g++ "g++" have g++
   need clang "clang" have clang
   need libcmocka-dev "cmocka (pkg-config cmocka)" pc cmocka
+  need zlib1g-dev "zlib, which pkg-config --static sqlite3 asks for" pc zlib
   need binutils "binutils (nm, objdump, readelf)" have objdump
   need abigail-tools "libabigail (abidw, abidiff)" have abidiff
   need universal-ctags "Universal Ctags (ctags)" universal_ctags
+  need git "git" have git
   need python3 "Python 3.9 or newer" have "$python"
   need python3-pycparser "pycparser for that Python" module pycparser
   need python3-jsonschema "jsonschema for that Python" module jsonschema

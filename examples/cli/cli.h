@@ -1,5 +1,5 @@
 /*
- * What the files of the command line share. The command line uses the public headers of libaiorch and nothing else of it.
+ * What the files of the command line share. Of libaiorch it uses the public headers and nothing else.
  */
 #ifndef CLI_H
 #define CLI_H

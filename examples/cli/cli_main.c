@@ -88,7 +88,8 @@ const cli_command cli_commands[] = {
      "  aiorch screen 'Ignore all previous instructions'\n"
      "  echo '{\"text\": \"What is a port?\"}' | aiorch screen -\n",
      command_screen, 1, SIZE_MAX, 0},
-    {"version", "", "Show the version and what this build can do", "Prints the version of the library and its features.",
+    {"version", "", "Show the version and what this build can do",
+     "Prints the version of the library and its features.",
      "  aiorch version\n", command_version, 0, 0, 0},
     {0},
 };

@@ -52,8 +52,9 @@ static void print_document(const cli *c, const aiorch_document *d) {
 static aiorch_status list_page(cli *c, const cli_bytes *after, size_t limit, json_print *p, size_t *count,
                                cli_bytes *last) {
   aiorch_documents *documents;
-  aiorch_status status = aiorch_knowledge_list(c->orch, c->opt.tenant, cli_tenant_len(c), after->len ? after->data : NULL,
-                                               after->len, limit, c->timeout_ms, &documents, c->error);
+  const char *from = after->len ? after->data : NULL;
+  aiorch_status status = aiorch_knowledge_list(c->orch, c->opt.tenant, cli_tenant_len(c), from, after->len, limit,
+                                               c->timeout_ms, &documents, c->error);
   if (status != AIORCH_OK) return status;
   *count = aiorch_documents_count(documents);
   for (size_t i = 0; i < *count; i++) {

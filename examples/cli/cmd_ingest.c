@@ -1,6 +1,7 @@
 /*
  * aiorch ingest: files and folders into the store. A file that did not change since is left alone, and --prune removes
- * the documents of files that are gone. Each document is one transaction: whatever ends this, what was counted is stored.
+ * the documents of files that are gone. Each document is one transaction: whatever ends this, what was counted is
+ * stored.
  */
 #include "commands.h"
 #include "document_file.h"

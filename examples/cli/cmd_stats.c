@@ -36,7 +36,9 @@ static void print_stats(const cli *c, const json_value *stats) {
   print_line(c, "cache", json_text(stats, "cache"));
   print_line(c, "providers", cli_z(&providers));
   if (!c->opt.quiet) {
-    for (const json_value *n = notes ? notes->child : NULL; n; n = n->next) print_line(c, "note", n->text ? n->text : "");
+    for (const json_value *n = notes ? notes->child : NULL; n; n = n->next) {
+      print_line(c, "note", n->text ? n->text : "");
+    }
   }
   cli_release(&providers);
 }

@@ -1,7 +1,7 @@
 /*
  * Reads HTML with libxml2's SAX interface, which repairs broken markup and builds no tree: what a page costs is bounded
- * by its size, however deep it nests. Navigation, scripts and the like are left out; of a page with a <main> that is what
- * is kept. Pages that declare no encoding and are not UTF-8 are read as windows-1252, as browsers do.
+ * by its size, however deep it nests. Navigation, scripts and the like are left out; of a page with a <main> that is
+ * what is kept. Pages that declare no encoding and are not UTF-8 are read as windows-1252, as browsers do.
  */
 #include "html_text.h"
 

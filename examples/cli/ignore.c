@@ -2,8 +2,8 @@
  * .gitignore rules (gitignore(5)): the last rule that matches decides, deeper files come later, '!' takes back, a '/'
  * inside ties a pattern to its folder, "**" stands for any folders.
  *
- * Matching is by segments between slashes. In a segment, and over the segments with "**", a mismatch only ever has to go
- * back to the last star, so that no pattern takes more than (pattern x path) steps.
+ * Matching is by segments between slashes. In a segment, and over the segments with "**", a mismatch only ever has to
+ * go back to the last star, so that no pattern takes more than (pattern x path) steps.
  */
 #include "ingest.h"
 

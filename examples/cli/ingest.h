@@ -20,7 +20,7 @@ typedef struct ignore_rules {
 
 /* Reads one file of rules that hold under the folder `base`; a file that is not there adds nothing. */
 void ignore_load(ignore_rules *rules, const char *file, const char *base);
-/* All that holds for entries of the folder `path`: of its repository and its folders down to and with `path`'s parents. */
+/* All that holds for entries of the folder `path`, from the top of its repository down to `path`'s parent. */
 void ignore_load_above(ignore_rules *rules, const char *path);
 void ignore_cut(ignore_rules *rules, size_t count); /* back to the first `count` rules */
 bool ignore_matches(const ignore_rules *rules, const char *path, bool is_folder);

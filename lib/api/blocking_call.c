@@ -15,11 +15,12 @@ typedef struct slot {
 static slot slot_of(aiorch *orch, aio__call_kind kind) {
   if (kind == AIO__CALL_EMBED) {
     const aio__plugin_embedder *e = &orch->plugins.embedder;
-    return (slot){ "the embedder", e->vtbl.embed, e->vtbl.cancel, e->self, e->vtbl.flags, e->serial };
+    return (slot){"the embedder", e->vtbl.embed, e->vtbl.cancel, e->self, e->vtbl.flags, e->serial};
   }
   const aio__plugin_vector_store *v = &orch->plugins.vector_store;
-  return (slot){ "the vector store", kind == AIO__CALL_UPSERT ? v->vtbl.upsert : v->vtbl.remove, v->vtbl.cancel, v->self,
-                 v->vtbl.flags, v->serial };
+  return (slot){"the vector store", kind == AIO__CALL_UPSERT ? v->vtbl.upsert : v->vtbl.remove,
+                v->vtbl.cancel,     v->self,
+                v->vtbl.flags,      v->serial};
 }
 
 static void wait_for(aiorch_call *call, aio__waker *waker, int64_t deadline_ns) {
@@ -66,7 +67,7 @@ out:
 void aio__forget_vectors(aiorch *orch, aio__str tenant, const aio__str *ids, size_t count, int64_t deadline_ns) {
   if (!orch->plugins.vector_store.vtbl.remove) return;
   for (size_t at = 0; at < count; at += FORGET_BATCH) {
-    aio__call_request request = { .tenant = tenant, .collection = AIO__LIT("chunks"), .ids = ids + at };
+    aio__call_request request = {.tenant = tenant, .collection = AIO__LIT("chunks"), .ids = ids + at};
     request.vector_count = count - at < FORGET_BATCH ? count - at : FORGET_BATCH;
     aiorch_call *call = NULL;
     aiorch_status st = aio__blocking_call(orch, AIO__CALL_REMOVE, &request, deadline_ns, &call, NULL);

@@ -23,13 +23,14 @@ struct aiorch_config {
 aiorch_status aio__config_check(const aiorch_config *config);
 void aio__config_set_clock(aiorch_config *config, const aio__clock *clock); /* for tests; must outlive what is opened */
 
-/* Sets what a parsed JSON object says, flat or nested, on `options`. `name` and `text` (the JSON's source, for line
- * numbers; may be empty) are for messages. With `per_run` only keys that a run may override, and no ${NAME}. Not atomic:
- * give it a copy of the options, and use that only after AIORCH_OK. */
+/* Sets what a parsed JSON object says, flat or nested, on `options`. `name` and `text` are for messages; `text` is the
+ * source whose root `object` is, for line numbers, or empty (also for an object inside another text). With `per_run`
+ * only keys that a run may override, and no ${NAME}. Not atomic: give it a copy of the options, and use that only
+ * after AIORCH_OK. */
 aiorch_status aio__config_apply_json(aio__options *options, const aio__json_value *object, const char *name,
                                      aio__str text, bool per_run, aiorch_error *error);
 
-/* The line of the member that a path of member numbers, from 0, leads to in a valid JSON text; 0 when it leads nowhere. */
+/* The line of the member that a path of member numbers leads to in a valid JSON text; 0 when it leads nowhere. */
 size_t aio__config_json_line(aio__str text, const size_t *path, size_t depth);
 
 #endif

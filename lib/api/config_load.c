@@ -1,6 +1,6 @@
 /*
- * Settings from JSON, from a file and from the environment. Everything is set on a copy of the settings, which takes the
- * place of the old ones only when all of it was right.
+ * Settings from JSON, from a file and from the environment. Everything is set on a copy of the settings, which takes
+ * the place of the old ones only when all of it was right.
  */
 #include "api/config.h"
 
@@ -181,7 +181,8 @@ static aiorch_status read_file(const char *path, aio__buf *out, aiorch_error *er
                           (int)AIO__CONFIG_TEXT_MAX);
   }
   return out->failed == AIORCH_OK ? AIORCH_OK
-                                  : aio__error_set(error, out->failed, "out of memory for the configuration file %s", path);
+                                  : aio__error_set(error, out->failed, "out of memory for the configuration file %s",
+                                                   path);
 }
 
 static aiorch_status apply_file(aio__options *options, const char *path, aiorch_error *error) {

@@ -56,7 +56,7 @@ void aiorch_document_free(aiorch_document *document) {
   aio__free(&al, document);
 }
 
-/* ---- what the caller says ------------------------------------------------------------------------------------------- */
+/* ---- what the caller says --------------------------------------------------------------------------------------- */
 
 static bool is_name(const char *text, size_t len, size_t min, size_t max) {
   if ((!text && len > 0) || len < min || len > max) return false;
@@ -119,10 +119,11 @@ aiorch_status aiorch_document_add_metadata(aiorch_document *document, const char
   if (value_len > AIO__METADATA_VALUE_MAX) return AIORCH_E_TOO_LARGE;
   if (!is_name(value, value_len, 0, AIO__METADATA_VALUE_MAX)) return AIORCH_E_INVALID;
   if (document->metadata_count == AIO__METADATA_MAX) return AIORCH_E_TOO_LARGE;
-  if (!document->metadata) document->metadata = aio__calloc(document->al, AIO__METADATA_MAX, sizeof *document->metadata);
+  if (!document->metadata)
+    document->metadata = aio__calloc(document->al, AIO__METADATA_MAX, sizeof *document->metadata);
   if (!document->metadata) return AIORCH_E_NOMEM;
-  aio__pair pair = { aio__arena_str(&document->strings, aio__str_n(name, name_len)),
-                     aio__arena_str(&document->strings, aio__str_n(value, value_len)) };
+  aio__pair pair = {aio__arena_str(&document->strings, aio__str_n(name, name_len)),
+                    aio__arena_str(&document->strings, aio__str_n(value, value_len))};
   if (!pair.name.p || !pair.value.p) return AIORCH_E_NOMEM;
   document->metadata[document->metadata_count++] = pair;
   return AIORCH_OK;
@@ -146,11 +147,11 @@ aiorch_status aiorch_document_add_anchor(aiorch_document *document, uint64_t off
   if (room_for_anchor(document)) return AIORCH_E_NOMEM;
   aio__str copy = aio__arena_str(&document->strings, aio__str_n(name, len));
   if (!copy.p) return AIORCH_E_NOMEM;
-  document->anchors[document->anchor_count++] = (aio__anchor){ offset, copy };
+  document->anchors[document->anchor_count++] = (aio__anchor){offset, copy};
   return AIORCH_OK;
 }
 
-/* ---- what is asked of it -------------------------------------------------------------------------------------------- */
+/* ---- what is asked of it ---------------------------------------------------------------------------------------- */
 
 static aiorch_status give(const aiorch_document *document, aio__str text, const char **out, size_t *out_len) {
   if (!aio__document_check(document) || !out) return AIORCH_E_INVALID;
@@ -197,7 +198,7 @@ int64_t aiorch_document_updated_ms(const aiorch_document *document) {
   return aio__document_check(document) ? document->updated_ms : 0;
 }
 
-/* ---- to and from stores --------------------------------------------------------------------------------------------- */
+/* ---- to and from stores ----------------------------------------------------------------------------------------- */
 
 aiorch_status aio__document_anchors(const aiorch_document *document, aio__arena *arena, const aio__anchor **out) {
   *out = NULL;
@@ -252,7 +253,7 @@ aiorch_status aio__document_from_store(const aio__alloc *al, const aio__store_do
   return AIORCH_OK;
 }
 
-/* ---- lists ---------------------------------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------------------------------ */
 
 static bool is_list(const aiorch_documents *documents) {
   return documents && documents->magic == DOCUMENTS_MAGIC;

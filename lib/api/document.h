@@ -1,8 +1,9 @@
 /*
  * struct aiorch_document: a document on its way into or out of the store, and lists of them.
  *
- * The text is cleaned as it is set: a byte order mark goes, CR LF and CR become LF, what is not UTF-8 becomes U+FFFD. Where
- * that moved bytes is kept as a short record, so that anchors, which the caller counts in his own text, can be moved along.
+ * The text is cleaned as it is set: a byte order mark goes, CR LF and CR become LF, what is not UTF-8 becomes U+FFFD.
+ * Where that moved bytes is kept as a short record, so that anchors, which the caller counts in his own text, can be
+ * moved along.
  */
 #ifndef AIO_API_DOCUMENT_H
 #define AIO_API_DOCUMENT_H
@@ -22,23 +23,23 @@ enum {
   AIO__METADATA_VALUE_MAX = 1024,
   AIO__ANCHORS_MAX = 1000000,
   AIO__ANCHOR_NAME_MAX = 1024,
-  AIO__BAD_CHARACTERS_IN = 1000  /* one bad character in so many is borne */
+  AIO__BAD_CHARACTERS_IN = 1000 /* one bad character in so many is borne */
 };
 
 struct aiorch_document {
   uint64_t magic;
-  aio__alloc allocator;          /* a copy: a document may outlive the orchestrator that it came from */
+  aio__alloc allocator; /* a copy: a document may outlive the orchestrator that it came from */
   const aio__alloc *al;
   char id[AIO__UUID_LEN + 1];
-  aio__buf source, title;        /* title: as set; empty when not */
-  aio__buf text, moves;          /* moves: see document_text.c */
-  aio__arena strings;            /* of metadata and anchors */
-  aio__buf shown_title;          /* the title that it was added under */
+  aio__buf source, title; /* title: as set; empty when not */
+  aio__buf text, moves;   /* moves: see document_text.c */
+  aio__arena strings;     /* of metadata and anchors */
+  aio__buf shown_title;   /* the title that it was added under */
   int32_t format, outcome;
   bool has_text, binary;
   aio__pair *metadata;
   size_t metadata_count;
-  aio__anchor *anchors;          /* offsets in the caller's text */
+  aio__anchor *anchors; /* offsets in the caller's text */
   size_t anchor_count, anchor_cap;
   size_t chunks;
   uint64_t bytes;

@@ -1,21 +1,21 @@
 /*
- * Cleaning a document's text. A move is one place where the cleaned text is longer or shorter than the raw one, written as a
- * number of seven bits a byte, low bits first: (bytes of raw text since the last move) * 4 + kind. A text of nothing but
- * CR LF costs half its size in moves; most texts have none.
+ * Cleaning a document's text. A move is one place where the cleaned text is longer or shorter than the raw one, written
+ * as a number of seven bits a byte, low bits first: (bytes of raw text since the last move) * 4 + kind. A text of
+ * nothing but CR LF costs half its size in moves; most texts have none.
  */
 #include "api/document.h"
 
 #include <string.h>
 
 typedef enum move_kind {
-  MOVE_MARK,     /* 3 bytes became none: the byte order mark */
-  MOVE_RETURN,   /* 1 byte became none: CR before LF */
-  MOVE_BAD,      /* 1 byte became 3: U+FFFD */
+  MOVE_MARK,   /* 3 bytes became none: the byte order mark */
+  MOVE_RETURN, /* 1 byte became none: CR before LF */
+  MOVE_BAD,    /* 1 byte became 3: U+FFFD */
   MOVE_KINDS
 } move_kind;
 
-static const uint64_t raw_bytes[MOVE_KINDS] = { 3, 1, 1 };
-static const uint64_t clean_bytes[MOVE_KINDS] = { 0, 0, 3 };
+static const uint64_t raw_bytes[MOVE_KINDS] = {3, 1, 1};
+static const uint64_t clean_bytes[MOVE_KINDS] = {0, 0, 3};
 
 static const char REPLACEMENT[] = "\xef\xbf\xbd";
 static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
@@ -48,7 +48,7 @@ static bool get_move(aio__str moves, size_t *pos, uint64_t *gap, move_kind *kind
 
 typedef struct cleaner {
   aio__clean_text *out;
-  size_t moved;  /* raw bytes up to the end of the last move */
+  size_t moved; /* raw bytes up to the end of the last move */
 } cleaner;
 
 static void note(cleaner *c, size_t at, move_kind kind) {
@@ -84,7 +84,7 @@ static void add_valid(cleaner *c, aio__str raw, size_t start, size_t end) {
 }
 
 aiorch_status aio__clean(aio__str raw, aio__clean_text *out) {
-  cleaner c = { out, 0 };
+  cleaner c = {out, 0};
   out->characters = out->bad = 0;
   size_t pos = 0;
   if (aio__str_starts(raw, AIO__LIT(BYTE_ORDER_MARK))) {

@@ -22,7 +22,7 @@ static aiorch_status enter(aiorch *orch, const char *tenant, size_t tenant_len, 
   return st;
 }
 
-/* ---- add ------------------------------------------------------------------------------------------------------------ */
+/* ---- add -------------------------------------------------------------------------------------------------------- */
 
 typedef struct adding {
   aiorch *orch;
@@ -37,13 +37,13 @@ typedef struct adding {
 
 static aiorch_status check_document(const aiorch *orch, const aiorch_document *d, aiorch_error *error) {
   if (d->source.n == 0) {
-    return aio__error_set(error, AIORCH_E_DOCUMENT, "the document has no source: set one with aiorch_document_set_source");
+    return aio__error_set(error, AIORCH_E_DOCUMENT,
+                          "the document has no source: set one with aiorch_document_set_source");
   }
   const char *source = aio__buf_cstr(&d->source);
   if (d->binary) {
-    return aio__error_set(error, AIORCH_E_DOCUMENT,
-                          "%s: this is no text: more than 1 in %d characters are not UTF-8", source,
-                          (int)AIO__BAD_CHARACTERS_IN);
+    return aio__error_set(error, AIORCH_E_DOCUMENT, "%s: this is no text: more than 1 in %d characters are not UTF-8",
+                          source, (int)AIO__BAD_CHARACTERS_IN);
   }
   if (!d->has_text || aio__str_trim(aio__buf_view(&d->text)).n == 0) {
     return aio__error_set(error, AIORCH_E_DOCUMENT, "%s: the document is empty", source);
@@ -127,7 +127,7 @@ static aiorch_status fill_chunk(adding *a, const aio__chunk *from, aio__store_ch
 
 static aiorch_status cut(adding *a) {
   const aio__options *o = &a->orch->options;
-  aio__chunk_options options = { a->document.format, (size_t)o->chunk_target_tokens, (size_t)o->chunk_max_tokens };
+  aio__chunk_options options = {a->document.format, (size_t)o->chunk_target_tokens, (size_t)o->chunk_max_tokens};
   aio__chunk *chunks = NULL;
   aiorch_status st = aio__chunk_text(&a->arena, a->document.text, &options, &chunks, &a->count);
   if (st) return st;
@@ -145,11 +145,11 @@ static aiorch_status store_document(adding *a, int *what, aiorch_error *error) {
   aiorch_status st = aio__uuid_v7(aio__clock_wall_ms(a->orch->clock), a->document.id);
   if (st == AIORCH_OK) st = cut(a);
   if (st) return aio__error_set(error, st, "%s", aiorch_strerror(st));
-  st = aio__sync_end(&a->sync,
-                     store->knowledge->add(store, &a->sync.op, a->tenant, &a->document, a->chunks, a->count,
-                                           aio__clock_wall_ms(a->orch->clock), &a->arena, what, &removed,
-                                           &removed_count),
-                     error);
+  st =
+    aio__sync_end(&a->sync,
+                  store->knowledge->add(store, &a->sync.op, a->tenant, &a->document, a->chunks, a->count,
+                                        aio__clock_wall_ms(a->orch->clock), &a->arena, what, &removed, &removed_count),
+                  error);
   if (st) return st;
   aio__forget_vectors(a->orch, a->tenant, removed, removed_count, a->sync.op.deadline_ns);
   if (*what != AIORCH_DOCUMENT_UNCHANGED) aio__count(&a->orch->counters, AIO__N_DOCUMENTS_ADDED);
@@ -204,7 +204,7 @@ aiorch_status aiorch_knowledge_add(aiorch *orch, const char *tenant, size_t tena
   return st;
 }
 
-/* ---- remove --------------------------------------------------------------------------------------------------------- */
+/* ---- remove ----------------------------------------------------------------------------------------------------- */
 
 static aiorch_status check_source(const char *source, size_t len, const char *what, aiorch_error *error) {
   if (source && len > 0 && len <= AIO__SOURCE_MAX) return AIORCH_OK;
@@ -236,7 +236,7 @@ aiorch_status aiorch_knowledge_remove(aiorch *orch, const char *tenant, size_t t
   return st;
 }
 
-/* ---- list, show ----------------------------------------------------------------------------------------------------- */
+/* ---- list, show ------------------------------------------------------------------------------------------------- */
 
 aiorch_status aiorch_knowledge_list(aiorch *orch, const char *tenant, size_t tenant_len, const char *after,
                                     size_t after_len, size_t limit, int64_t timeout_ms, aiorch_documents **out,
@@ -249,15 +249,15 @@ aiorch_status aiorch_knowledge_list(aiorch *orch, const char *tenant, size_t ten
   aiorch_status st = enter(orch, tenant, tenant_len, &who, error);
   if (st) return st;
   if (!out || (!after && after_len > 0) || limit < 1 || limit > LIST_MAX) {
-    return aio__error_set(error, AIORCH_E_INVALID, "aiorch_knowledge_list needs a limit of 1 to %d and a place for the list",
-                          (int)LIST_MAX);
+    return aio__error_set(error, AIORCH_E_INVALID,
+                          "aiorch_knowledge_list needs a limit of 1 to %d and a place for the list", (int)LIST_MAX);
   }
   st = aio__sync_begin(&sync, orch, timeout_ms, error);
   if (st) return st;
   aio__arena_init(&arena, orch->al, ARENA_BLOCK);
   st = aio__sync_end(&sync,
-                     orch->store->knowledge->list(orch->store, &sync.op, who, aio__str_n(after, after_len), limit, &arena,
-                                                  &documents, &count),
+                     orch->store->knowledge->list(orch->store, &sync.op, who, aio__str_n(after, after_len), limit,
+                                                  &arena, &documents, &count),
                      error);
   if (st == AIORCH_OK) {
     st = aio__documents_from_store(orch->al, documents, count, out);
@@ -282,10 +282,9 @@ aiorch_status aiorch_knowledge_show(aiorch *orch, const char *tenant, size_t ten
   if (st == AIORCH_OK) st = aio__sync_begin(&sync, orch, timeout_ms, error);
   if (st) return st;
   aio__arena_init(&arena, orch->al, ARENA_BLOCK);
-  st = aio__sync_end(&sync,
-                     orch->store->knowledge->show(orch->store, &sync.op, who, aio__str_n(source_or_id, len), &arena,
-                                                  &document),
-                     error);
+  st = aio__sync_end(
+    &sync, orch->store->knowledge->show(orch->store, &sync.op, who, aio__str_n(source_or_id, len), &arena, &document),
+    error);
   if (st == AIORCH_OK) {
     st = aio__document_from_store(orch->al, &document, out);
     if (st) aio__error_set(error, st, "out of memory for the document");

@@ -1,11 +1,11 @@
 /*
- * aiorch_knowledge_embed: takes chunks without a vector, has them embedded, puts the vectors into the vector store, and only
- * then marks the chunks, so that what breaks off in between is done again.
+ * aiorch_knowledge_embed: takes chunks without a vector, has them embedded, puts the vectors into the vector store, and
+ * only then marks the chunks, so that what breaks off in between is done again.
  *
  * Several threads and processes may do this at once without speaking to each other. Each looks at a window of what is
- * still to do and takes a random part of it; two that take the same part do it twice, to the same end. A chunk that goes
- * away meanwhile would leave its vector behind: chunks are looked up again after the upsert, and vectors of those gone are
- * removed; whoever removes the chunk later removes the vector himself.
+ * still to do and takes a random part of it; two that take the same part do it twice, to the same end. A chunk that
+ * goes away meanwhile would leave its vector behind: chunks are looked up again after the upsert, and vectors of those
+ * gone are removed; whoever removes the chunk later removes the vector himself.
  */
 #include <aiorch/knowledge.h>
 
@@ -21,9 +21,9 @@ typedef struct embedding {
   aio__str tenant, fingerprint;
   int64_t deadline_ns;
   aio__sync sync;
-  aio__arena arena;              /* of one batch */
+  aio__arena arena; /* of one batch */
   aio__unembedded *chunks;
-  size_t count;                  /* of the window, then of the batch */
+  size_t count; /* of the window, then of the batch */
   uint64_t done, left;
   aiorch_error *error;
 } embedding;
@@ -58,8 +58,11 @@ static aiorch_status embed_batch(embedding *e, float **rows, size_t *dimensions)
   aio__str *texts = aio__arena_alloc(&e->arena, e->count * sizeof *texts);
   if (!texts) return aio__error_set(e->error, AIORCH_E_NOMEM, "out of memory for texts to embed");
   for (size_t i = 0; i < e->count; i++) texts[i] = e->chunks[i].text;
-  aio__call_request request = { .tenant = e->tenant, .purpose = AIORCH_PURPOSE_PASSAGE, .texts = texts,
-                                .text_count = e->count, .dimensions = e->orch->plugins.embedder.vtbl.dimensions };
+  aio__call_request request = {.tenant = e->tenant,
+                               .purpose = AIORCH_PURPOSE_PASSAGE,
+                               .texts = texts,
+                               .text_count = e->count,
+                               .dimensions = e->orch->plugins.embedder.vtbl.dimensions};
   aiorch_call *call = NULL;
   aiorch_status st = aio__blocking_call(e->orch, AIO__CALL_EMBED, &request, e->deadline_ns, &call, e->error);
   if (st) goto out;
@@ -86,8 +89,12 @@ out:
 }
 
 static aiorch_status put_batch(embedding *e, const aio__str *ids, const float *rows, size_t dimensions) {
-  aio__call_request request = { .tenant = e->tenant, .collection = AIO__LIT("chunks"), .ids = ids, .vectors = rows,
-                                .vector_count = e->count, .dimensions = dimensions };
+  aio__call_request request = {.tenant = e->tenant,
+                               .collection = AIO__LIT("chunks"),
+                               .ids = ids,
+                               .vectors = rows,
+                               .vector_count = e->count,
+                               .dimensions = dimensions};
   aiorch_call *call = NULL;
   aiorch_status st = aio__blocking_call(e->orch, AIO__CALL_UPSERT, &request, e->deadline_ns, &call, e->error);
   aio__call_drop(call);
@@ -101,17 +108,20 @@ static aiorch_status mark_batch(embedding *e, aio__str *ids) {
   aio__str *gone = aio__arena_alloc(&e->arena, e->count * sizeof *gone);
   if (!found || !gone) return aio__error_set(e->error, AIORCH_E_NOMEM, "out of memory for marking chunks");
   aiorch_status st = aio__sync_end(
-      &e->sync, store->knowledge->fetch(store, &e->sync.op, e->tenant, ids, e->count, NULL, 0, &e->arena, found), e->error);
+    &e->sync, store->knowledge->fetch(store, &e->sync.op, e->tenant, ids, e->count, NULL, 0, &e->arena, found),
+    e->error);
   if (st) return st;
   size_t there = 0, away = 0;
   for (size_t i = 0; i < e->count; i++) {
-    if (found[i].chunk_id[0]) ids[there++] = ids[i];
-    else gone[away++] = ids[i];
+    if (found[i].chunk_id[0])
+      ids[there++] = ids[i];
+    else
+      gone[away++] = ids[i];
   }
   aio__forget_vectors(e->orch, e->tenant, gone, away, e->deadline_ns);
   if (there == 0) return AIORCH_OK;
-  st = aio__sync_end(&e->sync, store->knowledge->mark_embedded(store, &e->sync.op, e->tenant, e->fingerprint, ids, there),
-                     e->error);
+  st = aio__sync_end(
+    &e->sync, store->knowledge->mark_embedded(store, &e->sync.op, e->tenant, e->fingerprint, ids, there), e->error);
   if (st == AIORCH_OK) e->done += there;
   return st;
 }
@@ -160,8 +170,8 @@ static aiorch_status check(aiorch *orch, int64_t max_ms, aiorch_error *error) {
   return AIORCH_OK;
 }
 
-aiorch_status aiorch_knowledge_embed(aiorch *orch, const char *tenant, size_t tenant_len, int64_t max_ms, uint64_t *done,
-                                     uint64_t *left, aiorch_error *error) {
+aiorch_status aiorch_knowledge_embed(aiorch *orch, const char *tenant, size_t tenant_len, int64_t max_ms,
+                                     uint64_t *done, uint64_t *left, aiorch_error *error) {
   embedding e;
   memset(&e, 0, sizeof e);
   if (!tenant && tenant_len > 0) return aio__error_set(error, AIORCH_E_INVALID, "the tenant is NULL");

@@ -202,7 +202,7 @@ aiorch_status aiorch_costs(aiorch *orch, const char *tenant_in, size_t tenant_le
     return aio__error_set(error, AIORCH_E_INVALID,
                           "costs are grouped by day, provider, model or user, not by \"%.40s\"", q.by);
   }
-  if (q.until_ms == 0) q.until_ms = aio__clock_wall_ms(orch->clock);
+  if (q.until_ms == 0) q.until_ms = aio__clock_wall_ms(orch->clock) + 1; /* what has just happened counts */
   aio__arena arena;
   aio__cost_row *rows = NULL;
   size_t count = 0;

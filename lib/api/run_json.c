@@ -74,7 +74,8 @@ static aiorch_status read_options(request *r, const aio__json_value *options) {
   /* The run frees them, whatever becomes of it. */
   run->own_options = own;
   run->options = own;
-  return aio__config_apply_json(own, options, "request", r->text, true, r->error);
+  /* No line numbers: they would count from the first line of the options, not of the request. */
+  return aio__config_apply_json(own, options, "request", AIO__LIT(""), true, r->error);
 }
 
 static aiorch_status add_filter(request *r, aio__str name, const aio__json_value *value) {

@@ -19,7 +19,7 @@ struct aiorch_hits {
   aio__buf json;
 };
 
-/* ---- filters -------------------------------------------------------------------------------------------------------- */
+/* ---- filters ---------------------------------------------------------------------------------------------------- */
 
 typedef struct filters {
   aio__pair *pairs;
@@ -36,7 +36,7 @@ static aiorch_status add_filter(aio__arena *arena, filters *to, aio__str name, c
   if (to->count == AIO__FILTERS_MAX) {
     return aio__error_set(error, AIORCH_E_INVALID, "filters: more than %d values", (int)AIO__FILTERS_MAX);
   }
-  aio__pair pair = { aio__arena_str(arena, name), aio__arena_str(arena, text) };
+  aio__pair pair = {aio__arena_str(arena, name), aio__arena_str(arena, text)};
   if (!pair.name.p || !pair.value.p) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory for the filters");
   to->pairs[to->count++] = pair;
   return AIORCH_OK;
@@ -56,7 +56,7 @@ static aiorch_status add_member(aio__arena *arena, filters *to, const aio__json_
 }
 
 static aiorch_status read_filters(aio__arena *arena, const char *text, filters *to, aiorch_error *error) {
-  static const aio__json_limits limits = { FILTERS_JSON_MAX, 4, AIORCH_E_INVALID, "filters" };
+  static const aio__json_limits limits = {FILTERS_JSON_MAX, 4, AIORCH_E_INVALID, "filters"};
   aio__json *json = NULL;
   if (!text || !text[0]) return AIORCH_OK;
   aiorch_status st = aio__json_parse(arena->al, aio__str_z(text), &limits, &json, error);
@@ -75,7 +75,7 @@ static aiorch_status read_filters(aio__arena *arena, const char *text, filters *
   return st;
 }
 
-/* ---- search --------------------------------------------------------------------------------------------------------- */
+/* ---- search ----------------------------------------------------------------------------------------------------- */
 
 /* Steps until it has ended; a store op that is out keeps to its deadline, and its memory stays until then. */
 static aiorch_status drive(aio__retrieval *r) {
@@ -98,7 +98,8 @@ static aiorch_status search(aio__retrieval *r, aiorch_error *error) {
   if (st == AIORCH_OK) st = drive(r);
   aio__waker_release(r->waker);
   if (st) {
-    return aio__error_set(error, st, st == AIORCH_E_NOMEM ? "out of memory in the search" : "the search did not end in time");
+    return aio__error_set(error, st,
+                          st == AIORCH_E_NOMEM ? "out of memory in the search" : "the search did not end in time");
   }
   return r->all_failed ? aio__error_copy(error, &r->why) : AIORCH_OK;
 }
@@ -115,7 +116,7 @@ static aiorch_status write_json(aiorch_hits *hits) {
 
 static aiorch_status find(aiorch *orch, aiorch_hits *hits, aio__retrieval *r, const char *filters_json,
                           aiorch_error *error) {
-  filters f = { NULL, 0 };
+  filters f = {NULL, 0};
   aiorch_status st = read_filters(&hits->arena, filters_json, &f, error);
   if (st) return st;
   r->orch = orch;
@@ -134,7 +135,8 @@ static aiorch_status find(aiorch *orch, aiorch_hits *hits, aio__retrieval *r, co
 
 static aiorch_status check_arguments(const char *query, size_t query_len, size_t limit, aiorch_hits **out,
                                      aiorch_error *error) {
-  if (!out || (!query && query_len > 0)) return aio__error_set(error, AIORCH_E_INVALID, "a query and a place for hits are needed");
+  if (!out || (!query && query_len > 0))
+    return aio__error_set(error, AIORCH_E_INVALID, "a query and a place for hits are needed");
   if (limit < 1 || limit > SEARCH_LIMIT_MAX) {
     return aio__error_set(error, AIORCH_E_INVALID, "the limit must be 1 to %d", (int)SEARCH_LIMIT_MAX);
   }
@@ -176,7 +178,7 @@ aiorch_status aiorch_knowledge_search(aiorch *orch, const char *tenant, size_t t
   return AIORCH_OK;
 }
 
-/* ---- hits ----------------------------------------------------------------------------------------------------------- */
+/* ---- hits ------------------------------------------------------------------------------------------------------- */
 
 static bool is_hits(const aiorch_hits *hits) {
   return hits && hits->magic == HITS_MAGIC;

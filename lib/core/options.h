@@ -1,6 +1,7 @@
 /*
- * The settings: one table (options_table.h) defines every key: name, type, default, range, whether a run may override it,
- * one line of help. Everything else about a key (the struct below, setters, docs, describe) is made from the table.
+ * The settings: one table (options_table.h) defines every key: name, type, default, range, whether a run may override
+ * it, one line of help. Everything else about a key (the struct below, setters, docs, describe) is made from the
+ * table.
  */
 #ifndef AIO_CORE_OPTIONS_H
 #define AIO_CORE_OPTIONS_H
@@ -30,7 +31,8 @@ typedef struct aio__options {
 enum { AIO__OPTION_TEXT_MAX = 1 << 20 };
 
 aiorch_status aio__options_init(aio__options *options, const aio__alloc *al);
-aiorch_status aio__options_copy(aio__options *to, const aio__options *from); /* `to` is raw memory; `al` is copied, too */
+aiorch_status aio__options_copy(aio__options *to, const aio__options *from); /* `to` is raw memory; `al` is copied,
+    too */
 void aio__options_free(aio__options *options);                               /* may be called again */
 
 /* Setters check type and range; a message names the key, what is allowed and, for an unknown key, the nearest. With
@@ -49,8 +51,8 @@ aiorch_status aio__options_set_text(aio__options *options, aio__str key, aio__st
                                     aiorch_error *error);
 /* The same, but ${NAME} stays as it is: for text that comes from the environment itself. */
 aiorch_status aio__options_set_plain(aio__options *options, aio__str key, aio__str value, aiorch_error *error);
-/* The number of a key in the table. When there is none: AIORCH_E_CONFIG_KEY and words that name the nearest, among those
- * that a run may override with `per_run`; the same for a key that a run may not override. `error` may be NULL. */
+/* The number of a key in the table. When there is none: AIORCH_E_CONFIG_KEY and words that name the nearest, among
+ * those that a run may override with `per_run`; the same for a key that a run may not override. `error` may be NULL. */
 aiorch_status aio__options_find(aio__str key, bool per_run, size_t *index, aiorch_error *error);
 bool aio__options_has_section(aio__str section);            /* does any key begin with "section."? */
 /* The value as text. AIORCH_E_CONFIG_KEY. */

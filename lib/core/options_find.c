@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { KEY_MAX = 64, SHOWN_MAX = 80 };
+enum { SHOWN_MAX = 80 };
 
 static size_t min3(size_t a, size_t b, size_t c) {
   size_t least = a < b ? a : b;
@@ -14,10 +14,10 @@ static size_t min3(size_t a, size_t b, size_t c) {
 
 /*
  * The optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each at 1. Three
- * rows of the table are enough: a swap looks back two. Both texts have at most KEY_MAX bytes.
+ * rows of the table are enough: a swap looks back two.
  */
-static size_t distance(aio__str a, aio__str b) {
-  size_t rows[3][KEY_MAX + 1];
+size_t aio__option_distance(aio__str a, aio__str b) {
+  size_t rows[3][AIO__OPTION_KEY_MAX + 1];
   size_t *before = rows[0], *above = rows[1], *row = rows[2];
   for (size_t j = 0; j <= b.n; j++) above[j] = before[j] = j;
   for (size_t i = 1; i <= a.n; i++) {
@@ -44,13 +44,13 @@ static aio__str last_part(aio__str key) {
 
 /* How far apart two keys are; one whose section was left out or mistaken, but whose last part agrees, is near. */
 static size_t apart(aio__str key, aio__str candidate) {
-  size_t whole = distance(key, candidate);
-  size_t part = distance(last_part(key), last_part(candidate)) + 2;
+  size_t whole = aio__option_distance(key, candidate);
+  size_t part = aio__option_distance(last_part(key), last_part(candidate)) + 2;
   return whole < part ? whole : part;
 }
 
 static const char *nearest(aio__str key, bool per_run) {
-  if (key.n > KEY_MAX) key.n = KEY_MAX;
+  if (key.n > AIO__OPTION_KEY_MAX) key.n = AIO__OPTION_KEY_MAX;
   const char *best = NULL;
   size_t least = SIZE_MAX;
   const aio__option *option;

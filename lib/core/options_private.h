@@ -21,7 +21,12 @@ int64_t *aio__option_i64(aio__options *options, const aio__option *option);
 double *aio__option_f64(aio__options *options, const aio__option *option);
 int32_t *aio__option_bool(aio__options *options, const aio__option *option);
 
-/* Replaces ${NAME} from the environment; "$${" is a literal "${". AIORCH_E_CONFIG_ENV, AIORCH_E_NOMEM, AIORCH_E_TOO_LARGE. */
+/* How many bytes must be put in, left out, changed or swapped with their neighbour to make one text of the other; each
+ * has at most AIO__OPTION_KEY_MAX. */
+enum { AIO__OPTION_KEY_MAX = 64 };
+size_t aio__option_distance(aio__str a, aio__str b);
+
+/* Replaces ${NAME} from the environment; "$${" is a literal "${". AIORCH_E_CONFIG_ENV, _RANGE (too long), _E_NOMEM. */
 aiorch_status aio__option_expand(const aio__option *option, aio__str value, aio__buf *out, aiorch_error *error);
 /* Decimal numbers in the forms of JSON, whatever the locale. False for anything else. */
 bool aio__parse_i64(aio__str text, int64_t *out);

@@ -2,8 +2,8 @@
  * Registered plug-ins: the import of their structs, and who destroys them.
  *
  * The import rule. A struct says its own size. Smaller than that of version 0.1 is a mistake; larger comes from a newer
- * header, and is fine as long as what this library does not know is all zero: slots that are not in use. What the library
- * knows is copied, slots that an older plug-in lacks stay NULL.
+ * header, and is fine as long as what this library does not know is all zero: slots that are not in use. What the
+ * library knows is copied, slots that an older plug-in lacks stay NULL.
  */
 #include "core/plugins.h"
 
@@ -30,16 +30,17 @@ static aiorch_status import(const import_rule *rule, void *to, const void *from,
   uint32_t head[2]; /* struct_size and flags, which all four begin with */
   memcpy(head, from, sizeof head[0]);
   if (head[0] < rule->least || head[0] > AIO__PLUGIN_STRUCT_MAX) {
-    return aio__error_set(error, AIORCH_E_INVALID, "%s: struct_size is %u; set it to sizeof of the struct, at least %zu",
-                          rule->what, (unsigned)head[0], rule->least);
+    return aio__error_set(error, AIORCH_E_INVALID,
+                          "%s: struct_size is %u; set it to sizeof of the struct, at least %zu", rule->what,
+                          (unsigned)head[0], rule->least);
   }
   memcpy(head, from, sizeof head);
   const unsigned char *bytes = from;
   for (size_t i = rule->known; i < head[0]; i++) {
     if (bytes[i] == 0) continue;
     return aio__error_set(error, AIORCH_E_UNSUPPORTED,
-                          "%s: a slot at byte %zu is in use that this library does not know; it is older than the header "
-                          "the plug-in was made with", rule->what, i);
+                          "%s: a slot at byte %zu is in use that this library does not know; it is older than the "
+                          "header the plug-in was made with", rule->what, i);
   }
   if ((head[1] & ~rule->flags) != 0) {
     return aio__error_set(error, AIORCH_E_UNSUPPORTED, "%s: flags has the unknown bits 0x%x", rule->what,
@@ -58,7 +59,8 @@ static aiorch_status no_memory(const import_rule *rule, aiorch_error *error) {
   return aio__error_set(error, AIORCH_E_NOMEM, "%s: out of memory", rule->what);
 }
 
-/* A model or fingerprint: 1 to AIO__PLUGIN_TEXT_MAX bytes of UTF-8 without white space at the front or control bytes. */
+/* A model or fingerprint: 1 to AIO__PLUGIN_TEXT_MAX bytes of UTF-8 without control characters, or spaces in one word.
+ * */
 static aiorch_status check_text(const import_rule *rule, const char *what, const char *text, bool one_word,
                                 aiorch_error *error) {
   size_t n = text == NULL ? 0 : strnlen(text, AIO__PLUGIN_TEXT_MAX + 1);

@@ -60,16 +60,16 @@ typedef struct aio__plugins {
 } aio__plugins;
 
 void aio__plugins_init(aio__plugins *plugins, const aio__alloc *al);
-/* Moves all of `from` into `to`, which is raw memory or empty, but for the logger: that belongs to the aio__log that was
- * made of it, which calls its destroy. `from` is left empty and `taken`. */
+/* Moves all of `from` into `to`, which is raw memory or empty, but for the logger: that belongs to the aio__log that
+ * was made of it, which calls its destroy. `from` is left empty and `taken`. */
 void aio__plugins_move(aio__plugins *to, aio__plugins *from);
 /* Calls each destroy once and forgets them all, the logger last. */
 void aio__plugins_destroy(aio__plugins *plugins);
 const aio__plugin_provider *aio__plugins_provider(const aio__plugins *plugins, aio__str name); /* NULL when not there */
 
-/* Registration. Each copies the struct, checks it, and on success owns `self`; what it replaces is destroyed afterwards.
- * AIORCH_OK, AIORCH_E_INVALID, AIORCH_E_UNSUPPORTED, AIORCH_E_NOMEM, AIORCH_E_TOO_LARGE (too many providers),
- * AIORCH_E_SYSTEM. On failure nothing has changed. */
+/* Registration. Each copies the struct, checks it, and on success owns `self`; what it replaces is destroyed
+ * afterwards. AIORCH_OK, AIORCH_E_INVALID, AIORCH_E_UNSUPPORTED, AIORCH_E_NOMEM, AIORCH_E_TOO_LARGE (too many
+ * providers), AIORCH_E_SYSTEM. On failure nothing has changed. */
 aiorch_status aio__plugins_set_embedder(aio__plugins *plugins, const aiorch_embedder_vtbl *vtbl, void *self,
                                         aiorch_error *error);
 aiorch_status aio__plugins_set_vector_store(aio__plugins *plugins, const aiorch_vector_store_vtbl *vtbl, void *self,

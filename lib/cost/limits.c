@@ -21,7 +21,8 @@ static void subject_key(aio__constraint *c, const char *kind, aio__str user) {
   aio__hex(digest, sizeof digest, c->key + n);
 }
 
-/* Budgets admit by at least 1 nano-USD, so that one which is used up admits nothing, not even a run of unknown price. */
+/* Budgets admit by at least 1 nano-USD, so that one which is used up admits nothing, not even a run of unknown price.
+ * */
 static aio__constraint money(int64_t limit, int64_t window_s, int64_t amount, const char *setting) {
   return (aio__constraint){.kind = AIO__LIMIT_MONEY, .window_ms = window_s * MS_PER_S, .limit = limit,
                            .amount = amount > 1 ? amount : 1, .setting = setting};

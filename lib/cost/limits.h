@@ -10,7 +10,7 @@ typedef enum aio__limit_kind { AIO__LIMIT_RUNS, AIO__LIMIT_MONEY } aio__limit_ki
 /* Over the last window_ms, the amounts admitted under `key` plus `amount` must not pass `limit`. */
 typedef struct aio__constraint {
   aio__limit_kind kind;
-  char key[96];            /* hex of a hash of kind and subject: "runs:user:<sha-256 of the length-prefixed user>" cut */
+  char key[96];            /* "runs:user:<hex of the SHA-256 of the length-prefixed user>", "money:tenant", ... */
   int64_t window_ms, limit, amount;
   const char *setting;     /* the configuration key that a refusal names */
 } aio__constraint;

@@ -107,7 +107,8 @@ static aiorch_status read_member(const reader *r, const char *key, const aio__js
   }
   return aio__error_set(r->error, AIORCH_E_CONFIG,
                         "%s: price number %zu: there is no member \"%.60s\"; there are provider, model, from, "
-                        "above_tokens, utc, input, cache_read, cache_write, cache_write_1h, output, reasoning, date, source",
+                        "above_tokens, utc, input, cache_read, cache_write, cache_write_1h, output, reasoning, "
+                        "date, source",
                         r->name, r->number, key);
 }
 

@@ -1,13 +1,13 @@
 /*
  * Prices, and the cost of an attempt in whole nano-USD.
  *
- * The sum of tokens * price / 10^6 over the classes, exact and rounded once, in 64 bits. With M = 10^6, tokens = q M + r
- * and price = s M + t (r, t < M):
+ * The sum of tokens * price / 10^6 over the classes, exact and rounded once, in 64 bits. With M = 10^6, tokens = q M +
+ * r and price = s M + t (r, t < M):
  *
  *   tokens * price / M  =  q * price + r * s  +  r * t / M
  *
- * The first two terms are whole; r * t is below 10^12, so that the fractions of all classes add up without overflow. All
- * terms are >= 0: when a partial sum of the whole part passes int64, so does the cost.
+ * The first two terms are whole; r * t is below 10^12, so that the fractions of all classes add up without overflow.
+ * All terms are >= 0: when a partial sum of the whole part passes int64, so does the cost.
  */
 #include "cost/prices.h"
 

@@ -1,4 +1,5 @@
-/* Tokens in disjoint classes. CACHE_WRITE counts all written tokens, CACHE_WRITE_1H those of them with the longer life. */
+/* Tokens in disjoint classes. CACHE_WRITE counts all written tokens, CACHE_WRITE_1H those of them with the longer life.
+ * */
 #ifndef AIO_COST_USAGE_H
 #define AIO_COST_USAGE_H
 

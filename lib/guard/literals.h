@@ -13,8 +13,8 @@ typedef struct aio__literals aio__literals;
  * it was made. NULL when out of memory. */
 aio__literals *aio__literals_new(const aio__alloc *al, const aio__str *texts, size_t n);
 void aio__literals_free(aio__literals *literals);
-/* Calls `hit` for each occurrence, by ascending position. Linear: at each byte at most the literals that share its three
- * bytes are compared. */
+/* Calls `hit` for each occurrence, by ascending position; a literal that begins with a letter or digit occurs at the
+ * beginning of a word only. Linear: at each byte at most the literals of one bucket are compared. */
 void aio__literals_scan(const aio__literals *literals, aio__str text, void (*hit)(void *context, size_t literal, size_t at),
                         void *context);
 

@@ -167,7 +167,7 @@ static aiorch_status read_needs(const loader *l, size_t rule) {
       aiorch_status status = add_need(l, literal, rule, group);
       if (status != AIORCH_OK) return status;
     }
-    l->rule->all_groups = (uint8_t)(l->rule->all_groups | 1u << group);
+    l->rule->groups++;
   }
   return AIORCH_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * Matching rules: literals first, then patterns in windows around the literals that were found.
+ * Matching rules: literals first, then patterns in windows around the places where a rule's literals came together.
  *
  * A rule set is const after it was made, but for the pool of scratch memory, whose slots are exchanged atomically: a check
  * takes what it finds or makes its own, and gives it back when there is a free slot.
@@ -21,10 +21,9 @@ enum {
   BLOCK_SIZE = 32768
 };
 
-/* Literals that are the same text are one; uses[first..first+n) are those who need it. */
+/* Literals that are the same text are one; needs[first..first+n) are those who need it. */
 typedef struct literal_uses {
   uint16_t first, n;
-  bool anchors; /* one of them is a first group */
 } literal_uses;
 
 typedef struct scratch_pool {
@@ -52,8 +51,7 @@ struct aio__rule_scan {
   const aio__rule_set *set;
   aio__pattern_scratch *scratch;
   aio__str text;
-  uint8_t *seen;          /* for each literal */
-  uint8_t *groups;        /* for each rule: the groups of which a literal was seen */
+  uint32_t *last_at;      /* for each rule and group: 1 + where its last literal stands, 0 for none */
   uint16_t *first, *last; /* for each rule: its windows */
   window *windows;
   size_t windows_n;
@@ -82,7 +80,6 @@ static aiorch_status index_literals(aio__rule_set *set) {
     }
     literal_uses *uses = &set->uses[set->literals_n - 1];
     uses->n++;
-    uses->anchors = uses->anchors || list->needs[i].group == 0;
   }
   set->literals = aio__literals_new(set->al, set->texts, set->literals_n);
   return set->literals != NULL ? AIORCH_OK : AIORCH_E_NOMEM;
@@ -160,15 +157,15 @@ const char *aio__rule_set_version(const aio__rule_set *set) {
 /* One block: the struct, then its arrays by falling alignment. */
 static aio__rule_scan *scan_new(const aio__rule_set *set) {
   size_t rules = set->list.n, windows = WINDOWS_FREE + rules;
-  size_t bytes = sizeof(aio__rule_scan) + windows * sizeof(window) + 2 * rules * sizeof(uint16_t) + rules + set->literals_n;
+  size_t bytes = sizeof(aio__rule_scan) + windows * sizeof(window) + rules * AIO__RULE_GROUPS_MAX * sizeof(uint32_t) +
+                 2 * rules * sizeof(uint16_t);
   aio__rule_scan *scan = aio__calloc(set->al, 1, bytes);
   if (scan == NULL) return NULL;
   scan->set = set;
   scan->windows = (window *)(scan + 1);
-  scan->first = (uint16_t *)(scan->windows + windows);
+  scan->last_at = (uint32_t *)(scan->windows + windows);
+  scan->first = (uint16_t *)(scan->last_at + rules * AIO__RULE_GROUPS_MAX);
   scan->last = scan->first + rules;
-  scan->groups = (uint8_t *)(scan->last + rules);
-  scan->seen = scan->groups + rules;
   if (aio__pattern_scratch_new(set->al, &scan->scratch) == AIORCH_OK) return scan;
   aio__free(set->al, scan);
   return NULL;
@@ -194,10 +191,7 @@ void aio__rule_scan_put(const aio__rule_set *set, aio__rule_scan *scan) {
 
 /* ---- literals to windows ----------------------------------------------------------------------------------------- */
 
-static void add_window(aio__rule_scan *scan, size_t rule, size_t at) {
-  size_t reach = scan->set->list.rules[rule].reach;
-  uint32_t start = (uint32_t)(at > reach ? at - reach : 0);
-  uint32_t end = (uint32_t)(at + reach < scan->text.n ? at + reach : scan->text.n);
+static void add_window(aio__rule_scan *scan, size_t rule, uint32_t start, uint32_t end) {
   uint16_t last = scan->last[rule];
   bool shared_full = scan->windows_n >= WINDOWS_FREE;
   if (last != NO_WINDOW && (start <= scan->windows[last].end || shared_full)) {
@@ -214,16 +208,21 @@ static void add_window(aio__rule_scan *scan, size_t rule, size_t at) {
   scan->last[rule] = added;
 }
 
+/* Whenever the literals that a rule needs have come together, the last of them opens a window around them all. */
 static void on_literal(void *context, size_t literal, size_t at) {
   aio__rule_scan *scan = context;
   const literal_uses *uses = &scan->set->uses[literal];
-  if (scan->seen[literal] && !uses->anchors) return;
-  scan->seen[literal] = 1;
-  const aio__rule_need *needs = scan->set->list.needs + uses->first;
-  for (size_t i = 0; i < uses->n; i++) {
-    uint16_t rule = needs[i].rule;
-    scan->groups[rule] = (uint8_t)(scan->groups[rule] | 1u << needs[i].group);
-    if (needs[i].group == 0) add_window(scan, rule, at);
+  const aio__rule_need *need = scan->set->list.needs + uses->first;
+  for (const aio__rule_need *end = need + uses->n; need < end; need++) {
+    const aio__rule *rule = &scan->set->list.rules[need->rule];
+    uint32_t *last_at = scan->last_at + (size_t)need->rule * AIO__RULE_GROUPS_MAX;
+    last_at[need->group] = (uint32_t)at + 1;
+    uint32_t least = (uint32_t)at + 1;
+    for (size_t g = 0; g < rule->groups; g++) least = last_at[g] < least ? last_at[g] : least;
+    if (least == 0 || at - (least - 1) > rule->reach) continue;
+    uint32_t start = least - 1 > rule->reach ? least - 1 - rule->reach : 0;
+    size_t stop = at + rule->reach < scan->text.n ? at + rule->reach : scan->text.n;
+    add_window(scan, need->rule, start, (uint32_t)stop);
   }
 }
 
@@ -231,8 +230,7 @@ void aio__rule_scan_text(aio__rule_scan *scan, aio__str text) {
   size_t rules = scan->set->list.n;
   scan->text = text;
   scan->windows_n = 0;
-  memset(scan->seen, 0, scan->set->literals_n);
-  memset(scan->groups, 0, rules);
+  memset(scan->last_at, 0, rules * AIO__RULE_GROUPS_MAX * sizeof *scan->last_at);
   memset(scan->first, 0xFF, 2 * rules * sizeof *scan->first);
   aio__literals_scan(scan->set->literals, text, on_literal, scan);
 }
@@ -293,8 +291,8 @@ static bool in_word(aio__str text, size_t i) {
 
 aio__match aio__rule_scan_match(aio__rule_scan *scan, size_t i, size_t from, size_t after, size_t *start, size_t *end) {
   const aio__rule *rule = &scan->set->list.rules[i];
-  if (rule->pattern == NULL || scan->groups[i] != rule->all_groups) return AIO__MATCH_NONE;
-  if (rule->all_groups == 0) return match_range(scan, rule, from, scan->text.n, after, start, end);
+  if (rule->pattern == NULL) return AIO__MATCH_NONE;
+  if (rule->groups == 0) return match_range(scan, rule, from, scan->text.n, after, start, end);
   for (uint16_t w = scan->first[i]; w != NO_WINDOW; w = scan->windows[w].next) {
     size_t begin = scan->windows[w].start, stop = scan->windows[w].end;
     if (stop <= after) continue;

@@ -3,9 +3,10 @@
  *
  * {"rules": [{"id", "category", "language", "severity": "block"|"flag", "pattern", "needs", "why", ...}]}
  *
- * `needs` is a list of groups, each a list of literals. A rule is tried only where one literal of its first group stands
- * (a match reaches at most `reach` bytes to either side of it, 512 unless the rule says otherwise) and only when every
- * other group has a literal somewhere in the text. A rule without `needs` is tried on the whole text.
+ * `needs` is a list of groups, each a list of literals. A rule is tried only where each of its groups has a literal and
+ * these stand within `reach` bytes of each other (256 unless the rule says otherwise); the pattern is then matched against
+ * that place and `reach` bytes to either side. A literal that begins with a letter or digit counts at the beginning of a
+ * word only. A rule without `needs` is tried on the whole text.
  */
 #ifndef AIO_GUARD_RULE_SET_H
 #define AIO_GUARD_RULE_SET_H
@@ -20,7 +21,7 @@ enum {
   AIO__RULES_BYTES_MAX = 1 << 20,
   AIO__RULE_PATTERN_MAX = 4096,
   AIO__RULE_ID_MAX = 64,
-  AIO__RULE_REACH = 512,
+  AIO__RULE_REACH = 256,
   AIO__RULE_REACH_MAX = 8192
 };
 
@@ -29,7 +30,7 @@ typedef struct aio__rule {
   aio__verdict severity;
   aio__pattern *pattern;   /* NULL: a rule about hidden characters */
   aio__str source;         /* of the pattern */
-  uint8_t all_groups;      /* a bit for each group of needs */
+  uint8_t groups;          /* of needs */
   uint32_t reach;
   uint32_t min_entropy;    /* hundredths of a bit a character that a match must have; 0: any */
   uint32_t min_hidden, min_hidden_run, min_hidden_tags; /* 0: not asked */

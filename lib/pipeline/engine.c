@@ -59,7 +59,7 @@ struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage) {
   return event;
 }
 
-static aio__str format_text(aiorch_run *run, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static aio__str format_text(aiorch_run *run, const char *format, va_list args) {
   char text[AIO__ERROR_MESSAGE_MAX];
   int n = vsnprintf(text, sizeof text, format, args);
   size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;

@@ -1,7 +1,8 @@
 /*
  * The step machine of retrieval: asks the legs, one thing at a time, and hands what they found on.
  *
- *   BEGIN -> TEXT (store op; the query's embedding is under way meanwhile) -> EMBED -> VECTORS -> FETCH (store op) -> ENDED
+ *   BEGIN -> TEXT (store op; the query's embedding is under way meanwhile) -> EMBED -> VECTORS -> FETCH (store op) ->
+ * ENDED
  *
  * While a store op is out it may write into the arena from another thread, so nothing here touches the arena then.
  */
@@ -41,7 +42,7 @@ static void degrade(aio__retrieval *r, const char *leg, aiorch_status status, co
   aio__error_set(&r->why, status, "%s: %s", leg, words && words[0] ? words : aiorch_strerror(status));
 }
 
-/* ---- store ops ------------------------------------------------------------------------------------------------------ */
+/* ---- store ops -------------------------------------------------------------------------------------------------- */
 
 static void op_done(aio__op *op, void *ctx) {
   (void)op;
@@ -71,7 +72,7 @@ static bool op_waits(aio__retrieval *r) {
   return false;
 }
 
-/* ---- the vector leg ------------------------------------------------------------------------------------------------- */
+/* ---- the vector leg --------------------------------------------------------------------------------------------- */
 
 static bool has_vectors(const aiorch *orch) {
   return orch->plugins.embedder.vtbl.embed && orch->plugins.vector_store.vtbl.search;
@@ -79,8 +80,12 @@ static bool has_vectors(const aiorch *orch) {
 
 static aiorch_status start_embed(aio__retrieval *r) {
   const aio__plugin_embedder *e = &r->orch->plugins.embedder;
-  aio__call_request request = { .tenant = r->tenant, .run_id = r->run_id, .purpose = AIORCH_PURPOSE_QUERY,
-                                .texts = &r->query, .text_count = 1, .dimensions = e->vtbl.dimensions };
+  aio__call_request request = {.tenant = r->tenant,
+                               .run_id = r->run_id,
+                               .purpose = AIORCH_PURPOSE_QUERY,
+                               .texts = &r->query,
+                               .text_count = 1,
+                               .dimensions = e->vtbl.dimensions};
   aiorch_status st = aio__call_new(r->orch->calls, AIO__CALL_EMBED, &request, r->waker, r->deadline_ns, 0, &r->call);
   if (st) return st;
   r->embed.made = true;
@@ -120,11 +125,20 @@ static size_t leg_limit(const aio__retrieval *r) {
   return n > AIO__LEG_MIN ? n : AIO__LEG_MIN;
 }
 
+/* The vector leg is filtered afterwards, so it asks for more. */
+static size_t vector_limit(const aio__retrieval *r) {
+  return leg_limit(r) * (r->filter_count > 0 ? AIO__LEG_FILTERED_TIMES : 1);
+}
+
 static aiorch_status start_search(aio__retrieval *r, const float *vector, size_t dimensions) {
   const aio__plugin_vector_store *v = &r->orch->plugins.vector_store;
-  aio__call_request request = { .tenant = r->tenant, .run_id = r->run_id, .collection = AIO__LIT("chunks"),
-                                .vectors = vector, .vector_count = 1, .dimensions = dimensions,
-                                .limit = leg_limit(r) * (r->filter_count > 0 ? AIO__LEG_FILTERED_TIMES : 1) };
+  aio__call_request request = {.tenant = r->tenant,
+                               .run_id = r->run_id,
+                               .collection = AIO__LIT("chunks"),
+                               .vectors = vector,
+                               .vector_count = 1,
+                               .dimensions = dimensions,
+                               .limit = vector_limit(r)};
   aiorch_status st = aio__call_new(r->orch->calls, AIO__CALL_SEARCH, &request, r->waker, r->deadline_ns, 0, &r->call);
   if (st) return st;
   aio__call_start(r->call, v->vtbl.search, v->vtbl.cancel, v->self, v->vtbl.flags, v->serial);
@@ -163,13 +177,14 @@ static aiorch_status searched(aio__retrieval *r) {
   if (result->status < 0) {
     degrade(r, "the vector store", result->status, result->message);
   } else if (result->hit_count > 0) {
-    w->hits = aio__arena_alloc(r->arena, result->hit_count * sizeof *w->hits);
+    size_t count = result->hit_count < vector_limit(r) ? result->hit_count : vector_limit(r);
+    w->hits = aio__arena_alloc(r->arena, count * sizeof *w->hits);
     if (!w->hits) st = AIORCH_E_NOMEM;
-    for (size_t i = 0; st == AIORCH_OK && i < result->hit_count; i++) {
+    for (size_t i = 0; st == AIORCH_OK && i < count; i++) {
       const aio__call_hit *hit = &result->hits[i];
       if (!(hit->similarity >= r->options->retrieve_threshold)) continue;
       aio__vector_hit *to = &w->hits[w->hit_count++];
-      *to = (aio__vector_hit){ aio__arena_str(r->arena, hit->id), hit->similarity };
+      *to = (aio__vector_hit){aio__arena_str(r->arena, hit->id), hit->similarity};
       if (!to->id.p) st = AIORCH_E_NOMEM;
     }
   }
@@ -177,7 +192,7 @@ static aiorch_status searched(aio__retrieval *r) {
   return st;
 }
 
-/* ---- phases --------------------------------------------------------------------------------------------------------- */
+/* ---- phases ----------------------------------------------------------------------------------------------------- */
 
 static aiorch_status begin(aio__retrieval *r) {
   r->work = aio__arena_alloc(r->arena, sizeof(aio__retrieval_work));
@@ -194,7 +209,7 @@ static aiorch_status begin(aio__retrieval *r) {
   aio__store *store = r->orch->store;
   aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
   if (!args) return AIORCH_E_NOMEM;
-  *args = (aio__search_args){ r->query, r->filters, r->filter_count, leg_limit(r) };
+  *args = (aio__search_args){r->query, r->filters, r->filter_count, leg_limit(r)};
   r->phase = TEXT;
   op_started(r, store->knowledge->search(store, op_begin(r), r->tenant, args, r->arena, &w->text, &w->text_count));
   return AIORCH_OK;
@@ -256,12 +271,18 @@ static aiorch_status fuse(aio__retrieval *r) {
 
 static aiorch_status step_once(aio__retrieval *r) {
   switch (r->phase) {
-    case BEGIN: return begin(r);
-    case TEXT: return text_found(r);
-    case EMBED: return embedded(r);
-    case VECTORS: return searched(r);
-    case FETCH: return start_fetch(r);
-    default: return fuse(r);
+  case BEGIN:
+    return begin(r);
+  case TEXT:
+    return text_found(r);
+  case EMBED:
+    return embedded(r);
+  case VECTORS:
+    return searched(r);
+  case FETCH:
+    return start_fetch(r);
+  default:
+    return fuse(r);
   }
 }
 
@@ -288,7 +309,7 @@ void aio__retrieval_drop(aio__retrieval *retrieval) {
   if (retrieval->embed.status == AIORCH_PENDING) {
     retrieval->embed.status = AIORCH_E_CANCELLED;
     retrieval->embed.duration_us =
-        (aio__clock_now(retrieval->orch->clock) - work_of(retrieval)->embed_started_ns) / 1000;
+      (aio__clock_now(retrieval->orch->clock) - work_of(retrieval)->embed_started_ns) / 1000;
   }
   drop_call(retrieval);
 }

@@ -1,6 +1,6 @@
 /*
- * From ordered chunks to numbered sources: neighbours of one document become one, what says nearly the same as a better one
- * goes, and what is left is cut to the limit and to the budget of tokens.
+ * From ordered chunks to numbered sources: neighbours of one document become one, what says nearly the same as a better
+ * one goes, and what is left is cut to the limit and to the budget of tokens.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -12,10 +12,10 @@
 #include "text/tokens.h"
 
 enum {
-  GROUP_TOKENS_MAX = 1200,   /* of merged neighbours */
-  LOOK_TIMES_LIMIT = 2,      /* neighbours are looked for among so many times the limit */
-  SOURCE_OVERHEAD = 12,      /* tokens of a source's number and frame in the prompt */
-  PART_MIN = 60,             /* a later source is cut to fit only when so many tokens of it remain */
+  GROUP_TOKENS_MAX = 1200, /* of merged neighbours */
+  LOOK_TIMES_LIMIT = 2,    /* neighbours are looked for among so many times the limit */
+  SOURCE_OVERHEAD = 12,    /* tokens of a source's number and frame in the prompt */
+  PART_MIN = 60,           /* a later source is cut to fit only when so many tokens of it remain */
   SHINGLE_WORDS = 4,
   SHINGLES_MAX = 512
 };
@@ -27,7 +27,7 @@ typedef struct group {
   const aio__found_chunk **chunks;
   size_t count, cap, tokens;
   double score, similarity;
-  uint64_t *shingles;        /* sorted, of the best chunk */
+  uint64_t *shingles; /* sorted, of the best chunk */
   size_t shingle_count;
 } group;
 
@@ -37,7 +37,7 @@ typedef struct packing {
   size_t count;
 } packing;
 
-/* ---- near-duplicates ------------------------------------------------------------------------------------------------ */
+/* ---- near-duplicates -------------------------------------------------------------------------------------------- */
 
 static bool is_word_byte(unsigned char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128;
@@ -61,7 +61,7 @@ static int by_value(const void *a, const void *b) {
 
 /* Hashes of every run of four words; of a shorter text its words together. */
 static size_t shingle(aio__str text, uint64_t out[SHINGLES_MAX]) {
-  uint64_t last[SHINGLE_WORDS] = { 0 };
+  uint64_t last[SHINGLE_WORDS] = {0};
   size_t n = 0, words = 0, pos = 0;
   while (n < SHINGLES_MAX) {
     uint64_t word = next_word_hash(text, &pos);
@@ -94,7 +94,7 @@ static bool near_duplicate(const packing *p, const uint64_t *shingles, size_t co
   return false;
 }
 
-/* ---- groups --------------------------------------------------------------------------------------------------------- */
+/* ---- groups ----------------------------------------------------------------------------------------------------- */
 
 static bool follows(const aio__found_chunk *a, const aio__found_chunk *b) {
   return strcmp(a->document_id, b->document_id) == 0 && a->document_version == b->document_version &&
@@ -184,7 +184,7 @@ static aiorch_status make_groups(packing *p, const aio__candidate *candidates, s
   return AIORCH_OK;
 }
 
-/* ---- sources -------------------------------------------------------------------------------------------------------- */
+/* ---- sources ---------------------------------------------------------------------------------------------------- */
 
 static bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -282,7 +282,7 @@ static void digest(aio__retrieval *r) {
 }
 
 aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidate *candidates, size_t count) {
-  packing p = { retrieval, NULL, 0 };
+  packing p = {retrieval, NULL, 0};
   size_t most = count < retrieval->limit ? count : retrieval->limit;
   int64_t left = retrieval->token_budget > 0 ? retrieval->token_budget : INT64_MAX;
   if (most > 0) {

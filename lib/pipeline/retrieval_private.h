@@ -5,9 +5,9 @@
 #include "pipeline/retrieval.h"
 
 enum {
-  AIO__LEG_MIN = 100,            /* candidates of a leg: so many, or so many times the limit, whichever is more */
+  AIO__LEG_MIN = 100, /* candidates of a leg: so many, or so many times the limit, whichever is more */
   AIO__LEG_TIMES_LIMIT = 4,
-  AIO__LEG_FILTERED_TIMES = 4,  /* the vector leg is filtered afterwards, so it asks for more */
+  AIO__LEG_FILTERED_TIMES = 4,
   AIO__RRF_K = 60
 };
 
@@ -15,7 +15,7 @@ enum {
 typedef struct aio__candidate {
   const aio__found_chunk *chunk;
   size_t text_rank, vector_rank;
-  double similarity;            /* NaN when not found by vectors */
+  double similarity; /* NaN when not found by vectors */
   double score;
 } aio__candidate;
 
@@ -25,12 +25,12 @@ typedef struct aio__vector_hit {
 } aio__vector_hit;
 
 typedef struct aio__retrieval_work {
-  aio__found_chunk *text;       /* of the full-text leg, best first */
+  aio__found_chunk *text; /* of the full-text leg, best first */
   size_t text_count;
-  aio__vector_hit *hits;        /* of the vector leg, best first, at or above the threshold */
+  aio__vector_hit *hits; /* of the vector leg, best first, at or above the threshold */
   size_t hit_count;
-  aio__str *missing;            /* ids that only vectors found */
-  aio__found_chunk *fetched;    /* their chunks */
+  aio__str *missing;         /* ids that only vectors found */
+  aio__found_chunk *fetched; /* their chunks */
   size_t missing_count;
   int64_t embed_started_ns;
   int legs, failed;

@@ -3,12 +3,13 @@
  *
  * The rule (English; other text counts as standing on its own). A question leans on the turn before it when
  *   - it begins as a continuation: "and", "but", "or", "so", "then", "also", "what about", "how about", or
- *   - a word in it points back: it, its, that, this, these, those, they, them, their, he, she, him, her, his, one, ones,
- *     there, same, above, latter, former, another, other, else, instead - and it has at most 6 words of content, or
+ *   - a word in it points back: it, its, that, this, these, those, they, them, their, he, she, him, her, his, one,
+ * ones, there, same, above, latter, former, another, other, else, instead - and it has at most 6 words of content, or
  *   - it has at most 2 words of content.
- * Words of content are those that are neither of these nor other function words. Then the turn before goes in front of it;
- * if that one leans as well, the one before that too, up to 3 turns. Earlier turns are cut to 1,000 bytes each, so that the
- * question is not drowned. "that" and "there" behind which content follows ("that table") point back all the same.
+ * Words of content are those that are neither of these nor other function words. Then the turn before goes in front of
+ * it; if that one leans as well, the one before that too, up to 3 turns. Earlier turns are cut to 1,000 bytes each, so
+ * that the question is not drowned. "that" and "there" behind which content follows ("that table") point back all the
+ * same.
  */
 #include <string.h>
 
@@ -16,17 +17,19 @@
 
 enum { TURNS_BACK = 3, TURN_BYTES = 1000, FEW = 2, SOME = 6, WORD_MAX = 24 };
 
-static const char *const OPENERS[] = { "and", "but", "or", "so", "then", "also", "plus" };
-static const char *const POINTERS[] = { "it", "its", "that", "this", "these", "those", "they", "them", "their", "he",
-                                        "she", "him", "her", "his", "one", "ones", "there", "same", "above", "latter",
-                                        "former", "another", "other", "else", "instead", "again", "such" };
+static const char *const OPENERS[] = {"and", "but", "or", "so", "then", "also", "plus"};
+static const char *const POINTERS[] = {"it",      "its",   "that",  "this",    "these", "those",  "they",
+                                       "them",    "their", "he",    "she",     "him",   "her",    "his",
+                                       "one",     "ones",  "there", "same",    "above", "latter", "former",
+                                       "another", "other", "else",  "instead", "again", "such"};
 static const char *const FUNCTION_WORDS[] = {
-  "a", "about", "am", "an", "any", "are", "as", "at", "be", "been", "by", "can", "could", "did", "do", "does", "for",
-  "from", "get", "had", "has", "have", "how", "i", "if", "in", "into", "is", "just", "like", "make", "many", "may", "me",
-  "mean", "more", "much", "my", "need", "no", "not", "of", "ok", "okay", "on", "please", "should", "some", "tell", "than",
-  "the", "to", "too", "use", "using", "want", "was", "way", "we", "were", "what", "when", "where", "which", "who", "why",
-  "will", "with", "work", "works", "would", "yes", "you", "your", "s", "t", "re", "ve", "ll", "d", "m"
-};
+  "a",     "about", "am",    "an",    "any",  "are",  "as",    "at",   "be",   "been",   "by",     "can",
+  "could", "did",   "do",    "does",  "for",  "from", "get",   "had",  "has",  "have",   "how",    "i",
+  "if",    "in",    "into",  "is",    "just", "like", "make",  "many", "may",  "me",     "mean",   "more",
+  "much",  "my",    "need",  "no",    "not",  "of",   "ok",    "okay", "on",   "please", "should", "some",
+  "tell",  "than",  "the",   "to",    "too",  "use",  "using", "want", "was",  "way",    "we",     "were",
+  "what",  "when",  "where", "which", "who",  "why",  "will",  "with", "work", "works",  "would",  "yes",
+  "you",   "your",  "s",     "t",     "re",   "ve",   "ll",    "d",    "m"};
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -66,9 +69,12 @@ static bool leans(aio__str turn) {
     } else if (words == 2 && about && aio__str_eqz(word, "about")) {
       opens = true;
     }
-    if ((unsigned char)word.p[0] >= 128) content += SOME; /* another script: it stands on its own */
-    else if (is_in(word, POINTERS, COUNT(POINTERS))) points = true;
-    else if (!is_in(word, OPENERS, COUNT(OPENERS)) && !is_in(word, FUNCTION_WORDS, COUNT(FUNCTION_WORDS))) content++;
+    if ((unsigned char)word.p[0] >= 128)
+      content += SOME; /* another script: it stands on its own */
+    else if (is_in(word, POINTERS, COUNT(POINTERS)))
+      points = true;
+    else if (!is_in(word, OPENERS, COUNT(OPENERS)) && !is_in(word, FUNCTION_WORDS, COUNT(FUNCTION_WORDS)))
+      content++;
     if (content > SOME && !opens) return false;
   }
   return opens || content <= FEW || (points && content <= SOME);

@@ -1,15 +1,15 @@
 /*
  * Orders what legs found.
  *
- * Full text scores chunks one by one (BM25). A question's answer is more often on a page whose chunks, taken together, have
- * more of its words, and whose title is made of them. So the best chunk of each document is lifted:
+ * Full text scores chunks one by one (BM25). A question's answer is more often on a page whose chunks, taken together,
+ * have more of its words, and whose title is made of them. So the best chunk of each document is lifted:
  *
  *   score * (1 + COVERAGE * min(gain / own, GAIN_MAX)) * (1 + TITLE * share of the title's words that were asked for)
  *
  * where `own` is what the chunk's words are worth and `gain` what the document's other candidates add to that, word by
- * word. A word's worth is estimated from the candidates alone (softly, for they are no fair sample). The other chunks of a
- * document count REST of their score, so that five sources come from more than one place. On 60 questions about a manual
- * and 100 about a product's pages this finds the right page more often than plain BM25 by a quarter.
+ * word. A word's worth is estimated from the candidates alone (softly, for they are no fair sample). The other chunks
+ * of a document count REST of their score, so that five sources come from more than one place. On 60 questions about a
+ * manual and 100 about a product's pages this finds the right page more often than plain BM25 by a quarter.
  *
  * The legs are fused by reciprocal rank: 1 / (60 + rank), summed; the best of each leg keeps a seat.
  */
@@ -25,15 +25,15 @@ static const double K1 = 1.5, B = 0.75, TITLE_TIMES = 5.0, HEADING_TIMES = 3.0;
 
 /* One candidate: how much each term of the query is in it. */
 typedef struct scored {
-  size_t at;                    /* in the order of the store */
+  size_t at; /* in the order of the store */
   size_t words;
   double worth[AIO__FTS_TERMS_MAX];
   double title_share, score;
-  bool best;                    /* of its document */
+  bool best; /* of its document */
 } scored;
 
 typedef struct ranking {
-  aio__fts_query query;         /* words stemmed in place */
+  aio__fts_query query; /* words stemmed in place */
   scored *items;
   size_t count;
 } ranking;
@@ -165,7 +165,7 @@ aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
   return AIORCH_OK;
 }
 
-/* ---- fusion --------------------------------------------------------------------------------------------------------- */
+/* ---- fusion ----------------------------------------------------------------------------------------------------- */
 
 static const aio__found_chunk *find_chunk(const aio__retrieval_work *w, aio__str id) {
   for (size_t i = 0; i < w->missing_count; i++) {
@@ -183,14 +183,14 @@ static aio__candidate *find_candidate(aio__candidate *candidates, size_t count, 
 
 /* Ranks are counted over what is there: hits whose chunk is gone or filtered out take no rank. */
 static size_t add_vector_hits(const aio__retrieval_work *w, aio__candidate *candidates, size_t count) {
-  size_t rank = 0, text_count = count;
+  size_t rank = 0;
   for (size_t i = 0; i < w->hit_count; i++) {
-    aio__candidate *c = find_candidate(candidates, text_count, w->hits[i].id);
+    aio__candidate *c = find_candidate(candidates, count, w->hits[i].id);
     const aio__found_chunk *chunk = c ? c->chunk : find_chunk(w, w->hits[i].id);
     if (!chunk || (c && c->vector_rank > 0)) continue;
     if (!c) {
       c = &candidates[count++];
-      *c = (aio__candidate){ .chunk = chunk };
+      *c = (aio__candidate){.chunk = chunk};
     }
     c->vector_rank = ++rank;
     c->similarity = w->hits[i].similarity;
@@ -233,7 +233,7 @@ aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **ou
   aio__candidate *candidates = aio__arena_alloc(retrieval->arena, all * sizeof *candidates);
   if (!candidates) return AIORCH_E_NOMEM;
   for (size_t i = 0; i < n; i++) {
-    candidates[i] = (aio__candidate){ .chunk = &w->text[i], .text_rank = i + 1, .similarity = (double)NAN };
+    candidates[i] = (aio__candidate){.chunk = &w->text[i], .text_rank = i + 1, .similarity = (double)NAN};
   }
   n = add_vector_hits(w, candidates, n);
   for (size_t i = 0; i < n; i++) {

@@ -19,10 +19,11 @@
 
 #include "providers/extractive_private.h"
 
-enum { CANDIDATES = 24, EARLY_WORDS = 10, SPAN_MAX = 400, BYTES_PER_TOKEN = 3 };
+enum { CANDIDATES = 24, EARLY_WORDS = 10, EARLY_SUBJECT = 5, ENTRY_MAX = 80, SPAN_MAX = 400, BYTES_PER_TOKEN = 3 };
 
 static const double covered_least = 0.5;   /* of the question, by weight, in one source */
 static const double context_part = 0.35;   /* what a heading or title adds for a term that the sentence lacks */
+static const double neighbour_part = 0.15; /* of the score of the sentence before, in the same paragraph */
 static const double further_least = 0.40;  /* of the best score, for a further sentence */
 
 typedef struct candidate {
@@ -49,8 +50,9 @@ typedef struct choice {
 typedef struct reading {
   uint32_t mask;
   uint64_t sketch[2];
-  unsigned words, pairs;
-  bool defines, cue, leans, refers, preposition;
+  unsigned words, pairs, last_at; /* last_at: where the last term stood */
+  bool mentions, defines, bound; /* something is said of a term; that it is; other words come before it */
+  bool cue, leans, refers, preposition;
 } reading;
 
 /* ---- reading a unit ---- */
@@ -67,6 +69,8 @@ static const char *cues_of(aio__question_form form) {
     case AIO__FORM_HOW:
       return " add call change click command configure create disable edit enable execute issue option parameter run"
              " running set setting specify start stop type use using via ";
+    case AIO__FORM_HOW_MUCH:
+      return " about approximately at days default hours least limit maximum minimum minutes most seconds times up ";
     case AIO__FORM_WHY: return " because avoid cause caused causes due prevent prevents reason since therefore ";
     default: return NULL;
   }
@@ -86,11 +90,18 @@ static void read_opening(reading *r, const aio__word *word) {
   }
 }
 
+/* "A view is ..." defines; "When a view is ..." and "The owner of a view is ..." do not, but say something of views. */
 static void read_definition(reading *r, const aio__word *word) {
+  static const char bounds[] = " after although as at because before by each even for from if in note of on once only"
+                               " otherwise see since that this these to unless when where whether while with ";
+  r->bound = r->bound || (r->mask == 0 && is_listed(bounds, word));
+  if (!r->bound && r->mask != 0 && r->words <= EARLY_SUBJECT && r->words == r->last_at + 1) {
+    r->defines = r->defines || is_listed(" is are means refers stands ist sind bedeutet est sont es son ", word);
+  }
   static const char verbs[] = " is are means mean refers describes specifies controls sets determines defines"
                               " represents contains stores provides allows enables consists denotes ist sind bedeutet"
                               " est sont es son \xC3\xA9 \xC3\xA8 ";
-  if (r->mask != 0 && r->words <= EARLY_WORDS) r->defines = r->defines || is_listed(verbs, word);
+  if (r->mask != 0 && r->words <= EARLY_WORDS) r->mentions = r->mentions || is_listed(verbs, word);
 }
 
 /* Signs that prose has few of: a line of a program or of its output. */
@@ -104,7 +115,6 @@ static void read_unit(reading *r, const aio__terms *terms, aio__str text) {
   aio__word word;
   size_t pos = 0;
   int last_term = -1;
-  unsigned last_at = 0;
   const char *cues = cues_of(terms->form);
   memset(r, 0, sizeof *r);
   for (; aio__word_next(text, &pos, &word); r->words++) {
@@ -112,13 +122,14 @@ static void read_unit(reading *r, const aio__terms *terms, aio__str text) {
     read_opening(r, &word);
     if (terms->form == AIO__FORM_WHAT) read_definition(r, &word);
     if (cues && !r->cue) r->cue = is_listed(cues, &word);
+    if (terms->form == AIO__FORM_HOW_MUCH && word.number) r->cue = true;
     int term = aio__terms_find(terms, word.stem);
     if (term < 0) continue;
-    bool beside = last_term >= 0 && (term == last_term + 1 || last_term == term + 1) && r->words - last_at <= 2;
+    bool beside = last_term >= 0 && (term == last_term + 1 || last_term == term + 1) && r->words - r->last_at <= 2;
     if (beside) r->pairs++;
     r->mask |= UINT32_C(1) << term;
     last_term = term;
-    last_at = r->words;
+    r->last_at = r->words;
   }
 }
 
@@ -186,6 +197,21 @@ static double kind_factor(aio__unit_kind kind) {
   }
 }
 
+static unsigned bits(uint64_t a, uint64_t b) {
+  return (unsigned)(__builtin_popcountll(a) + __builtin_popcountll(b));
+}
+
+/* For an entry of a glossary, "term\n: what it is": which part of the words before ':' a "what is" asks for. */
+static double entry_part(const choice *c, aio__str text) {
+  if (c->terms.form != AIO__FORM_WHAT) return 0.0;
+  const char *feed = memchr(text.p, '\n', text.n < ENTRY_MAX ? text.n : ENTRY_MAX);
+  size_t head = feed ? (size_t)(feed - text.p) : 0;
+  if (head == 0 || text.n < head + 3 || text.p[head + 1] != ':' || text.p[head + 2] != ' ') return 0.0;
+  reading r;
+  read_unit(&r, &c->terms, aio__str_n(text.p, head));
+  return r.words > 0 ? (double)bits(r.mask, 0) / (double)r.words : 0.0;
+}
+
 static double score(const choice *c, const reading *r, const aio__unit *unit, aio__str text, uint32_t context,
                     size_t source) {
   if (r->mask == 0) return 0.0;
@@ -195,7 +221,9 @@ static double score(const choice *c, const reading *r, const aio__unit *unit, ai
   char end = text.n > 0 ? text.p[text.n - 1] : '\0';
   char begin = text.n > 0 ? text.p[0] : '\0';
   value *= length_factor(r->words) * kind_factor(unit->kind);
-  if (r->defines) value *= 1.35;
+  if (r->defines) value *= 1.9;
+  else if (r->mentions) value *= 1.3;
+  value *= 1.0 + 0.9 * sqrt(entry_part(c, text));
   if (r->cue) value *= 1.15;
   if (r->refers) value *= 0.35;
   if (r->leans) value *= 0.8;
@@ -203,12 +231,9 @@ static double score(const choice *c, const reading *r, const aio__unit *unit, ai
   if (end == '?') value *= 0.3;
   if (end != '.' && end != '!' && end != ':' && unit->kind == AIO__UNIT_SENTENCE) value *= 0.75;
   if (unit->first && unit->kind == AIO__UNIT_SENTENCE && begin >= 'a' && begin <= 'z') value *= 0.7;
+  if (begin == '(') value *= 0.6;
   if (unit->first) value *= 1.1;
   return value / (1.0 + 0.08 * (double)(source > 10 ? 10 : source));
-}
-
-static unsigned bits(uint64_t a, uint64_t b) {
-  return (unsigned)(__builtin_popcountll(a) + __builtin_popcountll(b));
 }
 
 static bool is_duplicate(const candidate *a, const candidate *b) {
@@ -239,6 +264,7 @@ static void score_source(choice *c, size_t source, aio__str text) {
   uint32_t title = mask_of(&c->terms, c->request->sources[source].title), heading = 0, all = title;
   aio__unit_reader reader;
   aio__unit unit, before = {0};
+  double before_score = 0;
   aio__units_begin(&reader, text);
   for (; aio__units_next(&reader, &unit); before = unit) {
     aio__str words = aio__unit_text(&reader, &unit);
@@ -247,7 +273,9 @@ static void score_source(choice *c, size_t source, aio__str text) {
     all |= r.mask;
     if (unit.kind == AIO__UNIT_HEADING) heading = r.mask;
     candidate found = {.source = source, .unit = unit, .mask = r.mask, .sketch = {r.sketch[0], r.sketch[1]}};
-    found.score = score(c, &r, &unit, words, heading | title, source);
+    double own = score(c, &r, &unit, words, heading | title, source);
+    found.score = own + (unit.first ? 0 : neighbour_part * before_score);
+    before_score = own;
     if (words.n > 0 && words.p[words.n - 1] == ':' && nothing_after(text, unit.end)) found.score *= 0.5;
     if (r.leans && !unit.first && before.end - before.start <= SPAN_MAX) found.before = before;
     if (found.score > 0) keep(c, &found);

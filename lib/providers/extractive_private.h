@@ -50,7 +50,7 @@ typedef struct aio__word {
 bool aio__word_next(aio__str text, size_t *pos, aio__word *word);
 
 typedef enum aio__question_form {
-  AIO__FORM_ANY, AIO__FORM_WHAT, AIO__FORM_HOW, AIO__FORM_WHY, AIO__FORM_COUNT
+  AIO__FORM_ANY, AIO__FORM_WHAT, AIO__FORM_HOW, AIO__FORM_WHY, AIO__FORM_HOW_MUCH
 } aio__question_form;
 
 typedef struct aio__term {

@@ -181,6 +181,10 @@ static const char weak_words[] =
     " right say see set show simple simply someone something still stop take tell thing things think two understand"
     " use used useful user using want way ways well work works ";
 
+/* Words that make one question with "how" before them: "how long". */
+static const char measures[] =
+    " big deep far fast few hard high large late long many much often old quickly small soon tall wide ";
+
 static bool listed(const char *list, const aio__word *word) {
   char key[AIO__WORD_MAX + 3];
   key[0] = ' ';
@@ -213,8 +217,10 @@ int aio__terms_find(const aio__terms *terms, uint64_t stem) {
 static void add_terms(aio__terms *terms, aio__str text, double weight) {
   size_t language = language_of(text), pos = 0;
   aio__word word;
-  while (terms->n < AIO__TERMS_MAX && aio__word_next(text, &pos, &word)) {
-    if (word.n == 1 && !word.number) continue;
+  for (bool how = false; terms->n < AIO__TERMS_MAX && aio__word_next(text, &pos, &word);) {
+    bool measure = how && listed(measures, &word);
+    how = listed(" how ", &word);
+    if (measure || (word.n == 1 && !word.number)) continue;
     if (listed(function_words[language], &word) || aio__terms_find(terms, word.stem) >= 0) continue;
     bool weak = language == 0 && listed(weak_words, &word);
     terms->term[terms->n++] = (aio__term){.stem = word.stem, .weight = weak ? weight * 0.25 : weight};
@@ -227,7 +233,9 @@ static aio__question_form form_of(aio__str question) {
   size_t pos = 0;
   for (int i = 0; i < 64 && aio__word_next(question, &pos, &word); i++) {
     if (listed(" what define explain mean means meaning was que qu\xC3\xA9 cosa wat ", &word)) return AIO__FORM_WHAT;
-    if (listed(" how wie comment c\xC3\xB3mo como come hoe ", &word)) return AIO__FORM_HOW;
+    if (listed(" how wie comment c\xC3\xB3mo como come hoe ", &word)) {
+      return aio__word_next(question, &pos, &word) && listed(measures, &word) ? AIO__FORM_HOW_MUCH : AIO__FORM_HOW;
+    }
     if (listed(" why warum wieso pourquoi perch\xC3\xA9 waarom ", &word)) return AIO__FORM_WHY;
     if (listed(" when where who which ", &word)) return AIO__FORM_ANY;
   }

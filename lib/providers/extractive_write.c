@@ -95,6 +95,9 @@ static void put_prose(aio__answer_writer *w, aio__str text) {
     len = 1;
     if (is_space(c)) {
       put_space(w);
+    } else if (c == ':' && at > 0 && text.p[at - 1] == '\n') { /* "term\n: what it is" */
+      unput_space(w);
+      put(w, c);
     } else if (c == '`') {
       const char *close = at + 1 < text.n ? memchr(text.p + at + 1, '`', text.n - at - 1) : NULL;
       if (close) len = (size_t)(close - text.p) + 1 - at;

@@ -134,16 +134,40 @@ static bool read_old_chunk(change *c, sqlite3_stmt *stmt, old_chunk *old) {
   return aio__sq_copy(stmt, 4, &c->scratch, &old->heading);
 }
 
+/* What a damaged file may say is checked before it is used as a size or a place. */
+static aiorch_status damaged(change *c) {
+  return aio__sq_fail_code(c->conn->owner->path, NULL, SQLITE_CORRUPT, c->error);
+}
+
+static bool is_size(int64_t n) { return n >= 0 && n <= AIO__SQ_DOCUMENT_BYTES_MAX; }
+
+/* By what is there, not by what the document says: a damaged number would ask for all the memory there is. */
+static bool grow_old(change *c, size_t *cap) {
+  if (c->old_count < *cap) return true;
+  size_t more = *cap > 0 ? *cap * 2 : 16;
+  old_chunk *old = aio__arena_alloc(&c->scratch, more * sizeof *old);
+  if (old == NULL) return false;
+  if (c->old_count > 0) memcpy(old, c->old, c->old_count * sizeof *old);
+  c->old = old;
+  *cap = more;
+  return true;
+}
+
 static aiorch_status load_old_chunks(change *c) {
   sqlite3_stmt *stmt = NULL;
-  c->old = aio__arena_alloc(&c->scratch, ((size_t)c->chunk_count + 1) * sizeof *c->old);
-  if (c->old == NULL) return aio__sq_nomem(c->error);
+  if (!is_size(c->chunk_count) || !is_size(c->bytes) || c->first_chunk < 0 || c->first_chunk > INT64_MAX / 2)
+    return damaged(c);
+  size_t cap = 0;
   aiorch_status status = aio__sq_query(c->conn, c->error, AIO__SQ_CHUNKS_OF, &stmt, "sii", c->tenant, c->first_chunk,
                                        c->first_chunk + c->chunk_count - 1);
   while (status == AIORCH_OK && (status = aio__sq_step(c->conn, c->error, stmt)) == AIORCH_OK) {
-    if (c->old_count == (size_t)c->chunk_count || !read_old_chunk(c, stmt, &c->old[c->old_count])) {
+    if (!grow_old(c, &cap) || !read_old_chunk(c, stmt, &c->old[c->old_count])) {
       aio__sq_reset(stmt);
       return aio__sq_nomem(c->error);
+    }
+    if (!is_size(c->old[c->old_count].words)) {
+      aio__sq_reset(stmt);
+      return damaged(c);
     }
     c->old_words += c->old[c->old_count++].words;
   }
@@ -159,6 +183,7 @@ static aiorch_status drop_words(change *c) {
     status = aio__sq_document_text(c->conn, c->error, c->tenant, c->no, 0, (uint64_t)c->bytes, &c->scratch, &text);
   for (size_t i = 0; i < c->old_count && status == AIORCH_OK; i++) {
     const old_chunk *old = &c->old[i];
+    if (old->start < 0 || old->stop < old->start || (uint64_t)old->stop > text.n) return damaged(c);
     aio__str body = {text.p + old->start, (size_t)(old->stop - old->start)};
     status = aio__sq_run(c->conn, c->error, AIO__SQ_WORDS_DROP, "isss", old->no, c->title, old->heading, body);
   }
@@ -358,6 +383,8 @@ aiorch_status aio__sq_document_remove(aio__store *base, aio__op *op, aio__str te
 
 aiorch_status aio__sq_document_text(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t document,
                                     uint64_t start, uint64_t end, aio__arena *arena, aio__str *out) {
+  if (end < start || end - start > AIO__SQ_DOCUMENT_BYTES_MAX || start > AIO__SQ_DOCUMENT_BYTES_MAX)
+    return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_CORRUPT, error);
   size_t size = (size_t)(end - start), at = 0;
   uint64_t skip = start % AIO__SQ_PART_BYTES;
   char *p = aio__arena_alloc(arena, size + 1);

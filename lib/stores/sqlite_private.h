@@ -22,6 +22,7 @@ enum {
   AIO__SQ_WAL_LARGE = 16,                /* from so many times that size on a checkpoint waits a little for its lock */
   AIO__SQ_PROGRESS_STEPS = 2000,         /* how often a statement looks at its deadline */
   AIO__SQ_PART_BYTES = 65536,            /* of a document's text in one row */
+  AIO__SQ_DOCUMENT_BYTES_MAX = 1 << 28,  /* as aiorch_document_set_text takes; also bounds its chunks and words */
   AIO__SQ_TENANT_SHIFT = 40,             /* chunk number = tenant's number << 40 | sequence */
   AIO__SQ_TENANTS_MAX = 1 << 22,
   AIO__SQ_CHANGES_KEPT = 100000,

@@ -17,12 +17,16 @@ aiorch_status aio__sq_nomem(aiorch_error *error) {
   return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
 }
 
-static bool no_room(sqlite3 *db) {
+/* What the system said. SQLite does not keep it when a commit fails; aio__sq_step has cleared errno before. */
+static int system_code(sqlite3 *db) {
   int code = db != NULL ? sqlite3_system_errno(db) : 0;
-  return code == ENOSPC || code == EDQUOT || code == EFBIG;
+  return code != 0 ? code : errno;
 }
 
+static bool no_room(int code) { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+
 aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_error *error) {
+  int system = system_code(db);
   const char *words = db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code);
   switch (code & 0xff) {
     case SQLITE_NOMEM: return aio__sq_nomem(error);
@@ -45,15 +49,15 @@ aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_
                             path, words);
     case SQLITE_IOERR:
       if (code == SQLITE_IOERR_NOMEM) return aio__sq_nomem(error);
-      if (no_room(db)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
+      if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
       return aio__error_set(error, AIORCH_E_STORE, "reading or writing %s failed (%s, %s): check its disk", path, words,
-                            strerror(db != NULL ? sqlite3_system_errno(db) : EIO));
+                            strerror(system != 0 ? system : EIO));
     case SQLITE_CONSTRAINT:
       return aio__error_set(error, AIORCH_E_STORE, "%s refused a row (%s): an id is in use by something else", path, words);
     case SQLITE_CANTOPEN:
-      if (db != NULL && (sqlite3_system_errno(db) == EACCES || sqlite3_system_errno(db) == EROFS))
+      if (system == EACCES || system == EROFS)
         return aio__sq_fail_code(path, NULL, SQLITE_READONLY, error);
-      if (no_room(db)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
+      if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
       return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened (%s): check that its folder is there", path, words);
     default: return aio__error_set(error, AIORCH_E_STORE, "%s failed (%s, SQLite %d)", path, words, code);
   }
@@ -118,6 +122,7 @@ aiorch_status aio__sq_query(aio__sq_conn *conn, aiorch_error *error, int id, sql
 }
 
 aiorch_status aio__sq_step(aio__sq_conn *conn, aiorch_error *error, sqlite3_stmt *stmt) {
+  errno = 0;
   int code = sqlite3_step(stmt);
   if (code == SQLITE_ROW) return AIORCH_OK;
   aiorch_status status = code == SQLITE_DONE ? AIORCH_DONE : aio__sq_fail(conn, error);

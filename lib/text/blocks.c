@@ -22,7 +22,7 @@ static bool is_space(char c) {
 
 static line line_at(aio__str text, size_t pos) {
   const char *feed = memchr(text.p + pos, '\n', text.n - pos);
-  line l = { pos, feed ? (size_t)(feed - text.p) : text.n, 0, 0, false };
+  line l = {pos, feed ? (size_t)(feed - text.p) : text.n, 0, 0, false};
   l.next = feed ? l.end + 1 : text.n;
   size_t i = pos;
   for (; i < l.end && is_space(text.p[i]); i++) l.indent += text.p[i] == '\t' ? CODE_INDENT : 1;
@@ -38,7 +38,7 @@ static size_t run_of(aio__str text, size_t pos, size_t end, char c) {
   return n;
 }
 
-/* ---- what a line is ------------------------------------------------------------------------------------------------- */
+/* ---- what a line is --------------------------------------------------------------------------------------------- */
 
 /* The length of the fence that a line opens, with '~' told by the top bit; 0 when it opens none. */
 #define FENCE_TILDE ((size_t)1 << (sizeof(size_t) * 8 - 1))
@@ -75,8 +75,10 @@ static bool is_rule(aio__str text, const line *l) {
   char c = l->blank ? '\0' : text.p[l->start];
   if (c != '-' && c != '*' && c != '_') return false;
   for (size_t i = l->start; i < l->end; i++) {
-    if (text.p[i] == c) marks++;
-    else if (!is_space(text.p[i])) return false;
+    if (text.p[i] == c)
+      marks++;
+    else if (!is_space(text.p[i]))
+      return false;
   }
   return marks >= 3;
 }
@@ -111,7 +113,7 @@ static int setext_level(aio__str text, const line *l) {
   return run_of(text, l->start, l->end, c) == l->end - l->start ? (c == '=' ? 1 : 2) : 0;
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ----------------------------------------------------------------------------------------------------- */
 
 static aio__str atx_title(aio__str text, const line *l, int level) {
   size_t end = l->end, i;
@@ -170,8 +172,10 @@ static size_t read_list(aio__str text, line l, size_t *end) {
     l = line_at(text, pos);
     bool outside = fence == 0 && !l.blank && l.indent < ITEM_INDENT && !is_item(text, &l);
     if (outside && (blank || atx_level(text, &l) > 0 || fence_open(text, &l) > 0 || is_row(text, &l))) break;
-    if (fence > 0) fence = fence_closes(text, &l, fence) ? 0 : fence;
-    else fence = fence_open(text, &l);
+    if (fence > 0)
+      fence = fence_closes(text, &l, fence) ? 0 : fence;
+    else
+      fence = fence_open(text, &l);
     blank = l.blank;
     if (!l.blank) *end = l.end;
     pos = l.next;
@@ -193,8 +197,8 @@ static size_t read_paragraph(aio__block_reader *r, line l, aio__block *block) {
     if (l.blank) break;
     int level = markdown && lines == 1 && first.end - first.start <= AIO__HEADING_MAX ? setext_level(r->text, &l) : 0;
     if (level > 0) {
-      *block = (aio__block){ AIO__BLOCK_HEADING, level, block->start, l.end,
-                             aio__str_n(r->text.p + first.start, first.end - first.start) };
+      *block = (aio__block){AIO__BLOCK_HEADING, level, block->start, l.end,
+                            aio__str_n(r->text.p + first.start, first.end - first.start)};
       return l.next;
     }
     if (markdown && interrupts(r->text, &l)) break;
@@ -209,7 +213,7 @@ static size_t read_markdown(aio__block_reader *r, line l, aio__block *block) {
   aio__str text = r->text;
   int level = atx_level(text, &l);
   if (level > 0) {
-    *block = (aio__block){ AIO__BLOCK_HEADING, level, l.start, l.end, atx_title(text, &l, level) };
+    *block = (aio__block){AIO__BLOCK_HEADING, level, l.start, l.end, atx_title(text, &l, level)};
     return l.next;
   }
   size_t fence = fence_open(text, &l);
@@ -249,9 +253,9 @@ bool aio__block_next(aio__block_reader *reader, aio__block *block) {
       reader->pos = l.next;
       continue;
     }
-    *block = (aio__block){ AIO__BLOCK_PARAGRAPH, 0, l.start, l.end, { NULL, 0 } };
-    reader->pos = reader->format == AIORCH_FORMAT_MARKDOWN ? read_markdown(reader, l, block)
-                                                           : read_paragraph(reader, l, block);
+    *block = (aio__block){AIO__BLOCK_PARAGRAPH, 0, l.start, l.end, {NULL, 0}};
+    reader->pos =
+      reader->format == AIORCH_FORMAT_MARKDOWN ? read_markdown(reader, l, block) : read_paragraph(reader, l, block);
     return true;
   }
   return false;
@@ -264,8 +268,10 @@ size_t aio__block_unit_end(aio__block_kind kind, aio__str text, size_t pos, size
     bool own_line = kind != AIO__BLOCK_LIST || (*fence == 0 && (blank || is_item(text, &l)));
     if (at > pos && !l.blank && own_line) return at;
     if (kind == AIO__BLOCK_LIST) {
-      if (*fence > 0) *fence = fence_closes(text, &l, *fence) ? 0 : *fence;
-      else *fence = fence_open(text, &l);
+      if (*fence > 0)
+        *fence = fence_closes(text, &l, *fence) ? 0 : *fence;
+      else
+        *fence = fence_open(text, &l);
     }
     blank = l.blank;
     at = l.next;

@@ -19,9 +19,9 @@
 
 enum {
   PATH_MAX_BYTES = 600,
-  TINY_DIVISOR = 4,   /* a chunk below a quarter of the target says nothing alone */
-  JOIN_TOKENS = 1,    /* what line feeds between two pieces may cost at the most */
-  GAP_MAX = 64        /* white space up to here belongs to the chunk before it, so that neighbours join without a seam */
+  TINY_DIVISOR = 4, /* a chunk below a quarter of the target says nothing alone */
+  JOIN_TOKENS = 1,  /* what line feeds between two pieces may cost at the most */
+  GAP_MAX = 64      /* white space up to here belongs to the chunk before it, so that neighbours join without a seam */
 };
 
 typedef struct piece {
@@ -32,19 +32,19 @@ typedef struct packer {
   aio__arena *arena;
   aio__str text;
   size_t target, max, tiny;
-  aio__chunk *chunks;          /* from the arena's allocator, copied into the arena at the end */
+  aio__chunk *chunks; /* from the arena's allocator, copied into the arena at the end */
   size_t count, cap;
   aio__str stack[AIO__HEADING_LEVELS];
   int levels[AIO__HEADING_LEVELS];
-  size_t depth;                /* headings in force */
-  size_t shared;               /* of them, those in force since the open chunk began */
-  piece open, pending;         /* tokens 0: none */
-  piece last;                  /* of the open chunk, and what the chunk was without it (tokens 0: it is all there is) */
+  size_t depth;        /* headings in force */
+  size_t shared;       /* of them, those in force since the open chunk began */
+  piece open, pending; /* tokens 0: none */
+  piece last;          /* of the open chunk, and what the chunk was without it (tokens 0: it is all there is) */
   size_t head_end, head_tokens;
-  aio__str path, last_path;    /* of the open chunk; of the last one, to be used again when it is the same */
+  aio__str path, last_path;              /* of the open chunk; of the last one, to be used again when it is the same */
   size_t path_ends[AIO__HEADING_LEVELS]; /* where each of its headings ends in `path` */
   size_t path_depth;
-  bool same_section;           /* no heading lies between the open chunk and the last closed one */
+  bool same_section; /* no heading lies between the open chunk and the last closed one */
 } packer;
 
 static size_t estimate(const packer *p, size_t start, size_t end) {
@@ -52,7 +52,7 @@ static size_t estimate(const packer *p, size_t start, size_t end) {
   return tokens > 0 ? tokens : 1;
 }
 
-/* ---- the path of headings ------------------------------------------------------------------------------------------- */
+/* ---- the path of headings --------------------------------------------------------------------------------------- */
 
 static aiorch_status open_path(packer *p) {
   char buf[PATH_MAX_BYTES];
@@ -70,7 +70,7 @@ static aiorch_status open_path(packer *p) {
     }
     p->path_ends[i] = n;
   }
-  aio__str path = { buf, n };
+  aio__str path = {buf, n};
   p->shared = p->depth;
   p->path = p->last_path;
   if (n == 0) p->path = aio__str_n("", 0);
@@ -94,7 +94,7 @@ static void push_heading(packer *p, const aio__block *block) {
   p->stack[p->depth++] = block->title;
 }
 
-/* ---- chunks --------------------------------------------------------------------------------------------------------- */
+/* ---- chunks ----------------------------------------------------------------------------------------------------- */
 
 static aiorch_status grow(packer *p) {
   if (p->count < p->cap) return AIORCH_OK;
@@ -121,7 +121,7 @@ static aiorch_status close_open(packer *p) {
     }
   }
   if (grow(p) != AIORCH_OK) return AIORCH_E_NOMEM;
-  p->chunks[p->count] = (aio__chunk){ open.start, open.end, p->path, (uint32_t)open.tokens, (uint32_t)p->count };
+  p->chunks[p->count] = (aio__chunk){open.start, open.end, p->path, (uint32_t)open.tokens, (uint32_t)p->count};
   p->count++;
   return AIORCH_OK;
 }
@@ -157,7 +157,7 @@ static piece with_lead_in(packer *p, piece next) {
   if (!leads || last.tokens > p->target / 2 || tokens > p->max) return next;
   p->open.end = p->head_end;
   p->open.tokens = p->head_tokens;
-  return (piece){ last.start, next.end, tokens };
+  return (piece){last.start, next.end, tokens};
 }
 
 /* Lays a piece of at most `max` tokens down. */
@@ -185,7 +185,7 @@ static aiorch_status add(packer *p, piece next) {
   return begin(p, head, false);
 }
 
-/* ---- cutting what is too long --------------------------------------------------------------------------------------- */
+/* ---- cutting what is too long ----------------------------------------------------------------------------------- */
 
 /* What the next piece may have: less while headings wait for it. */
 static size_t room(const packer *p) {
@@ -194,19 +194,20 @@ static size_t room(const packer *p) {
 }
 
 static size_t trim_end(const packer *p, size_t start, size_t end) {
-  while (end > start && (p->text.p[end - 1] == ' ' || (p->text.p[end - 1] >= '\t' && p->text.p[end - 1] <= '\r'))) end--;
+  while (end > start && (p->text.p[end - 1] == ' ' || (p->text.p[end - 1] >= '\t' && p->text.p[end - 1] <= '\r')))
+    end--;
   return end;
 }
 
 static aiorch_status add_words(packer *p, size_t start, size_t end) {
   while (start < end) {
-    aio__str rest = { p->text.p + start, end - start };
+    aio__str rest = {p->text.p + start, end - start};
     size_t take = aio__tokens_cut(rest, room(p));
     if (take == 0) take = rest.n > 0 ? aio__utf8_cut(rest, rest.n < 4 ? rest.n : 4) : 0;
     if (take == 0) take = 1;
     size_t stop = trim_end(p, start, start + take);
     if (stop > start) {
-      piece next = { start, stop, estimate(p, start, stop) };
+      piece next = {start, stop, estimate(p, start, stop)};
       aiorch_status st = p->pending.tokens > 0 ? add(p, next) : begin(p, next, true);
       if (st != AIORCH_OK) return st;
     }
@@ -220,12 +221,12 @@ static aiorch_status add_unit(packer *p, size_t start, size_t end, bool *fits) {
   if (end == start) return AIORCH_OK;
   size_t tokens = estimate(p, start, end);
   *fits = tokens <= room(p);
-  return *fits ? add(p, (piece){ start, end, tokens }) : AIORCH_OK;
+  return *fits ? add(p, (piece){start, end, tokens}) : AIORCH_OK;
 }
 
 static aiorch_status add_lines(packer *p, size_t start, size_t end) {
   size_t fence = 0;
-  aio__str whole = { p->text.p, end };
+  aio__str whole = {p->text.p, end};
   for (size_t at = start, next; at < end; at = next) {
     bool fits = true;
     next = aio__block_unit_end(AIO__BLOCK_CODE, whole, at, &fence);
@@ -237,7 +238,7 @@ static aiorch_status add_lines(packer *p, size_t start, size_t end) {
 }
 
 static aiorch_status add_sentences(packer *p, size_t start, size_t end) {
-  aio__str whole = { p->text.p, end };
+  aio__str whole = {p->text.p, end};
   for (size_t at = start, next; at < end; at = next) {
     bool fits = true;
     next = aio__sentence_end(whole, at);
@@ -250,7 +251,7 @@ static aiorch_status add_sentences(packer *p, size_t start, size_t end) {
 
 static aiorch_status add_items(packer *p, const aio__block *block) {
   size_t fence = 0;
-  aio__str whole = { p->text.p, block->end };
+  aio__str whole = {p->text.p, block->end};
   for (size_t at = block->start, next; at < block->end; at = next) {
     bool fits = true, code = fence > 0;
     next = aio__block_unit_end(AIO__BLOCK_LIST, whole, at, &fence);
@@ -279,16 +280,19 @@ static aiorch_status add_block(packer *p, const aio__block *block) {
   aiorch_status st = add_unit(p, block->start, block->end, &fits);
   if (st != AIORCH_OK || fits) return st;
   switch (block->kind) {
-    case AIO__BLOCK_LIST: return add_items(p, block);
-    case AIO__BLOCK_PARAGRAPH: return add_sentences(p, block->start, block->end);
-    default: return add_lines(p, block->start, block->end);
+  case AIO__BLOCK_LIST:
+    return add_items(p, block);
+  case AIO__BLOCK_PARAGRAPH:
+    return add_sentences(p, block->start, block->end);
+  default:
+    return add_lines(p, block->start, block->end);
   }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 static aiorch_status pack(packer *p, int32_t format) {
-  aio__block_reader reader = { p->text, format, 0 };
+  aio__block_reader reader = {p->text, format, 0};
   aio__block block;
   while (aio__block_next(&reader, &block)) {
     aiorch_status st = add_block(p, &block);
@@ -311,7 +315,7 @@ static void finish(packer *p) {
 
 aiorch_status aio__chunk_text(aio__arena *arena, aio__str text, const aio__chunk_options *options, aio__chunk **out,
                               size_t *count) {
-  packer p = { .arena = arena, .text = text, .max = options->max_tokens > 0 ? options->max_tokens : 1 };
+  packer p = {.arena = arena, .text = text, .max = options->max_tokens > 0 ? options->max_tokens : 1};
   p.target = options->target_tokens < p.max ? options->target_tokens : p.max;
   p.tiny = p.target / TINY_DIVISOR;
   p.path = p.last_path = aio__str_n("", 0);
@@ -320,8 +324,10 @@ aiorch_status aio__chunk_text(aio__arena *arena, aio__str text, const aio__chunk
   if (st == AIORCH_OK && p.count > 0) {
     finish(&p);
     chunks = aio__arena_alloc(arena, p.count * sizeof(aio__chunk));
-    if (chunks) memcpy(chunks, p.chunks, p.count * sizeof(aio__chunk));
-    else st = AIORCH_E_NOMEM;
+    if (chunks)
+      memcpy(chunks, p.chunks, p.count * sizeof(aio__chunk));
+    else
+      st = AIORCH_E_NOMEM;
   }
   aio__free(arena->al, p.chunks);
   if (st != AIORCH_OK) return st;
@@ -331,7 +337,7 @@ aiorch_status aio__chunk_text(aio__arena *arena, aio__str text, const aio__chunk
 }
 
 aio__str aio__chunk_first_heading(aio__str text, int32_t format) {
-  aio__block_reader reader = { text, format, 0 };
+  aio__block_reader reader = {text, format, 0};
   aio__block block;
   while (aio__block_next(&reader, &block)) {
     if (block.kind == AIO__BLOCK_HEADING && block.title.n > 0) return block.title;

@@ -41,7 +41,8 @@ typedef struct aio__views {
   size_t hidden_tags;  /* tag characters among them (those of flag emoji are none) */
 } aio__views;
 
-/* Builds the views of valid UTF-8 in the arena; view[0] is PLAIN. AIORCH_OK, AIORCH_E_NOMEM, AIORCH_E_TOO_LARGE (4 GiB). */
+/* Builds the views of valid UTF-8 in the arena; view[0] is PLAIN, of which there
+ * are two when it cannot be told whether words are disguised. AIORCH_OK, AIORCH_E_NOMEM, AIORCH_E_TOO_LARGE (4 GiB). */
 aiorch_status aio__normalize(aio__arena *arena, aio__str text, aio__views *out);
 /* NFKC and case folding alone, for exact cache keys and full-text queries: trimmed, inner white space single. */
 aiorch_status aio__normalize_key(aio__arena *arena, aio__str text, aio__str *out);

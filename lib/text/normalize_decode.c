@@ -196,7 +196,7 @@ static uint32_t escape_at(aio__str text, size_t pos, size_t *end) {
 }
 
 /* %XX sequences spell bytes, which must be UTF-8 together; others stay as they are. Returns the end, or `pos`. */
-static size_t percent_bytes(aio__view_writer *w, const aio__source *in, size_t pos) {
+static size_t percent_bytes(aio__view_writer *w, const aio__source *in, size_t pos, bool *decoded) {
   size_t start = w->n, i = pos;
   while (i + 2 < in->text.n && in->text.p[i] == '%' && hex_digit(in->text.p[i + 1]) >= 0 &&
          hex_digit(in->text.p[i + 2]) >= 0) {
@@ -206,7 +206,10 @@ static size_t percent_bytes(aio__view_writer *w, const aio__source *in, size_t p
   }
   if (w->failed || i == pos) return pos;
   aio__str made = aio__str_n(w->text + start, w->n - start);
-  if (memchr(made.p, '\0', made.n) == NULL && aio__utf8_check(made, NULL) == made.n) return i;
+  if (memchr(made.p, '\0', made.n) == NULL && aio__utf8_check(made, NULL) == made.n) {
+    *decoded = true;
+    return i;
+  }
   w->n = start;
   for (size_t k = pos; k < i; k++) aio__view_writer_put(w, in->text.p[k], offset_at(in, k));
   return i;
@@ -219,8 +222,7 @@ bool aio__decode_escapes(aio__arena *arena, const aio__source *in, aio__source *
   for (size_t pos = 0; pos < in->text.n;) {
     char c = in->text.p[pos], bytes[4];
     size_t end = pos, n = 0;
-    if (c == '%' && (end = percent_bytes(&w, in, pos)) > pos) {
-      decoded = true;
+    if (c == '%' && (end = percent_bytes(&w, in, pos, &decoded)) > pos) {
       pos = end;
       continue;
     }
@@ -347,7 +349,7 @@ static void close_run(spacing *s, aio__view_writer *w, size_t start) {
         bool mark = text.p[i] != ' ' && text.p[i] != '\n' && text.p[i] != s->separator;
         if (mark) aio__view_writer_put(w, text.p[i], offset_at(s->plain, i));
       }
-      aio__view_writer_put(w, ' ', offset_at(s->plain, pos));
+      aio__view_writer_put(w, ' ', offset_at(s->plain, next - 1));
     }
     pos = next;
   }

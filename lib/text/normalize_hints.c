@@ -10,7 +10,9 @@ enum {
   ENCODED_MIN = 16, /* characters of base64 or hex that can hold a word or two */
   HEX_PAIRS_MIN = 8,
   SPACED_MIN = 4,   /* single letters in a row */
-  ROT13_MIN = 44    /* quarter bits of evidence: about eight letters of rotated English or German */
+  ROT13_MIN = 44,   /* quarter bits of evidence: about eleven letters of rotated English or German */
+  SHORT_TEXT = 400, /* chance makes less of a short text look rotated, so that half of that is enough */
+  ROT13_MIN_SHORT = 24
 };
 
 enum { ALPHA = 1, DIGIT = 2, HEXED = 4, JOINER = 8 };
@@ -37,6 +39,7 @@ typedef struct scan {
   const char *text;
   aio__hints *hints;
   int32_t rotated;   /* evidence in the best stretch that ends here */
+  int32_t rotated_min;
   size_t single;     /* runs of one letter in a row */
   size_t hex_pairs;  /* runs in a row that look like one byte of hex */
 } scan;
@@ -55,7 +58,7 @@ static bool alternates(const char *run, size_t len) {
 static void end_run(scan *s, size_t end, size_t len, unsigned any, unsigned all, int32_t rotated) {
   const char *run = s->text + end - len;
   s->rotated = s->rotated + rotated > 0 ? s->rotated + rotated : 0;
-  if (s->rotated >= ROT13_MIN) s->hints->rot13 = true;
+  if (s->rotated >= s->rotated_min) s->hints->rot13 = true;
   if ((any & (ALPHA | DIGIT)) == (ALPHA | DIGIT)) s->hints->leet = true;
   if (len >= ENCODED_MIN) {
     s->hints->base64 = true;
@@ -85,7 +88,7 @@ static void note_break(scan *s, aio__str text, size_t i) {
 
 void aio__hints_find(aio__str plain, aio__hints *out) {
   *out = (aio__hints){0};
-  scan s = {.text = plain.p, .hints = out};
+  scan s = {.text = plain.p, .hints = out, .rotated_min = plain.n < SHORT_TEXT ? ROT13_MIN_SHORT : ROT13_MIN};
   size_t len = 0;
   unsigned any = 0, all = 0xFF;
   int32_t rotated = 0;

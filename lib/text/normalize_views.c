@@ -121,10 +121,13 @@ typedef struct folder {
   size_t run;        /* of them in a row, up to here */
   size_t flag_tags;  /* tag characters still free after a black flag */
   uint32_t before;   /* the character before, invisible ones aside */
+  bool eager;        /* fold every word that has look-alikes only */
+  bool mixed;        /* a word had letters of two scripts: the mark of a disguise */
+  bool undecided;    /* a word has look-alikes only and was kept, since it may be what it seems */
   struct {
     size_t start;    /* in the view */
     size_t letters;
-    bool latin, foreign, all_weak;
+    bool latin, foreign, all_weak, all_alike;
     char looks[WORD_MAX]; /* for each letter what it looks like, or NUL */
   } word;
   aio__folded cache[FOLD_CACHE];
@@ -134,14 +137,17 @@ static void word_begin(folder *f) {
   f->word.start = f->writer.n;
   f->word.letters = 0;
   f->word.latin = f->word.foreign = false;
-  f->word.all_weak = true;
+  f->word.all_weak = f->word.all_alike = true;
 }
 
 /* A word that mixes Latin letters with look-alikes, or has nothing but look-alikes, is spelled in Latin letters. A word
  * of another script keeps its letters, though some of them look Latin. Only ever shrinks the view. */
 static void word_end(folder *f) {
   aio__view_writer *w = &f->writer;
-  bool fold = f->word.foreign && (f->word.latin || (f->word.all_weak && f->word.letters > 1));
+  bool alike = f->word.foreign && f->word.all_alike, sure = f->word.all_weak && f->word.letters > 1;
+  f->mixed = f->mixed || (f->word.foreign && f->word.latin);
+  f->undecided = f->undecided || (alike && !sure);
+  bool fold = (f->word.foreign && f->word.latin) || (alike && (sure || f->eager));
   if (!fold || w->failed) return;
   size_t to = f->word.start, letter = 0;
   for (size_t from = f->word.start; from < w->n; letter++) {
@@ -173,6 +179,7 @@ static void word_add(folder *f, char looks, bool weak, bool latin) {
   f->word.latin = f->word.latin || latin;
   f->word.foreign = f->word.foreign || looks != '\0';
   f->word.all_weak = f->word.all_weak && weak;
+  f->word.all_alike = f->word.all_alike && looks != '\0';
 }
 
 static void put_ascii(folder *f, char c, uint32_t offset) {
@@ -250,10 +257,20 @@ static const aio__folded *fold_cached(folder *f, uint32_t c) {
   return slot;
 }
 
-static bool plain_unicode(aio__arena *arena, const aio__source *in, aio__views *views, aio__source *out) {
+static void note_hidden(folder *f, const aio__source *in) {
+  aio__views *views = f->views;
+  views->hidden_n = f->hidden;
+  views->hidden = f->hidden >= HIDDEN_MIN || views->hidden_tags > 0;
+  if (f->hidden > 0) aio__next_valid(in->text.p, &views->hidden_end);
+}
+
+/* *disguised is set when a second, eager pass would find more. */
+static bool plain_unicode(aio__arena *arena, const aio__source *in, aio__views *views, bool eager, aio__source *out,
+                          bool *disguised) {
   folder f;
   memset(&f, 0, sizeof f);
   f.views = views;
+  f.eager = eager;
   aio__view_writer_init(&f.writer, arena, in->text.n);
   for (size_t pos = 0; pos < in->text.n && !f.writer.failed;) {
     uint32_t offset = aio__source_offset(in, pos);
@@ -275,15 +292,8 @@ static bool plain_unicode(aio__arena *arena, const aio__source *in, aio__views *
     f.flag_tags = c == 0x1F3F4 ? FLAG_TAGS_MAX : 0;
   }
   if (f.word.letters > 0) word_end(&f);
-  if (views != NULL) {
-    views->hidden_n = f.hidden;
-    views->hidden = f.hidden >= HIDDEN_MIN || views->hidden_tags > 0;
-    if (f.hidden > 0) {
-      size_t end = views->hidden_end;
-      aio__next_valid(in->text.p, &end);
-      views->hidden_end = end;
-    }
-  }
+  if (views != NULL) note_hidden(&f, in);
+  *disguised = f.mixed && f.undecided;
   return aio__view_writer_end(&f.writer, aio__source_offset(in, in->text.n), out);
 }
 
@@ -319,7 +329,10 @@ static void leet_map(char map[256], char one) {
 
 static void rot13_map(char map[256]) {
   for (int c = 0; c < 256; c++) map[c] = (char)c;
-  for (int c = 0; c < 26; c++) map['a' + c] = (char)('a' + (c + 13) % 26);
+  for (int c = 0; c < 26; c++) {
+    map['a' + c] = (char)('a' + (c + 13) % 26);
+    map['A' + c] = (char)('A' + (c + 13) % 26);
+  }
 }
 
 /* ---- all views --------------------------------------------------------------------------------------------------- */
@@ -331,32 +344,53 @@ typedef struct expansion {
 } expansion;
 
 static void add_view(expansion *e, aio__view_kind kind, const aio__source *source) {
-  if (source->text.n == 0 || e->views->n == AIO__VIEWS_MAX) return;
+  if (e->views->n == AIO__VIEWS_MAX || (source->text.n == 0 && e->views->n > 0)) return;
   e->views->view[e->views->n++] = (aio__view){kind, source->text, source->offsets};
 }
 
-static bool add_mapped(expansion *e, const aio__source *plain, const aio__hints *hints) {
+static bool add_leet(expansion *e, const aio__source *plain, char one) {
   char map[256];
   aio__source made;
-  if (hints->leet) {
-    leet_map(map, 'i');
-    if (!map_bytes(e->arena, plain, map, &made)) return false;
-    add_view(e, AIO__VIEW_LEET, &made);
+  leet_map(map, one);
+  if (!map_bytes(e->arena, plain, map, &made)) return false;
+  add_view(e, AIO__VIEW_LEET, &made);
+  return true;
+}
+
+/* Rotates before folding: letters with marks are not rotated, though PLAIN makes ASCII of them. */
+static bool add_rot13(expansion *e, const aio__source *in, bool ascii) {
+  char map[256];
+  aio__source rotated, plain;
+  bool disguised = false;
+  rot13_map(map);
+  if (!map_bytes(e->arena, in, map, &rotated)) return false;
+  bool ok = ascii ? plain_ascii(e->arena, &rotated, &plain)
+                  : plain_unicode(e->arena, &rotated, NULL, false, &plain, &disguised);
+  if (ok) add_view(e, AIO__VIEW_ROT13, &plain);
+  return ok;
+}
+
+/* PLAIN and what is made of it; *hints for the decoders. */
+static bool add_plain(expansion *e, const aio__source *in, aio__view_kind kind, bool ascii, bool note, aio__hints *hints) {
+  aio__source plain, eager;
+  bool disguised = false, again;
+  bool ok = ascii ? plain_ascii(e->arena, in, &plain)
+                  : plain_unicode(e->arena, in, note ? e->views : NULL, false, &plain, &disguised);
+  if (!ok) return false;
+  add_view(e, kind, &plain);
+  if (disguised) {
+    if (!plain_unicode(e->arena, in, NULL, true, &eager, &again)) return false;
+    add_view(e, kind, &eager);
+    plain = eager;
   }
-  if (hints->leet_one) {
-    leet_map(map, 'l');
-    if (!map_bytes(e->arena, plain, map, &made)) return false;
-    add_view(e, AIO__VIEW_LEET, &made);
-  }
-  if (hints->rot13) {
-    rot13_map(map);
-    if (!map_bytes(e->arena, plain, map, &made)) return false;
-    add_view(e, AIO__VIEW_ROT13, &made);
-  }
-  if (hints->spaced) {
-    if (!aio__decode_spaced(e->arena, e->original, plain, &made)) return false;
-    add_view(e, AIO__VIEW_SPACED, &made);
-  }
+  aio__hints_find(plain.text, hints);
+  if (hints->leet && !add_leet(e, &plain, 'i')) return false;
+  if (hints->leet_one && !add_leet(e, &plain, 'l')) return false;
+  if (hints->rot13 && !add_rot13(e, in, ascii)) return false;
+  if (!hints->spaced) return true;
+  aio__source closed;
+  if (!aio__decode_spaced(e->arena, e->original, &plain, &closed)) return false;
+  add_view(e, AIO__VIEW_SPACED, &closed);
   return true;
 }
 
@@ -368,15 +402,10 @@ static bool expand_decoded(expansion *e, const aio__source *decoded, aio__view_k
 }
 
 static bool expand(expansion *e, const aio__source *in, aio__view_kind kind, int depth) {
-  aio__source plain, decoded;
+  aio__source decoded;
   aio__hints hints;
   bool ascii = is_ascii(in->text);
-  bool ok = ascii ? plain_ascii(e->arena, in, &plain)
-                  : plain_unicode(e->arena, in, depth == 0 ? e->views : NULL, &plain);
-  if (!ok) return false;
-  add_view(e, kind, &plain);
-  aio__hints_find(plain.text, &hints);
-  if (!add_mapped(e, &plain, &hints)) return false;
+  if (!add_plain(e, in, kind, ascii, depth == 0, &hints)) return false;
   if (depth == AIO__VIEW_DECODE_DEPTH) return true;
   if (!ascii && (depth > 0 || e->views->hidden_tags > 0 || e->views->hidden_run > 1)) {
     if (!aio__decode_tags(e->arena, in, &decoded) || !expand_decoded(e, &decoded, AIO__VIEW_TAGS, depth)) return false;

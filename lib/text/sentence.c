@@ -1,4 +1,5 @@
-/* Where sentences end (see sentence.h). Abbreviations are told by what follows: "e.g. this" goes on, "No. 5" may not. */
+/* Where sentences end (see sentence.h). Abbreviations are told by what follows: "e.g. this" goes on, "No. 5" may not.
+ */
 #include "text/sentence.h"
 
 static bool is_space(char c) {

@@ -4,9 +4,9 @@
 
 #include "core/str.h"
 
-/* The end of the sentence that begins at `pos`: behind '.', '!' or '?' (and closing quotes and brackets) where white space
- * and no lower-case letter follows, behind their full-width forms, or at an empty line; else text.n. White space that
- * follows belongs to the sentence. Each byte is looked at once. */
+/* The end of the sentence that begins at `pos`: behind '.', '!' or '?' (and closing quotes and brackets) where white
+ * space and no lower-case letter follows, behind their full-width forms, or at an empty line; else text.n. White space
+ * that follows belongs to the sentence. Each byte is looked at once. */
 size_t aio__sentence_end(aio__str text, size_t pos);
 
 #endif

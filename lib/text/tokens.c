@@ -1,6 +1,6 @@
 /*
- * How many tokens a text is, without a tokenizer: sub-word vocabularies give a common word one token and charge for what
- * is rare in it. In eighths of a token:
+ * How many tokens a text is, without a tokenizer: sub-word vocabularies give a common word one token and charge for
+ * what is rare in it. In eighths of a token:
  *
  *   word (run of ASCII letters)      8, +1 for each letter beyond 6, +3 more for each beyond 20 (names, base64)
  *   number (run of ASCII digits)     10, +5 for each digit beyond 1
@@ -9,18 +9,24 @@
  *   beyond ASCII, a character:       Latin 4, combining marks 3, Han, kana and hangul 10, other letters 6,
  *                                    South and South-East Asian scripts 8, symbols 8, emoji and beyond 12
  *
- * summed over the text and rounded up once. Mean absolute error on pieces of 1,000 characters, against the vocabularies of
- * BERT / cl100k / o200k: manuals 6 / 8 / 8 %, encyclopedia 5 / 4 / 4 %, medical abstracts 6 / 6 / 6 %, speeches 5 / 7 / 7 %,
- * annual reports 13 / 8 / 9 %, JSON 8 / 4 / 4 %, C 12 / 13 / 13 %. In other scripts the vocabularies themselves differ by
- * factors of two to four; there it lies between them.
+ * summed over the text and rounded up once. Mean absolute error on pieces of 1,000 characters, against the vocabularies
+ * of BERT / cl100k / o200k: manuals 6 / 8 / 8 %, encyclopedia 5 / 4 / 4 %, medical abstracts 6 / 6 / 6 %, speeches 5 /
+ * 7 / 7 %, annual reports 13 / 8 / 9 %, JSON 8 / 4 / 4 %, C 12 / 13 / 13 %. In other scripts the vocabularies
+ * themselves differ by factors of two to four; there it lies between them.
  */
 #include "text/tokens.h"
 
 enum {
   EIGHTHS = 8,
-  WORD = 8, WORD_COMMON = 6, WORD_LETTER = 1, WORD_LONG = 20, WORD_RARE = 3,
-  NUMBER = 10, NUMBER_DIGIT = 5,
-  PUNCTUATION = 8, PUNCTUATION_MORE = 4,
+  WORD = 8,
+  WORD_COMMON = 6,
+  WORD_LETTER = 1,
+  WORD_LONG = 20,
+  WORD_RARE = 3,
+  NUMBER = 10,
+  NUMBER_DIGIT = 5,
+  PUNCTUATION = 8,
+  PUNCTUATION_MORE = 4,
   LINES = 3,
   UNSPACED = 0x2E80 /* from here on, scripts that put no spaces between words */
 };
@@ -54,13 +60,17 @@ static const uint8_t kinds[128] = {
 /* What one more byte of a kind costs, given the run that it continues or begins. */
 static uint64_t ascii_cost(kind k, bool first, size_t run) {
   switch (k) {
-    case LETTER:
-      if (first) return WORD;
-      return (run > WORD_COMMON ? WORD_LETTER : 0U) + (run > WORD_LONG ? WORD_RARE : 0U);
-    case DIGIT: return first ? NUMBER : NUMBER_DIGIT;
-    case PUNCT: return first ? PUNCTUATION : PUNCTUATION_MORE;
-    case LINE: return first ? LINES : 0;
-    default: return 0;
+  case LETTER:
+    if (first) return WORD;
+    return (run > WORD_COMMON ? WORD_LETTER : 0U) + (run > WORD_LONG ? WORD_RARE : 0U);
+  case DIGIT:
+    return first ? NUMBER : NUMBER_DIGIT;
+  case PUNCT:
+    return first ? PUNCTUATION : PUNCTUATION_MORE;
+  case LINE:
+    return first ? LINES : 0;
+  default:
+    return 0;
   }
 }
 
@@ -70,26 +80,19 @@ typedef struct range {
 } range;
 
 static const range ranges[] = {
-  { 0x00C0, 8 },   /* signs of Latin-1 */
-  { 0x0250, 4 },   /* Latin with marks */
-  { 0x0300, 6 },
-  { 0x0370, 3 },   /* combining */
-  { 0x0900, 6 },   /* Greek, Cyrillic, Armenian, Hebrew, Arabic */
-  { 0x10A0, 8 },   /* Indic, Thai, Lao, Tibetan, Burmese */
-  { 0x1100, 5 },   /* Georgian */
-  { 0x1200, 10 },  /* Hangul jamo */
-  { 0x1E00, 8 },
-  { 0x2000, 6 },   /* Latin and Greek, more of them */
-  { 0x2E80, 8 },   /* punctuation, arrows, signs */
-  { 0xA000, 10 },  /* Han, kana */
-  { 0xAC00, 8 },
-  { 0xD7B0, 10 },  /* Hangul */
-  { 0xF900, 8 },
-  { 0xFB00, 10 },
-  { 0xFE00, 6 },
-  { 0xFE10, 2 },   /* variation selectors */
-  { 0x10000, 8 },
-  { UINT32_MAX, 12 },
+  {0x00C0, 8},                                              /* signs of Latin-1 */
+  {0x0250, 4},                                              /* Latin with marks */
+  {0x0300, 6},  {0x0370, 3},                                /* combining */
+  {0x0900, 6},                                              /* Greek, Cyrillic, Armenian, Hebrew, Arabic */
+  {0x10A0, 8},                                              /* Indic, Thai, Lao, Tibetan, Burmese */
+  {0x1100, 5},                                              /* Georgian */
+  {0x1200, 10},                                             /* Hangul jamo */
+  {0x1E00, 8},  {0x2000, 6},                                /* Latin and Greek, more of them */
+  {0x2E80, 8},                                              /* punctuation, arrows, signs */
+  {0xA000, 10},                                             /* Han, kana */
+  {0xAC00, 8},  {0xD7B0, 10},                               /* Hangul */
+  {0xF900, 8},  {0xFB00, 10},     {0xFE00, 6}, {0xFE10, 2}, /* variation selectors */
+  {0x10000, 8}, {UINT32_MAX, 12},
 };
 
 static uint64_t other_cost(uint32_t code_point) {
@@ -98,8 +101,8 @@ static uint64_t other_cost(uint32_t code_point) {
   return ranges[i].eighths;
 }
 
-/* Moves past one character and tells whether a text may be cut behind it: scripts without spaces, white space. Bytes that
- * are not UTF-8 count as a sign each. */
+/* Moves past one character and tells whether a text may be cut behind it: scripts without spaces, white space. Bytes
+ * that are not UTF-8 count as a sign each. */
 static bool advance(state *s, aio__str text, size_t *pos) {
   unsigned char byte = (unsigned char)text.p[*pos];
   if (byte < 128) {
@@ -118,13 +121,13 @@ static bool advance(state *s, aio__str text, size_t *pos) {
 }
 
 size_t aio__tokens_estimate(aio__str text) {
-  state s = { SPACE, 0, 0 };
+  state s = {SPACE, 0, 0};
   for (size_t i = 0; i < text.n;) (void)advance(&s, text, &i);
   return (size_t)((s.eighths + EIGHTHS - 1) / EIGHTHS);
 }
 
 size_t aio__tokens_cut(aio__str text, size_t max_tokens) {
-  state s = { SPACE, 0, 0 };
+  state s = {SPACE, 0, 0};
   uint64_t max = (uint64_t)max_tokens * EIGHTHS;
   size_t best = 0;
   for (size_t i = 0; i < text.n;) {

@@ -105,7 +105,8 @@ class Box:
         done = subprocess.run(self.command(args, store), input=stdin, capture_output=True, timeout=TIMEOUT_S,
                               env={**self.env, **(env or {})}, cwd=cwd or self.path, check=False)
         result = Result(done.returncode, done.stdout, done.stderr)
-        assert result.code == code, f"{args}: exit code {result.code}, not {code}\n{result.out[-2000:]}{result.err[-4000:]}"
+        said = result.out[-2000:] + result.err[-4000:]
+        assert result.code == code, f"{args}: exit code {result.code}, not {code}\n{said}"
         if code not in (0, 130):
             errors = [line for line in result.err.splitlines() if not line.startswith("aiorch: warning: ")]
             assert len(errors) == 1 and errors[0].startswith("aiorch: "), f"one error line: {result.err!r}"

@@ -124,7 +124,8 @@ def narrow_terminals_wrap(box):
 @case
 def a_full_output_is_an_error(box):
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([CLI, "config", "describe"], stdout=full, stderr=subprocess.PIPE, env=box.env, check=False)
+        done = subprocess.run([CLI, "config", "describe"], stdout=full, stderr=subprocess.PIPE, env=box.env,
+                              check=False)
     assert done.returncode == 1 and b"stdout" in done.stderr
 
 

@@ -4,8 +4,8 @@
  *   manual --questions FILE --store FOLDER [--tenant NAME] [--limit N] [--json]
  *
  * FILE has one {"question", "pages": [...]} a line; a page is right when it is the last part of a hit's URI without its
- * anchor. FOLDER is a store into which the manual was ingested. Prints, per question and in all, whether a right page is the
- * first hit and whether it is among the first N (5). Exit code 0 when it ran, 2 for usage, 1 for anything else.
+ * anchor. FOLDER is a store into which the manual was ingested. Prints, per question and in all, whether a right page
+ * is the first hit and whether it is among the first N (5). Exit code 0 when it ran, 2 for usage, 1 for anything else.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static int usage(void) {
 }
 
 static int read_arguments(int argc, char **argv, arguments *a) {
-  *a = (arguments){ NULL, NULL, "default", 5, 0 };
+  *a = (arguments){NULL, NULL, "default", 5, 0};
   for (int i = 1; i < argc; i++) {
     const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (strcmp(name, "--json") == 0) {
@@ -41,11 +41,16 @@ static int read_arguments(int argc, char **argv, arguments *a) {
     }
     if (!value) return 0;
     i++;
-    if (strcmp(name, "--questions") == 0) a->questions = value;
-    else if (strcmp(name, "--store") == 0) a->store = value;
-    else if (strcmp(name, "--tenant") == 0) a->tenant = value;
-    else if (strcmp(name, "--limit") == 0) a->limit = (size_t)strtoul(value, NULL, 10);
-    else return 0;
+    if (strcmp(name, "--questions") == 0)
+      a->questions = value;
+    else if (strcmp(name, "--store") == 0)
+      a->store = value;
+    else if (strcmp(name, "--tenant") == 0)
+      a->tenant = value;
+    else if (strcmp(name, "--limit") == 0)
+      a->limit = (size_t)strtoul(value, NULL, 10);
+    else
+      return 0;
   }
   return a->questions && a->store && a->limit >= 1 && a->limit <= HITS_SHOWN;
 }
@@ -143,7 +148,8 @@ static int ask_all(aiorch *orch, const arguments *a, totals *t, aiorch_error *er
 
 static void print_totals(const arguments *a, const totals *t) {
   if (a->json) {
-    printf("{\"questions\":%zu,\"limit\":%zu,\"top_1\":%zu,\"top_n\":%zu}\n", t->questions, a->limit, t->first, t->within);
+    printf("{\"questions\":%zu,\"limit\":%zu,\"top_1\":%zu,\"top_n\":%zu}\n", t->questions, a->limit, t->first,
+           t->within);
     return;
   }
   printf("right page first: %zu of %zu; among the first %zu: %zu of %zu\n", t->first, t->questions, a->limit, t->within,
@@ -152,7 +158,7 @@ static void print_totals(const arguments *a, const totals *t) {
 
 int main(int argc, char **argv) {
   arguments a;
-  totals t = { 0, 0, 0 };
+  totals t = {0, 0, 0};
   aiorch_config *config = NULL;
   aiorch_error *error = NULL;
   aiorch *orch = NULL;

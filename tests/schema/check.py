@@ -48,8 +48,8 @@ def a_run_without_a_member_or_with_another_value_is_refused(box):
             changed = copy.deepcopy(run)
             del changed[member]
             assert refuses(changed, "run"), member
-        for member, value in (("finish_reason", "done"), ("cost_usd", 1), ("stages", run["stages"][:6]), ("run_id", "7"),
-                              ("cache", {"outcome": "hit"}), ("answer", 1)):
+        for member, value in (("finish_reason", "done"), ("cost_usd", 1), ("stages", run["stages"][:6]),
+                              ("run_id", "7"), ("cache", {"outcome": "hit"}), ("answer", 1)):
             assert refuses({**run, member: value}, "run"), member
     failed = runs(box)[3]
     assert refuses({**failed, "error": {**failed["error"], "code": 0}}, "run")
@@ -78,8 +78,10 @@ def requests_are_what_the_library_takes(box):
         validate(request, "request")
         validate(box.json("stage", "validate", stdin=json.dumps(request)), "run")
     bad = [{"messages": "x"}, {"messages": [{"role": "king", "content": "x"}]}, {"messages": [{"role": "user"}]},
-           {"message": []}, {"messages": [message], "usage": {"inputs": 1}}, {"messages": [message], "filters": {"a": 1}},
-           {"messages": [message], "finish_reason": "done", "answer": "x"}, {"tenant": 1, "messages": [message]}]
+           {"message": []}, {"messages": [message], "usage": {"inputs": 1}},
+           {"messages": [message], "filters": {"a": 1}}, {"messages": [message],
+                                                          "finish_reason": "done", "answer": "x"},
+           {"tenant": 1, "messages": [message]}]
     for request in bad:
         assert refuses(request, "request"), request
         box.run("--json", "stage", "validate", stdin=json.dumps(request), code=2)

@@ -75,7 +75,8 @@ static void write_file(const fixture *f, const char *text, size_t len) {
 
 static void test_load_json__flat_and_nested(void **state) {
   fixture *f = *state;
-  assert_int_equal(load(f, "{\"cache.ttl_s\": 61, \"cache\": {\"mode\": \"off\", \"max_rows\": 7}, \"anonymous\": true,\n"
+  assert_int_equal(load(f, "{\"cache.ttl_s\": 61, \"cache\": {\"mode\": \"off\", \"max_rows\": 7}, \"anonymous\": "
+                           "true,\n"
                            "\"generate\": {\"temperature\": 1, \"model\": \"m\"}, \"retrieve.threshold\": 0.5}"),
                    AIORCH_OK);
   assert_int_equal(f->config->options.cache_ttl_s, 61);
@@ -103,7 +104,8 @@ static void test_load_json__one_fault_and_nothing_is_set(void **state) {
 static void test_load_json__errors_name_text_line_and_key(void **state) {
   fixture *f = *state;
   expect_error(f, "{\n  \"deadline_ms\": 5,\n  \"cache\": {\n    \"mode\": \"on\",\n    \"tll_s\": 5\n  }\n}",
-               AIORCH_E_CONFIG_KEY, "c.json, line 5: there is no setting \"cache.tll_s\"; the nearest is \"cache.ttl_s\"");
+               AIORCH_E_CONFIG_KEY, "c.json, line 5: there is no setting \"cache.tll_s\"; the nearest is "
+                                    "\"cache.ttl_s\"");
   expect_error(f, "{\"a\n", AIORCH_E_CONFIG_SYNTAX, "line 1");
   assert_int_equal(aiorch_config_load_json(f->config, "{\"x\": 1}", 8, NULL, f->error), AIORCH_E_CONFIG_KEY);
   assert_non_null(strstr(aiorch_error_message(f->error), "configuration, line 1: "));
@@ -118,7 +120,8 @@ static void test_load_json__types(void **state) {
   expect_error(f, "{\"deadline_ms\": true}", AIORCH_E_CONFIG_TYPE, "not true or false");
   expect_error(f, "{\"deadline_ms\": null}", AIORCH_E_CONFIG_TYPE, "not null");
   expect_error(f, "{\"deadline_ms\": [1]}", AIORCH_E_CONFIG_TYPE, "not an array");
-  expect_error(f, "{\"deadline_ms\": {\"x\": 1}}", AIORCH_E_CONFIG_TYPE, "\"deadline_ms\" takes a whole number, not an object");
+  expect_error(f, "{\"deadline_ms\": {\"x\": 1}}", AIORCH_E_CONFIG_TYPE, "\"deadline_ms\" takes a whole number, not "
+                                                                         "an object");
   expect_error(f, "{\"deadline_ms\": {}}", AIORCH_E_CONFIG_TYPE, "not an object");
   expect_error(f, "{\"anonymous\": 1}", AIORCH_E_CONFIG_TYPE, "\"anonymous\" takes true or false, not a number");
   expect_error(f, "{\"store\": 1}", AIORCH_E_CONFIG_TYPE, "\"store\" takes a text, not a number");
@@ -143,7 +146,8 @@ static void test_load_json__keys_that_come_twice(void **state) {
 
 static void test_load_json__unknown_sections(void **state) {
   fixture *f = *state;
-  expect_error(f, "{\"cahce\": {\"ttl_s\": 5}}", AIORCH_E_CONFIG_KEY, "\"cahce.ttl_s\"; the nearest is \"cache.ttl_s\"");
+  expect_error(f, "{\"cahce\": {\"ttl_s\": 5}}", AIORCH_E_CONFIG_KEY, "\"cahce.ttl_s\"; the nearest is "
+                                                                      "\"cache.ttl_s\"");
   expect_error(f, "{\"cahce\": {}}", AIORCH_E_CONFIG_KEY, "no setting \"cahce\"");
   expect_error(f, "{\"\": 1}", AIORCH_E_CONFIG_KEY, "no setting \"\"");
   expect_error(f, "{\"cache\": 1}", AIORCH_E_CONFIG_KEY, "no setting \"cache\"");
@@ -204,7 +208,8 @@ static void test_load_json__variables(void **state) {
   assert_int_equal(load(f, "{\"store\": \"${AIO_TEST_VALUE}/store\"}"), AIORCH_OK);
   assert_string_equal(f->config->options.store, "/data/store");
   unsetenv("AIO_NOT_THERE");
-  expect_error(f, "{\n\"store\": \"${AIO_NOT_THERE}\"}", AIORCH_E_CONFIG_ENV, "c.json, line 2: \"store\" names ${AIO_NOT_THERE}");
+  expect_error(f, "{\n\"store\": \"${AIO_NOT_THERE}\"}", AIORCH_E_CONFIG_ENV, "c.json, line 2: \"store\" names "
+                                                                              "${AIO_NOT_THERE}");
 }
 
 static void test_load_json__null_arguments(void **state) {
@@ -274,7 +279,8 @@ static void test_from_env__file_first_then_variables(void **state) {
 
 static void test_from_env__nothing_set_changes_nothing(void **state) {
   fixture *f = *state;
-  assert_int_equal(setenv("AIORCH_CONFIG", "", 1) | setenv("AIORCH_STORE", "", 1) | setenv("AIORCH_DEADLINE_MS", "", 1), 0);
+  assert_int_equal(setenv("AIORCH_CONFIG", "", 1) | setenv("AIORCH_STORE", "", 1) | setenv("AIORCH_DEADLINE_MS", "",
+                                                                                           1), 0);
   assert_int_equal(aiorch_config_from_env(f->config, f->error), AIORCH_OK);
   assert_int_equal(f->config->options.deadline_ms, 120000);
   assert_string_equal(f->config->options.store, "");
@@ -284,7 +290,8 @@ static void test_from_env__a_fault_names_the_variable_and_sets_nothing(void **st
   fixture *f = *state;
   assert_int_equal(setenv("AIORCH_STORE", "memory", 1) | setenv("AIORCH_DEADLINE_MS", "soon", 1), 0);
   assert_int_equal(aiorch_config_from_env(f->config, f->error), AIORCH_E_CONFIG_TYPE);
-  assert_non_null(strstr(aiorch_error_message(f->error), "AIORCH_DEADLINE_MS in the environment: \"deadline_ms\" takes"));
+  assert_non_null(strstr(aiorch_error_message(f->error), "AIORCH_DEADLINE_MS in the environment: \"deadline_ms\" "
+                                                         "takes"));
   assert_string_equal(f->config->options.store, "");
   assert_int_equal(setenv("AIORCH_CONFIG", f->file, 1), 0);
   assert_int_equal(aiorch_config_from_env(f->config, f->error), AIORCH_E_NOT_FOUND);
@@ -296,7 +303,8 @@ static void test_apply_json__per_run(void **state) {
   aio__json_limits limits = {1000, 10, AIORCH_E_INVALID, "request"};
   aio__str text = AIO__LIT("{\"cache.ttl_s\": 5, \"generate\": {\"model\": \"${HOME}\"}}");
   assert_int_equal(aio__json_parse(aio__alloc_default(), text, &limits, &json, NULL), AIORCH_OK);
-  assert_int_equal(aio__config_apply_json(&f->config->options, aio__json_root(json), "options", AIO__LIT(""), true, NULL),
+  assert_int_equal(aio__config_apply_json(&f->config->options, aio__json_root(json), "options", AIO__LIT(""), true,
+                                          NULL),
                    AIORCH_OK);
   assert_string_equal(f->config->options.generate_model, "${HOME}");
   aio__json_free(json);
@@ -335,7 +343,8 @@ static void test_load_json__out_of_memory_sets_nothing(void **state) {
 
 static void test_json_line__follows_the_path(void **state) {
   (void)state;
-  aio__str text = AIO__LIT("{ \"a\\\"}\": [1, {\"x\": \"},]\"}],\n\"b\": {\"c\": 1,\n \"d\": {\n\"e\": 2}}, \"f\"\n: 3}");
+  aio__str text = AIO__LIT("{ \"a\\\"}\": [1, {\"x\": \"},]\"}],\n\"b\": {\"c\": 1,\n \"d\": {\n\"e\": 2}}, "
+                           "\"f\"\n: 3}");
   size_t path[3] = {0, 0, 0};
   assert_int_equal(aio__config_json_line(text, path, 1), 1);
   path[0] = 1;

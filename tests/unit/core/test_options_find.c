@@ -24,6 +24,27 @@ static void expect_nearest(const char *key, const char *nearest) {
   if (strstr(aiorch_error_message(&error), quoted) == NULL) fail_msg("%s: %s", key, aiorch_error_message(&error));
 }
 
+static void test_distance__counts_steps(void **state) {
+  (void)state;
+  static const struct {
+    const char *a, *b;
+    size_t wanted;
+  } cases[] = {{"", "", 0}, {"a", "a", 0}, {"a", "", 1}, {"a", "b", 1}, {"ab", "ba", 1}, {"abc", "acb", 1},
+               {"abc", "cab", 2}, {"abcd", "badc", 2}, {"abc", "abc1", 1}, {"abc", "bc", 1}, {"ab", "cd", 2},
+               {"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"ca", "abc", 3}, {"aab", "aba", 1}, {"aaaa", "aa", 2},
+               {"xaby", "xbay", 1}, {"abcdef", "abcdfe", 1}, {"ab", "bca", 3}, {"abab", "baba", 2}, {"abxy", "baxz",
+                                                                                                     2}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    size_t there = aio__option_distance(aio__str_z(cases[i].a), aio__str_z(cases[i].b));
+    size_t back = aio__option_distance(aio__str_z(cases[i].b), aio__str_z(cases[i].a));
+    if (there != cases[i].wanted || back != there) fail_msg("%s %s: %zu %zu", cases[i].a, cases[i].b, there, back);
+  }
+  char a[AIO__OPTION_KEY_MAX], b[AIO__OPTION_KEY_MAX];
+  memset(a, 'a', sizeof a);
+  memset(b, 'b', sizeof b);
+  assert_int_equal(aio__option_distance(aio__str_n(a, sizeof a), aio__str_n(b, sizeof b)), AIO__OPTION_KEY_MAX);
+}
+
 static void test_find__names_the_nearest_key(void **state) {
   (void)state;
   expect_nearest("cache.ttl", "cache.ttl_s");            /* insertion */
@@ -96,6 +117,7 @@ static void test_has_section__only_for_whole_sections(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_distance__counts_steps),
       cmocka_unit_test(test_find__names_the_nearest_key),
       cmocka_unit_test(test_find__a_missing_or_wrong_section_is_no_obstacle),
       cmocka_unit_test(test_find__swap_is_one_step_not_two),

@@ -158,9 +158,11 @@ static void test_set_text__every_type(void **state) {
   fixture *f = *state;
   assert_int_equal(aio__options_set_text(&f->o, AIO__LIT("deadline_ms"), AIO__LIT(" 60 "), true, NULL), AIORCH_OK);
   assert_int_equal(f->o.deadline_ms, 60);
-  assert_int_equal(aio__options_set_text(&f->o, AIO__LIT("retrieve.threshold"), AIO__LIT("0.25"), true, NULL), AIORCH_OK);
+  assert_int_equal(aio__options_set_text(&f->o, AIO__LIT("retrieve.threshold"), AIO__LIT("0.25"), true, NULL),
+                   AIORCH_OK);
   assert_true(f->o.retrieve_threshold > 0.2499 && f->o.retrieve_threshold < 0.2501);
-  assert_int_equal(aio__options_set_text(&f->o, AIO__LIT("retrieve.enabled"), AIO__LIT("false"), true, NULL), AIORCH_OK);
+  assert_int_equal(aio__options_set_text(&f->o, AIO__LIT("retrieve.enabled"), AIO__LIT("false"), true, NULL),
+                   AIORCH_OK);
   assert_int_equal(f->o.retrieve_enabled, 0);
   assert_int_equal(aio__options_set_text(&f->o, AIO__LIT("retrieve.enabled"), AIO__LIT("true"), true, NULL), AIORCH_OK);
   assert_int_equal(f->o.retrieve_enabled, 1);

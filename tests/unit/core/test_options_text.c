@@ -30,9 +30,11 @@ static void test_expand__replaces_names(void **state) {
       {"${A1}", "one"},          {"x${A1}y", "xoney"},      {"${A1}${_b}", "onetwo"}, {"${EMPTY}", ""},
       {"$${A1}", "${A1}"},       {"a$${", "a${"},           {"$", "$"},               {"$$", "$$"},
       {"$5 {A1}", "$5 {A1}"},    {"$$${A1}", "$${A1}"},     {"${A1}$", "one$"},       {"no", "no"},
+      {"${AZaz_09}", "edge"},
       {"$x${A1}", "$xone"},      {"${NESTED}", "${A1}"},    {"{${A1}}", "{one}"},     {"", ""},
   };
   assert_int_equal(setenv("A1", "one", 1) | setenv("_b", "two", 1) | setenv("EMPTY", "", 1), 0);
+  assert_int_equal(setenv("AZaz_09", "edge", 1), 0);
   assert_int_equal(setenv("NESTED", "${A1}", 1), 0);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char out[512];
@@ -43,7 +45,8 @@ static void test_expand__replaces_names(void **state) {
 
 static void test_expand__missing_and_malformed_names(void **state) {
   (void)state;
-  static const char *const malformed[] = {"${", "${}", "${A", "${1A}", "${A B}", "x${A-B}", "${\xc3\xa9}", "${A1$}"};
+  static const char *const malformed[] = {"${", "${}", "${A", "${1A}", "${A B}", "x${A-B}", "${\xc3\xa9}", "${A1$}",
+                                          "${@}", "${[}", "${`}", "${{}", "${A/}", "${A:}"};
   aiorch_error error;
   char out[512];
   aio__error_init(&error);

@@ -209,7 +209,8 @@ static void test_import__struct_size(void **state) {
   memset(&newer, 0, sizeof newer);
   newer.known = provider();
   const uint32_t exact = sizeof(aiorch_provider_vtbl);
-  static const uint32_t wrong[] = {0, 1, 4, 8, sizeof(aiorch_provider_vtbl) - 1, AIO__PLUGIN_STRUCT_MAX + 1, UINT32_MAX};
+  static const uint32_t wrong[] = {0, 1, 4, 8, sizeof(aiorch_provider_vtbl) - 1, AIO__PLUGIN_STRUCT_MAX + 1,
+                                   UINT32_MAX};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     newer.known.struct_size = wrong[i];
     assert_int_equal(aio__plugins_add_provider(&f->p, "a", &newer.known, NULL, &f->error), AIORCH_E_INVALID);
@@ -229,6 +230,19 @@ static void test_import__struct_size(void **state) {
   assert_int_equal(aio__plugins_add_provider(&f->p, "c", &newer.known, NULL, &f->error), AIORCH_OK);
   newer.known.struct_size = exact + 9;
   assert_int_equal(aio__plugins_add_provider(&f->p, "d", &newer.known, NULL, &f->error), AIORCH_E_UNSUPPORTED);
+}
+
+static void test_import__a_struct_that_is_too_small_of_each_kind(void **state) {
+  fixture *f = *state;
+  aiorch_embedder_vtbl e = embedder();
+  aiorch_vector_store_vtbl s = vector_store();
+  aiorch_logger_vtbl l = logger();
+  e.struct_size--;
+  s.struct_size--;
+  l.struct_size--;
+  assert_int_equal(aio__plugins_set_embedder(&f->p, &e, NULL, &f->error), AIORCH_E_INVALID);
+  assert_int_equal(aio__plugins_set_vector_store(&f->p, &s, NULL, &f->error), AIORCH_E_INVALID);
+  assert_int_equal(aio__plugins_set_logger(&f->p, &l, NULL, &f->error), AIORCH_E_INVALID);
 }
 
 static void test_import__unknown_flags(void **state) {
@@ -263,6 +277,7 @@ static void test_add_provider__names(void **state) {
   assert_int_equal(aio__plugins_add_provider(&f->p, "z", &v, &f->provider, &f->error), AIORCH_E_INVALID);
   expect_words(f, "\"z\" is taken");
   assert_ptr_equal(aio__plugins_provider(&f->p, AIO__LIT("z")), &f->p.providers[1]);
+  assert_ptr_equal(aio__plugins_provider(&f->p, AIO__LIT("a")), &f->p.providers[0]);
   assert_null(aio__plugins_provider(&f->p, AIO__LIT("y")));
   assert_int_equal(f->provider, 0);
   aio__plugins_destroy(&f->p);
@@ -379,6 +394,7 @@ int main(void) {
       CASE(test_set_vector_store__required_slots),
       CASE(test_set_logger__required_slot_and_size_of_the_copy),
       CASE(test_import__struct_size),
+      CASE(test_import__a_struct_that_is_too_small_of_each_kind),
       CASE(test_import__unknown_flags),
       CASE(test_add_provider__names),
       CASE(test_add_provider__required_parts),

@@ -76,7 +76,7 @@ static void test_for_run__zero_is_no_limit_and_one_is(void **state) {
   assert_int_equal(aio__limits_for_run(&o, AIO__LIT("u1"), 1, c), 1);
   o.rate_requests = 0;
   o.budget_user = 1;
-  assert_int_equal(aio__limits_for_run(&o, AIO__LIT("u1"), 1, c), 1);
+  assert_int_equal(aio__limits_for_run(&o, AIO__LIT("u"), 1, c), 1);
   assert_string_equal(c[0].setting, "budget.user_nano_usd");
   o.budget_user = 0;
   o.budget_tenant = 1;

@@ -14,7 +14,9 @@
 #include "support/virtual_clock.h"
 
 #define ID "01890a5d-ac96-774b-bcce-b302099a8057"
-#define USAGE_0 "{\"input\":0,\"cache_read\":0,\"cache_write\":0,\"cache_write_1h\":0,\"output\":0,\"reasoning\":0,\"estimated\":false}"
+#define USAGE_0                                                                                      \
+  "{\"input\":0,\"cache_read\":0,\"cache_write\":0,\"cache_write_1h\":0,\"output\":0,\"reasoning\":0," \
+  "\"estimated\":false}"
 #define STAGE(name, outcome, ms) "{\"name\":\"" name "\",\"outcome\":\"" outcome "\",\"duration_ms\":" ms "}"
 
 /* A run made by hand: what the report shows is set, the rest is empty. */
@@ -74,10 +76,12 @@ static void test_run_report__a_new_run_has_every_member(void **state) {
   assert_string_equal(
       report(f),
       "{\"run_id\":\"" ID "\",\"answer\":null,\"finish_reason\":null,"
-      "\"cache\":{\"outcome\":\"off\",\"entry_id\":null,\"similarity\":null,\"refused_by\":null,\"refused_detail\":null},"
+      "\"cache\":{\"outcome\":\"off\",\"entry_id\":null,\"similarity\":null,\"refused_by\":null,"
+      "\"refused_detail\":null},"
       "\"sources\":[],\"provider\":null,\"model\":null,\"usage\":" USAGE_0 ",\"cost_nano_usd\":0,\"cost_usd\":\"0\","
       "\"duration_ms\":0,\"stages\":[" STAGE("validate", "skipped", "0") "," STAGE("rate_limit", "skipped", "0") ","
-      STAGE("cache_lookup", "skipped", "0") "," STAGE("retrieve", "skipped", "0") "," STAGE("generate", "skipped", "0") ","
+      STAGE("cache_lookup", "skipped", "0") "," STAGE("retrieve", "skipped", "0") ","
+      STAGE("generate", "skipped", "0") ","
       STAGE("log_cost", "skipped", "0") "," STAGE("cache_store", "skipped", "0") "],\"attempts\":[]}");
 }
 
@@ -134,15 +138,16 @@ static void test_run_report__a_whole_run(void **state) {
   static const char *const parts[] = {
       "\"answer\":\"It is \\\"so\\\". [1]\",\"finish_reason\":\"stop\"",
       "\"cache\":{\"outcome\":\"miss\",\"entry_id\":null,\"similarity\":null",
-      "\"sources\":[{\"n\":1,\"document_id\":\"" ID "\",\"title\":\"T\",\"uri\":\"u#a\",\"score\":0.5,\"similarity\":null,"
-      "\"start\":3,\"end\":5,\"text\":\"so\"}]",
+      "\"sources\":[{\"n\":1,\"document_id\":\"" ID "\",\"title\":\"T\",\"uri\":\"u#a\",\"score\":0.5,"
+      "\"similarity\":null,\"start\":3,\"end\":5,\"text\":\"so\"}]",
       "\"provider\":\"second\",\"model\":\"m-2\",\"usage\":{\"input\":100,\"cache_read\":0,\"cache_write\":0,"
       "\"cache_write_1h\":0,\"output\":7,\"reasoning\":0,\"estimated\":true}",
       "\"cost_nano_usd\":1500000,\"cost_usd\":\"0.0015\",\"duration_ms\":12.345",
       STAGE("validate", "ok", "0.012"),
       STAGE("cache_lookup", "miss", "0"),
-      "{\"kind\":\"generate\",\"provider\":\"first\",\"model\":\"m-1\",\"outcome\":\"provider_limit\",\"http_status\":429,"
-      "\"request_id\":null,\"usage\":" USAGE_0 ",\"cost_nano_usd\":null,\"duration_ms\":1.5,\"message\":\"slow down\"}",
+      "{\"kind\":\"generate\",\"provider\":\"first\",\"model\":\"m-1\",\"outcome\":\"provider_limit\","
+      "\"http_status\":429,\"request_id\":null,\"usage\":" USAGE_0 ",\"cost_nano_usd\":null,\"duration_ms\":1.5,"
+      "\"message\":\"slow down\"}",
       "\"outcome\":\"ok\",\"http_status\":null,\"request_id\":\"req-1\"",
       "\"cost_nano_usd\":1500000,\"duration_ms\":2,\"message\":null}]}"};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -238,7 +243,8 @@ static void test_event_report__each_type(void **state) {
   event = (struct aiorch_event){.type = AIORCH_EVENT_DELTA, .text = AIO__LIT("a\nb"), .run = &f->run};
   assert_string_equal(event_report(f, &event), "{\"type\":\"delta\",\"text\":\"a\\nb\"}");
   event = (struct aiorch_event){.type = AIORCH_EVENT_SOURCE, .index = 0, .run = &f->run};
-  assert_int_equal(strncmp(event_report(f, &event), "{\"type\":\"source\",\"source\":{\"n\":1,\"document_id\":\"" ID, 40), 0);
+  static const char source[] = "{\"type\":\"source\",\"source\":{\"n\":1,\"document_id\":\"" ID;
+  assert_int_equal(strncmp(event_report(f, &event), source, sizeof source - 1), 0);
   event = (struct aiorch_event){.type = AIORCH_EVENT_WARNING, .stage = AIORCH_STAGE_GENERATE,
                                 .status = AIORCH_E_NETWORK, .text = AIO__LIT("first failed"), .run = &f->run};
   assert_string_equal(event_report(f, &event), "{\"type\":\"warning\",\"stage\":\"generate\",\"code\":-502,"
@@ -248,8 +254,8 @@ static void test_event_report__each_type(void **state) {
   aio__error_set(&f->run.error, AIORCH_E_DEADLINE, "late");
   event = (struct aiorch_event){.type = AIORCH_EVENT_ERROR, .status = AIORCH_E_DEADLINE, .run = &f->run};
   assert_string_equal(event_report(f, &event),
-                      "{\"type\":\"error\",\"error\":{\"code\":-5,\"name\":\"DEADLINE\",\"stage\":null,\"message\":\"late\","
-                      "\"retry_after_ms\":null,\"http_status\":504}}");
+                      "{\"type\":\"error\",\"error\":{\"code\":-5,\"name\":\"DEADLINE\",\"stage\":null,"
+                      "\"message\":\"late\",\"retry_after_ms\":null,\"http_status\":504}}");
 }
 
 int main(void) {

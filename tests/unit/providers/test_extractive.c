@@ -73,8 +73,8 @@ static const char *ask(fixture *f, const char *question) {
 
 static const char manual[] =
     "## Routine Vacuuming\n\n"
-    "Databases require periodic maintenance known as vacuuming. For many installations, it is sufficient to let vacuuming"
-    " be performed by the autovacuum daemon. You might need to adjust the parameters described there.\n\n"
+    "Databases require periodic maintenance known as vacuuming. For many installations, it is sufficient to let"
+    " vacuuming be performed by the autovacuum daemon. You might need to adjust the parameters described there.\n\n"
     "The autovacuum daemon is an optional feature whose purpose is to automate the execution of vacuum and analyze"
     " commands. See Section 20.10 for autovacuum.\n\n"
     "To reclaim disk space from a table, run this command:\n\n"
@@ -90,8 +90,8 @@ static void test_extractive_generate__answers_with_sentences_and_their_markers(v
   assert_int_equal(f->status, AIORCH_OK);
   assert_int_equal(f->finish_reason, AIORCH_FINISH_STOP);
   assert_int_equal(strncmp(answer, "From the documents:\n\n", 21), 0);
-  assert_non_null(strstr(answer, "The autovacuum daemon is an optional feature whose purpose is to automate the execution"
-                                 " of vacuum and analyze commands. [2]"));
+  assert_non_null(strstr(answer, "The autovacuum daemon is an optional feature whose purpose is to automate the"
+                                 " execution of vacuum and analyze commands. [2]"));
   assert_null(strstr(answer, "See Section"));
   assert_null(strstr(answer, "[1]"));
   assert_null(strstr(answer, "Colours"));
@@ -164,11 +164,28 @@ static void test_extractive_generate__rows_of_tables(void **state) {
   assert_non_null(strstr(answer, "smallint: 2 bytes; -32768 to +32767 [1]"));
 }
 
+static void test_extractive_generate__entries_of_a_glossary(void **state) {
+  fixture *f = *state;
+  add_source(f, "", "The WAL grows with each change that is made to WAL files of the WAL.\n\nWAL\n: A journal of all"
+                    " changes that are made to the files.\n\nFOO\n: Something else altogether, with no use here.\n");
+  const char *answer = ask(f, "What is WAL?");
+  assert_int_equal(strncmp(answer, "From the documents:\n\n", 21), 0);
+  assert_non_null(strstr(answer, "WAL: A journal of all changes that are made to the files. [1]"));
+  assert_null(strstr(answer, "FOO"));
+}
+
+static void test_extractive_generate__how_long_is_no_question_about_length(void **state) {
+  fixture *f = *state;
+  add_source(f, "Refunds", "A refund is paid within fourteen days. It goes to the card of the purchase.\n");
+  assert_non_null(strstr(ask(f, "How long does a refund take?"), "within fourteen days. [1]"));
+}
+
 static void test_extractive_generate__at_most_five_sentences(void **state) {
   fixture *f = *state;
-  add_source(f, "", "The lock of alpha rows waits long. A lock on beta pages waits too. Every lock for gamma tables waits"
-                    " here. One lock in delta trees waits there. Some lock at epsilon leaves waits now. That lock near"
-                    " zeta nodes waits then. No lock with eta slots waits never. Each lock by theta heaps waits again.\n");
+  add_source(f, "", "The lock of alpha rows waits long. A lock on beta pages waits too. Every lock for gamma tables"
+                    " waits here. One lock in delta trees waits there. Some lock at epsilon leaves waits now. That lock"
+                    " near zeta nodes waits then. No lock with eta slots waits never. Each lock by theta heaps waits"
+                    " again.\n");
   const char *answer = ask(f, "Which lock waits?");
   size_t markers = 0;
   for (const char *at = answer; (at = strstr(at, "[1]")) != NULL; at++) markers++;
@@ -244,6 +261,8 @@ int main(void) {
       TEST(test_extractive_generate__brings_the_sentence_that_it_leans_on),
       TEST(test_extractive_generate__cleans_the_marks_of_the_documents),
       TEST(test_extractive_generate__rows_of_tables),
+      TEST(test_extractive_generate__entries_of_a_glossary),
+      TEST(test_extractive_generate__how_long_is_no_question_about_length),
       TEST(test_extractive_generate__at_most_five_sentences),
       TEST(test_extractive_generate__keeps_to_the_token_limit),
       TEST(test_extractive_generate__a_follow_up_knows_the_turn_before),

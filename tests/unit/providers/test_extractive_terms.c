@@ -113,7 +113,7 @@ static void test_terms_of_question__a_short_follow_up_takes_terms_of_the_turn_be
   int own = aio__terms_find(&terms, stem_of("disable")), before = aio__terms_find(&terms, stem_of("autovacuum"));
   assert_true(own >= 0 && before >= 0);
   assert_true(terms.term[before].weight < terms.term[own].weight);
-  aio__terms_of_question(&terms, AIO__LIT("Which indexes speed up text search queries?"), AIO__LIT("What is autovacuum?"));
+  aio__terms_of_question(&terms, AIO__LIT("Which indexes speed up text search?"), AIO__LIT("What is autovacuum?"));
   assert_int_equal(aio__terms_find(&terms, stem_of("autovacuum")), -1);
 }
 
@@ -124,7 +124,8 @@ static void test_terms_of_question__forms(void **state) {
     aio__question_form form;
   } cases[] = {{"What is a view?", AIO__FORM_WHAT},        {"How can I drop it?", AIO__FORM_HOW},
                {"Why is it slow?", AIO__FORM_WHY},         {"Where is the log file?", AIO__FORM_ANY},
-               {"Please tell me how to log", AIO__FORM_HOW}, {"rows per page", AIO__FORM_ANY}};
+               {"Please tell me how to log", AIO__FORM_HOW}, {"rows per page", AIO__FORM_ANY},
+               {"How many rows fit?", AIO__FORM_HOW_MUCH}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     aio__terms terms;
     aio__terms_of_question(&terms, aio__str_z(cases[i].question), AIO__LIT(""));

@@ -36,7 +36,7 @@ static int setup(void **state) {
   const aio__alloc *al = aio__alloc_default();
   if (aio__log_new(al, &f->clock.clock, NULL, NULL, &f->log) != AIORCH_OK) return -1;
   if (aio__calls_new(al, &f->clock.clock, f->log, &f->counters, &f->calls) != AIORCH_OK) return -1;
-  if (aio__call_new(f->calls, AIO__CALL_GENERATE, &request, NULL, AIO__NEVER, 1 << 20, &f->call) != AIORCH_OK) return -1;
+  if (aio__call_new(f->calls, AIO__CALL_GENERATE, &request, NULL, AIO__NEVER, 1 << 20, &f->call)) return -1;
   aio__call_start(f->call, wait_slot, NULL, NULL, 0, NULL);
   aio__buf_init(&f->out, al, 1 << 20);
   aio__answer_begin(&f->w, f->call, 1 << 16);
@@ -73,6 +73,7 @@ static void test_answer_prose__cleans(void **state) {
       {"Known [12]. Also [3], but a[1] and [1234] stay.", "Known. Also, but a[1] and [1234] stay."},
       {"Code `a  [1] **b**` is kept.", "Code `a  [1] **b**` is kept."},
       {"An odd ` mark.", "An odd ` mark."},
+      {"A term\n: what it is.", "A term: what it is."},
       {"[", "["},
       {"**", "**"},
       {"", ""}};
@@ -84,7 +85,8 @@ static void test_answer_prose__cleans(void **state) {
 
 static void test_answer_prose__rows(void **state) {
   fixture *f = *state;
-  static const char *const cases[][2] = {{"| a | b | c |", "a: b; c"}, {"|a|", "a"}, {"| a | | c |", "a: c"}, {"||", ""}};
+  static const char *const cases[][2] = {
+      {"| a | b | c |", "a: b; c"}, {"|a|", "a"}, {"| a | | c |", "a: c"}, {"||", ""}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     aio__answer_prose(&f->w, AIO__UNIT_ROW, aio__str_z(cases[i][0]));
     assert_string_equal(written(f), cases[i][1]);

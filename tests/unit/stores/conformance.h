@@ -9,10 +9,22 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
+
+#include <pthread.h>
 
 #include "stores/store.h"
 #include "support/test_alloc.h"
+
+/* A call that is under way, and whoever waits for it. */
+typedef struct waiting {
+  aio__op op;
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
+  bool done;
+} waiting;
 
 typedef struct fixture {
   aio__test_alloc memory;
@@ -20,8 +32,8 @@ typedef struct fixture {
   aio__store_env env;
   aio__store *store;
   aio__arena arena;
-  aio__op op;              /* of the last call */
-  char folder[256];        /* "" for a store without one */
+  waiting call;     /* the last one */
+  char folder[256]; /* "" for a store without one */
 } fixture;
 
 /* Opens a store of the kind under test in f->store, with f->env. Defined by each test program. */
@@ -29,11 +41,5 @@ aiorch_status open_store(fixture *f);
 
 int setup(void **state);
 int teardown(void **state);
-
-/* Waits for the end of a call that was started with begin(f). */
-aio__op *begin(fixture *f);
-aiorch_status ended(fixture *f, aio__op *op, aiorch_status status);
-#define CALL(f, group, function, ...) \
-  ended((f), NULL, (f)->store->group->function((f)->store, begin(f), __VA_ARGS__))
 
 #endif

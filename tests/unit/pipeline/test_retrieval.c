@@ -1,0 +1,180 @@
+/* lib/pipeline/retrieval.c: the step machine over a store whose answers come late. The plug-in legs: api/test_search.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pipeline/retrieval.h"
+#include "support/virtual_clock.h"
+
+typedef struct late_store {
+  aio__store store;
+  aio__knowledge_ops knowledge;
+  aio__op *op; /* the one that is out */
+  aio__found_chunk **chunks;
+  size_t *count;
+  aiorch_status at_once; /* what a start returns */
+  aio__search_args args;
+  aio__arena *arena;
+} late_store;
+
+static aiorch_status start_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,
+                                  aio__arena *arena, aio__found_chunk **chunks, size_t *count) {
+  late_store *s = (late_store *)store;
+  (void)tenant;
+  s->op = op;
+  s->chunks = chunks;
+  s->count = count;
+  s->args = *args;
+  s->arena = arena;
+  if (s->at_once < 0) aio__error_set(&op->error, s->at_once, "no disk");
+  return s->at_once;
+}
+
+static void answer(late_store *s, aiorch_status status) {
+  if (status == AIORCH_OK) {
+    aio__found_chunk *c = aio__arena_alloc(s->arena, sizeof *c);
+    assert_non_null(c);
+    strcpy(c->chunk_id, "chunk");
+    strcpy(c->document_id, "document");
+    c->text = AIO__LIT("The answer. ");
+    c->end = c->text.n;
+    c->source = AIO__LIT("s");
+    c->score = 1;
+    *s->chunks = c;
+    *s->count = 1;
+  } else {
+    aio__error_set(&s->op->error, status, "no disk");
+  }
+  s->op->status = status;
+  s->op->done(s->op, s->op->ctx);
+}
+
+typedef struct fixture {
+  virtual_clock clock;
+  late_store store;
+  aiorch orch;
+  aio__options options;
+  aio__arena arena;
+  aio__waker *waker;
+  aio__retrieval r;
+} fixture;
+
+static void fixture_open(fixture *f, aiorch_status at_once) {
+  memset(f, 0, sizeof *f);
+  virtual_clock_init(&f->clock);
+  f->store.knowledge.search = start_search;
+  f->store.store.knowledge = &f->store.knowledge;
+  f->store.at_once = at_once;
+  f->orch.clock = &f->clock.clock;
+  f->orch.store = &f->store.store;
+  assert_int_equal(aio__options_init(&f->options, aio__alloc_default()), AIORCH_OK);
+  assert_int_equal(aio__waker_new(aio__alloc_default(), &f->clock.clock, &f->waker), AIORCH_OK);
+  aio__arena_init(&f->arena, aio__alloc_default(), 4096);
+  aio__retrieval_init(&f->r);
+  f->r.orch = &f->orch;
+  f->r.arena = &f->arena;
+  f->r.waker = f->waker;
+  f->r.options = &f->options;
+  f->r.tenant = AIO__LIT("t");
+  f->r.query = AIO__LIT(" question ");
+  f->r.limit = 5;
+  f->r.deadline_ns = aio__clock_after_ms(&f->clock.clock, 1000);
+}
+
+static void fixture_close(fixture *f) {
+  aio__retrieval_drop(&f->r);
+  aio__arena_free(&f->arena);
+  aio__waker_release(f->waker);
+  aio__options_free(&f->options);
+}
+
+static void test_step__waits_for_a_late_store(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, AIORCH_PENDING);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_PENDING);
+  assert_true(f.r.op_out);
+  assert_true(aio__str_eqz(f.store.args.query, "question"));
+  assert_true(f.store.args.limit >= 5);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_PENDING);
+  answer(&f.store, AIORCH_OK);
+  assert_true(f.waker->signalled);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_OK);
+  assert_int_equal(f.r.source_count, 1);
+  assert_true(aio__str_eqz(f.r.sources[0].text, "The answer."));
+  assert_false(f.r.degraded || f.r.all_failed || f.r.op_out || f.r.embed.made);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_OK); /* once ended, it stays so */
+  assert_int_equal(f.r.source_count, 1);
+  fixture_close(&f);
+}
+
+static void check_degraded(fixture *f) {
+  assert_int_equal(aio__retrieval_step(&f->r), AIORCH_OK);
+  assert_int_equal(f->r.source_count, 0);
+  assert_true(f->r.degraded && f->r.all_failed);
+  assert_int_equal(f->r.why.status, AIORCH_E_STORE);
+  assert_non_null(strstr(f->r.why.message, "full-text search: no disk"));
+}
+
+static void test_step__a_store_that_fails_degrades(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, AIORCH_E_STORE);
+  check_degraded(&f);
+  fixture_close(&f);
+  fixture_open(&f, AIORCH_PENDING);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_PENDING);
+  answer(&f.store, AIORCH_E_STORE);
+  check_degraded(&f);
+  fixture_close(&f);
+}
+
+static void test_step__out_of_memory_is_no_empty_result(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, AIORCH_E_NOMEM);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_E_NOMEM);
+  fixture_close(&f);
+}
+
+static void test_step__deadline_leaves_the_op_to_its_owner(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, AIORCH_PENDING);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_PENDING);
+  virtual_clock_advance_ms(&f.clock, 1000);
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_E_DEADLINE);
+  assert_true(f.r.op_out && !f.r.op_done);
+  answer(&f.store, AIORCH_E_DEADLINE);
+  assert_true(f.r.op_done);
+  fixture_close(&f);
+}
+
+static void test_step__nothing_is_asked_for_an_empty_question(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, AIORCH_PENDING);
+  f.r.query = AIO__LIT(" \n ");
+  assert_int_equal(aio__retrieval_step(&f.r), AIORCH_OK);
+  assert_null(f.store.op);
+  assert_int_equal(f.r.source_count, 0);
+  assert_false(f.r.degraded || f.r.all_failed);
+  fixture_close(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_step__waits_for_a_late_store),
+    cmocka_unit_test(test_step__a_store_that_fails_degrades),
+    cmocka_unit_test(test_step__out_of_memory_is_no_empty_result),
+    cmocka_unit_test(test_step__deadline_leaves_the_op_to_its_owner),
+    cmocka_unit_test(test_step__nothing_is_asked_for_an_empty_question),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
