@@ -19,22 +19,42 @@ struct aio__calls {
   aiorch_call *ring[AIO__CALL_QUARANTINE];      /* shells of finished ones */
   size_t ring_at;
   inside *inside;
+  pthread_cond_t left;                          /* told when `finishing` is 0 */
+  int finishing;                                /* threads inside aiorch_call_finish */
 };
 
 aiorch_status aio__calls_new(const aio__alloc *al, const aio__clock *clock, aio__log *log, aio__counters *counters,
                              aio__calls **out) {
   aio__calls *calls = aio__calloc(al, 1, sizeof *calls);
   if (!calls) return AIORCH_E_NOMEM;
-  if (pthread_mutex_init(&calls->mutex, NULL) != 0) {
-    aio__free(al, calls);
-    return AIORCH_E_NOMEM;
-  }
+  if (pthread_mutex_init(&calls->mutex, NULL) != 0) goto no_mutex;
+  if (aio__cond_init(&calls->left) != 0) goto no_cond;
   calls->al = al;
   calls->clock = clock;
   calls->log = log;
   calls->counters = counters;
   *out = calls;
   return AIORCH_OK;
+
+no_cond:
+  pthread_mutex_destroy(&calls->mutex);
+no_mutex:
+  aio__free(al, calls);
+  return AIORCH_E_NOMEM;
+}
+
+void aio__calls_finishing(aio__calls *calls, int step) {
+  pthread_mutex_lock(&calls->mutex);
+  calls->finishing += step;
+  if (calls->finishing == 0) pthread_cond_broadcast(&calls->left);
+  pthread_mutex_unlock(&calls->mutex);
+}
+
+void aio__calls_quiesce(aio__calls *calls) {
+  if (!calls) return;
+  pthread_mutex_lock(&calls->mutex);
+  while (calls->finishing > 0) pthread_cond_wait(&calls->left, &calls->mutex);
+  pthread_mutex_unlock(&calls->mutex);
 }
 
 static void free_contents(aiorch_call *call) {
@@ -64,6 +84,7 @@ void aio__calls_free(aio__calls *calls) {
   for (size_t i = 0; i < AIO__CALL_QUARANTINE; i++) {
     if (calls->ring[i]) free_shell(calls->ring[i]);
   }
+  pthread_cond_destroy(&calls->left);
   pthread_mutex_destroy(&calls->mutex);
   aio__free(calls->al, calls);
 }
@@ -284,10 +305,11 @@ void aio__call_start(aiorch_call *call, aiorch_status (*slot)(void *self, aiorch
   pthread_mutex_unlock(&call->mutex);
   if (said == AIORCH_SLOT_PENDING || (said == AIORCH_SLOT_OK && finished)) return;
 
+  /* A callback that died in another language returns 0, or whatever was on its stack: only errors that we know count. */
   if (said == AIORCH_SLOT_OK) {
     aio__calls_fault(call->calls, "returned SLOT_OK without aiorch_call_finish");
     end_by_library(call, AIORCH_E_PLUGIN_CONTRACT, "the plug-in returned AIORCH_SLOT_OK without aiorch_call_finish");
-  } else if (said < 0) {
+  } else if (said < 0 && strcmp(aiorch_status_name(said), "UNKNOWN") != 0) {
     end_by_library(call, said, "the plug-in failed and said no more");
   } else {
     aio__calls_fault(call->calls, "returned what no slot returns");

@@ -120,6 +120,8 @@ typedef struct aio__call_result {
 typedef struct aio__calls aio__calls;
 aiorch_status aio__calls_new(const aio__alloc *al, const aio__clock *clock, aio__log *log, aio__counters *counters,
                              aio__calls **out);
+void aio__calls_quiesce(aio__calls *calls);             /* before the plug-ins' destroy: waits for threads that are inside
+                                                           aiorch_call_finish to leave it */
 void aio__calls_free(aio__calls *calls);                /* after the plug-ins' destroy: frees what was never finished */
 bool aio__calls_inside(aio__calls *calls);              /* is this thread inside a slot? */
 

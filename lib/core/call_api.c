@@ -338,8 +338,7 @@ aiorch_status aiorch_call_put_error(aiorch_call *call, const char *message, size
   return close_call(call, AIORCH_OK, false);
 }
 
-aiorch_status aiorch_call_finish(aiorch_call *call, aiorch_status status) {
-  if (!valid(call)) return AIORCH_E_INVALID;
+static aiorch_status finish(aiorch_call *call, aiorch_status status) {
   pthread_mutex_lock(&call->mutex);
   if (call->finished) {
     pthread_mutex_unlock(&call->mutex);
@@ -355,6 +354,16 @@ aiorch_status aiorch_call_finish(aiorch_call *call, aiorch_status status) {
   close_call(call, AIORCH_OK, true);
   if (claim) aio__call_release(call);
   return dropped ? AIORCH_E_CANCELLED : AIORCH_OK;
+}
+
+aiorch_status aiorch_call_finish(aiorch_call *call, aiorch_status status) {
+  if (!valid(call)) return AIORCH_E_INVALID;
+  /* As soon as the driver sees the end, the run, and with it the orchestrator, may be freed: they wait for this thread. */
+  aio__calls *calls = call->calls;
+  aio__calls_finishing(calls, +1);
+  aiorch_status st = finish(call, status);
+  aio__calls_finishing(calls, -1);
+  return st;
 }
 
 aiorch_call *aiorch_call_retain(aiorch_call *call) {

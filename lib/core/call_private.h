@@ -34,6 +34,8 @@ struct aiorch_call {
 };
 
 void aio__call_release(aiorch_call *call);
+/* A thread enters (+1) or leaves (-1) aiorch_call_finish. */
+void aio__calls_finishing(aio__calls *calls, int step);
 /* A fault of a plug-in: counted and logged by its name, with no text of anybody's. */
 void aio__calls_fault(aio__calls *calls, const char *what);
 

@@ -7,14 +7,14 @@ enum { NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
 
 static int64_t system_monotonic(void *self) {
   (void)self;
-  struct timespec now;
+  struct timespec now = {0};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 static int64_t system_wall(void *self) {
   (void)self;
-  struct timespec now;
+  struct timespec now = {0};
   clock_gettime(CLOCK_REALTIME, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
 }

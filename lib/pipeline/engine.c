@@ -217,31 +217,40 @@ aiorch_status aio__run_advance(aiorch_run *run) {
   return AIORCH_DONE;
 }
 
+/* A misuse is told without touching the run's own failure, if there is one. */
+__attribute__((format(printf, 2, 3))) static aiorch_status misused(aiorch_run *run, const char *format, ...) {
+  if (run->error.stage >= 0) return AIORCH_E_STATE;
+  char text[AIO__ERROR_MESSAGE_MAX];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  return aio__error_set(&run->error, AIORCH_E_STATE, "%s", text);
+}
+
+static bool all_done(const aiorch_run *run) {
+  for (int i = 0; i < AIORCH_STAGE_COUNT; i++) {
+    if (!run->stages[i].done) return false;
+  }
+  return true;
+}
+
 aiorch_status aio__run_stage(aiorch_run *run, int stage) {
   const aio__stage *def = &aio__stages[stage];
-  if (run->phase == AIO__RUN_ENDED) {
-    return aio__error_set(&run->error, AIORCH_E_STATE, "the run has ended: stage %s cannot run any more", def->name);
-  }
-  if (run->stages[stage].done) {
-    /* Without touching the run's own failure, if there is one. */
-    if (run->error.stage < 0) {
-      aio__error_set(&run->error, AIORCH_E_STATE, "stage %s has run already", def->name);
-    }
-    return AIORCH_E_STATE;
-  }
+  if (run->phase == AIO__RUN_ENDED) return misused(run, "the run has ended: stage %s cannot run any more", def->name);
+  if (run->stages[stage].done) return misused(run, "stage %s has run already", def->name);
   if (!def->passes(run) && !def->ready(run)) {
-    if (run->error.stage < 0) {
-      aio__error_set(&run->error, AIORCH_E_STATE, "stage %s needs %s, which the run does not have", def->name,
-                     def->needs);
-    }
-    return AIORCH_E_STATE;
+    return misused(run, "stage %s needs %s, which the run does not have", def->name, def->needs);
   }
   aio__run_begin(run);
   if (run->error.stage < 0) aio__error_clear(&run->error);
   for (;;) {
     aio__waker_clear(run->waker);
     aiorch_status st = step_stage(run, stage);
-    if (st != AIORCH_PENDING) return st;
+    if (st != AIORCH_PENDING) {
+      if (all_done(run)) aio__run_end(run);
+      return st;
+    }
     (void)aio__waker_wait(run->waker, run->deadline_ns);
   }
 }

@@ -113,6 +113,7 @@ static void free_parts(aiorch *orch) {
     next = run->next_zombie;
     aio__run_destroy(run);
   }
+  aio__calls_quiesce(orch->calls);
   aio__plugins_destroy(&orch->plugins);
   aio__calls_free(orch->calls);
   aio__input_guard_free(orch->input_guard);

@@ -8,8 +8,9 @@
  *
  * where `own` is what the chunk's words are worth and `gain` what the document's other candidates add to that, word by
  * word. A word's worth is estimated from the candidates alone (softly, for they are no fair sample). The other chunks
- * of a document count REST of their score, so that five sources come from more than one place. On 60 questions about a
- * manual and 100 about a product's pages this finds the right page more often than plain BM25 by a quarter.
+ * of a document count REST of their score, so that five sources come from more than one place. Measured on 60 questions
+ * about the PostgreSQL manual (those of tests/eval, and as many others): a right page is among five sources for 28 by
+ * BM25 alone, for 35 with this, for 31 with kindred words (stores/fts_synonyms.c), for 38 with both.
  *
  * The legs are fused by reciprocal rank: 1 / (60 + rank), summed; the best of each leg keeps a seat.
  */

@@ -221,7 +221,10 @@ static aiorch_status start_stream(aiorch_run *run) {
   run->check.canary = run->canary;
   run->check.hold_back = (size_t)run->options->output_hold_back;
   const aio__plugin_provider *provider = run->chain[run->chain_at];
-  if (make_call(run, current(run)) != AIORCH_OK) return out_of_memory(run);
+  if (make_call(run, current(run)) != AIORCH_OK) {
+    current(run)->status = AIORCH_E_NOMEM; /* nothing was sent: its row is not left pending */
+    return out_of_memory(run);
+  }
   if (provider == &extractive) {
     aio__call_start(run->call, aio__extractive_generate, NULL, NULL, 0, NULL);
   } else {

@@ -12,9 +12,16 @@ typedef struct stemmer {
 
 static bool consonant(const char *w, size_t i) {
   switch (w[i]) {
-    case 'a': case 'e': case 'i': case 'o': case 'u': return false;
-    case 'y': return i == 0 || !consonant(w, i - 1);
-    default: return true;
+  case 'a':
+  case 'e':
+  case 'i':
+  case 'o':
+  case 'u':
+    return false;
+  case 'y':
+    return i == 0 || !consonant(w, i - 1);
+  default:
+    return true;
   }
 }
 
@@ -73,9 +80,12 @@ static void apply(stemmer *s, const rule *rules, size_t more_than) {
 }
 
 static void step_1a(stemmer *s) {
-  if (ends(s, "sses")) s->n -= 2;
-  else if (ends(s, "ies")) s->n -= 2;
-  else if (s->n > 1 && s->w[s->n - 1] == 's' && s->w[s->n - 2] != 's') s->n -= 1;
+  if (ends(s, "sses"))
+    s->n -= 2;
+  else if (ends(s, "ies"))
+    s->n -= 2;
+  else if (s->n > 1 && s->w[s->n - 1] == 's' && s->w[s->n - 2] != 's')
+    s->n -= 1;
 }
 
 static void step_1b(stemmer *s) {
@@ -83,12 +93,18 @@ static void step_1b(stemmer *s) {
     if (measure(s->w, s->n - 3) > 0) s->n -= 1;
     return;
   }
-  if (ends(s, "ed") && has_vowel(s->w, s->n - 2)) s->n -= 2;
-  else if (ends(s, "ing") && has_vowel(s->w, s->n - 3)) s->n -= 3;
-  else return;
-  if (ends(s, "at") || ends(s, "bl") || ends(s, "iz")) s->w[s->n++] = 'e';
-  else if (double_consonant(s->w, s->n) && strchr("lsz", s->w[s->n - 1]) == NULL) s->n -= 1;
-  else if (measure(s->w, s->n) == 1 && ends_cvc(s->w, s->n)) s->w[s->n++] = 'e';
+  if (ends(s, "ed") && has_vowel(s->w, s->n - 2))
+    s->n -= 2;
+  else if (ends(s, "ing") && has_vowel(s->w, s->n - 3))
+    s->n -= 3;
+  else
+    return;
+  if (ends(s, "at") || ends(s, "bl") || ends(s, "iz"))
+    s->w[s->n++] = 'e';
+  else if (double_consonant(s->w, s->n) && strchr("lsz", s->w[s->n - 1]) == NULL)
+    s->n -= 1;
+  else if (measure(s->w, s->n) == 1 && ends_cvc(s->w, s->n))
+    s->w[s->n++] = 'e';
 }
 
 static void step_4(stemmer *s) {
@@ -112,11 +128,11 @@ static void step_5(stemmer *s) {
 }
 
 size_t aio__fts_stem(char *word, size_t n) {
-  static const rule step_2[] = {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},
-                                {"izer", "ize"},    {"logi", "log"},    {"bli", "ble"},     {"alli", "al"},
-                                {"entli", "ent"},   {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"},
-                                {"ation", "ate"},   {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"},
-                                {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},    {"iviti", "ive"},
+  static const rule step_2[] = {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"}, {"anci", "ance"},
+                                {"izer", "ize"},    {"logi", "log"},    {"bli", "ble"},   {"alli", "al"},
+                                {"entli", "ent"},   {"eli", "e"},       {"ousli", "ous"}, {"ization", "ize"},
+                                {"ation", "ate"},   {"ator", "ate"},    {"alism", "al"},  {"iveness", "ive"},
+                                {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},  {"iviti", "ive"},
                                 {"biliti", "ble"},  {NULL, NULL}};
   static const rule step_3[] = {{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"},
                                 {"ical", "ic"},  {"ful", ""},   {"ness", ""},    {NULL, NULL}};

@@ -1,7 +1,7 @@
 /*
- * What people say and what manuals call it. English words of computing, so that "undo" finds a page on rollback; each adds
- * its kin to a question at a fraction of its weight (fts_query.c). Words are compared by their stems; the table is in the
- * order of the words. A pair belongs here when it holds in most manuals, not when it helps one question about one of them.
+ * What people say and what manuals call it: English words of computing, so that "undo" finds a page on rollback. Each
+ * adds its kin to a question at a fraction of its weight (fts_query.c). Words are compared by their stems; the table is
+ * in the order of the words. A pair belongs here when it holds in most manuals, not when it helps one question.
  */
 #include "stores/fts_synonyms.h"
 

@@ -3,7 +3,9 @@
 
 #include "stores/memory_private.h"
 
-aiorch_status aio__mem_nomem(aio__op *op) { return aio__error_set(&op->error, AIORCH_E_NOMEM, "out of memory"); }
+aiorch_status aio__mem_nomem(aio__op *op) {
+  return aio__error_set(&op->error, AIORCH_E_NOMEM, "out of memory");
+}
 
 aiorch_status aio__mem_enter(aio__mem_store *store, aio__op *op) {
   if (op->deadline_ns != AIO__NEVER && aio__clock_now(store->env.clock) >= op->deadline_ns)
@@ -50,9 +52,9 @@ aio__mem_tenant *aio__mem_tenant_make(aio__mem_store *store, aio__str name) {
   tenant->al = al;
   tenant->name = (aio__str){aio__strndup(al, name.p, name.n), name.n};
   tenant->first_expiry = INT64_MAX;
-  aio__map *const maps[] = {&tenant->documents_by_id, &tenant->chunks_by_id, &tenant->words,  &tenant->entries_by_place,
-                            &tenant->entries_by_id,   &tenant->logs,         &tenant->grants, &tenant->runs,
-                            &tenant->attempts};
+  aio__map *const maps[] = {&tenant->documents_by_id,  &tenant->chunks_by_id,  &tenant->words,
+                            &tenant->entries_by_place, &tenant->entries_by_id, &tenant->logs,
+                            &tenant->grants,           &tenant->runs,          &tenant->attempts};
   for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) aio__map_init(maps[i], al);
   if (tenant->name.p != NULL && aio__map_put(&store->tenants, tenant->name, tenant) == AIORCH_OK) return tenant;
   tenant_free(tenant);

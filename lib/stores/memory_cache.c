@@ -54,20 +54,26 @@ static aio__mem_entry *entry_new(const aio__alloc *al, const aio__cache_entry *r
   return NULL;
 }
 
-/* ---- the order of use ----------------------------------------------------------------------------------------------- */
+/* ---- the order of use ------------------------------------------------------------------------------------------- */
 
 static void unlink_use(aio__mem_tenant *tenant, aio__mem_entry *entry) {
-  if (entry->older != NULL) entry->older->newer = entry->newer;
-  else tenant->oldest = entry->newer;
-  if (entry->newer != NULL) entry->newer->older = entry->older;
-  else tenant->newest = entry->older;
+  if (entry->older != NULL)
+    entry->older->newer = entry->newer;
+  else
+    tenant->oldest = entry->newer;
+  if (entry->newer != NULL)
+    entry->newer->older = entry->older;
+  else
+    tenant->newest = entry->older;
 }
 
 static void link_use(aio__mem_tenant *tenant, aio__mem_entry *entry) {
   entry->older = tenant->newest;
   entry->newer = NULL;
-  if (tenant->newest != NULL) tenant->newest->newer = entry;
-  else tenant->oldest = entry;
+  if (tenant->newest != NULL)
+    tenant->newest->newer = entry;
+  else
+    tenant->oldest = entry;
   tenant->newest = entry;
 }
 
@@ -107,7 +113,7 @@ void aio__mem_cache_live(const aio__mem_tenant *tenant, int64_t now_ms, int64_t 
   }
 }
 
-/* ---- lookup, list --------------------------------------------------------------------------------------------------- */
+/* ---- lookup, list ----------------------------------------------------------------------------------------------- */
 
 static bool give(const aio__mem_tenant *tenant, const aio__mem_entry *entry, int64_t now_ms, bool whole,
                  aio__arena *arena, aio__cache_entry *out) {
@@ -176,7 +182,7 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant_name, s
   return aio__mem_leave(store, ok ? AIORCH_OK : aio__mem_nomem(op));
 }
 
-/* ---- put ------------------------------------------------------------------------------------------------------------ */
+/* ---- put -------------------------------------------------------------------------------------------------------- */
 
 static bool versions_hold(const aio__mem_tenant *tenant, const aio__cache_entry *row) {
   for (size_t i = 0; i < row->rests_on_count; i++) {
@@ -191,8 +197,10 @@ static void drop_expired(aio__mem_tenant *tenant, int64_t now_ms) {
   tenant->first_expiry = INT64_MAX;
   for (aio__mem_entry *entry = tenant->oldest, *next; entry != NULL; entry = next) {
     next = entry->newer;
-    if (entry->row.expires_ms <= now_ms) drop(tenant, entry);
-    else if (entry->row.expires_ms < tenant->first_expiry) tenant->first_expiry = entry->row.expires_ms;
+    if (entry->row.expires_ms <= now_ms)
+      drop(tenant, entry);
+    else if (entry->row.expires_ms < tenant->first_expiry)
+      tenant->first_expiry = entry->row.expires_ms;
   }
 }
 
@@ -203,8 +211,8 @@ static void link_entry(aio__mem_tenant *tenant, aio__mem_entry *entry, const aio
   entry->stood = entry->row.knowledge > 0 ? entry->row.knowledge - 1 : tenant->knowledge - (later ? 1 : 0);
   if (entry->stood > tenant->knowledge) entry->stood = tenant->knowledge;
   drop_expired(tenant, now_ms);
-  while (tenant->oldest != NULL && (tenant->entry_count + 1 > limits->max_rows ||
-                                    tenant->entry_bytes + entry->bytes > limits->max_bytes))
+  while (tenant->oldest != NULL &&
+         (tenant->entry_count + 1 > limits->max_rows || tenant->entry_bytes + entry->bytes > limits->max_bytes))
     drop(tenant, tenant->oldest);
   link_use(tenant, entry);
   tenant->entry_count++;
@@ -250,14 +258,15 @@ static aiorch_status put(aio__store *base, aio__op *op, aio__str tenant_name, co
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_make(store, tenant_name);
-  if (tenant == NULL) status = aio__mem_nomem(op);
-  else status = put_entry(tenant, op, entry, limits, now_ms, &done);
+  if (tenant == NULL)
+    status = aio__mem_nomem(op);
+  else
+    status = put_entry(tenant, op, entry, limits, now_ms, &done);
   if (status == AIORCH_OK) *stored = done;
   return aio__mem_leave(store, status);
 }
 
-static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant_name, aio__str id,
-                                 int64_t checked_ms) {
+static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant_name, aio__str id, int64_t checked_ms) {
   aio__mem_store *store = (aio__mem_store *)base;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
@@ -284,8 +293,7 @@ static void invalidate_tag(aio__mem_tenant *tenant, aio__str tag) {
     aio__mem_cache_drop_for_document(tenant, aio__str_z(tenant->documents[at]->row.id));
 }
 
-static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant_name, aio__str tag,
-                                uint64_t *removed) {
+static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant_name, aio__str tag, uint64_t *removed) {
   aio__mem_store *store = (aio__mem_store *)base;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
@@ -297,4 +305,4 @@ static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant_n
 }
 
 const aio__cache_ops aio__mem_cache_ops = {
-    .lookup = lookup, .put = put, .revalidated = revalidated, .list = list, .invalidate = invalidate};
+  .lookup = lookup, .put = put, .revalidated = revalidated, .list = list, .invalidate = invalidate};

@@ -5,7 +5,7 @@
 
 enum { SEARCH_LIMIT_MAX = 1000, LONGER_MAX = 8 };
 
-/* ---- words of a document -------------------------------------------------------------------------------------------- */
+/* ---- words of a document ---------------------------------------------------------------------------------------- */
 
 static size_t index_form(aio__fts_word *word) {
   return word->compound ? word->n : aio__fts_stem(word->text, word->n);
@@ -52,7 +52,7 @@ bool aio__mem_words_prepare(const aio__alloc *al, aio__mem_document *document) {
   return ok;
 }
 
-/* ---- the index ------------------------------------------------------------------------------------------------------ */
+/* ---- the index -------------------------------------------------------------------------------------------------- */
 
 static void drop_if_empty(aio__mem_tenant *tenant, aio__mem_word *word) {
   if (word->n > 0 || word->reserved > 0) return;
@@ -125,8 +125,10 @@ static void remove_posting(aio__mem_word *word, int64_t no) {
   size_t low = 0, high = word->n;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if (word->postings[middle].chunk->no < no) low = middle + 1;
-    else high = middle;
+    if (word->postings[middle].chunk->no < no)
+      low = middle + 1;
+    else
+      high = middle;
   }
   memmove(&word->postings[low], &word->postings[low + 1], (word->n - low - 1) * sizeof *word->postings);
   word->n--;
@@ -150,7 +152,7 @@ void aio__mem_words_free(aio__mem_tenant *tenant) {
   aio__map_free(&tenant->words);
 }
 
-/* ---- search --------------------------------------------------------------------------------------------------------- */
+/* ---- search ----------------------------------------------------------------------------------------------------- */
 
 /* Where each term of the query is in its list: all lists are walked together in the order of the chunks' numbers. */
 typedef struct cursor {
@@ -190,8 +192,10 @@ static void find_words(search *s) {
     aio__fts_word word = term->word;
     aio__str text = {word.text, index_form(&word)};
     const aio__mem_word *found = aio__map_get(&s->tenant->words, text);
-    if (found != NULL) add_word(s, term, found);
-    else if (!word.compound && word.n >= AIO__FTS_PREFIX_MIN) add_longer(s, term, text);
+    if (found != NULL)
+      add_word(s, term, found);
+    else if (!word.compound && word.n >= AIO__FTS_PREFIX_MIN)
+      add_longer(s, term, text);
   }
   s->rank.average_words = s->tenant->chunks > 0 ? (double)s->tenant->word_total / (double)s->tenant->chunks : 0.0;
 }
@@ -223,8 +227,10 @@ static aio__mem_chunk *next_chunk(search *s, aio__fts_counts *counts) {
   for (size_t i = 0; i < s->rank.n && lowest != NULL; i++) {
     cursor *c = &s->cursor[i];
     bool has = c->at < c->word->n && c->word->postings[c->at].chunk == lowest;
-    if (has) memcpy(counts->n[i], c->word->postings[c->at++].n, sizeof counts->n[i]);
-    else memset(counts->n[i], 0, sizeof counts->n[i]);
+    if (has)
+      memcpy(counts->n[i], c->word->postings[c->at++].n, sizeof counts->n[i]);
+    else
+      memset(counts->n[i], 0, sizeof counts->n[i]);
   }
   return lowest;
 }

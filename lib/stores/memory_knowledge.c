@@ -15,8 +15,10 @@ bool aio__mem_find_source(const aio__mem_tenant *tenant, aio__str source, size_t
       *at = middle;
       return true;
     }
-    if (order < 0) low = middle + 1;
-    else high = middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
   *at = low;
   return false;
@@ -37,7 +39,7 @@ void aio__mem_knowledge_free(aio__mem_tenant *tenant) {
   aio__mem_words_free(tenant);
 }
 
-/* ---- a copy of a document, ready to be linked in -------------------------------------------------------------------- */
+/* ---- a copy of a document, ready to be linked in ---------------------------------------------------------------- */
 
 static bool copy_str(aio__arena *arena, aio__str *text) {
   *text = aio__arena_str(arena, *text);
@@ -101,7 +103,7 @@ static aio__mem_document *document_new(const aio__alloc *al, const aio__store_do
   return NULL;
 }
 
-/* ---- add ------------------------------------------------------------------------------------------------------------ */
+/* ---- add -------------------------------------------------------------------------------------------------------- */
 
 /* Chunks of the same hash under the same title keep their id and marks. */
 static bool keep_same(const aio__alloc *al, aio__mem_document *d, aio__mem_document *old) {
@@ -228,9 +230,9 @@ static aiorch_status link_document(aio__mem_tenant *tenant, size_t at, aio__mem_
   return AIORCH_OK;
 }
 
-static aiorch_status put(aio__mem_store *store, aio__op *op, aio__mem_tenant *tenant, size_t at,
-                         aio__mem_document *old, const aio__store_document *row, const aio__store_chunk *chunks,
-                         size_t count, int64_t now_ms, aio__arena *arena, aio__str **removed, size_t *removed_count) {
+static aiorch_status put(aio__mem_store *store, aio__op *op, aio__mem_tenant *tenant, size_t at, aio__mem_document *old,
+                         const aio__store_document *row, const aio__store_chunk *chunks, size_t count, int64_t now_ms,
+                         aio__arena *arena, aio__str **removed, size_t *removed_count) {
   aio__mem_document *d = document_new(store->env.al, row, chunks, count);
   if (d == NULL) return aio__mem_nomem(op);
   d->row.version = old != NULL ? old->row.version + 1 : 1;
@@ -265,8 +267,7 @@ static aiorch_status add(aio__store *base, aio__op *op, aio__str tenant_name, ai
   if (tenant == NULL) return aio__mem_leave(store, aio__mem_nomem(op));
   aio__mem_document *old = aio__mem_find_source(tenant, document->source, &at) ? tenant->documents[at] : NULL;
   bool same = old != NULL && aio__str_eq(old->row.hash, document->hash);
-  if (!same)
-    status = put(store, op, tenant, at, old, document, chunks, count, now_ms, arena, &removed, &gone);
+  if (!same) status = put(store, op, tenant, at, old, document, chunks, count, now_ms, arena, &removed, &gone);
   if (status == AIORCH_OK) {
     const aio__store_document *stored = &tenant->documents[at]->row;
     memcpy(document->id, stored->id, sizeof document->id);
@@ -281,7 +282,7 @@ static aiorch_status add(aio__store *base, aio__op *op, aio__str tenant_name, ai
   return aio__mem_leave(store, status);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------- */
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
 
 static aiorch_status check(aio__store *base, aio__op *op, aio__str tenant_name, aio__store_document *document,
                            bool *unchanged) {
@@ -318,8 +319,7 @@ static aiorch_status remove_document(aio__store *base, aio__op *op, aio__str ten
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
-  if (tenant == NULL || !aio__mem_find_source(tenant, source, &at))
-    return aio__mem_leave(store, not_found(op, source));
+  if (tenant == NULL || !aio__mem_find_source(tenant, source, &at)) return aio__mem_leave(store, not_found(op, source));
   aio__mem_document *d = tenant->documents[at];
   if (!list_removed(d, arena, &removed, &gone)) return aio__mem_leave(store, aio__mem_nomem(op));
   aio__mem_cache_drop_for_document(tenant, aio__str_z(d->row.id));
@@ -360,16 +360,18 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant_name, a
   return aio__mem_leave(store, ok ? AIORCH_OK : aio__mem_nomem(op));
 }
 
-static aiorch_status show(aio__store *base, aio__op *op, aio__str tenant_name, aio__str source_or_id,
-                          aio__arena *arena, aio__store_document *document) {
+static aiorch_status show(aio__store *base, aio__op *op, aio__str tenant_name, aio__str source_or_id, aio__arena *arena,
+                          aio__store_document *document) {
   aio__mem_store *store = (aio__mem_store *)base;
   size_t at = 0;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   const aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
   const aio__mem_document *d = NULL;
-  if (tenant != NULL && aio__mem_find_source(tenant, source_or_id, &at)) d = tenant->documents[at];
-  else if (tenant != NULL) d = aio__map_get(&tenant->documents_by_id, source_or_id);
+  if (tenant != NULL && aio__mem_find_source(tenant, source_or_id, &at))
+    d = tenant->documents[at];
+  else if (tenant != NULL)
+    d = aio__map_get(&tenant->documents_by_id, source_or_id);
   if (d == NULL) return aio__mem_leave(store, not_found(op, source_or_id));
   aio__store_document row = d->row;
   bool ok = copy_row(arena, &row, true);
@@ -377,7 +379,7 @@ static aiorch_status show(aio__store *base, aio__op *op, aio__str tenant_name, a
   return aio__mem_leave(store, ok ? AIORCH_OK : aio__mem_nomem(op));
 }
 
-/* ---- marks of chunks that have vectors ------------------------------------------------------------------------------ */
+/* ---- marks of chunks that have vectors -------------------------------------------------------------------------- */
 
 /* The bit of a fingerprint, 0 when it is not known. */
 static uint64_t bit_of(const aio__mem_tenant *tenant, aio__str fingerprint) {
@@ -410,7 +412,7 @@ static int by_age(const void *a, const void *b) {
 static aio__str compose(const aio__mem_chunk *chunk, aio__arena *arena) {
   const aio__store_document *d = &chunk->document->row;
   const aio__str pieces[] = {
-      d->title, chunk->row.heading, {d->text.p + chunk->row.start, chunk->row.end - chunk->row.start}};
+    d->title, chunk->row.heading, {d->text.p + chunk->row.start, chunk->row.end - chunk->row.start}};
   char *p = aio__arena_alloc(arena, pieces[0].n + pieces[1].n + pieces[2].n + 3);
   size_t n = 0;
   for (size_t i = 0; i < 3 && p != NULL; i++) {
@@ -433,9 +435,8 @@ static size_t gather_unmarked(const aio__mem_tenant *tenant, uint64_t bit, aio__
   return n;
 }
 
-static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant_name, aio__str fingerprint,
-                                size_t limit, aio__arena *arena, aio__unembedded **chunks, size_t *count,
-                                uint64_t *left) {
+static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant_name, aio__str fingerprint, size_t limit,
+                                aio__arena *arena, aio__unembedded **chunks, size_t *count, uint64_t *left) {
   aio__mem_store *store = (aio__mem_store *)base;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
@@ -476,13 +477,13 @@ static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenan
 }
 
 const aio__knowledge_ops aio__mem_knowledge_ops = {
-    .add = add,
-    .check = check,
-    .remove = remove_document,
-    .list = list,
-    .show = show,
-    .search = aio__mem_search,
-    .fetch = aio__mem_fetch,
-    .unembedded = unembedded,
-    .mark_embedded = mark_embedded,
+  .add = add,
+  .check = check,
+  .remove = remove_document,
+  .list = list,
+  .show = show,
+  .search = aio__mem_search,
+  .fetch = aio__mem_fetch,
+  .unembedded = unembedded,
+  .mark_embedded = mark_embedded,
 };

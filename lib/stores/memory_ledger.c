@@ -6,7 +6,7 @@
 
 enum { SWEEP_LOGS = 2, DAY_MS = 86400000, DAY_TEXT = 11, TEXT_SHOWN_MAX = 64 };
 
-/* ---- the sliding log ------------------------------------------------------------------------------------------------ */
+/* ---- the sliding log -------------------------------------------------------------------------------------------- */
 
 static void item_free(aio__mem_tenant *tenant, aio__mem_item *item) {
   aio__mem_grant *grant = item->grant;
@@ -33,8 +33,10 @@ static void prune(aio__mem_tenant *tenant, aio__mem_log *log, int64_t now_ms, in
     aio__mem_item *item = log->items[i];
     if (item->at_ms > now_ms) item->at_ms = now_ms;
     int64_t window = item->window_ms > window_ms ? item->window_ms : window_ms;
-    if (item->at_ms <= now_ms - window) item_free(tenant, item);
-    else log->items[kept++] = item;
+    if (item->at_ms <= now_ms - window)
+      item_free(tenant, item);
+    else
+      log->items[kept++] = item;
   }
   log->n = kept;
 }
@@ -76,7 +78,7 @@ static aio__mem_log *log_make(aio__mem_tenant *tenant, const char *key) {
   return ok ? log : NULL;
 }
 
-/* ---- admit ---------------------------------------------------------------------------------------------------------- */
+/* ---- admit ------------------------------------------------------------------------------------------------------ */
 
 typedef struct asked {
   bool counted; /* this run stands under the key already */
@@ -172,13 +174,15 @@ static aiorch_status admit(aio__store *base, aio__op *op, aio__str tenant_name, 
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_make(store, tenant_name);
-  if (tenant == NULL) status = aio__mem_nomem(op);
-  else status = admit_in(tenant, op, run_id, constraints, count, now_ms, &result);
+  if (tenant == NULL)
+    status = aio__mem_nomem(op);
+  else
+    status = admit_in(tenant, op, run_id, constraints, count, now_ms, &result);
   if (status == AIORCH_OK) *out = result;
   return aio__mem_leave(store, status);
 }
 
-/* ---- attempts and runs ---------------------------------------------------------------------------------------------- */
+/* ---- attempts and runs ------------------------------------------------------------------------------------------ */
 
 static aio__str append(char **at, aio__str text) {
   char *p = *at;
@@ -261,8 +265,10 @@ static void end_attempts(aio__mem_tenant *tenant, aio__mem_attempt *made, bool l
     aio__mem_attempt *a = made;
     made = made->next;
     a->next = NULL;
-    if (link) link_attempt(tenant, aio__map_get(&tenant->attempts, aio__str_z(a->row.run_id)), a);
-    else aio__free(tenant->al, a);
+    if (link)
+      link_attempt(tenant, aio__map_get(&tenant->attempts, aio__str_z(a->row.run_id)), a);
+    else
+      aio__free(tenant->al, a);
   }
 }
 
@@ -291,8 +297,8 @@ static aio__run_row *run_new(const aio__alloc *al, const aio__run_row *row) {
 static aiorch_status put_run(aio__mem_tenant *tenant, aio__op *op, const aio__run_row *row) {
   if (aio__map_get(&tenant->runs, aio__str_z(row->id)) != NULL) return AIORCH_OK;
   if (tenant->run_count == AIO__MEM_RUNS_MAX)
-    return aio__error_set(&op->error, AIORCH_E_STORE_FULL, "the memory store keeps %d runs a tenant: use a folder as store",
-                          AIO__MEM_RUNS_MAX);
+    return aio__error_set(&op->error, AIORCH_E_STORE_FULL,
+                          "the memory store keeps %d runs a tenant: use a folder as store", AIO__MEM_RUNS_MAX);
   void *rows = tenant->run_rows;
   bool ok = aio__mem_reserve(tenant->al, &rows, &tenant->run_cap, tenant->run_count + 1, sizeof(aio__run_row *));
   tenant->run_rows = rows;
@@ -344,12 +350,13 @@ static aiorch_status expire(aio__store *base, aio__op *op, int64_t now_ms, uint6
   uint64_t n = 0;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
-  for (aio__mem_tenant *tenant; (tenant = aio__map_next(&store->tenants, &pos)) != NULL;) n += expire_in(tenant, now_ms);
+  for (aio__mem_tenant *tenant; (tenant = aio__map_next(&store->tenants, &pos)) != NULL;)
+    n += expire_in(tenant, now_ms);
   *expired = n;
   return aio__mem_leave(store, AIORCH_OK);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 /* "2026-11-24" of milliseconds since 1970, in the Gregorian calendar (years 0 to 9999). */
 static aio__str day_text(int64_t ms, char out[DAY_TEXT]) {
@@ -445,8 +452,8 @@ static int oldest_first(const void *a, const void *b) {
   return strcmp(x->id, y->id);
 }
 
-static aiorch_status attempts(aio__store *base, aio__op *op, aio__str tenant_name, aio__str run_id,
-                              aio__arena *arena, aio__attempt_row **rows, size_t *count) {
+static aiorch_status attempts(aio__store *base, aio__op *op, aio__str tenant_name, aio__str run_id, aio__arena *arena,
+                              aio__attempt_row **rows, size_t *count) {
   aio__mem_store *store = (aio__mem_store *)base;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
@@ -471,8 +478,7 @@ static aiorch_status attempts(aio__store *base, aio__op *op, aio__str tenant_nam
   return aio__mem_leave(store, ok ? AIORCH_OK : aio__mem_nomem(op));
 }
 
-static aiorch_status stats(aio__store *base, aio__op *op, aio__str tenant_name, int64_t now_ms,
-                           aio__store_stats *out) {
+static aiorch_status stats(aio__store *base, aio__op *op, aio__str tenant_name, int64_t now_ms, aio__store_stats *out) {
   aio__mem_store *store = (aio__mem_store *)base;
   aio__store_stats all = {0};
   aiorch_status status = aio__mem_enter(store, op);

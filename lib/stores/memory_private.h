@@ -51,14 +51,14 @@ struct aio__mem_chunk {
   aio__str anchor;
   int64_t no;
   uint64_t word_count;
-  uint64_t marks;               /* fingerprints under which it is embedded */
-  bool kept;                    /* lives on in the next version of its document */
-  aio__mem_chunk *same;         /* another chunk with this hash */
+  uint64_t marks;       /* fingerprints under which it is embedded */
+  bool kept;            /* lives on in the next version of its document */
+  aio__mem_chunk *same; /* another chunk with this hash */
 };
 
 struct aio__mem_document {
   aio__store_document row;
-  aio__arena arena;             /* holds everything of it */
+  aio__arena arena; /* holds everything of it */
   aio__mem_chunk *chunks;
   size_t count;
   uint64_t words;
@@ -67,7 +67,7 @@ struct aio__mem_document {
 typedef struct aio__mem_entry {
   aio__cache_entry row;
   aio__arena arena;
-  aio__str place;               /* scope and key */
+  aio__str place; /* scope and key */
   int64_t bytes, stood;
   struct aio__mem_entry *older, *newer; /* by use */
 } aio__mem_entry;
@@ -85,7 +85,7 @@ struct aio__mem_grant {
   aio__mem_item item[AIO__CONSTRAINTS_MAX];
   char key[AIO__CONSTRAINTS_MAX][96];
   size_t n, live;
-  aio__mem_grant *next;         /* of the same run */
+  aio__mem_grant *next; /* of the same run */
 };
 
 /* The sliding log of one key, oldest first. */
@@ -96,7 +96,7 @@ typedef struct aio__mem_log {
 } aio__mem_log;
 
 typedef struct aio__mem_attempt {
-  aio__attempt_row row;         /* its texts follow in memory */
+  aio__attempt_row row; /* its texts follow in memory */
   struct aio__mem_attempt *next;
 } aio__mem_attempt;
 
@@ -138,18 +138,18 @@ extern const aio__knowledge_ops aio__mem_knowledge_ops;
 extern const aio__cache_ops aio__mem_cache_ops;
 extern const aio__ledger_ops aio__mem_ledger_ops;
 
-/* ---- memory.c ------------------------------------------------------------------------------------------------------- */
+/* ---- memory.c --------------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__mem_nomem(aio__op *op);
 /* Locks, unless the deadline has passed. */
 aiorch_status aio__mem_enter(aio__mem_store *store, aio__op *op);
 aiorch_status aio__mem_leave(aio__mem_store *store, aiorch_status status);
-aio__mem_tenant *aio__mem_tenant_get(const aio__mem_store *store, aio__str name);  /* NULL: has nothing */
-aio__mem_tenant *aio__mem_tenant_make(aio__mem_store *store, aio__str name);       /* NULL: out of memory */
+aio__mem_tenant *aio__mem_tenant_get(const aio__mem_store *store, aio__str name); /* NULL: has nothing */
+aio__mem_tenant *aio__mem_tenant_make(aio__mem_store *store, aio__str name);      /* NULL: out of memory */
 /* Room for `want` elements; false when out of memory. */
 bool aio__mem_reserve(const aio__alloc *al, void **items, size_t *cap, size_t want, size_t size);
 
-/* ---- memory_index.c ------------------------------------------------------------------------------------------------- */
+/* ---- memory_index.c --------------------------------------------------------------------------------------------- */
 
 /* Cuts the document's chunks into words, in its own arena. */
 bool aio__mem_words_prepare(const aio__alloc *al, aio__mem_document *document);
@@ -166,7 +166,7 @@ aiorch_status aio__mem_fetch(aio__store *store, aio__op *op, aio__str tenant, co
                              const aio__pair *filters, size_t filter_count, aio__arena *arena,
                              aio__found_chunk *chunks);
 
-/* ---- memory_knowledge.c, memory_cache.c, memory_ledger.c ------------------------------------------------------------ */
+/* ---- memory_knowledge.c, memory_cache.c, memory_ledger.c -------------------------------------------------------- */
 
 /* Where the source stands, or would. */
 bool aio__mem_find_source(const aio__mem_tenant *tenant, aio__str source, size_t *at);

@@ -13,12 +13,11 @@ static aiorch_status make_folder(const char *folder, aiorch_error *error) {
   int code = errno;
   if (stat(folder, &info) == 0) {
     if (S_ISDIR(info.st_mode)) return AIORCH_OK;
-    return aio__error_set(error, AIORCH_E_STORE_CORRUPT, "%s is a file, not the folder of a store: choose another place",
-                          folder);
+    return aio__error_set(error, AIORCH_E_STORE_CORRUPT,
+                          "%s is a file, not the folder of a store: choose another place", folder);
   }
   if (code == EACCES || code == EROFS || code == EPERM)
-    return aio__error_set(error, AIORCH_E_STORE_READ_ONLY, "the folder %s cannot be made: %s", folder,
-                          strerror(code));
+    return aio__error_set(error, AIORCH_E_STORE_READ_ONLY, "the folder %s cannot be made: %s", folder, strerror(code));
   if (code == ENOSPC || code == EDQUOT)
     return aio__error_set(error, AIORCH_E_STORE_FULL, "no room to make the folder %s", folder);
   if (code == ENOENT || code == ENOTDIR)
@@ -84,7 +83,8 @@ aiorch_status aio__store_sqlite_open(const aio__store_env *env, const char *fold
                                      aiorch_error *error) {
   aio__error_clear(error);
   if (!sqlite3_threadsafe())
-    return aio__error_set(error, AIORCH_E_UNSUPPORTED, "this SQLite was built without threads: use another build of it");
+    return aio__error_set(error, AIORCH_E_UNSUPPORTED,
+                          "this SQLite was built without threads: use another build of it");
   aio__sq_store *store = aio__calloc(env->al, 1, sizeof *store);
   if (store == NULL) return aio__sq_nomem(error);
   store->env = *env;

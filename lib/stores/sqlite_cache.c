@@ -6,7 +6,7 @@
 
 enum { LIST_MAX = 10000, ENTRY_OVERHEAD = 256, SOURCE_OVERHEAD = 48, SWEEP_MAX = 16, FLUSH_NS = 5000000 };
 
-/* ---- uses that wait ------------------------------------------------------------------------------------------------- */
+/* ---- uses that wait --------------------------------------------------------------------------------------------- */
 
 static void touch_free(aio__sq_store *store, aio__sq_touch *touch) {
   aio__free(store->env.al, (void *)(uintptr_t)touch->tenant.p);
@@ -27,7 +27,8 @@ static bool touch(aio__sq_store *store, aio__str tenant, const char *id) {
   int64_t now = aio__clock_wall_ms(store->env.clock);
   pthread_mutex_lock(&touches->mutex);
   size_t i = 0;
-  while (i < touches->n && (strcmp(touches->touch[i].id, id) != 0 || !aio__str_eq(touches->touch[i].tenant, tenant))) i++;
+  while (i < touches->n && (strcmp(touches->touch[i].id, id) != 0 || !aio__str_eq(touches->touch[i].tenant, tenant)))
+    i++;
   if (i < touches->n) {
     aio__sq_touch one = touches->touch[i];
     memmove(&touches->touch[i], &touches->touch[i + 1], (touches->n - i - 1) * sizeof one);
@@ -75,8 +76,8 @@ static aiorch_status write_touches(aio__sq_conn *conn, aiorch_error *error) {
     if (status == AIORCH_OK) status = aio__sq_tenant_get(conn, error, all[i].tenant, &row);
     if (status == AIORCH_OK && row.no != 0) {
       row.cache_clock++;
-      status = aio__sq_run(conn, error, AIO__SQ_CACHE_TOUCH, "szii", all[i].tenant, all[i].id, all[i].hits,
-                           row.cache_clock);
+      status =
+        aio__sq_run(conn, error, AIO__SQ_CACHE_TOUCH, "szii", all[i].tenant, all[i].id, all[i].hits, row.cache_clock);
       if (status == AIORCH_OK) status = set_counts(conn, error, all[i].tenant, &row);
     }
     touch_free(store, &all[i]);
@@ -101,7 +102,7 @@ void aio__sq_touches_flush(aio__sq_store *store) {
   aio__sq_write_end(conn, &op, write_touches(conn, &op.error));
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static aiorch_status read_sources(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
                                   aio__arena *arena, aio__cache_entry *out) {
@@ -202,8 +203,10 @@ static aiorch_status list_rows(aio__sq_conn *conn, aiorch_error *error, aio__str
     int64_t no = sqlite3_column_int64(stmt, 0);
     bool copied = read_entry(stmt, &row, now_ms, arena, &rows[*count]);
     status = copied ? read_sources(conn, error, tenant, no, arena, &rows[*count]) : aio__sq_nomem(error);
-    if (status == AIORCH_OK) (*count)++;
-    else aio__sq_reset(stmt);
+    if (status == AIORCH_OK)
+      (*count)++;
+    else
+      aio__sq_reset(stmt);
   }
   *out = rows;
   return status == AIORCH_DONE ? AIORCH_OK : status;
@@ -226,7 +229,7 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant, size_t
   return AIORCH_OK;
 }
 
-/* ---- removing ------------------------------------------------------------------------------------------------------- */
+/* ---- removing --------------------------------------------------------------------------------------------------- */
 
 static aiorch_status drop(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no, int64_t bytes,
                           aio__sq_tenant *row) {
@@ -311,7 +314,7 @@ static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant, 
   return status;
 }
 
-/* ---- storing -------------------------------------------------------------------------------------------------------- */
+/* ---- storing ---------------------------------------------------------------------------------------------------- */
 
 static int64_t entry_bytes(const aio__cache_entry *e) {
   return (int64_t)(ENTRY_OVERHEAD + e->query.n + e->answer.n + e->sources.n + e->provider.n + e->model.n +
@@ -356,8 +359,10 @@ static aiorch_status make_room(aio__sq_conn *conn, aiorch_error *error, aio__str
     bool full = row->cache_rows + 1 > limits->max_rows || row->cache_bytes + bytes > limits->max_bytes;
     if (!full && (!expired || swept >= SWEEP_MAX)) break;
     sqlite3_stmt *stmt = NULL;
-    if (expired) status = aio__sq_query(conn, error, AIO__SQ_CACHE_OLDEST_EXPIRED, &stmt, "si", tenant, now_ms);
-    else status = aio__sq_query(conn, error, AIO__SQ_CACHE_LEAST_USED, &stmt, "s", tenant);
+    if (expired)
+      status = aio__sq_query(conn, error, AIO__SQ_CACHE_OLDEST_EXPIRED, &stmt, "si", tenant, now_ms);
+    else
+      status = aio__sq_query(conn, error, AIO__SQ_CACHE_LEAST_USED, &stmt, "s", tenant);
     if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, row);
     if (status == AIORCH_DONE && expired) {
       expired = false;
@@ -370,15 +375,16 @@ static aiorch_status make_room(aio__sq_conn *conn, aiorch_error *error, aio__str
 static aiorch_status insert(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
                             int64_t bytes, int64_t now_ms, aio__sq_tenant *row) {
   int64_t grown_ms = row->knowledge_ms < now_ms ? row->knowledge_ms : now_ms;
-  int64_t stood = e->knowledge > 0 ? e->knowledge - 1 : row->knowledge - (row->knowledge > 0 && e->created_ms <= grown_ms);
+  int64_t stood =
+    e->knowledge > 0 ? e->knowledge - 1 : row->knowledge - (row->knowledge > 0 && e->created_ms <= grown_ms);
   if (stood > row->knowledge) stood = row->knowledge;
   row->cache_clock++;
   row->cache_rows++;
   row->cache_bytes += bytes;
-  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_CACHE_NEW, "szbbiiiiidbsssss", tenant, e->id, e->scope, e->key,
-                                     e->created_ms, e->expires_ms, row->cache_clock, bytes, stood,
-                                     (int)e->finish_reason, e->chunks, e->provider, e->model, e->query, e->sources,
-                                     e->answer);
+  aiorch_status status =
+    aio__sq_run(conn, error, AIO__SQ_CACHE_NEW, "szbbiiiiidbsssss", tenant, e->id, e->scope, e->key, e->created_ms,
+                e->expires_ms, row->cache_clock, bytes, stood, (int)e->finish_reason, e->chunks, e->provider, e->model,
+                e->query, e->sources, e->answer);
   int64_t no = sqlite3_last_insert_rowid(conn->db);
   for (size_t i = 0; i < e->rests_on_count && status == AIORCH_OK; i++)
     status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCE_NEW, "szii", tenant, e->rests_on[i].document_id, no,
@@ -445,4 +451,4 @@ static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant,
 }
 
 const aio__cache_ops aio__sq_cache_ops = {
-    .lookup = lookup, .put = put, .revalidated = revalidated, .list = list, .invalidate = invalidate};
+  .lookup = lookup, .put = put, .revalidated = revalidated, .list = list, .invalidate = invalidate};

@@ -8,10 +8,14 @@
 
 enum { BUSY_WAIT_MIN_NS = 500000, BUSY_WAIT_MAX_NS = 10000000, CHECKPOINT_TRIES = 20, NS_PER_MS = 1000000 };
 
-static const aio__clock *clock_of(const aio__sq_db *db) { return db->store->env.clock; }
-static const aio__alloc *alloc_of(const aio__sq_db *db) { return db->store->env.al; }
+static const aio__clock *clock_of(const aio__sq_db *db) {
+  return db->store->env.clock;
+}
+static const aio__alloc *alloc_of(const aio__sq_db *db) {
+  return db->store->env.al;
+}
 
-/* ---- connections ---------------------------------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------------------------------ */
 
 static int on_progress(void *ctx) {
   aio__sq_conn *conn = ctx;
@@ -42,8 +46,10 @@ static aiorch_status configure(aio__sq_conn *conn, bool writes, aiorch_error *er
   if (code == SQLITE_OK) code = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   if (code == SQLITE_OK) code = sqlite3_busy_timeout(db, (int)conn->owner->store->env.options->store_busy_ms);
   if (code == SQLITE_OK)
-    code = sqlite3_exec(db, "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
-                            " PRAGMA cell_size_check = ON;", NULL, NULL, NULL);
+    code = sqlite3_exec(db,
+                        "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
+                        " PRAGMA cell_size_check = ON;",
+                        NULL, NULL, NULL);
   if (code == SQLITE_OK && !writes) code = sqlite3_exec(db, "PRAGMA query_only = ON", NULL, NULL, NULL);
   if (code != SQLITE_OK) return aio__sq_fail(conn, error);
   sqlite3_wal_hook(db, on_commit, conn);
@@ -69,8 +75,10 @@ static aiorch_status conn_new(aio__sq_db *db, bool writes, aio__sq_conn **out, a
     status = aio__sq_fail_code(db->path, NULL, SQLITE_READONLY, error);
   if (status == AIORCH_OK) status = configure(conn, writes, error);
   if (status == AIORCH_OK && db->sql == aio__sq_knowledge_statements) status = aio__sq_score_register(conn, error);
-  if (status == AIORCH_OK) *out = conn;
-  else conn_free(conn);
+  if (status == AIORCH_OK)
+    *out = conn;
+  else
+    conn_free(conn);
   return status;
 }
 
@@ -102,10 +110,10 @@ aiorch_status aio__sq_db_open(aio__sq_db *db, aiorch_error *error) {
   return status;
 }
 
-/* ---- the lock beside the database ----------------------------------------------------------------------------------- */
+/* ---- the lock beside the database ------------------------------------------------------------------------------- */
 
-/* AIORCH_AGAIN when another holds it. A lock of an open file description: it belongs to this database handle, not to the
- * process, so that two handles in one process keep each other out as two processes do. */
+/* AIORCH_AGAIN when another holds it. A lock of an open file description: it belongs to this database handle, not to
+ * the process, so that two handles in one process keep each other out as two processes do. */
 static aiorch_status set_lock(aio__sq_db *db, short kind) {
   struct flock lock = {.l_type = kind, .l_whence = SEEK_SET};
   int code;
@@ -164,10 +172,11 @@ void aio__sq_db_close(aio__sq_db *db) {
   db->synced = false;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static aiorch_status deadline_passed(const aio__sq_db *db, aiorch_error *error) {
-  return aio__error_set(error, AIORCH_E_DEADLINE, "the deadline passed while waiting for %s; nothing was changed", db->path);
+  return aio__error_set(error, AIORCH_E_DEADLINE, "the deadline passed while waiting for %s; nothing was changed",
+                        db->path);
 }
 
 /* An idle connection, or leave to make one (*out NULL). */
@@ -218,8 +227,10 @@ aiorch_status aio__sq_read(aio__sq_db *db, aio__op *op, aio__sq_conn **out) {
   conn->deadline_ns = op->deadline_ns;
   sqlite3_busy_timeout(conn->db, (int)busy_ms(db, op->deadline_ns));
   status = aio__sq_run(conn, &op->error, AIO__SQ_BEGIN_READ, "");
-  if (status == AIORCH_OK) *out = conn;
-  else aio__sq_read_end(conn);
+  if (status == AIORCH_OK)
+    *out = conn;
+  else
+    aio__sq_read_end(conn);
   return status;
 }
 
@@ -235,7 +246,7 @@ void aio__sq_read_end(aio__sq_conn *conn) {
   pthread_mutex_unlock(&db->mutex);
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static void leave_queue(aio__sq_db *db, aio__sq_waiter *waiter) {
   aio__sq_waiter **at = &db->first, *before = NULL;
@@ -253,15 +264,19 @@ aiorch_status aio__sq_take_writer(aio__sq_db *db, int64_t deadline_ns, aio__sq_c
   aio__sq_waiter self = {NULL};
   bool late = false;
   pthread_mutex_lock(&db->mutex);
-  if (db->last != NULL) db->last->next = &self;
-  else db->first = &self;
+  if (db->last != NULL)
+    db->last->next = &self;
+  else
+    db->first = &self;
   db->last = &self;
   while ((db->writer_busy || db->first != &self) && !late)
     late = !aio__clock_wait(clock_of(db), &db->cond, &db->mutex, deadline_ns);
   late = db->writer_busy || db->first != &self;
   leave_queue(db, &self);
-  if (!late) db->writer_busy = true;
-  else pthread_cond_broadcast(&db->cond);
+  if (!late)
+    db->writer_busy = true;
+  else
+    pthread_cond_broadcast(&db->cond);
   pthread_mutex_unlock(&db->mutex);
   if (late) return deadline_passed(db, error);
   *out = db->writer;
@@ -293,8 +308,10 @@ aiorch_status aio__sq_try_begin(aio__sq_conn *conn, aiorch_error *error) {
 aiorch_status aio__sq_commit(aio__sq_conn *conn, aiorch_error *error) {
   conn->deadline_ns = AIO__NEVER; /* past this point it is done or undone, not given up half-way */
   aiorch_status status = aio__sq_run(conn, error, AIO__SQ_COMMIT, "");
-  if (status != AIORCH_OK) aio__sq_rollback(conn);
-  else set_lock(conn->owner, F_UNLCK);
+  if (status != AIORCH_OK)
+    aio__sq_rollback(conn);
+  else
+    set_lock(conn->owner, F_UNLCK);
   return status;
 }
 
@@ -327,14 +344,18 @@ aiorch_status aio__sq_write(aio__sq_db *db, aio__op *op, aio__sq_conn **out) {
   if (status != AIORCH_OK) return status;
   conn->deadline_ns = op->deadline_ns;
   status = begin(conn, op);
-  if (status == AIORCH_OK) *out = conn;
-  else aio__sq_give_writer(conn);
+  if (status == AIORCH_OK)
+    *out = conn;
+  else
+    aio__sq_give_writer(conn);
   return status;
 }
 
 aiorch_status aio__sq_write_end(aio__sq_conn *conn, aio__op *op, aiorch_status status) {
-  if (status == AIORCH_OK) status = aio__sq_commit(conn, &op->error);
-  else aio__sq_rollback(conn);
+  if (status == AIORCH_OK)
+    status = aio__sq_commit(conn, &op->error);
+  else
+    aio__sq_rollback(conn);
   if (status == AIORCH_OK) aio__sq_checkpoint_if_due(conn);
   aio__sq_give_writer(conn);
   return status;

@@ -61,7 +61,7 @@ static void change_free(change *c) {
   aio__arena_free(&c->scratch);
 }
 
-/* ---- what comes, made ready before the transaction ------------------------------------------------------------------ */
+/* ---- what comes, made ready before the transaction -------------------------------------------------------------- */
 
 static void put_u(char *out, uint64_t value, size_t bytes) {
   for (size_t i = 0; i < bytes; i++) out[i] = (char)(unsigned char)(value >> (8 * i));
@@ -104,7 +104,7 @@ static aiorch_status prepare_new(change *c) {
   return AIORCH_OK;
 }
 
-/* ---- what was there ------------------------------------------------------------------------------------------------- */
+/* ---- what was there --------------------------------------------------------------------------------------------- */
 
 static aiorch_status load_document(change *c, aio__str source) {
   sqlite3_stmt *stmt = NULL;
@@ -139,7 +139,9 @@ static aiorch_status damaged(change *c) {
   return aio__sq_fail_code(c->conn->owner->path, NULL, SQLITE_CORRUPT, c->error);
 }
 
-static bool is_size(int64_t n) { return n >= 0 && n <= AIO__SQ_DOCUMENT_BYTES_MAX; }
+static bool is_size(int64_t n) {
+  return n >= 0 && n <= AIO__SQ_DOCUMENT_BYTES_MAX;
+}
 
 /* By what is there, not by what the document says: a damaged number would ask for all the memory there is. */
 static bool grow_old(change *c, size_t *cap) {
@@ -174,7 +176,7 @@ static aiorch_status load_old_chunks(change *c) {
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-/* ---- taking out ----------------------------------------------------------------------------------------------------- */
+/* ---- taking out ------------------------------------------------------------------------------------------------- */
 
 static aiorch_status drop_words(change *c) {
   aio__str text = {"", 0};
@@ -195,8 +197,7 @@ static aiorch_status drop_rows(change *c) {
   aiorch_status status = aio__sq_run(c->conn, c->error, AIO__SQ_CHUNKS_DROP, "sii", c->tenant, c->first_chunk, last);
   if (status == AIORCH_OK) status = aio__sq_run(c->conn, c->error, AIO__SQ_PARTS_DROP, "si", c->tenant, c->no);
   if (status == AIORCH_OK) status = aio__sq_run(c->conn, c->error, AIO__SQ_METADATA_DROP, "si", c->tenant, c->no);
-  if (status == AIORCH_OK)
-    status = aio__sq_cache_drop_for_document(c->conn, c->error, c->tenant, aio__str_z(c->id));
+  if (status == AIORCH_OK) status = aio__sq_cache_drop_for_document(c->conn, c->error, c->tenant, aio__str_z(c->id));
   return status;
 }
 
@@ -217,15 +218,15 @@ static aiorch_status list_removed(change *c) {
   return AIORCH_OK;
 }
 
-/* ---- putting in ----------------------------------------------------------------------------------------------------- */
+/* ---- putting in ------------------------------------------------------------------------------------------------- */
 
 static aiorch_status put_document(change *c) {
   const aio__store_document *d = c->document;
   bool is_new = c->no == 0;
   aiorch_status status =
-      aio__sq_run(c->conn, c->error, is_new ? AIO__SQ_DOCUMENT_NEW : AIO__SQ_DOCUMENT_SET, "ssssibiiiiib", c->tenant,
-                  is_new ? aio__str_z(d->id) : aio__str_z(c->id), d->source, d->title, (int64_t)d->format, d->hash,
-                  c->version + 1, c->now_ms, (int64_t)d->text.n, c->first_new, (int64_t)c->count, c->anchors);
+    aio__sq_run(c->conn, c->error, is_new ? AIO__SQ_DOCUMENT_NEW : AIO__SQ_DOCUMENT_SET, "ssssibiiiiib", c->tenant,
+                is_new ? aio__str_z(d->id) : aio__str_z(c->id), d->source, d->title, (int64_t)d->format, d->hash,
+                c->version + 1, c->now_ms, (int64_t)d->text.n, c->first_new, (int64_t)c->count, c->anchors);
   if (status == AIORCH_OK && is_new) c->no = sqlite3_last_insert_rowid(c->conn->db);
   return status;
 }
@@ -281,7 +282,8 @@ static aiorch_status put_chunk(change *c, size_t i) {
   return status;
 }
 
-static aiorch_status note_change(change *c, int kind, const char *id, int64_t documents, int64_t chunks, int64_t bytes) {
+static aiorch_status note_change(change *c, int kind, const char *id, int64_t documents, int64_t chunks,
+                                 int64_t bytes) {
   aiorch_status status = aio__sq_run(c->conn, c->error, AIO__SQ_TENANT_SET_KNOWLEDGE, "siiiiiii", c->tenant,
                                      c->row.next_chunk + (int64_t)c->count, documents, chunks,
                                      c->new_words - c->old_words, bytes, (int64_t)(kind == CHANGE_PUT), c->now_ms);
@@ -379,7 +381,7 @@ aiorch_status aio__sq_document_remove(aio__store *base, aio__op *op, aio__str te
   return status;
 }
 
-/* ---- reading a text ------------------------------------------------------------------------------------------------- */
+/* ---- reading a text --------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__sq_document_text(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t document,
                                     uint64_t start, uint64_t end, aio__arena *arena, aio__str *out) {

@@ -73,7 +73,7 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant, aio__s
   return AIORCH_OK;
 }
 
-/* ---- show ----------------------------------------------------------------------------------------------------------- */
+/* ---- show ------------------------------------------------------------------------------------------------------- */
 
 static aiorch_status read_metadata(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
                                    aio__arena *arena, aio__store_document *out) {
@@ -88,7 +88,8 @@ static aiorch_status read_metadata(aio__sq_conn *conn, aiorch_error *error, aio_
       if (more != NULL && n > 0) memcpy(more, pairs, n * sizeof *more);
       pairs = more;
     }
-    if (pairs == NULL || !aio__sq_copy(stmt, 0, arena, &pairs[n].name) || !aio__sq_copy(stmt, 1, arena, &pairs[n].value)) {
+    if (pairs == NULL || !aio__sq_copy(stmt, 0, arena, &pairs[n].name) ||
+        !aio__sq_copy(stmt, 1, arena, &pairs[n].value)) {
       aio__sq_reset(stmt);
       return aio__sq_nomem(error);
     }
@@ -171,8 +172,7 @@ static aiorch_status show(aio__store *base, aio__op *op, aio__str tenant, aio__s
   aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
   status = find(conn, &op->error, tenant, source_or_id, arena, &out, &no);
-  if (status == AIORCH_OK)
-    status = aio__sq_document_text(conn, &op->error, tenant, no, 0, out.bytes, arena, &out.text);
+  if (status == AIORCH_OK) status = aio__sq_document_text(conn, &op->error, tenant, no, 0, out.bytes, arena, &out.text);
   if (status == AIORCH_OK) status = read_metadata(conn, &op->error, tenant, no, arena, &out);
   if (status == AIORCH_OK) status = read_anchors(conn, &op->error, tenant, no, arena, &out);
   aio__sq_read_end(conn);
@@ -180,7 +180,7 @@ static aiorch_status show(aio__store *base, aio__op *op, aio__str tenant, aio__s
   return status;
 }
 
-/* ---- vectors to be made --------------------------------------------------------------------------------------------- */
+/* ---- vectors to be made ----------------------------------------------------------------------------------------- */
 
 /* Title, heading path and text, each on lines of its own; what is empty is left out. */
 static aio__str compose(aio__arena *arena, const aio__found_chunk *chunk) {
@@ -261,13 +261,13 @@ static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenan
 }
 
 const aio__knowledge_ops aio__sq_knowledge_ops = {
-    .add = aio__sq_document_add,
-    .check = check,
-    .remove = aio__sq_document_remove,
-    .list = list,
-    .show = show,
-    .search = aio__sq_search,
-    .fetch = aio__sq_fetch,
-    .unembedded = unembedded,
-    .mark_embedded = mark_embedded,
+  .add = aio__sq_document_add,
+  .check = check,
+  .remove = aio__sq_document_remove,
+  .list = list,
+  .show = show,
+  .search = aio__sq_search,
+  .fetch = aio__sq_fetch,
+  .unembedded = unembedded,
+  .mark_embedded = mark_embedded,
 };

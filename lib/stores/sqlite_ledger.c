@@ -5,7 +5,7 @@
 
 enum { TEXT_SHOWN_MAX = 64 };
 
-/* ---- admission ------------------------------------------------------------------------------------------------------ */
+/* ---- admission -------------------------------------------------------------------------------------------------- */
 
 /* What is known of one constraint of an admission under way. */
 typedef struct asked {
@@ -24,7 +24,8 @@ static aiorch_status look(aio__sq_conn *conn, const aio__sq_job *job, const aio_
   out->counted = status == AIORCH_OK;
   if (status == AIORCH_OK) aio__sq_reset(stmt);
   if (status != AIORCH_OK && status != AIORCH_DONE) return status;
-  status = aio__sq_query(conn, error, AIO__SQ_ADMISSION_SUM, &stmt, "szi", job->tenant, c->key, job->now_ms - c->window_ms);
+  status =
+    aio__sq_query(conn, error, AIO__SQ_ADMISSION_SUM, &stmt, "szi", job->tenant, c->key, job->now_ms - c->window_ms);
   if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
   if (status != AIORCH_OK) return status;
   out->used = sqlite3_column_int64(stmt, 0);
@@ -98,7 +99,7 @@ static aiorch_status admit(aio__sq_conn *conn, aio__sq_job *job) {
   return status;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static aiorch_status put_attempt(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__attempt_row *a) {
   const int64_t *n = a->usage.n;
@@ -112,12 +113,11 @@ static aiorch_status put_attempt(aio__sq_conn *conn, aiorch_error *error, aio__s
 
 static aiorch_status put_run(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__run_row *r) {
   const int64_t *n = r->usage.n;
-  aiorch_status status =
-      aio__sq_run(conn, error, AIO__SQ_RUN_NEW, r->cost_known ? "szsssddiiiiiidiii" : "szsssddiiiiiidnii", tenant, r->id,
-                  r->user, r->provider, r->model, (int)r->status, (int)r->cache, n[AIORCH_USAGE_INPUT],
-                  n[AIORCH_USAGE_CACHE_READ], n[AIORCH_USAGE_CACHE_WRITE], n[AIORCH_USAGE_CACHE_WRITE_1H],
-                  n[AIORCH_USAGE_OUTPUT], n[AIORCH_USAGE_REASONING], (int)r->usage.estimated, r->cost_nano_usd,
-                  r->created_ms, r->duration_us);
+  aiorch_status status = aio__sq_run(
+    conn, error, AIO__SQ_RUN_NEW, r->cost_known ? "szsssddiiiiiidiii" : "szsssddiiiiiidnii", tenant, r->id, r->user,
+    r->provider, r->model, (int)r->status, (int)r->cache, n[AIORCH_USAGE_INPUT], n[AIORCH_USAGE_CACHE_READ],
+    n[AIORCH_USAGE_CACHE_WRITE], n[AIORCH_USAGE_CACHE_WRITE_1H], n[AIORCH_USAGE_OUTPUT], n[AIORCH_USAGE_REASONING],
+    (int)r->usage.estimated, r->cost_nano_usd, r->created_ms, r->duration_us);
   bool is_new = status == AIORCH_OK && sqlite3_changes(conn->db) == 1;
   if (is_new)
     status = aio__sq_run(conn, error, AIO__SQ_TOTALS_ADD, "si", tenant, r->cost_known ? r->cost_nano_usd : (int64_t)0);
@@ -137,17 +137,21 @@ aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job) {
   aiorch_error *error = &job->op->error;
   aiorch_status status;
   switch (job->kind) {
-    case AIO__SQ_ADMIT: return admit(conn, job);
-    case AIO__SQ_ATTEMPT: return put_attempt(conn, error, job->tenant, job->attempts);
-    case AIO__SQ_SETTLE: return settle(conn, job);
-    default: break;
+  case AIO__SQ_ADMIT:
+    return admit(conn, job);
+  case AIO__SQ_ATTEMPT:
+    return put_attempt(conn, error, job->tenant, job->attempts);
+  case AIO__SQ_SETTLE:
+    return settle(conn, job);
+  default:
+    break;
   }
   status = aio__sq_run(conn, error, AIO__SQ_ATTEMPTS_EXPIRE, "i", job->now_ms);
   job->expired_result = (uint64_t)sqlite3_changes(conn->db);
   return status;
 }
 
-/* ---- calls that the thread carries out ------------------------------------------------------------------------------ */
+/* ---- calls that the thread carries out -------------------------------------------------------------------------- */
 
 static aiorch_status start(aio__store *base, const aio__sq_job *job) {
   return aio__sq_writer_put(((aio__sq_store *)base)->writer, job);
@@ -157,8 +161,14 @@ static aiorch_status op_admit(aio__store *base, aio__op *op, aio__str tenant, ai
                               const aio__constraint *constraints, size_t count, int64_t now_ms, aio__admission *out) {
   if (count > AIO__CONSTRAINTS_MAX)
     return aio__error_set(&op->error, AIORCH_E_TOO_LARGE, "%zu constraints: at most %d", count, AIO__CONSTRAINTS_MAX);
-  aio__sq_job job = {.kind = AIO__SQ_ADMIT, .op = op, .tenant = tenant, .run_id = run_id, .constraints = constraints,
-                     .count = count, .now_ms = now_ms, .admission = out};
+  aio__sq_job job = {.kind = AIO__SQ_ADMIT,
+                     .op = op,
+                     .tenant = tenant,
+                     .run_id = run_id,
+                     .constraints = constraints,
+                     .count = count,
+                     .now_ms = now_ms,
+                     .admission = out};
   return start(base, &job);
 }
 
@@ -169,8 +179,8 @@ static aiorch_status op_attempt(aio__store *base, aio__op *op, aio__str tenant, 
 
 static aiorch_status op_settle(aio__store *base, aio__op *op, aio__str tenant, const aio__run_row *run,
                                const aio__attempt_row *attempts, size_t count) {
-  aio__sq_job job = {.kind = AIO__SQ_SETTLE, .op = op, .tenant = tenant, .run = run, .attempts = attempts,
-                     .count = count};
+  aio__sq_job job = {
+    .kind = AIO__SQ_SETTLE, .op = op, .tenant = tenant, .run = run, .attempts = attempts, .count = count};
   return start(base, &job);
 }
 
@@ -179,7 +189,7 @@ static aiorch_status op_expire(aio__store *base, aio__op *op, int64_t now_ms, ui
   return start(base, &job);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static int costs_statement(aio__str by) {
   static const struct {

@@ -3,13 +3,17 @@
 
 #include "stores/sqlite_private.h"
 
+enum { RETRY_NS = 1000000 };
+
 static aiorch_status number(aio__sq_conn *conn, aiorch_error *error, const char *sql, int64_t *out) {
   sqlite3_stmt *stmt = NULL;
   int code = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
   if (code == SQLITE_OK) code = sqlite3_step(stmt);
   aiorch_status status = AIORCH_OK;
-  if (code == SQLITE_ROW) *out = sqlite3_column_int64(stmt, 0);
-  else status = aio__sq_fail(conn, error);
+  if (code == SQLITE_ROW)
+    *out = sqlite3_column_int64(stmt, 0);
+  else
+    status = aio__sq_fail(conn, error);
   sqlite3_finalize(stmt);
   return status;
 }
@@ -66,8 +70,9 @@ static aiorch_status apply(aio__sq_conn *conn, aiorch_error *error) {
   int64_t version = 0;
   aiorch_status status = inspect(conn, error, &version);
   if (status == AIORCH_OK && version == 0)
-    status = execute(conn, error, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY,"
-                                  " name TEXT NOT NULL, applied_ms INTEGER NOT NULL)");
+    status = execute(conn, error,
+                     "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY,"
+                     " name TEXT NOT NULL, applied_ms INTEGER NOT NULL)");
   const aio__data *migration = &conn->owner->migrations[version];
   for (; status == AIORCH_OK && migration->name != NULL; migration++) {
     status = execute(conn, error, migration->text);
@@ -83,25 +88,49 @@ static aiorch_status use_wal(aio__sq_conn *conn, aiorch_error *error) {
   int code = sqlite3_prepare_v2(conn->db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
   if (code == SQLITE_OK) code = sqlite3_step(stmt);
   aiorch_status status = AIORCH_OK;
-  if (code != SQLITE_ROW) status = aio__sq_fail(conn, error);
+  if (code != SQLITE_ROW)
+    status = aio__sq_fail(conn, error);
   else if (!aio__str_eqz(aio__sq_text(stmt, 0), "wal"))
     status = aio__error_set(error, AIORCH_E_STORE,
                             "%s cannot be used: its file system has no shared memory (a network share?); choose a local"
-                            " folder", conn->owner->path);
+                            " folder",
+                            conn->owner->path);
   sqlite3_finalize(stmt);
   return status;
 }
 
+/* One view of all that is inspected: another process may be making the schema right now. */
+static aiorch_status look(aio__sq_conn *conn, aiorch_error *error, int64_t *version) {
+  aiorch_status status = execute(conn, error, "BEGIN");
+  if (status != AIORCH_OK) return status;
+  status = inspect(conn, error, version);
+  (void)execute(conn, NULL, "ROLLBACK");
+  return status == AIORCH_OK ? use_wal(conn, error) : status;
+}
+
+static void pause_a_little(aio__sq_db *db) {
+  const aio__clock *clock = db->store->env.clock;
+  pthread_mutex_lock(&db->mutex);
+  (void)aio__clock_wait(clock, &db->cond, &db->mutex, aio__clock_now(clock) + RETRY_NS);
+  pthread_mutex_unlock(&db->mutex);
+}
+
+/* SQLite does not wait for a lock where two that wait could block each other, as when both change to WAL. */
 aiorch_status aio__sq_migrate(aio__sq_conn *conn, aiorch_error *error) {
   int64_t version = 0;
-  aiorch_status status = inspect(conn, error, &version);
-  if (status == AIORCH_OK) status = use_wal(conn, error);
-  if (status != AIORCH_OK || version == known_versions(conn->owner)) return status;
   const aio__store_env *env = &conn->owner->store->env;
   int64_t deadline = aio__clock_after_ms(env->clock, env->options->store_busy_ms);
-  while ((status = aio__sq_try_begin(conn, error)) == AIORCH_AGAIN)
+  aiorch_status status;
+  while ((status = look(conn, error, &version)) == AIORCH_E_STORE_DOWN && aio__clock_now(env->clock) < deadline)
+    pause_a_little(conn->owner);
+  if (status == AIORCH_OK) aio__error_clear(error);
+  if (status != AIORCH_OK || version == known_versions(conn->owner)) return status;
+  while ((status = aio__sq_try_begin(conn, error)) == AIORCH_AGAIN) {
     if (aio__clock_now(env->clock) >= deadline) return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_BUSY, error);
+    pause_a_little(conn->owner);
+  }
   if (status != AIORCH_OK) return status;
+  aio__error_clear(error);
   status = apply(conn, error);
   if (status == AIORCH_OK) return aio__sq_commit(conn, error);
   aio__sq_rollback(conn);

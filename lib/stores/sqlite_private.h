@@ -1,10 +1,10 @@
 /*
  * Inside the SQLite store: databases, connections, statements and the errors they make.
  *
- * A database (aio__sq_db) has one connection that writes, handed to one thread after the other in the order of asking, and
- * a few that read. Around each write transaction the writer holds a shared OFD lock on a file beside the database, and
- * only who holds it exclusively runs a checkpoint: SQLite up to 3.51.2 may lose what one connection writes while another
- * resets the WAL.
+ * A database (aio__sq_db) has one connection that writes, handed to one thread after the other in the order of asking,
+ * and a few that read. Around each write transaction the writer holds a shared OFD lock on a file beside the database,
+ * and only who holds it exclusively runs a checkpoint: SQLite up to 3.51.2 may lose what one connection writes while
+ * another resets the WAL.
  */
 #ifndef AIO_STORES_SQLITE_PRIVATE_H
 #define AIO_STORES_SQLITE_PRIVATE_H
@@ -17,21 +17,21 @@
 #include "stores/store.h"
 
 enum {
-  AIO__SQ_READERS_MAX = 8,               /* connections a database that read at the same time */
-  AIO__SQ_CHECKPOINT_PAGES = 1024,       /* a checkpoint is due when the WAL has grown by so many (4 MiB) */
-  AIO__SQ_WAL_LARGE = 16,                /* from so many times that size on a checkpoint waits a little for its lock */
-  AIO__SQ_PROGRESS_STEPS = 2000,         /* how often a statement looks at its deadline */
-  AIO__SQ_PART_BYTES = 65536,            /* of a document's text in one row */
-  AIO__SQ_DOCUMENT_BYTES_MAX = 1 << 28,  /* as aiorch_document_set_text takes; also bounds its chunks and words */
-  AIO__SQ_TENANT_SHIFT = 40,             /* chunk number = tenant's number << 40 | sequence */
+  AIO__SQ_READERS_MAX = 8,              /* connections a database that read at the same time */
+  AIO__SQ_CHECKPOINT_PAGES = 1024,      /* a checkpoint is due when the WAL has grown by so many (4 MiB) */
+  AIO__SQ_WAL_LARGE = 16,               /* from so many times that size on a checkpoint waits a little for its lock */
+  AIO__SQ_PROGRESS_STEPS = 2000,        /* how often a statement looks at its deadline */
+  AIO__SQ_PART_BYTES = 65536,           /* of a document's text in one row */
+  AIO__SQ_DOCUMENT_BYTES_MAX = 1 << 28, /* as aiorch_document_set_text takes; also bounds its chunks and words */
+  AIO__SQ_TENANT_SHIFT = 40,            /* chunk number = tenant's number << 40 | sequence */
   AIO__SQ_TENANTS_MAX = 1 << 22,
   AIO__SQ_CHANGES_KEPT = 100000,
-  AIO__SQ_TOUCHES_MAX = 256,             /* uses of cached answers that wait to be written */
-  AIO__SQ_TOUCH_AFTER_MS = 1000,         /* the longest that they wait while lookups go on */
-  AIO__SQ_QUEUE_MAX = 65536,             /* ledger calls that wait for the writer */
-  AIO__SQ_BATCH_MAX = 512,               /* of them in one transaction */
+  AIO__SQ_TOUCHES_MAX = 256,     /* uses of cached answers that wait to be written */
+  AIO__SQ_TOUCH_AFTER_MS = 1000, /* the longest that they wait while lookups go on */
+  AIO__SQ_QUEUE_MAX = 65536,     /* ledger calls that wait for the writer */
+  AIO__SQ_BATCH_MAX = 512,       /* of them in one transaction */
   AIO__SQ_QUEUE_BLOCK = 64,
-  AIO__SQ_PRUNE_MAX = 16                 /* old admissions that go with each new one */
+  AIO__SQ_PRUNE_MAX = 16 /* old admissions that go with each new one */
 };
 
 typedef struct aio__sq_store aio__sq_store;
@@ -42,8 +42,8 @@ typedef struct aio__sq_conn {
   aio__sq_db *owner;
   sqlite3_stmt **statements;
   struct aio__sq_conn *next;
-  int64_t deadline_ns;                   /* of the call under way; a long statement ends by then */
-  int wal_pages;                         /* as of the last commit */
+  int64_t deadline_ns; /* of the call under way; a long statement ends by then */
+  int wal_pages;       /* as of the last commit */
   int checkpoint_at;
 } aio__sq_conn;
 
@@ -54,27 +54,27 @@ typedef struct aio__sq_waiter {
 
 struct aio__sq_db {
   aio__sq_store *store;
-  char *path;                            /* of the database */
+  char *path; /* of the database */
   char *lock_path;
   int lock_fd;
   int32_t application_id;
   const aio__data *migrations;
   const char *const *sql;
   int statements;
-  pthread_mutex_t mutex;                 /* guards what follows */
+  pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t cond;
-  bool synced;                           /* mutex and cond were made */
-  bool full_sync;                        /* the writer's synchronous setting */
+  bool synced;    /* mutex and cond were made */
+  bool full_sync; /* the writer's synchronous setting */
   aio__sq_conn *writer;
   bool writer_busy;
   aio__sq_waiter *first, *last;
-  aio__sq_conn *readers;                 /* idle */
-  int reader_count;                      /* all */
+  aio__sq_conn *readers; /* idle */
+  int reader_count;      /* all */
 };
 
 /* A use of a cached answer that is not yet written. */
 typedef struct aio__sq_touch {
-  aio__str tenant;                       /* allocated, followed by the id */
+  aio__str tenant; /* allocated, followed by the id */
   char id[AIO__UUID_LEN + 1];
   int64_t hits;
 } aio__sq_touch;
@@ -104,10 +104,10 @@ extern const aio__knowledge_ops aio__sq_knowledge_ops;
 extern const aio__cache_ops aio__sq_cache_ops;
 extern const aio__ledger_ops aio__sq_ledger_ops;
 
-/* ---- sqlite_db.c ---------------------------------------------------------------------------------------------------- */
+/* ---- sqlite_db.c ------------------------------------------------------------------------------------------------ */
 
 aiorch_status aio__sq_db_open(aio__sq_db *db, aiorch_error *error);
-void aio__sq_db_close(aio__sq_db *db);   /* nobody uses it any more; takes one that was never opened */
+void aio__sq_db_close(aio__sq_db *db); /* nobody uses it any more; takes one that was never opened */
 
 /* A connection to read with, inside a read transaction. */
 aiorch_status aio__sq_read(aio__sq_db *db, aio__op *op, aio__sq_conn **out);
@@ -127,32 +127,32 @@ aiorch_status aio__sq_commit(aio__sq_conn *conn, aiorch_error *error);
 void aio__sq_rollback(aio__sq_conn *conn);
 void aio__sq_checkpoint_if_due(aio__sq_conn *conn);
 
-/* ---- sqlite_migrate.c ----------------------------------------------------------------------------------------------- */
+/* ---- sqlite_migrate.c ------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__sq_migrate(aio__sq_conn *conn, aiorch_error *error);
 
-/* ---- sqlite_util.c -------------------------------------------------------------------------------------------------- */
+/* ---- sqlite_util.c ---------------------------------------------------------------------------------------------- */
 
 /* What SQLite says went wrong, in words: the path and what to do. */
 aiorch_status aio__sq_fail(aio__sq_conn *conn, aiorch_error *error);
 aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_error *error);
 aiorch_status aio__sq_nomem(aiorch_error *error);
 
-/* A statement, ready to step. Formats: s aio__str as text, b aio__str as blob, z const char *, i int64_t, d int, n an int64_t that is
- * bound as NULL.
- * What is bound must live until the statement is reset. */
-aiorch_status aio__sq_query(aio__sq_conn *conn, aiorch_error *error, int id, sqlite3_stmt **out, const char *format, ...);
+/* A statement, ready to step. Formats: s aio__str as text, b aio__str as blob, z const char *, i int64_t, d int, n an
+ * int64_t that is bound as NULL. What is bound must live until the statement is reset. */
+aiorch_status aio__sq_query(aio__sq_conn *conn, aiorch_error *error, int id, sqlite3_stmt **out, const char *format,
+                            ...);
 /* AIORCH_OK: a row; AIORCH_DONE: none left, and the statement is reset. On errors it is reset, too. */
 aiorch_status aio__sq_step(aio__sq_conn *conn, aiorch_error *error, sqlite3_stmt *stmt);
 void aio__sq_reset(sqlite3_stmt *stmt);
 /* Query, step to the end, reset. */
 aiorch_status aio__sq_run(aio__sq_conn *conn, aiorch_error *error, int id, const char *format, ...);
 
-aio__str aio__sq_text(sqlite3_stmt *stmt, int column);  /* borrowed until the next step */
+aio__str aio__sq_text(sqlite3_stmt *stmt, int column); /* borrowed until the next step */
 bool aio__sq_copy(sqlite3_stmt *stmt, int column, aio__arena *arena, aio__str *out);
 void aio__sq_id(sqlite3_stmt *stmt, int column, char out[AIO__UUID_LEN + 1]);
 
-/* ---- sqlite_tenant.c ------------------------------------------------------------------------------------------------ */
+/* ---- sqlite_tenant.c -------------------------------------------------------------------------------------------- */
 
 typedef struct aio__sq_tenant {
   int64_t no, next_chunk, chunks, words, knowledge, knowledge_ms, cache_rows, cache_bytes, cache_clock, documents;
@@ -162,12 +162,14 @@ typedef struct aio__sq_tenant {
 /* *out is all 0 for a tenant that has nothing. */
 aiorch_status aio__sq_tenant_get(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out);
 aiorch_status aio__sq_tenant_make(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out);
-static inline int64_t aio__sq_first_no(const aio__sq_tenant *tenant) { return tenant->no << AIO__SQ_TENANT_SHIFT; }
+static inline int64_t aio__sq_first_no(const aio__sq_tenant *tenant) {
+  return tenant->no << AIO__SQ_TENANT_SHIFT;
+}
 static inline int64_t aio__sq_last_no(const aio__sq_tenant *tenant) {
   return (tenant->no << AIO__SQ_TENANT_SHIFT) | (((int64_t)1 << AIO__SQ_TENANT_SHIFT) - 1);
 }
 
-/* ---- sqlite_document.c, sqlite_knowledge.c, sqlite_search.c, sqlite_cache.c ----------------------------------------- */
+/* ---- sqlite_document.c, sqlite_knowledge.c, sqlite_search.c, sqlite_cache.c ------------------------------------- */
 
 /* [start, end) of a document's text. */
 aiorch_status aio__sq_document_text(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t document,
@@ -184,8 +186,7 @@ aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__
 aiorch_status aio__sq_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,
                              aio__arena *arena, aio__found_chunk **chunks, size_t *count);
 aiorch_status aio__sq_fetch(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
-                            const aio__pair *filters, size_t filter_count, aio__arena *arena,
-                            aio__found_chunk *chunks);
+                            const aio__pair *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
 /* Registers aio_score, the ranking of chunk_words, on a connection. */
 aiorch_status aio__sq_score_register(aio__sq_conn *conn, aiorch_error *error);
 
@@ -196,7 +197,7 @@ aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *
 void aio__sq_touches_flush(aio__sq_store *store);
 void aio__sq_touches_free(aio__sq_store *store);
 
-/* ---- sqlite_writer.c: the ledger's thread, and what it does in sqlite_ledger.c -------------------------------------- */
+/* ---- sqlite_writer.c: the ledger's thread, and what it does in sqlite_ledger.c ---------------------------------- */
 
 typedef enum aio__sq_ledger_kind { AIO__SQ_ADMIT, AIO__SQ_ATTEMPT, AIO__SQ_SETTLE, AIO__SQ_EXPIRE } aio__sq_ledger_kind;
 

@@ -1,7 +1,8 @@
 /*
- * Full-text search. How many of the tenant's chunks have each word is asked first, within the tenant's range of numbers;
- * words that none has stand for longer ones or are left out; then each chunk that has any of them is scored by aio_score,
- * which is given what a word is worth, so that nothing of another tenant weighs in as it would with FTS5's own bm25().
+ * Full-text search. How many of the tenant's chunks have each word is asked first, within the tenant's range of
+ * numbers; words that none has stand for longer ones or are left out; then each chunk that has any of them is scored by
+ * aio_score, which is given what a word is worth, so that nothing of another tenant weighs in as it would with FTS5's
+ * own bm25().
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ enum { SEARCH_LIMIT_MAX = 1000, EXPRESSION_MAX = 16384, FILTERS_MAX = 64 };
 
 static const char RANK_TYPE[] = "aio__fts_rank";
 
-/* ---- the ranking function ------------------------------------------------------------------------------------------- */
+/* ---- the ranking function --------------------------------------------------------------------------------------- */
 
 static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *context, int argc,
                   sqlite3_value **argv) {
@@ -32,8 +33,10 @@ static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context
     if (code == SQLITE_OK && term < AIO__FTS_TERMS_MAX && field < AIO__FTS_FIELDS) counts.n[term][field]++;
   }
   if (code == SQLITE_OK) code = api->xColumnSize(fts, -1, &words);
-  if (code == SQLITE_OK) sqlite3_result_double(context, aio__fts_score(rank, &counts, (double)words));
-  else sqlite3_result_error_code(context, code);
+  if (code == SQLITE_OK)
+    sqlite3_result_double(context, aio__fts_score(rank, &counts, (double)words));
+  else
+    sqlite3_result_error_code(context, code);
 }
 
 aiorch_status aio__sq_score_register(aio__sq_conn *conn, aiorch_error *error) {
@@ -50,7 +53,7 @@ aiorch_status aio__sq_score_register(aio__sq_conn *conn, aiorch_error *error) {
   return code == SQLITE_OK ? AIORCH_OK : aio__sq_fail_code(conn->owner->path, conn->db, code, error);
 }
 
-/* ---- filters -------------------------------------------------------------------------------------------------------- */
+/* ---- filters ---------------------------------------------------------------------------------------------------- */
 
 /* The chunks of one document, and which of the filters' names it fits. */
 typedef struct range {
@@ -98,7 +101,7 @@ static aiorch_status match_filter(aio__sq_conn *conn, aiorch_error *error, aio__
                                   uint64_t bit, ranges *all) {
   sqlite3_stmt *stmt = NULL;
   aiorch_status status =
-      aio__sq_query(conn, error, AIO__SQ_METADATA_MATCH, &stmt, "sss", tenant, filter->name, filter->value);
+    aio__sq_query(conn, error, AIO__SQ_METADATA_MATCH, &stmt, "sss", tenant, filter->name, filter->value);
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
     int64_t first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
     if (count == 0) continue;
@@ -132,14 +135,17 @@ static bool passes(const ranges *all, int64_t no) {
   while (low < high) {
     size_t middle = low + (high - low) / 2;
     const range *one = &all->range[middle];
-    if (no < one->first) high = middle;
-    else if (no >= one->first + one->count) low = middle + 1;
-    else return true;
+    if (no < one->first)
+      high = middle;
+    else if (no >= one->first + one->count)
+      low = middle + 1;
+    else
+      return true;
   }
   return false;
 }
 
-/* ---- one chunk ------------------------------------------------------------------------------------------------------ */
+/* ---- one chunk -------------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, sqlite3_stmt *stmt,
                                   aio__arena *arena, aio__found_chunk *out) {
@@ -163,13 +169,15 @@ static aiorch_status fetch_one(aio__sq_conn *conn, aiorch_error *error, aio__str
                                const ranges *allowed, aio__arena *arena, aio__found_chunk *out) {
   aiorch_status status = aio__sq_step(conn, error, stmt);
   if (status != AIORCH_OK) return status;
-  if (passes(allowed, sqlite3_column_int64(stmt, 0))) status = aio__sq_found_chunk(conn, error, tenant, stmt, arena, out);
-  else status = AIORCH_DONE;
+  if (passes(allowed, sqlite3_column_int64(stmt, 0)))
+    status = aio__sq_found_chunk(conn, error, tenant, stmt, arena, out);
+  else
+    status = AIORCH_DONE;
   aio__sq_reset(stmt);
   return status;
 }
 
-/* ---- search --------------------------------------------------------------------------------------------------------- */
+/* ---- search ----------------------------------------------------------------------------------------------------- */
 
 typedef struct search {
   aio__sq_conn *conn;
@@ -188,8 +196,9 @@ static aiorch_status count_term(search *s, const aio__fts_term *term, bool prefi
   aio__buf_reset(&s->expression);
   aio__fts_term_write(term, prefix, &s->expression);
   if (s->expression.failed != AIORCH_OK) return aio__sq_nomem(s->error);
-  aiorch_status status = aio__sq_query(s->conn, s->error, AIO__SQ_WORDS_COUNT, &stmt, "sii",
-                                       aio__buf_view(&s->expression), aio__sq_first_no(&s->row), aio__sq_last_no(&s->row));
+  aiorch_status status =
+    aio__sq_query(s->conn, s->error, AIO__SQ_WORDS_COUNT, &stmt, "sii", aio__buf_view(&s->expression),
+                  aio__sq_first_no(&s->row), aio__sq_last_no(&s->row));
   if (status == AIORCH_OK) status = aio__sq_step(s->conn, s->error, stmt);
   if (status != AIORCH_OK) return status;
   *out = sqlite3_column_int64(stmt, 0);
@@ -225,8 +234,9 @@ static aiorch_status weigh_terms(search *s) {
 
 static aiorch_status score_all(search *s) {
   sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_query(s->conn, s->error, AIO__SQ_WORDS_SCORE, &stmt, "sii",
-                                       aio__buf_view(&s->expression), aio__sq_first_no(&s->row), aio__sq_last_no(&s->row));
+  aiorch_status status =
+    aio__sq_query(s->conn, s->error, AIO__SQ_WORDS_SCORE, &stmt, "sii", aio__buf_view(&s->expression),
+                  aio__sq_first_no(&s->row), aio__sq_last_no(&s->row));
   if (status == AIORCH_OK && sqlite3_bind_pointer(stmt, 4, &s->rank, RANK_TYPE, NULL) != SQLITE_OK) {
     status = aio__sq_fail(s->conn, s->error);
     aio__sq_reset(stmt);
@@ -246,8 +256,10 @@ static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk *o
     sqlite3_stmt *stmt = NULL;
     status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant, s->top.hits[i].key);
     if (status == AIORCH_OK) status = fetch_one(s->conn, s->error, s->tenant, stmt, &s->allowed, arena, &out[*count]);
-    if (status == AIORCH_OK) out[(*count)++].score = s->top.hits[i].score;
-    else if (status == AIORCH_DONE) status = AIORCH_OK;
+    if (status == AIORCH_OK)
+      out[(*count)++].score = s->top.hits[i].score;
+    else if (status == AIORCH_DONE)
+      status = AIORCH_OK;
   }
   return status;
 }

@@ -4,152 +4,159 @@
 #define AIO_STORES_SQLITE_STATEMENTS_H
 
 /* Of both databases. */
-#define AIO__SQ_COMMON_SQL(X)                  \
-  X(BEGIN, "BEGIN IMMEDIATE")                  \
-  X(BEGIN_READ, "BEGIN")                       \
-  X(COMMIT, "COMMIT")                          \
-  X(ROLLBACK, "ROLLBACK")                      \
-  X(SAVEPOINT, "SAVEPOINT one")                \
-  X(RELEASE, "RELEASE one")                    \
+#define AIO__SQ_COMMON_SQL(X) \
+  X(BEGIN, "BEGIN IMMEDIATE") \
+  X(BEGIN_READ, "BEGIN") \
+  X(COMMIT, "COMMIT") \
+  X(ROLLBACK, "ROLLBACK") \
+  X(SAVEPOINT, "SAVEPOINT one") \
+  X(RELEASE, "RELEASE one") \
   X(ROLLBACK_TO, "ROLLBACK TO one")
 
-#define AIO__SQ_DOCUMENT_SQL(X)                                                                                         \
-  X(TENANT, "SELECT no, next_chunk, chunks, words, knowledge, knowledge_ms, cache_rows, cache_bytes, cache_clock,"      \
-            " documents, text_bytes FROM tenants WHERE tenant_id = ?1")                                                 \
-  X(TENANT_NEW, "INSERT INTO tenants (tenant_id, no) SELECT ?1, coalesce(max(no), 0) + 1 FROM tenants")                 \
-  X(TENANT_SET_KNOWLEDGE, "UPDATE tenants SET next_chunk = ?2, documents = documents + ?3, chunks = chunks + ?4,"       \
-                          " words = words + ?5, text_bytes = text_bytes + ?6, knowledge = knowledge + ?7,"              \
-                          " knowledge_ms = max(knowledge_ms * (?7 = 0), ?8 * (?7 <> 0)) WHERE tenant_id = ?1")          \
-  X(DOCUMENT_BY_SOURCE, "SELECT no, id, version, updated_ms, chunk_count, hash, first_chunk, bytes, title, source,"     \
-                        " format FROM documents WHERE tenant_id = ?1 AND source = ?2")                                  \
-  X(DOCUMENT_BY_ID, "SELECT no, id, version, updated_ms, chunk_count, hash, first_chunk, bytes, title, source, format"  \
-                    " FROM documents WHERE tenant_id = ?1 AND id = ?2")                                                 \
-  X(DOCUMENT_LIST, "SELECT no, id, version, updated_ms, chunk_count, hash, first_chunk, bytes, title, source, format"   \
-                   " FROM documents WHERE tenant_id = ?1 AND source > ?2 ORDER BY source LIMIT ?3")                     \
-  X(DOCUMENT_ANCHORS, "SELECT anchors FROM documents WHERE tenant_id = ?1 AND no = ?2")                                 \
-  X(DOCUMENT_NEW, "INSERT INTO documents (tenant_id, id, source, title, format, hash, version, updated_ms, bytes,"      \
-                  " first_chunk, chunk_count, anchors) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")                \
-  X(DOCUMENT_SET, "UPDATE documents SET title = ?4, format = ?5, hash = ?6, version = ?7, updated_ms = ?8, bytes = ?9," \
-                  " first_chunk = ?10, chunk_count = ?11, anchors = ?12"                                                \
-                  " WHERE tenant_id = ?1 AND id = ?2 AND source = ?3")                                                  \
-  X(DOCUMENT_DROP, "DELETE FROM documents WHERE tenant_id = ?1 AND no = ?2")                                            \
-  X(DOCUMENT_OF_SOURCE, "SELECT id FROM documents WHERE tenant_id = ?1 AND source = ?2")                                \
-  X(DOCUMENT_VERSION, "SELECT version FROM documents WHERE tenant_id = ?1 AND id = ?2")                                 \
-  X(PARTS, "SELECT text FROM document_parts WHERE tenant_id = ?1 AND document = ?2 AND part BETWEEN ?3 AND ?4"          \
-           " ORDER BY part")                                                                                            \
-  X(PART_NEW, "INSERT INTO document_parts (tenant_id, document, part, text) VALUES (?1,?2,?3,?4)")                      \
-  X(PARTS_DROP, "DELETE FROM document_parts WHERE tenant_id = ?1 AND document = ?2")                                    \
-  X(METADATA, "SELECT name, value FROM document_metadata WHERE tenant_id = ?1 AND document = ?2 ORDER BY position")     \
-  X(METADATA_NEW, "INSERT INTO document_metadata (tenant_id, document, position, name, value) VALUES (?1,?2,?3,?4,?5)") \
-  X(METADATA_DROP, "DELETE FROM document_metadata WHERE tenant_id = ?1 AND document = ?2")                              \
-  X(METADATA_MATCH, "SELECT d.first_chunk, d.chunk_count FROM document_metadata m JOIN documents d"                     \
-                    " ON d.no = m.document AND d.tenant_id = m.tenant_id"                                               \
-                    " WHERE m.tenant_id = ?1 AND m.name = ?2 AND m.value = ?3 ORDER BY d.first_chunk")                  \
-  X(CHANGE_NEW, "INSERT INTO changes (tenant_id, kind, document_id, at_ms) VALUES (?1,?2,?3,?4)")                       \
+#define AIO__SQ_DOCUMENT_SQL(X) \
+  X(TENANT, "SELECT no, next_chunk, chunks, words, knowledge, knowledge_ms, cache_rows, cache_bytes, cache_clock," \
+            " documents, text_bytes FROM tenants WHERE tenant_id = ?1") \
+  X(TENANT_NEW, "INSERT INTO tenants (tenant_id, no) SELECT ?1, coalesce(max(no), 0) + 1 FROM tenants") \
+  X(TENANT_SET_KNOWLEDGE, "UPDATE tenants SET next_chunk = ?2, documents = documents + ?3, chunks = chunks + ?4," \
+                          " words = words + ?5, text_bytes = text_bytes + ?6, knowledge = knowledge + ?7," \
+                          " knowledge_ms = max(knowledge_ms * (?7 = 0), ?8 * (?7 <> 0)) WHERE tenant_id = ?1") \
+  X(DOCUMENT_BY_SOURCE, "SELECT no, id, version, updated_ms, chunk_count, hash, first_chunk, bytes, title, source," \
+                        " format FROM documents WHERE tenant_id = ?1 AND source = ?2") \
+  X(DOCUMENT_BY_ID, "SELECT no, id, version, updated_ms, chunk_count, hash, first_chunk, bytes, title, source, format" \
+                    " FROM documents WHERE tenant_id = ?1 AND id = ?2") \
+  X(DOCUMENT_LIST, "SELECT no, id, version, updated_ms, chunk_count, hash, first_chunk, bytes, title, source, format" \
+                   " FROM documents WHERE tenant_id = ?1 AND source > ?2 ORDER BY source LIMIT ?3") \
+  X(DOCUMENT_ANCHORS, "SELECT anchors FROM documents WHERE tenant_id = ?1 AND no = ?2") \
+  X(DOCUMENT_NEW, "INSERT INTO documents (tenant_id, id, source, title, format, hash, version, updated_ms, bytes," \
+                  " first_chunk, chunk_count, anchors) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)") \
+  X(DOCUMENT_SET, "UPDATE documents SET title = ?4, format = ?5, hash = ?6, version = ?7," \
+    " updated_ms = ?8, bytes = ?9," \
+                  " first_chunk = ?10, chunk_count = ?11, anchors = ?12" \
+                  " WHERE tenant_id = ?1 AND id = ?2 AND source = ?3") \
+  X(DOCUMENT_DROP, "DELETE FROM documents WHERE tenant_id = ?1 AND no = ?2") \
+  X(DOCUMENT_OF_SOURCE, "SELECT id FROM documents WHERE tenant_id = ?1 AND source = ?2") \
+  X(DOCUMENT_VERSION, "SELECT version FROM documents WHERE tenant_id = ?1 AND id = ?2") \
+  X(PARTS, "SELECT text FROM document_parts WHERE tenant_id = ?1 AND document = ?2 AND part BETWEEN ?3 AND ?4" \
+           " ORDER BY part") \
+  X(PART_NEW, "INSERT INTO document_parts (tenant_id, document, part, text) VALUES (?1,?2,?3,?4)") \
+  X(PARTS_DROP, "DELETE FROM document_parts WHERE tenant_id = ?1 AND document = ?2") \
+  X(METADATA, "SELECT name, value FROM document_metadata WHERE tenant_id = ?1 AND document = ?2 ORDER BY position") \
+  X(METADATA_NEW, "INSERT INTO document_metadata (tenant_id, document, position, name, value)" \
+    " VALUES (?1,?2,?3,?4,?5)") \
+  X(METADATA_DROP, "DELETE FROM document_metadata WHERE tenant_id = ?1 AND document = ?2") \
+  X(METADATA_MATCH, "SELECT d.first_chunk, d.chunk_count FROM document_metadata m JOIN documents d" \
+                    " ON d.no = m.document AND d.tenant_id = m.tenant_id" \
+                    " WHERE m.tenant_id = ?1 AND m.name = ?2 AND m.value = ?3 ORDER BY d.first_chunk") \
+  X(CHANGE_NEW, "INSERT INTO changes (tenant_id, kind, document_id, at_ms) VALUES (?1,?2,?3,?4)") \
   X(CHANGES_PRUNE, "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?1")
 
-#define AIO__SQ_CHUNK_SQL(X)                                                                                            \
-  X(CHUNK_NEW, "INSERT INTO chunks (no, tenant_id, id, document, ordinal, tokens, words, start, stop, heading, anchor," \
-               " hash) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")                                                \
-  X(CHUNKS_OF, "SELECT no, id, start, stop, heading, words, hash FROM chunks WHERE tenant_id = ?1"                      \
-               " AND no BETWEEN ?2 AND ?3 ORDER BY no")                                                                 \
-  X(CHUNKS_DROP, "DELETE FROM chunks WHERE tenant_id = ?1 AND no BETWEEN ?2 AND ?3")                                    \
-  X(CHUNK_BY_NO, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor, d.no, d.id, d.version," \
-                 " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
-                 " WHERE c.tenant_id = ?1 AND c.no = ?2")                                                               \
-  X(CHUNK_BY_ID, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor, d.no, d.id, d.version," \
-                 " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
-                 " WHERE c.tenant_id = ?1 AND c.id = ?2")                                                               \
-  X(WORDS_NEW, "INSERT INTO chunk_words (rowid, title, heading, body) VALUES (?1,?2,?3,?4)")                            \
-  X(WORDS_DROP, "INSERT INTO chunk_words (chunk_words, rowid, title, heading, body) VALUES ('delete',?1,?2,?3,?4)")     \
-  X(WORDS_COUNT, "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3")             \
-  X(WORDS_SCORE, "SELECT rowid, aio_score(chunk_words, ?4) FROM chunk_words WHERE chunk_words MATCH ?1"                 \
-                 " AND rowid BETWEEN ?2 AND ?3")                                                                        \
-  X(EMBEDDED_NEW, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)"                              \
-                  " SELECT ?1, ?2, no FROM chunks WHERE tenant_id = ?1 AND id = ?3")                                    \
-  X(EMBEDDED_MOVE, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)"                             \
-                   " SELECT tenant_id, fingerprint, ?3 FROM chunk_embeddings WHERE tenant_id = ?1 AND chunk = ?2")      \
-  X(EMBEDDED_DROP, "DELETE FROM chunk_embeddings WHERE tenant_id = ?1 AND chunk BETWEEN ?2 AND ?3")                     \
-  X(EMBEDDED_COUNT, "SELECT count(*) FROM chunk_embeddings WHERE tenant_id = ?1 AND fingerprint = ?2")                  \
-  X(UNEMBEDDED, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor, d.no, d.id, d.version,"  \
-                " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id"  \
-                " WHERE c.tenant_id = ?1 AND c.no BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM chunk_embeddings e"   \
+#define AIO__SQ_CHUNK_SQL(X) \
+  X(CHUNK_NEW, "INSERT INTO chunks (no, tenant_id, id, document, ordinal, tokens, words, start," \
+    " stop, heading, anchor," \
+               " hash) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)") \
+  X(CHUNKS_OF, "SELECT no, id, start, stop, heading, words, hash FROM chunks WHERE tenant_id = ?1" \
+               " AND no BETWEEN ?2 AND ?3 ORDER BY no") \
+  X(CHUNKS_DROP, "DELETE FROM chunks WHERE tenant_id = ?1 AND no BETWEEN ?2 AND ?3") \
+  X(CHUNK_BY_NO, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor," \
+    " d.no, d.id, d.version," \
+               " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
+                 " WHERE c.tenant_id = ?1 AND c.no = ?2") \
+  X(CHUNK_BY_ID, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor," \
+    " d.no, d.id, d.version," \
+               " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
+                 " WHERE c.tenant_id = ?1 AND c.id = ?2") \
+  X(WORDS_NEW, "INSERT INTO chunk_words (rowid, title, heading, body) VALUES (?1,?2,?3,?4)") \
+  X(WORDS_DROP, "INSERT INTO chunk_words (chunk_words, rowid, title, heading, body) VALUES ('delete',?1,?2,?3,?4)") \
+  X(WORDS_COUNT, "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3") \
+  X(WORDS_SCORE, "SELECT rowid, aio_score(chunk_words, ?4) FROM chunk_words WHERE chunk_words MATCH ?1" \
+                 " AND rowid BETWEEN ?2 AND ?3") \
+  X(EMBEDDED_NEW, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)" \
+                  " SELECT ?1, ?2, no FROM chunks WHERE tenant_id = ?1 AND id = ?3") \
+  X(EMBEDDED_MOVE, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)" \
+                   " SELECT tenant_id, fingerprint, ?3 FROM chunk_embeddings WHERE tenant_id = ?1 AND chunk = ?2") \
+  X(EMBEDDED_DROP, "DELETE FROM chunk_embeddings WHERE tenant_id = ?1 AND chunk BETWEEN ?2 AND ?3") \
+  X(EMBEDDED_COUNT, "SELECT count(*) FROM chunk_embeddings WHERE tenant_id = ?1 AND fingerprint = ?2") \
+  X(UNEMBEDDED, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor, d.no, d.id, d.version," \
+                " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
+                " WHERE c.tenant_id = ?1 AND c.no BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM chunk_embeddings e" \
                 " WHERE e.tenant_id = ?1 AND e.fingerprint = ?4 AND e.chunk = c.no) ORDER BY c.no LIMIT ?5")
 
-#define AIO__SQ_CACHE_SQL(X)                                                                                            \
-  X(CACHE_LOOKUP, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider, model, query,"      \
-                  " chunks, scope, key, sources, answer FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2"        \
-                  " AND key = ?3")                                                                                      \
-  X(CACHE_LIST, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider, model, query, chunks," \
-                " scope, key FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2"                              \
-                " ORDER BY created_ms DESC, no DESC LIMIT ?3")                                                          \
-  X(CACHE_SOURCES, "SELECT document_id, version FROM cache_sources WHERE tenant_id = ?1 AND entry = ?2")                \
-  X(CACHE_SOURCE_NEW, "INSERT OR IGNORE INTO cache_sources (tenant_id, document_id, entry, version)"                    \
-                      " VALUES (?1,?2,?3,?4)")                                                                          \
-  X(CACHE_SOURCES_DROP, "DELETE FROM cache_sources WHERE entry = ?2 AND tenant_id = ?1")                                \
-  X(CACHE_NEW, "INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, used, hits, bytes,"      \
-               " knowledge, finish_reason, chunks, provider, model, query, sources, answer)"                            \
-               " VALUES (?1,?2,?3,?4,?5,?6,?7,0,?8,?9,?10,?11,?12,?13,?14,?15,?16)")                                    \
-  X(CACHE_BY_ID, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND id = ?2")                               \
-  X(CACHE_BY_KEY, "SELECT no, bytes, expires_ms, knowledge FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2"     \
-                  " AND key = ?3")                                                                                      \
-  X(CACHE_BY_DOCUMENT, "SELECT s.entry, c.bytes FROM cache_sources s JOIN semantic_cache c ON c.no = s.entry"           \
-                       " AND c.tenant_id = s.tenant_id WHERE s.tenant_id = ?1 AND s.document_id = ?2")                  \
-  X(CACHE_OLDEST_EXPIRED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms <= ?2"              \
-                          " ORDER BY expires_ms LIMIT 1")                                                               \
-  X(CACHE_LEAST_USED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 ORDER BY used LIMIT 1")                \
-  X(CACHE_DROP, "DELETE FROM semantic_cache WHERE tenant_id = ?1 AND no = ?2")                                          \
-  X(CACHE_DROP_ALL, "DELETE FROM semantic_cache WHERE tenant_id = ?1")                                                  \
-  X(CACHE_SOURCES_DROP_ALL, "DELETE FROM cache_sources WHERE tenant_id = ?1")                                           \
-  X(CACHE_TOUCH, "UPDATE semantic_cache SET hits = hits + ?3, used = ?4 WHERE tenant_id = ?1 AND id = ?2")              \
-  X(CACHE_REVALIDATED, "UPDATE semantic_cache SET knowledge = max(knowledge, ?3) WHERE tenant_id = ?1 AND id = ?2")     \
-  X(CACHE_LIVE, "SELECT count(*), coalesce(sum(bytes), 0) FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2") \
+#define AIO__SQ_CACHE_SQL(X) \
+  X(CACHE_LOOKUP, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider, model, query," \
+                  " chunks, scope, key, sources, answer FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2" \
+                  " AND key = ?3") \
+  X(CACHE_LIST, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider," \
+    " model, query, chunks," \
+                " scope, key FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2" \
+                " ORDER BY created_ms DESC, no DESC LIMIT ?3") \
+  X(CACHE_SOURCES, "SELECT document_id, version FROM cache_sources WHERE tenant_id = ?1 AND entry = ?2") \
+  X(CACHE_SOURCE_NEW, "INSERT OR IGNORE INTO cache_sources (tenant_id, document_id, entry, version)" \
+                      " VALUES (?1,?2,?3,?4)") \
+  X(CACHE_SOURCES_DROP, "DELETE FROM cache_sources WHERE entry = ?2 AND tenant_id = ?1") \
+  X(CACHE_NEW, "INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, used, hits, bytes," \
+               " knowledge, finish_reason, chunks, provider, model, query, sources, answer)" \
+               " VALUES (?1,?2,?3,?4,?5,?6,?7,0,?8,?9,?10,?11,?12,?13,?14,?15,?16)") \
+  X(CACHE_BY_ID, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND id = ?2") \
+  X(CACHE_BY_KEY, "SELECT no, bytes, expires_ms, knowledge FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2" \
+                  " AND key = ?3") \
+  X(CACHE_BY_DOCUMENT, "SELECT s.entry, c.bytes FROM cache_sources s JOIN semantic_cache c ON c.no = s.entry" \
+                       " AND c.tenant_id = s.tenant_id WHERE s.tenant_id = ?1 AND s.document_id = ?2") \
+  X(CACHE_OLDEST_EXPIRED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms <= ?2" \
+                          " ORDER BY expires_ms LIMIT 1") \
+  X(CACHE_LEAST_USED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 ORDER BY used LIMIT 1") \
+  X(CACHE_DROP, "DELETE FROM semantic_cache WHERE tenant_id = ?1 AND no = ?2") \
+  X(CACHE_DROP_ALL, "DELETE FROM semantic_cache WHERE tenant_id = ?1") \
+  X(CACHE_SOURCES_DROP_ALL, "DELETE FROM cache_sources WHERE tenant_id = ?1") \
+  X(CACHE_TOUCH, "UPDATE semantic_cache SET hits = hits + ?3, used = ?4 WHERE tenant_id = ?1 AND id = ?2") \
+  X(CACHE_REVALIDATED, "UPDATE semantic_cache SET knowledge = max(knowledge, ?3) WHERE tenant_id = ?1 AND id = ?2") \
+  X(CACHE_LIVE, "SELECT count(*), coalesce(sum(bytes), 0) FROM semantic_cache WHERE tenant_id = ?1" \
+    " AND expires_ms > ?2") \
   X(TENANT_SET_CACHE, "UPDATE tenants SET cache_rows = ?2, cache_bytes = ?3, cache_clock = ?4 WHERE tenant_id = ?1")
 
 #define AIO__SQ_KNOWLEDGE_SQL(X) AIO__SQ_DOCUMENT_SQL(X) AIO__SQ_CHUNK_SQL(X) AIO__SQ_CACHE_SQL(X)
 
-#define AIO__SQ_LEDGER_SQL(X)                                                                                           \
-  X(ADMITTED, "SELECT 1 FROM admissions WHERE tenant_id = ?1 AND run_id = ?2 AND key = ?3")                             \
-  X(ADMISSION_CLAMP, "UPDATE admissions SET at_ms = ?3, expires_ms = expires_ms - at_ms + ?3"                           \
-                     " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3")                                               \
-  X(ADMISSION_SUM, "SELECT coalesce(sum(amount), 0) FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3")  \
-  X(ADMISSIONS_OLDEST, "SELECT at_ms, amount FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3"          \
-                       " ORDER BY at_ms")                                                                               \
-  X(ADMISSION_NEW, "INSERT INTO admissions (tenant_id, key, at_ms, amount, kind, run_id, expires_ms)"                   \
-                   " VALUES (?1,?2,?3,?4,?5,?6,?7)")                                                                    \
-  X(ADMISSIONS_PRUNE, "DELETE FROM admissions WHERE no IN (SELECT no FROM admissions WHERE expires_ms <= ?1"            \
-                      " ORDER BY expires_ms LIMIT ?2)")                                                                 \
-  X(ADMISSION_SETTLE, "UPDATE admissions SET amount = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND kind = 1")            \
-  X(ATTEMPT_PUT, "INSERT INTO ai_attempts (tenant_id, run_id, id, state, kind, status, http_status, provider, model,"   \
-                 " request_id, input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens,"             \
-                 " output_tokens, reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us, lease_until_ms)" \
-                 " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)"                 \
-                 " ON CONFLICT (tenant_id, run_id, id) DO UPDATE SET state = ?4, status = ?6, http_status = ?7,"        \
-                 " provider = ?8, model = ?9, request_id = ?10, input_tokens = ?11, cache_read_tokens = ?12,"           \
-                 " cache_write_tokens = ?13, cache_write_1h_tokens = ?14, output_tokens = ?15, reasoning_tokens = ?16," \
-                 " estimated = ?17, cost_nano_usd = ?18, duration_us = ?20, lease_until_ms = ?21"                       \
-                 " WHERE (?4 = 1 AND state <> 1) OR (?4 = 2 AND state = 0)")                                            \
-  X(RUN_NEW, "INSERT OR IGNORE INTO ai_api_calls (tenant_id, id, user_id, provider, model, status, cache,"              \
-             " input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens,"              \
-             " reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us)"                                    \
-             " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)")                                    \
-  X(TOTALS_ADD, "INSERT INTO run_totals (tenant_id, runs, cost_nano_usd) VALUES (?1, 1, ?2)"                            \
-                " ON CONFLICT (tenant_id) DO UPDATE SET runs = runs + 1, cost_nano_usd = cost_nano_usd + ?2")           \
-  X(TOTALS, "SELECT runs, cost_nano_usd FROM run_totals WHERE tenant_id = ?1")                                          \
-  X(ATTEMPTS_EXPIRE, "UPDATE ai_attempts SET state = 2 WHERE state = 0 AND lease_until_ms <= ?1")                       \
-  X(ATTEMPTS, "SELECT id, state, kind, status, http_status, provider, model, request_id, input_tokens,"                 \
-              " cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,"         \
-              " estimated, cost_nano_usd, created_ms, duration_us, lease_until_ms FROM ai_attempts"                     \
-              " WHERE tenant_id = ?1 AND run_id = ?2 ORDER BY created_ms, id")                                          \
-  X(COSTS_BY_DAY, AIO__SQ_COSTS("strftime('%Y-%m-%d', created_ms / 1000, 'unixepoch')"))                                \
-  X(COSTS_BY_PROVIDER, AIO__SQ_COSTS("provider"))                                                                       \
-  X(COSTS_BY_MODEL, AIO__SQ_COSTS("model"))                                                                             \
+#define AIO__SQ_LEDGER_SQL(X) \
+  X(ADMITTED, "SELECT 1 FROM admissions WHERE tenant_id = ?1 AND run_id = ?2 AND key = ?3") \
+  X(ADMISSION_CLAMP, "UPDATE admissions SET at_ms = ?3, expires_ms = expires_ms - at_ms + ?3" \
+                     " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3") \
+  X(ADMISSION_SUM, "SELECT coalesce(sum(amount), 0) FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3") \
+  X(ADMISSIONS_OLDEST, "SELECT at_ms, amount FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3" \
+                       " ORDER BY at_ms") \
+  X(ADMISSION_NEW, "INSERT INTO admissions (tenant_id, key, at_ms, amount, kind, run_id, expires_ms)" \
+                   " VALUES (?1,?2,?3,?4,?5,?6,?7)") \
+  X(ADMISSIONS_PRUNE, "DELETE FROM admissions WHERE no IN (SELECT no FROM admissions WHERE expires_ms <= ?1" \
+                      " ORDER BY expires_ms LIMIT ?2)") \
+  X(ADMISSION_SETTLE, "UPDATE admissions SET amount = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND kind = 1") \
+  X(ATTEMPT_PUT, "INSERT INTO ai_attempts (tenant_id, run_id, id, state, kind, status, http_status, provider, model," \
+                 " request_id, input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens," \
+               " output_tokens, reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us, lease_until_ms)" \
+                 " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)" \
+                 " ON CONFLICT (tenant_id, run_id, id) DO UPDATE SET state = ?4, status = ?6, http_status = ?7," \
+                 " provider = ?8, model = ?9, request_id = ?10, input_tokens = ?11, cache_read_tokens = ?12," \
+               " cache_write_tokens = ?13, cache_write_1h_tokens = ?14, output_tokens = ?15, reasoning_tokens = ?16," \
+                 " estimated = ?17, cost_nano_usd = ?18, duration_us = ?20, lease_until_ms = ?21" \
+                 " WHERE (?4 = 1 AND state <> 1) OR (?4 = 2 AND state = 0)") \
+  X(RUN_NEW, "INSERT OR IGNORE INTO ai_api_calls (tenant_id, id, user_id, provider, model, status, cache," \
+             " input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens," \
+             " reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us)" \
+             " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)") \
+  X(TOTALS_ADD, "INSERT INTO run_totals (tenant_id, runs, cost_nano_usd) VALUES (?1, 1, ?2)" \
+                " ON CONFLICT (tenant_id) DO UPDATE SET runs = runs + 1, cost_nano_usd = cost_nano_usd + ?2") \
+  X(TOTALS, "SELECT runs, cost_nano_usd FROM run_totals WHERE tenant_id = ?1") \
+  X(ATTEMPTS_EXPIRE, "UPDATE ai_attempts SET state = 2 WHERE state = 0 AND lease_until_ms <= ?1") \
+  X(ATTEMPTS, "SELECT id, state, kind, status, http_status, provider, model, request_id, input_tokens," \
+              " cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens," \
+              " estimated, cost_nano_usd, created_ms, duration_us, lease_until_ms FROM ai_attempts" \
+              " WHERE tenant_id = ?1 AND run_id = ?2 ORDER BY created_ms, id") \
+  X(COSTS_BY_DAY, AIO__SQ_COSTS("strftime('%Y-%m-%d', created_ms / 1000, 'unixepoch')")) \
+  X(COSTS_BY_PROVIDER, AIO__SQ_COSTS("provider")) \
+  X(COSTS_BY_MODEL, AIO__SQ_COSTS("model")) \
   X(COSTS_BY_USER, AIO__SQ_COSTS("user_id"))
 
-#define AIO__SQ_COSTS(group)                                                                                            \
-  "SELECT " group " AS g, count(*), sum(cache >= 2), sum(status < 0), sum(cost_nano_usd IS NULL),"                      \
-  " coalesce(sum(cost_nano_usd), 0), sum(input_tokens), sum(cache_read_tokens), sum(cache_write_tokens),"               \
-  " sum(cache_write_1h_tokens), sum(output_tokens), sum(reasoning_tokens), max(estimated) FROM ai_api_calls"            \
+#define AIO__SQ_COSTS(group) \
+  "SELECT " group " AS g, count(*), sum(cache >= 2), sum(status < 0), sum(cost_nano_usd IS NULL)," \
+  " coalesce(sum(cost_nano_usd), 0), sum(input_tokens), sum(cache_read_tokens), sum(cache_write_tokens)," \
+  " sum(cache_write_1h_tokens), sum(output_tokens), sum(reasoning_tokens), max(estimated) FROM ai_api_calls" \
   " WHERE tenant_id = ?1 AND created_ms >= ?2 AND created_ms < ?3 GROUP BY g ORDER BY g"
 
 enum {

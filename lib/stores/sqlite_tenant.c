@@ -9,9 +9,9 @@ aiorch_status aio__sq_tenant_get(aio__sq_conn *conn, aiorch_error *error, aio__s
   aiorch_status status = aio__sq_query(conn, error, AIO__SQ_TENANT, &stmt, "s", tenant);
   if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
   if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_OK : status;
-  int64_t *const fields[] = {&out->no,           &out->next_chunk, &out->chunks,      &out->words,
-                             &out->knowledge,    &out->knowledge_ms, &out->cache_rows, &out->cache_bytes,
-                             &out->cache_clock,  &out->documents,  &out->text_bytes};
+  int64_t *const fields[] = {&out->no,          &out->next_chunk,   &out->chunks,     &out->words,
+                             &out->knowledge,   &out->knowledge_ms, &out->cache_rows, &out->cache_bytes,
+                             &out->cache_clock, &out->documents,    &out->text_bytes};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) *fields[i] = sqlite3_column_int64(stmt, (int)i);
   aio__sq_reset(stmt);
   return AIORCH_OK;

@@ -7,7 +7,7 @@
 
 const char *const aio__sq_knowledge_statements[] = {
 #define X(name, sql) sql,
-    AIO__SQ_COMMON_SQL(X) AIO__SQ_KNOWLEDGE_SQL(X)};
+  AIO__SQ_COMMON_SQL(X) AIO__SQ_KNOWLEDGE_SQL(X)};
 
 const char *const aio__sq_ledger_statements[] = {AIO__SQ_COMMON_SQL(X) AIO__SQ_LEDGER_SQL(X)
 #undef X
@@ -23,43 +23,64 @@ static int system_code(sqlite3 *db) {
   return code != 0 ? code : errno;
 }
 
-static bool no_room(int code) { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+static bool no_room(int code) {
+  return code == ENOSPC || code == EDQUOT || code == EFBIG;
+}
+
+/* SQLite calls a page that the disk does not give a damaged one. */
+static bool could_not_read(sqlite3 *db) {
+  int code = 0;
+  sqlite3_file *wal = NULL;
+  if (db == NULL) return false;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &code) == SQLITE_OK && code == EIO) return true;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK) return false;
+  code = 0;
+  return wal != NULL && wal->pMethods != NULL &&
+         wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &code) == SQLITE_OK && code == EIO;
+}
 
 aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_error *error) {
   int system = system_code(db);
   const char *words = db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code);
   switch (code & 0xff) {
-    case SQLITE_NOMEM: return aio__sq_nomem(error);
-    case SQLITE_INTERRUPT:
-      return aio__error_set(error, AIORCH_E_DEADLINE, "the deadline passed while %s was used; nothing was changed", path);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return aio__error_set(error, AIORCH_E_STORE_DOWN,
-                            "%s is busy: another process holds it; try again, or raise store.busy_ms", path);
-    case SQLITE_FULL:
-      return aio__error_set(error, AIORCH_E_STORE_FULL, "no room to write %s: make room on its disk, then try again", path);
-    case SQLITE_READONLY:
-      return aio__error_set(error, AIORCH_E_STORE_READ_ONLY,
-                            "%s may not be written: check the permissions of the file and its folder, and how its disk"
-                            " is mounted", path);
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-      return aio__error_set(error, AIORCH_E_STORE_CORRUPT,
-                            "%s is not a store, or damaged (%s): choose another folder, or restore it from a backup",
-                            path, words);
-    case SQLITE_IOERR:
-      if (code == SQLITE_IOERR_NOMEM) return aio__sq_nomem(error);
-      if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
-      return aio__error_set(error, AIORCH_E_STORE, "reading or writing %s failed (%s, %s): check its disk", path, words,
-                            strerror(system != 0 ? system : EIO));
-    case SQLITE_CONSTRAINT:
-      return aio__error_set(error, AIORCH_E_STORE, "%s refused a row (%s): an id is in use by something else", path, words);
-    case SQLITE_CANTOPEN:
-      if (system == EACCES || system == EROFS)
-        return aio__sq_fail_code(path, NULL, SQLITE_READONLY, error);
-      if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
-      return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened (%s): check that its folder is there", path, words);
-    default: return aio__error_set(error, AIORCH_E_STORE, "%s failed (%s, SQLite %d)", path, words, code);
+  case SQLITE_NOMEM:
+    return aio__sq_nomem(error);
+  case SQLITE_INTERRUPT:
+    return aio__error_set(error, AIORCH_E_DEADLINE, "the deadline passed while %s was used; nothing was changed", path);
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    return aio__error_set(error, AIORCH_E_STORE_DOWN,
+                          "%s is busy: another process holds it; try again, or raise store.busy_ms", path);
+  case SQLITE_FULL:
+    return aio__error_set(error, AIORCH_E_STORE_FULL, "no room to write %s: make room on its disk, then try again",
+                          path);
+  case SQLITE_READONLY:
+    return aio__error_set(error, AIORCH_E_STORE_READ_ONLY,
+                          "%s may not be written: check the permissions of the file and its folder, and how its disk"
+                          " is mounted",
+                          path);
+  case SQLITE_NOTADB:
+  case SQLITE_CORRUPT:
+    if (could_not_read(db))
+      return aio__error_set(error, AIORCH_E_STORE, "reading %s failed (%s): check its disk", path, strerror(EIO));
+    return aio__error_set(error, AIORCH_E_STORE_CORRUPT,
+                          "%s is not a store, or damaged (%s): choose another folder, or restore it from a backup",
+                          path, words);
+  case SQLITE_IOERR:
+    if (code == SQLITE_IOERR_NOMEM) return aio__sq_nomem(error);
+    if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
+    return aio__error_set(error, AIORCH_E_STORE, "reading or writing %s failed (%s, %s): check its disk", path, words,
+                          strerror(system != 0 ? system : EIO));
+  case SQLITE_CONSTRAINT:
+    return aio__error_set(error, AIORCH_E_STORE, "%s refused a row (%s): an id is in use by something else", path,
+                          words);
+  case SQLITE_CANTOPEN:
+    if (system == EACCES || system == EROFS) return aio__sq_fail_code(path, NULL, SQLITE_READONLY, error);
+    if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
+    return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened (%s): check that its folder is there", path,
+                          words);
+  default:
+    return aio__error_set(error, AIORCH_E_STORE, "%s failed (%s, SQLite %d)", path, words, code);
   }
 }
 
@@ -69,8 +90,8 @@ aiorch_status aio__sq_fail(aio__sq_conn *conn, aiorch_error *error) {
 
 static aiorch_status prepare(aio__sq_conn *conn, aiorch_error *error, int id) {
   if (conn->statements[id] != NULL) return AIORCH_OK;
-  int code = sqlite3_prepare_v3(conn->db, conn->owner->sql[id], -1, SQLITE_PREPARE_PERSISTENT, &conn->statements[id],
-                                NULL);
+  int code =
+    sqlite3_prepare_v3(conn->db, conn->owner->sql[id], -1, SQLITE_PREPARE_PERSISTENT, &conn->statements[id], NULL);
   return code == SQLITE_OK ? AIORCH_OK : aio__sq_fail(conn, error);
 }
 
@@ -85,15 +106,25 @@ static int bind_all(sqlite3_stmt *stmt, const char *format, va_list values) {
   int code = SQLITE_OK;
   for (int at = 1; format[at - 1] != '\0' && code == SQLITE_OK; at++) {
     switch (format[at - 1]) {
-      case 's': code = bind_bytes(stmt, at, va_arg(values, aio__str), true); break;
-      case 'b': code = bind_bytes(stmt, at, va_arg(values, aio__str), false); break;
-      case 'z': code = bind_bytes(stmt, at, aio__str_z(va_arg(values, const char *)), true); break;
-      case 'i': code = sqlite3_bind_int64(stmt, at, va_arg(values, int64_t)); break;
-      case 'd': code = sqlite3_bind_int64(stmt, at, va_arg(values, int)); break;
-      default:
-        (void)va_arg(values, int64_t);
-        code = sqlite3_bind_null(stmt, at);
-        break;
+    case 's':
+      code = bind_bytes(stmt, at, va_arg(values, aio__str), true);
+      break;
+    case 'b':
+      code = bind_bytes(stmt, at, va_arg(values, aio__str), false);
+      break;
+    case 'z':
+      code = bind_bytes(stmt, at, aio__str_z(va_arg(values, const char *)), true);
+      break;
+    case 'i':
+      code = sqlite3_bind_int64(stmt, at, va_arg(values, int64_t));
+      break;
+    case 'd':
+      code = sqlite3_bind_int64(stmt, at, va_arg(values, int));
+      break;
+    default:
+      (void)va_arg(values, int64_t);
+      code = sqlite3_bind_null(stmt, at);
+      break;
     }
   }
   return code;

@@ -1,6 +1,6 @@
 /*
- * The thread that writes the ledger. It takes all calls that wait, up to a limit, and commits them as one transaction, so
- * that many runs share one fsync. Each call has a savepoint: one that fails takes nothing else with it; and when the
+ * The thread that writes the ledger. It takes all calls that wait, up to a limit, and commits them as one transaction,
+ * so that many runs share one fsync. Each call has a savepoint: one that fails takes nothing else with it; and when the
  * transaction itself is lost, its calls are tried again one by one. A call whose deadline has passed is ended without
  * having been applied, except a settlement: money that was spent is written down however late it is.
  */
@@ -31,9 +31,11 @@ struct aio__sq_writer {
   bool full_sync;
 };
 
-static const aio__clock *clock_of(const aio__sq_writer *w) { return w->store->env.clock; }
+static const aio__clock *clock_of(const aio__sq_writer *w) {
+  return w->store->env.clock;
+}
 
-/* ---- one transaction ------------------------------------------------------------------------------------------------ */
+/* ---- one transaction -------------------------------------------------------------------------------------------- */
 
 static bool is_late(const aio__sq_writer *w, const aio__sq_job *job) {
   return job->kind != AIO__SQ_SETTLE && job->op->deadline_ns != AIO__NEVER &&
@@ -63,8 +65,10 @@ static void finish(aio__sq_writer *w, aio__sq_job *job, aiorch_status status) {
 static void drop_late(aio__sq_writer *w, aio__sq_job **jobs, size_t *count) {
   size_t n = 0;
   for (size_t i = 0; i < *count; i++) {
-    if (is_late(w, jobs[i])) finish(w, jobs[i], late(w, jobs[i]->op));
-    else jobs[n++] = jobs[i];
+    if (is_late(w, jobs[i]))
+      finish(w, jobs[i], late(w, jobs[i]->op));
+    else
+      jobs[n++] = jobs[i];
   }
   *count = n;
 }
@@ -153,14 +157,16 @@ static void carry_out(aio__sq_writer *w) {
       size_t one = 1;
       aio__error_clear(&w->batch[i]->op->error);
       status = transact(w, conn, &w->batch[i], &one, &error);
-      if (status == AIORCH_OK) finish_all(w, &w->batch[i], one);
-      else fail_all(w, &w->batch[i], &one, &error);
+      if (status == AIORCH_OK)
+        finish_all(w, &w->batch[i], one);
+      else
+        fail_all(w, &w->batch[i], &one, &error);
     }
   }
   aio__sq_checkpoint_if_due(conn);
 }
 
-/* ---- the thread ----------------------------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------------------------- */
 
 static void *run(void *ctx) {
   aio__sq_writer *w = ctx;
@@ -229,8 +235,10 @@ static aiorch_status enqueue(aio__sq_writer *w, const aio__sq_job *job) {
   if (copy == NULL) return aio__sq_nomem(error);
   *copy = *job;
   copy->next = NULL;
-  if (w->last != NULL) w->last->next = copy;
-  else w->first = copy;
+  if (w->last != NULL)
+    w->last->next = copy;
+  else
+    w->first = copy;
   w->last = copy;
   w->queued++;
   pthread_cond_signal(&w->cond);

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CALL_MS = 5000, CLOSE_MS = 8000, DOCUMENTS = 3 };
+enum { CALL_MS = 5000, CLOSE_MS = 8000, CLOSE_TRIES = 1000, DOCUMENTS = 3 };
 
 static const char tenant[] = "acme";
 
@@ -134,8 +134,12 @@ aiorch *scenario_open(const char *folder, scenario_ledger *ledger) {
 
 void scenario_close(aiorch *orch, scenario_ledger *ledger) {
   if (orch == NULL) return;
-  aiorch_status status = aiorch_close(orch, CLOSE_MS);
-  if (status == AIORCH_AGAIN) scenario_say(ledger, "close was not done after %d ms", CLOSE_MS);
+  aiorch_status status = AIORCH_AGAIN;
+  for (int i = 0; i < CLOSE_TRIES && status == AIORCH_AGAIN; i++) {
+    status = aiorch_close(orch, CLOSE_MS);
+    if (status == AIORCH_AGAIN) (void)usleep(1000); /* a clock that fails may say that the time is over at once */
+  }
+  if (status == AIORCH_AGAIN) scenario_say(ledger, "close is never done");
   note(ledger, "close", status, NULL);
   note(ledger, "free", aiorch_free(orch), NULL);
 }

@@ -4,7 +4,7 @@
  * hang, lose an acknowledged cost row, damage the store, or return what its contract does not name; after a fault that has
  * passed the same handle works.
  *
- *   torture [--all] [--points N] [--seed N] [--only CALL] [--scenario NAME] [--list] [--verbose]
+ *   torture [--all] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]
  *
  * Without --all it takes a sample of N points (200), spread over all calls, by a seed that it prints.
  */
@@ -38,6 +38,7 @@ static struct {
   unsigned long seed;
   size_t points;
   const char *only, *scenario;
+  long at; /* only the calls with this number; 0: any */
 } options = {.points = SAMPLE};
 
 static char template_folder[PATH_MAX], work_folder[PATH_MAX];
@@ -128,7 +129,8 @@ static void count_calls(scenario_kind scenario, scenario_ledger *ledger, long co
 
 static size_t expand(scenario_kind scenario, wrap_call call, long count, point *out) {
   size_t n = 0;
-  for (long at = 1; at <= count; at++)
+  if (count == 0) return 0;
+  for (long at = options.at > 0 ? options.at : 1; at <= (options.at > 0 ? options.at : count); at++)
     for (int e = 0; e < ERRORS_MAX && wrap_errors(call)[e] != 0; e++)
       for (int from_on = 0; from_on < 2; from_on++) {
         int error = wrap_errors(call)[e];
@@ -192,7 +194,7 @@ static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
 }
 
 static int usage(void) {
-  (void)fprintf(stderr, "torture [--all] [--points N] [--seed N] [--only CALL] [--scenario NAME] [--list] [--verbose]\n");
+  (void)fprintf(stderr, "torture [--all] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]\n");
   return 2;
 }
 
@@ -204,6 +206,7 @@ static bool read_arguments(int argc, char **argv) {
     else if (strcmp(argv[i], "--list") == 0) options.list = true;
     else if (strcmp(argv[i], "--points") == 0 && more) options.points = strtoul(argv[++i], NULL, 10);
     else if (strcmp(argv[i], "--seed") == 0 && more) options.seed = strtoul(argv[++i], NULL, 10);
+    else if (strcmp(argv[i], "--at") == 0 && more) options.all = (options.at = strtol(argv[++i], NULL, 10)) > 0;
     else if (strcmp(argv[i], "--only") == 0 && more) options.only = argv[++i];
     else if (strcmp(argv[i], "--scenario") == 0 && more) options.scenario = argv[++i];
     else return false;

@@ -329,6 +329,13 @@ int fcntl64(int fd, int command, ...) {
   return control(fd, command, argument);
 }
 
+/* SQLite waits for a lock up to a hundred times, ten seconds in all, whatever the error was. Under a fault it waits less. */
+int usleep(useconds_t us) {
+  NEXT(int, "usleep", useconds_t)
+  bool hurry = atomic_load(&armed) && (plan.calls & WRAP_BIT(WRAP_FCNTL)) != 0 && atomic_load(&injected) > 0;
+  return next(hurry ? us / 100 : us);
+}
+
 /* ---- threads, clocks, random bytes, descriptors --------------------------------------------------------------------- */
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument) {

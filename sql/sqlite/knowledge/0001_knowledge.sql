@@ -1,9 +1,9 @@
 -- knowledge.db: documents with their full text, and the answers that rest on them. Written with synchronous=NORMAL:
 -- after a power loss the last changes may be gone, what is there is whole.
 --
--- Each tenant has a number of its own. A chunk's number is (tenant's number << 40) + a sequence that never goes back, and
--- the chunks of one document are numbered without a gap. So a range of numbers is a tenant or a document, and full text,
--- which knows rows by number alone, is asked for the asking tenant's range only.
+-- Each tenant has a number of its own. A chunk's number is (tenant's number << 40) + a sequence that never goes back,
+-- and the chunks of one document are numbered without a gap. So a range of numbers is a tenant or a document, and full
+-- text, which knows rows by number alone, is asked for the asking tenant's range only.
 
 CREATE TABLE tenants (
   tenant_id TEXT NOT NULL PRIMARY KEY,
@@ -33,7 +33,7 @@ CREATE TABLE documents (
   bytes INTEGER NOT NULL,
   first_chunk INTEGER NOT NULL,
   chunk_count INTEGER NOT NULL,
-  anchors BLOB NOT NULL                    -- per anchor: offset (8 bytes), length of the name (4), both little-endian, name
+  anchors BLOB NOT NULL                    -- each: offset (8 bytes), length of name (4), little-endian, name
 );
 CREATE UNIQUE INDEX documents_by_source ON documents (tenant_id, source);
 CREATE UNIQUE INDEX documents_by_id ON documents (tenant_id, id);

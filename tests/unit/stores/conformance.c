@@ -6,7 +6,7 @@
 static const int64_t T0 = 1763942400000; /* 2025-11-24 00:00 UTC */
 static const int64_t HOUR = 3600000;
 
-/* ---- calls ---------------------------------------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 static void on_done(aio__op *op, void *ctx) {
   waiting *w = ctx;
@@ -41,8 +41,8 @@ static aiorch_status waiting_end(waiting *w, aiorch_status status) {
   return status;
 }
 
-#define CALL_UNTIL(f, deadline, group, function, ...)                                              \
-  (waiting_init(&(f)->call, deadline),                                                             \
+#define CALL_UNTIL(f, deadline, group, function, ...)                                                                  \
+  (waiting_init(&(f)->call, deadline),                                                                                 \
    waiting_end(&(f)->call, (f)->store->group->function((f)->store, &(f)->call.op, __VA_ARGS__)))
 #define CALL(f, group, function, ...) CALL_UNTIL(f, AIO__NEVER, group, function, __VA_ARGS__)
 
@@ -77,59 +77,59 @@ int teardown(void **state) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest conformance_tests[] = {
-    CASE(test_add__new_document_is_shown_whole),
-    CASE(test_show__unknown_is_not_found),
-    CASE(test_add__same_hash_changes_nothing),
-    CASE(test_add__changed_document_is_replaced),
-    CASE(test_add__chunk_beyond_the_text_is_refused),
-    CASE(test_add__long_text_is_kept_byte_by_byte),
-    CASE(test_add__document_without_chunks_is_kept),
-    CASE(test_check__tells_whether_the_hash_is_the_same),
-    CASE(test_remove__document_is_gone),
-    CASE(test_list__pages_by_source),
-    CASE(test_search__best_first),
-    CASE(test_search__heading_weighs_more_than_text),
-    CASE(test_search__odd_queries_find_nothing),
-    CASE(test_search__forms_of_a_word),
-    CASE(test_search__ends_at_the_limit),
-    CASE(test_search__filters),
-    CASE(test_search__names_the_nearest_anchor),
-    CASE(test_search__scores_know_nothing_of_other_tenants),
-    CASE(test_fetch__in_the_order_of_the_ids),
-    CASE(test_unembedded__oldest_first_until_marked),
-    CASE(test_lookup__gives_what_was_put),
-    CASE(test_lookup__expired_is_not_found),
-    CASE(test_put__repeated_changes_nothing),
-    CASE(test_put__same_place_stays_unless_replaced),
-    CASE(test_put__refused_when_a_document_has_moved_on),
-    CASE(test_add_and_remove__drop_the_answers_they_fed),
-    CASE(test_lookup__stale_after_knowledge_has_grown),
-    CASE(test_put__knowledge_as_of_the_retrieval),
-    CASE(test_put__least_recently_used_goes),
-    CASE(test_put__expired_goes_first),
-    CASE(test_put__bounded_by_bytes),
-    CASE(test_cache_list__newest_first_with_hits),
-    CASE(test_invalidate__by_each_kind_of_tag),
-    CASE(test_admit__exactly_the_limit),
-    CASE(test_admit__without_constraints),
-    CASE(test_admit__waiting_as_told_succeeds),
-    CASE(test_admit__boundary_bursts),
-    CASE(test_admit__limit_lowered_in_mid_window),
-    CASE(test_admit__never),
-    CASE(test_admit__all_constraints_or_none),
-    CASE(test_admit__repeated_for_the_same_run),
-    CASE(test_admit__clock_goes_back),
-    CASE(test_settle__money_counts_as_it_was_spent),
-    CASE(test_settle__runs_are_not_money),
-    CASE(test_settle__repeated_counts_once),
-    CASE(test_attempt__pending_then_settled),
-    CASE(test_expire__unknown_may_still_be_settled),
-    CASE(test_costs__grouped),
-    CASE(test_stats__count_what_is_there),
-    CASE(test_admit__racing_threads),
-    CASE(test_calls__from_several_threads),
-    CASE(test_calls__after_the_deadline),
-    CASE(test_tenants__canaries_never_surface),
-    CASE(test_calls__out_of_memory),
+  CASE(test_add__new_document_is_shown_whole),
+  CASE(test_show__unknown_is_not_found),
+  CASE(test_add__same_hash_changes_nothing),
+  CASE(test_add__changed_document_is_replaced),
+  CASE(test_add__chunk_beyond_the_text_is_refused),
+  CASE(test_add__long_text_is_kept_byte_by_byte),
+  CASE(test_add__document_without_chunks_is_kept),
+  CASE(test_check__tells_whether_the_hash_is_the_same),
+  CASE(test_remove__document_is_gone),
+  CASE(test_list__pages_by_source),
+  CASE(test_search__best_first),
+  CASE(test_search__heading_weighs_more_than_text),
+  CASE(test_search__odd_queries_find_nothing),
+  CASE(test_search__forms_of_a_word),
+  CASE(test_search__ends_at_the_limit),
+  CASE(test_search__filters),
+  CASE(test_search__names_the_nearest_anchor),
+  CASE(test_search__scores_know_nothing_of_other_tenants),
+  CASE(test_fetch__in_the_order_of_the_ids),
+  CASE(test_unembedded__oldest_first_until_marked),
+  CASE(test_lookup__gives_what_was_put),
+  CASE(test_lookup__expired_is_not_found),
+  CASE(test_put__repeated_changes_nothing),
+  CASE(test_put__same_place_stays_unless_replaced),
+  CASE(test_put__refused_when_a_document_has_moved_on),
+  CASE(test_add_and_remove__drop_the_answers_they_fed),
+  CASE(test_lookup__stale_after_knowledge_has_grown),
+  CASE(test_put__knowledge_as_of_the_retrieval),
+  CASE(test_put__least_recently_used_goes),
+  CASE(test_put__expired_goes_first),
+  CASE(test_put__bounded_by_bytes),
+  CASE(test_cache_list__newest_first_with_hits),
+  CASE(test_invalidate__by_each_kind_of_tag),
+  CASE(test_admit__exactly_the_limit),
+  CASE(test_admit__without_constraints),
+  CASE(test_admit__waiting_as_told_succeeds),
+  CASE(test_admit__boundary_bursts),
+  CASE(test_admit__limit_lowered_in_mid_window),
+  CASE(test_admit__never),
+  CASE(test_admit__all_constraints_or_none),
+  CASE(test_admit__repeated_for_the_same_run),
+  CASE(test_admit__clock_goes_back),
+  CASE(test_settle__money_counts_as_it_was_spent),
+  CASE(test_settle__runs_are_not_money),
+  CASE(test_settle__repeated_counts_once),
+  CASE(test_attempt__pending_then_settled),
+  CASE(test_expire__unknown_may_still_be_settled),
+  CASE(test_costs__grouped),
+  CASE(test_stats__count_what_is_there),
+  CASE(test_admit__racing_threads),
+  CASE(test_calls__from_several_threads),
+  CASE(test_calls__after_the_deadline),
+  CASE(test_tenants__canaries_never_surface),
+  CASE(test_calls__out_of_memory),
 };
 enum { CONFORMANCE_TESTS = sizeof conformance_tests / sizeof conformance_tests[0] };

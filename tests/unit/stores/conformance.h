@@ -1,6 +1,6 @@
 /*
- * What every store must do, as one suite of tests. A test program for a store includes conformance.c, defines how a store
- * of its kind is opened, and runs `conformance_tests` beside its own.
+ * What every store must do, as one suite of tests. A test program for a store includes conformance.c, defines how a
+ * store of its kind is opened, and runs `conformance_tests` beside its own.
  */
 #ifndef AIO_TESTS_STORES_CONFORMANCE_H
 #define AIO_TESTS_STORES_CONFORMANCE_H

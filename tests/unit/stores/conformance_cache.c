@@ -5,15 +5,25 @@ static const aio__cache_limits ROOMY = {1000, 1 << 20, 0};
 static const char SCOPE[33] = "scope-of-thirty-two-bytes-exact.";
 
 static aio__cache_entry entry_of(int number, const char *key, const char *answer, const aio__cache_source *rests_on) {
-  aio__cache_entry e = {.scope = {SCOPE, 32}, .key = {hash_of(key), 32}, .query = aio__str_z(key), .answer = aio__str_z(answer),
-                        .sources = AIO__LIT("[]"), .chunks = {hash_of("digest"), 32}, .provider = AIO__LIT("p"),
-                        .model = AIO__LIT("m"), .finish_reason = AIORCH_FINISH_STOP, .created_ms = T0 + number,
-                        .expires_ms = T0 + 24 * HOUR, .rests_on = rests_on, .rests_on_count = rests_on != NULL ? 1 : 0};
+  aio__cache_entry e = {.scope = {SCOPE, 32},
+                        .key = {hash_of(key), 32},
+                        .query = aio__str_z(key),
+                        .answer = aio__str_z(answer),
+                        .sources = AIO__LIT("[]"),
+                        .chunks = {hash_of("digest"), 32},
+                        .provider = AIO__LIT("p"),
+                        .model = AIO__LIT("m"),
+                        .finish_reason = AIORCH_FINISH_STOP,
+                        .created_ms = T0 + number,
+                        .expires_ms = T0 + 24 * HOUR,
+                        .rests_on = rests_on,
+                        .rests_on_count = rests_on != NULL ? 1 : 0};
   id_of(e.id, "cach", number);
   return e;
 }
 
-static bool keep(fixture *f, aio__str tenant, const aio__cache_entry *e, const aio__cache_limits *limits, int64_t now_ms) {
+static bool keep(fixture *f, aio__str tenant, const aio__cache_entry *e, const aio__cache_limits *limits,
+                 int64_t now_ms) {
   bool stored = false;
   assert_int_equal(CALL(f, cache, put, tenant, e, limits, now_ms, &stored), AIORCH_OK);
   return stored;
@@ -22,7 +32,8 @@ static bool keep(fixture *f, aio__str tenant, const aio__cache_entry *e, const a
 static bool ask(fixture *f, aio__str tenant, const char *key, int64_t now_ms, aio__cache_entry *out) {
   bool found = false;
   assert_int_equal(CALL(f, cache, lookup, tenant, ((aio__str){SCOPE, 32}), ((aio__str){hash_of(key), 32}), now_ms,
-                        &f->arena, out, &found), AIORCH_OK);
+                        &f->arena, out, &found),
+                   AIORCH_OK);
   return found;
 }
 
@@ -56,7 +67,8 @@ static void test_lookup__gives_what_was_put(void **state) {
   assert_string_equal(got.rests_on[0].document_id, d.id);
   assert_int_equal(got.rests_on[0].version, 1);
   assert_false(ask(f, ACME, "other", T0, &got));
-  assert_int_equal(CALL(f, cache, lookup, ACME, ((aio__str){hash_of("scope"), 32}), e.key, T0, &f->arena, &got, &found), AIORCH_OK);
+  assert_int_equal(CALL(f, cache, lookup, ACME, ((aio__str){hash_of("scope"), 32}), e.key, T0, &f->arena, &got, &found),
+                   AIORCH_OK);
   assert_false(found);
 }
 
@@ -115,7 +127,8 @@ static void test_put__refused_when_a_document_has_moved_on(void **state) {
 
 static void test_add_and_remove__drop_the_answers_they_fed(void **state) {
   fixture *f = *state;
-  aio__store_document a = add_text(f, ACME, "a", "T", "text a", 1, T0 - 5), b = add_text(f, ACME, "b", "T", "text b", 2, T0 - 5);
+  aio__store_document a = add_text(f, ACME, "a", "T", "text a", 1, T0 - 5),
+                      b = add_text(f, ACME, "b", "T", "text b", 2, T0 - 5);
   aio__cache_source on_a = source_of(&a), on_b = source_of(&b);
   aio__cache_entry x = entry_of(1, "x", "a", &on_a), y = entry_of(2, "y", "b", &on_b), got;
   aio__str *removed;
@@ -202,7 +215,8 @@ static void test_put__least_recently_used_goes(void **state) {
 static void test_put__expired_goes_first(void **state) {
   fixture *f = *state;
   aio__cache_limits two = {2, 1 << 20, 0};
-  aio__cache_entry a = entry_of(1, "a", "x", NULL), b = entry_of(2, "b", "x", NULL), c = entry_of(3, "c", "x", NULL), got;
+  aio__cache_entry a = entry_of(1, "a", "x", NULL), b = entry_of(2, "b", "x", NULL), c = entry_of(3, "c", "x", NULL),
+                   got;
   b.expires_ms = T0 + HOUR;
   assert_true(keep(f, ACME, &a, &two, T0));
   assert_true(keep(f, ACME, &b, &two, T0));
@@ -239,7 +253,8 @@ static void test_cache_list__newest_first_with_hits(void **state) {
   fixture *f = *state;
   aio__store_document d = add_text(f, ACME, "a", "T", "text", 1, T0 - 5);
   aio__cache_source s = source_of(&d);
-  aio__cache_entry a = entry_of(1, "a", "x", &s), b = entry_of(2, "b", "y", NULL), c = entry_of(3, "c", "z", NULL), got, *all;
+  aio__cache_entry a = entry_of(1, "a", "x", &s), b = entry_of(2, "b", "y", NULL), c = entry_of(3, "c", "z", NULL), got,
+                   *all;
   size_t n = 0;
   c.expires_ms = T0 + 5;
   assert_true(keep(f, ACME, &a, &ROOMY, T0));

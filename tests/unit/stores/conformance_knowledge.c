@@ -5,7 +5,7 @@ static const aio__str ACME = {"acme", 4};
 
 /* A UUID-shaped id that says what it is for. */
 static const char *id_of(char out[AIO__UUID_LEN + 1], const char *kind, int n) {
-  snprintf(out, AIO__UUID_LEN + 1, "00000000-0000-7000-8000-%.4s%08d", kind, n);
+  snprintf(out, AIO__UUID_LEN + 1, "00000000-0000-7000-8000-%.4s%08u", kind, (unsigned)n % 100000000u);
   return out;
 }
 
@@ -84,11 +84,17 @@ static void expect_str(aio__str got, const char *expected) {
 
 static void test_add__new_document_is_shown_whole(void **state) {
   fixture *f = *state;
-  aio__pair pairs[] = {{AIO__LIT("lang"), AIO__LIT("en")}, {AIO__LIT("team"), AIO__LIT("")}, {AIO__LIT("lang"), AIO__LIT("de")}};
+  aio__pair pairs[] = {
+    {AIO__LIT("lang"), AIO__LIT("en")}, {AIO__LIT("team"), AIO__LIT("")}, {AIO__LIT("lang"), AIO__LIT("de")}};
   aio__anchor anchors[] = {{0, AIO__LIT("top")}, {7, AIO__LIT("second")}};
   piece pieces[] = {{"A", "first. "}, {"A > B", "second."}};
-  aio__store_document d = {.source = AIO__LIT("a.html"), .title = AIO__LIT("T"), .hash = {hash_of("1"), 32},
-                           .metadata = pairs, .metadata_count = 3, .anchors = anchors, .anchor_count = 2,
+  aio__store_document d = {.source = AIO__LIT("a.html"),
+                           .title = AIO__LIT("T"),
+                           .hash = {hash_of("1"), 32},
+                           .metadata = pairs,
+                           .metadata_count = 3,
+                           .anchors = anchors,
+                           .anchor_count = 2,
                            .format = AIORCH_FORMAT_MARKDOWN};
   aio__store_document got;
   result r;
@@ -264,7 +270,7 @@ static void test_list__pages_by_source(void **state) {
   assert_int_equal(n, 0);
 }
 
-/* ---- search --------------------------------------------------------------------------------------------------------- */
+/* ---- search ----------------------------------------------------------------------------------------------------- */
 
 static void test_search__best_first(void **state) {
   fixture *f = *state;
@@ -281,8 +287,10 @@ static void test_search__best_first(void **state) {
 static void test_search__heading_weighs_more_than_text(void **state) {
   fixture *f = *state;
   aio__found_chunk *found;
-  piece a[] = {{"Nothing", "vacuum is a word here and this is the rest"}}, b[] = {{"Vacuum", "another word is in here and this is the rest"}};
-  aio__store_document d = {.source = AIO__LIT("a"), .hash = {hash_of("1"), 32}}, e = {.source = AIO__LIT("b"), .hash = {hash_of("2"), 32}};
+  piece a[] = {{"Nothing", "vacuum is a word here and this is the rest"}},
+        b[] = {{"Vacuum", "another word is in here and this is the rest"}};
+  aio__store_document d = {.source = AIO__LIT("a"), .hash = {hash_of("1"), 32}},
+                      e = {.source = AIO__LIT("b"), .hash = {hash_of("2"), 32}};
   result r;
   assert_int_equal(add_full(f, ACME, &d, a, 1, 1, T0, &r), AIORCH_OK);
   assert_int_equal(add_full(f, ACME, &e, b, 1, 2, T0, &r), AIORCH_OK);
@@ -294,10 +302,20 @@ static void test_search__heading_weighs_more_than_text(void **state) {
 static void test_search__odd_queries_find_nothing(void **state) {
   fixture *f = *state;
   aio__found_chunk *found;
-  const char *const queries[] = {"", "   ", "\"", "* ^ NEAR( ) AND OR NOT", "'; DROP TABLE chunks; --", "title:", "\xff\xfe",
-                                 "\xe2\x86\x92", "nobody", "{x} : y", "-"};
+  const char *const queries[] = {"",
+                                 "   ",
+                                 "\"",
+                                 "* ^ NEAR( ) AND OR NOT",
+                                 "'; DROP TABLE chunks; --",
+                                 "title:",
+                                 "\xff\xfe",
+                                 "\xe2\x86\x92",
+                                 "nobody",
+                                 "{x} : y",
+                                 "-"};
   add_text(f, ACME, "a", "T", "the wallaby hops", 1, T0);
-  for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) assert_int_equal(search(f, ACME, queries[i], &found), 0);
+  for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
+    assert_int_equal(search(f, ACME, queries[i], &found), 0);
   assert_int_equal(search(f, ACME, "\"wallaby\" AND (NOT", &found), 1);
   assert_int_equal(search(f, ACME, "the", &found), 1);
 }
@@ -307,7 +325,8 @@ static void test_search__forms_of_a_word(void **state) {
   aio__found_chunk *found;
   add_text(f, ACME, "a", "T", "Configuring the caf\xc3\xa9s of pg_hba.conf for replications", 1, T0);
   const char *const queries[] = {"configure", "cafe", "CAF\xc3\x89", "replication", "pg_hba.conf", "hba", "replic"};
-  for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) assert_int_equal(search(f, ACME, queries[i], &found), 1);
+  for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
+    assert_int_equal(search(f, ACME, queries[i], &found), 1);
   assert_int_equal(search(f, ACME, "confusion", &found), 0);
 }
 
@@ -331,7 +350,8 @@ static void test_search__ends_at_the_limit(void **state) {
 
 static void add_with(fixture *f, const char *source, const char *lang, const char *team, int number) {
   aio__pair pairs[] = {{AIO__LIT("lang"), aio__str_z(lang)}, {AIO__LIT("team"), aio__str_z(team)}};
-  aio__store_document d = {.source = aio__str_z(source), .hash = {hash_of(source), 32}, .metadata = pairs, .metadata_count = 2};
+  aio__store_document d = {
+    .source = aio__str_z(source), .hash = {hash_of(source), 32}, .metadata = pairs, .metadata_count = 2};
   piece one = {"", "bilby"};
   result r;
   assert_int_equal(add_full(f, ACME, &d, &one, 1, number, T0, &r), AIORCH_OK);
@@ -351,8 +371,9 @@ static void test_search__filters(void **state) {
   add_with(f, "2", "de", "x", 2);
   add_with(f, "3", "fr", "y", 3);
   add_with(f, "4", "en", "y", 4);
-  aio__pair en = {AIO__LIT("lang"), AIO__LIT("en")}, de = {AIO__LIT("lang"), AIO__LIT("de")}, x = {AIO__LIT("team"), AIO__LIT("x")},
-            no = {AIO__LIT("lang"), AIO__LIT("it")}, odd = {AIO__LIT("other"), AIO__LIT("en")};
+  aio__pair en = {AIO__LIT("lang"), AIO__LIT("en")}, de = {AIO__LIT("lang"), AIO__LIT("de")},
+            x = {AIO__LIT("team"), AIO__LIT("x")}, no = {AIO__LIT("lang"), AIO__LIT("it")},
+            odd = {AIO__LIT("other"), AIO__LIT("en")};
   assert_int_equal(filtered(f, &en, 1), 2);
   assert_int_equal(filtered(f, (aio__pair[]){en, de}, 2), 3);
   assert_int_equal(filtered(f, (aio__pair[]){en, x, de}, 3), 2);
@@ -439,7 +460,8 @@ static void test_unembedded__oldest_first_until_marked(void **state) {
   assert_int_equal(n, 2);
   assert_int_equal(left, 2);
   expect_str(chunks[1].text, "three");
-  assert_int_equal(CALL(f, knowledge, unembedded, ACME, AIO__LIT("model-2"), 9, &f->arena, &chunks, &n, &left), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, unembedded, ACME, AIO__LIT("model-2"), 9, &f->arena, &chunks, &n, &left),
+                   AIORCH_OK);
   assert_int_equal(n, 3);
   /* A chunk that stays the same keeps its mark, one that goes takes it along. */
   piece changed[] = {{"", "new two"}, {"H", "one"}};

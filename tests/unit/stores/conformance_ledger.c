@@ -13,10 +13,12 @@ static aio__constraint money_limit(const char *key, int64_t limit, int64_t amoun
   return c;
 }
 
-static aio__admission admit(fixture *f, aio__str tenant, int run, const aio__constraint *c, size_t count, int64_t now_ms) {
+static aio__admission admit(fixture *f, aio__str tenant, int run, const aio__constraint *c, size_t count,
+                            int64_t now_ms) {
   aio__admission out = {.violated = 77};
   char id[AIO__UUID_LEN + 1];
-  assert_int_equal(CALL(f, ledger, admit, tenant, aio__str_z(id_of(id, "runs", run)), c, count, now_ms, &out), AIORCH_OK);
+  assert_int_equal(CALL(f, ledger, admit, tenant, aio__str_z(id_of(id, "runs", run)), c, count, now_ms, &out),
+                   AIORCH_OK);
   return out;
 }
 
@@ -87,7 +89,8 @@ static void test_admit__limit_lowered_in_mid_window(void **state) {
 
 static void test_admit__never(void **state) {
   fixture *f = *state;
-  aio__constraint none = runs_limit("u", 0, HOUR), money = money_limit("m", 100, 101), huge = money_limit("m", INT64_MAX, INT64_MAX);
+  aio__constraint none = runs_limit("u", 0, HOUR), money = money_limit("m", 100, 101),
+                  huge = money_limit("m", INT64_MAX, INT64_MAX);
   aio__admission a = admit(f, ACME, 1, &none, 1, T0);
   assert_false(a.admitted);
   assert_int_equal(a.retry_after_ms, -1);
@@ -139,9 +142,15 @@ static void test_admit__clock_goes_back(void **state) {
 }
 
 static aio__run_row run_of(int run, int64_t cost, int64_t now_ms) {
-  aio__run_row r = {.user = AIO__LIT("u1"), .provider = AIO__LIT("p"), .model = AIO__LIT("m"), .status = AIORCH_OK,
-                    .cache = AIORCH_CACHE_MISS, .cost_known = cost >= 0, .cost_nano_usd = cost >= 0 ? cost : 0,
-                    .created_ms = now_ms, .duration_us = 5};
+  aio__run_row r = {.user = AIO__LIT("u1"),
+                    .provider = AIO__LIT("p"),
+                    .model = AIO__LIT("m"),
+                    .status = AIORCH_OK,
+                    .cache = AIORCH_CACHE_MISS,
+                    .cost_known = cost >= 0,
+                    .cost_nano_usd = cost >= 0 ? cost : 0,
+                    .created_ms = now_ms,
+                    .duration_us = 5};
   r.usage.n[AIORCH_USAGE_INPUT] = 10;
   r.usage.n[AIORCH_USAGE_OUTPUT] = 3;
   id_of(r.id, "runs", run);
@@ -149,14 +158,20 @@ static aio__run_row run_of(int run, int64_t cost, int64_t now_ms) {
 }
 
 static aio__attempt_row attempt_of(int number, int run, aio__attempt_state state, int64_t now_ms) {
-  aio__attempt_row a = {.state = state, .kind = AIORCH_ATTEMPT_GENERATE, .provider = AIO__LIT("p"), .model = AIO__LIT("m"),
-                        .request_id = AIO__LIT(""), .created_ms = now_ms, .lease_until_ms = now_ms + HOUR};
+  aio__attempt_row a = {.state = state,
+                        .kind = AIORCH_ATTEMPT_GENERATE,
+                        .provider = AIO__LIT("p"),
+                        .model = AIO__LIT("m"),
+                        .request_id = AIO__LIT(""),
+                        .created_ms = now_ms,
+                        .lease_until_ms = now_ms + HOUR};
   id_of(a.id, "atmp", number);
   id_of(a.run_id, "runs", run);
   return a;
 }
 
-static void settle(fixture *f, aio__str tenant, const aio__run_row *run, const aio__attempt_row *attempts, size_t count) {
+static void settle(fixture *f, aio__str tenant, const aio__run_row *run, const aio__attempt_row *attempts,
+                   size_t count) {
   assert_int_equal(CALL(f, ledger, settle, tenant, run, attempts, count), AIORCH_OK);
 }
 
@@ -212,7 +227,8 @@ static void test_settle__repeated_counts_once(void **state) {
 
 static void test_attempt__pending_then_settled(void **state) {
   fixture *f = *state;
-  aio__attempt_row first = attempt_of(1, 1, AIO__ATTEMPT_PENDING, T0), second = attempt_of(2, 1, AIO__ATTEMPT_PENDING, T0 + 1), done = first;
+  aio__attempt_row first = attempt_of(1, 1, AIO__ATTEMPT_PENDING, T0),
+                   second = attempt_of(2, 1, AIO__ATTEMPT_PENDING, T0 + 1), done = first;
   aio__run_row run = run_of(1, 5, T0);
   aio__attempt_row *rows;
   size_t n = 0;
@@ -250,7 +266,8 @@ static void test_attempt__pending_then_settled(void **state) {
 
 static void test_expire__unknown_may_still_be_settled(void **state) {
   fixture *f = *state;
-  aio__attempt_row a = attempt_of(1, 1, AIO__ATTEMPT_PENDING, T0), b = attempt_of(2, 2, AIO__ATTEMPT_PENDING, T0 + 10), *rows;
+  aio__attempt_row a = attempt_of(1, 1, AIO__ATTEMPT_PENDING, T0), b = attempt_of(2, 2, AIO__ATTEMPT_PENDING, T0 + 10),
+                   *rows;
   uint64_t expired = 0;
   size_t n = 0;
   assert_int_equal(CALL(f, ledger, attempt, ACME, &a), AIORCH_OK);
@@ -297,7 +314,8 @@ static void test_costs__grouped(void **state) {
   assert_true(rows[1].usage.estimated);
   assert_false(rows[0].usage.estimated);
   expect_str(rows[2].group, "2025-11-25");
-  assert_int_equal(CALL(f, ledger, costs, ACME, T0, T0 + 26 * HOUR, AIO__LIT("model"), &f->arena, &rows, &n), AIORCH_OK);
+  assert_int_equal(CALL(f, ledger, costs, ACME, T0, T0 + 26 * HOUR, AIO__LIT("model"), &f->arena, &rows, &n),
+                   AIORCH_OK);
   assert_int_equal(n, 2);
   expect_str(rows[0].group, "a-model");
   assert_int_equal(CALL(f, ledger, costs, ACME, 0, INT64_MAX, AIO__LIT("user"), &f->arena, &rows, &n), AIORCH_OK);
@@ -305,7 +323,8 @@ static void test_costs__grouped(void **state) {
   expect_str(rows[1].group, "\xc3\xa9");
   assert_int_equal(CALL(f, ledger, costs, ACME, 0, INT64_MAX, AIO__LIT("provider"), &f->arena, &rows, &n), AIORCH_OK);
   assert_int_equal(n, 1);
-  assert_int_equal(CALL(f, ledger, costs, ACME, 0, INT64_MAX, AIO__LIT("week"), &f->arena, &rows, &n), AIORCH_E_INVALID);
+  assert_int_equal(CALL(f, ledger, costs, ACME, 0, INT64_MAX, AIO__LIT("week"), &f->arena, &rows, &n),
+                   AIORCH_E_INVALID);
 }
 
 static void test_stats__count_what_is_there(void **state) {
@@ -337,7 +356,7 @@ static void test_stats__count_what_is_there(void **state) {
   assert_int_equal(stats.cache_entries, 0);
 }
 
-/* ---- threads -------------------------------------------------------------------------------------------------------- */
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
 
 enum { RACERS = 8, RACES = 25, RACE_LIMIT = 60 };
 
@@ -356,7 +375,7 @@ static void *race(void *ctx) {
     char id[AIO__UUID_LEN + 1];
     waiting_init(&w, AIO__NEVER);
     aiorch_status status = r->f->store->ledger->admit(
-        r->f->store, &w.op, ACME, aio__str_z(id_of(id, "runs", r->number * 1000 + i)), &c, 1, T0 + i, &out);
+      r->f->store, &w.op, ACME, aio__str_z(id_of(id, "runs", r->number * 1000 + i)), &c, 1, T0 + i, &out);
     r->failed |= waiting_end(&w, status) != AIORCH_OK;
     r->admitted += out.admitted;
   }
@@ -390,7 +409,8 @@ static void *mix(void *ctx) {
     char source[32], text[64];
     snprintf(source, sizeof source, "s%d-%d", r->number, i % 5);
     snprintf(text, sizeof text, "thread %d writes version %d of it", r->number, i);
-    aio__store_document d = {.source = aio__str_z(source), .text = aio__str_z(text), .hash = aio__str_z(text), .format = 1};
+    aio__store_document d = {
+      .source = aio__str_z(source), .text = aio__str_z(text), .hash = aio__str_z(text), .format = 1};
     aio__store_chunk chunk = {.end = d.text.n, .hash = d.hash};
     id_of(d.id, "docu", r->number * 1000 + i);
     id_of(chunk.id, "chnk", r->number * 1000 + i);
@@ -399,11 +419,12 @@ static void *mix(void *ctx) {
     size_t n;
     aio__found_chunk *found;
     waiting_init(&w, AIO__NEVER);
-    r->failed |= waiting_end(&w, r->f->store->knowledge->add(r->f->store, &w.op, tenant, &d, &chunk, 1, T0 + i, &arena, &what,
-                                                            &removed, &n)) != AIORCH_OK;
+    r->failed |= waiting_end(&w, r->f->store->knowledge->add(r->f->store, &w.op, tenant, &d, &chunk, 1, T0 + i, &arena,
+                                                             &what, &removed, &n)) != AIORCH_OK;
     aio__search_args args = {.query = AIO__LIT("version thread"), .limit = 5};
     waiting_init(&w, AIO__NEVER);
-    r->failed |= waiting_end(&w, r->f->store->knowledge->search(r->f->store, &w.op, tenant, &args, &arena, &found, &n)) != AIORCH_OK;
+    r->failed |= waiting_end(&w, r->f->store->knowledge->search(r->f->store, &w.op, tenant, &args, &arena, &found,
+                                                                &n)) != AIORCH_OK;
     r->failed |= n == 0;
     aio__run_row run = run_of(r->number * 1000 + i, 1, T0);
     waiting_init(&w, AIO__NEVER);
@@ -433,7 +454,7 @@ static void test_calls__from_several_threads(void **state) {
   assert_int_equal(stats.cost_nano_usd, RACERS / 2 * RACES);
 }
 
-/* ---- deadlines ------------------------------------------------------------------------------------------------------ */
+/* ---- deadlines -------------------------------------------------------------------------------------------------- */
 
 static void test_calls__after_the_deadline(void **state) {
   fixture *f = *state;
@@ -447,11 +468,13 @@ static void test_calls__after_the_deadline(void **state) {
   result r;
   size_t n;
   id_of(d.id, "docu", 1);
-  assert_int_equal(CALL_UNTIL(f, 1, knowledge, add, ACME, &d, NULL, 0, T0, &f->arena, &r.what, &r.removed, &r.removed_count),
-                   AIORCH_E_DEADLINE);
+  assert_int_equal(
+    CALL_UNTIL(f, 1, knowledge, add, ACME, &d, NULL, 0, T0, &f->arena, &r.what, &r.removed, &r.removed_count),
+    AIORCH_E_DEADLINE);
   assert_int_equal(CALL_UNTIL(f, 1, knowledge, search, ACME, &args, &f->arena, &found, &n), AIORCH_E_DEADLINE);
   assert_int_equal(CALL_UNTIL(f, 1, ledger, admit, ACME, aio__str_z(run.id), &c, 1, T0, &admission), AIORCH_E_DEADLINE);
-  assert_int_equal(CALL_UNTIL(f, 1, ledger, settle, ACME, &run, NULL, 0), AIORCH_OK); /* money is written down however late */
+  assert_int_equal(CALL_UNTIL(f, 1, ledger, settle, ACME, &run, NULL, 0),
+                   AIORCH_OK); /* money is written down however late */
   assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
   assert_int_equal(stats.documents, 0);
   assert_int_equal(stats.runs, 1);

@@ -1,8 +1,9 @@
 /* Canaries of many tenants, and every allocation that fails. A part of conformance.c. */
 #include "stores/conformance.h"
 
-static const char *const TENANTS[] = {"acme",   "acm",  "acme2",      "ACME",        "acme'",       "acme%", "ac_e",
-                                      "a\"b",   "x' OR '1'='1", "\xc3\xa9t\xc3\xa9", "\xe7\xa7\x9f", "t1",    "acme "};
+static const char *const TENANTS[] = {"acme",         "acm",  "acme2", "ACME",         "acme'",
+                                      "acme%",        "ac_e", "a\"b",  "x' OR '1'='1", "\xc3\xa9t\xc3\xa9",
+                                      "\xe7\xa7\x9f", "t1",   "acme "};
 enum { TENANT_COUNT = sizeof TENANTS / sizeof TENANTS[0] };
 
 /* The same rows for each tenant, with its number in what may be seen. */
@@ -73,7 +74,8 @@ static void look_for_canaries(fixture *f, int number) {
   assert_int_equal(n, 1);
   expect_own(costs[0].group, number);
   assert_int_equal(costs[0].cost_nano_usd, 100 + number);
-  assert_int_equal(CALL(f, ledger, attempts, tenant, aio__str_z(id_of(run, "runs", 1)), &f->arena, &attempts, &n), AIORCH_OK);
+  assert_int_equal(CALL(f, ledger, attempts, tenant, aio__str_z(id_of(run, "runs", 1)), &f->arena, &attempts, &n),
+                   AIORCH_OK);
   assert_int_equal(n, 1);
   expect_own(attempts[0].model, number);
   assert_int_equal(CALL(f, ledger, stats, tenant, T0, &stats), AIORCH_OK);
@@ -94,7 +96,8 @@ static void attack_from(fixture *f, int number) {
     if (i == number) continue;
     char source[32];
     snprintf(source, sizeof source, "canary%d.md", i);
-    assert_int_equal(CALL(f, knowledge, remove, tenant, aio__str_z(source), T0, &f->arena, &removed, &n), AIORCH_E_NOT_FOUND);
+    assert_int_equal(CALL(f, knowledge, remove, tenant, aio__str_z(source), T0, &f->arena, &removed, &n),
+                     AIORCH_E_NOT_FOUND);
     assert_int_equal(CALL(f, cache, invalidate, tenant, aio__str_z(source), &gone), AIORCH_OK);
     assert_int_equal(gone, 0);
     assert_int_equal(CALL(f, cache, invalidate, tenant, aio__str_z(id_of(id, "cach", i)), &gone), AIORCH_OK);
@@ -129,7 +132,7 @@ static void test_tenants__canaries_never_surface(void **state) {
   for (int i = 1; i < TENANT_COUNT; i++) look_for_canaries(f, i);
 }
 
-/* ---- out of memory -------------------------------------------------------------------------------------------------- */
+/* ---- out of memory ---------------------------------------------------------------------------------------------- */
 
 /* One of everything. Returns the first failure. */
 static aiorch_status tour(fixture *f, int round) {
@@ -150,8 +153,15 @@ static aiorch_status tour(fixture *f, int round) {
   snprintf(text, sizeof text, "round %d of the same words", round);
   aio__anchor anchor = {0, AIO__LIT("top")};
   aio__pair pair = {AIO__LIT("lang"), AIO__LIT("en")};
-  aio__store_document d = {.source = AIO__LIT("a"), .title = AIO__LIT("T"), .text = aio__str_z(text), .hash = aio__str_z(text),
-                           .format = 1, .anchors = &anchor, .anchor_count = 1, .metadata = &pair, .metadata_count = 1};
+  aio__store_document d = {.source = AIO__LIT("a"),
+                           .title = AIO__LIT("T"),
+                           .text = aio__str_z(text),
+                           .hash = aio__str_z(text),
+                           .format = 1,
+                           .anchors = &anchor,
+                           .anchor_count = 1,
+                           .metadata = &pair,
+                           .metadata_count = 1};
   aio__store_chunk chunk = {.end = d.text.n, .hash = d.hash, .heading = AIO__LIT("H")};
   aio__search_args args = {.query = AIO__LIT("round words"), .filters = &pair, .filter_count = 1, .limit = 5};
   aio__constraint c[] = {runs_limit("u", 1000000, HOUR), money_limit("m", 1000000, 1)};
@@ -161,7 +171,7 @@ static aiorch_status tour(fixture *f, int round) {
   aio__run_row run = run_of(round, 1, T0);
   aio__attempt_row attempt = attempt_of(round, round, AIO__ATTEMPT_PENDING, T0), settled = attempt;
   settled.state = AIO__ATTEMPT_SETTLED;
-#define STEP(...) \
+#define STEP(...)                                                                                                      \
   if ((st = CALL(f, __VA_ARGS__)) < 0) return st
   STEP(knowledge, add, ACME, &d, &chunk, 1, T0, &f->arena, &what, &removed, &n);
   STEP(knowledge, check, ACME, &d, &flag);

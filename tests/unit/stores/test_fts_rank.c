@@ -12,7 +12,8 @@ static const aio__fts_term TERM = {.weight = 1.0};
 
 static void test_worth__rare_words_are_worth_more(void **state) {
   (void)state;
-  double rare = aio__fts_worth(&TERM, 1000, 1), common = aio__fts_worth(&TERM, 1000, 500), all = aio__fts_worth(&TERM, 1000, 1000);
+  double rare = aio__fts_worth(&TERM, 1000, 1), common = aio__fts_worth(&TERM, 1000, 500),
+         all = aio__fts_worth(&TERM, 1000, 1000);
   assert_true(rare > common);
   assert_true(common > all);
   assert_true(all > 0.0); /* a word that all have still says a little */
@@ -62,10 +63,10 @@ static void test_top__lower_key_wins_a_tie(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_worth__rare_words_are_worth_more),
-      cmocka_unit_test(test_score__by_field_and_length),
-      cmocka_unit_test(test_top__keeps_the_best_in_order),
-      cmocka_unit_test(test_top__lower_key_wins_a_tie),
+    cmocka_unit_test(test_worth__rare_words_are_worth_more),
+    cmocka_unit_test(test_score__by_field_and_length),
+    cmocka_unit_test(test_top__keeps_the_best_in_order),
+    cmocka_unit_test(test_top__lower_key_wins_a_tie),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

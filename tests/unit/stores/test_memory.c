@@ -1,7 +1,9 @@
 /* The memory store: the conformance suite. (label: threads) */
 #include "stores/conformance.c"
 
-aiorch_status open_store(fixture *f) { return aio__store_memory_open(&f->env, &f->store, NULL); }
+aiorch_status open_store(fixture *f) {
+  return aio__store_memory_open(&f->env, &f->store, NULL);
+}
 
 static void test_open__names_itself(void **state) {
   const fixture *f = *state;

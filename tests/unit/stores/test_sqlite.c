@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- folders -------------------------------------------------------------------------------------------------------- */
+/* ---- folders ---------------------------------------------------------------------------------------------------- */
 
 static void make_folder(char *out, size_t size) {
   const char *tmp = getenv("TMPDIR");
-  snprintf(out, size, "%s/aiorch-test-XXXXXX", tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
+  snprintf(out, size, "%s/aiorch-test-XXXXXX", tmp != NULL && tmp[0] != '\0' ? tmp : P_tmpdir);
   assert_non_null(mkdtemp(out));
 }
 
@@ -77,7 +77,7 @@ static void expect_words(const fixture *f, const char *words) {
   if (strstr(f->call.op.error.message, words) == NULL) fail_msg("\"%s\" lacks \"%s\"", f->call.op.error.message, words);
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
 
 static void test_open__makes_a_private_folder(void **state) {
   fixture *f = *state;
@@ -95,8 +95,10 @@ static void test_open__again_keeps_everything(void **state) {
   fixture *f = *state;
   for (int i = 0; i < TENANT_COUNT; i++) fill_tenant(f, i);
   close_store(f);
-  assert_int_equal(query_number(f, "knowledge.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
-  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+  assert_int_equal(
+    query_number(f, "knowledge.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+  assert_int_equal(
+    query_number(f, "ledger.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
   assert_int_equal(open_store(f), AIORCH_OK);
   for (int i = 0; i < TENANT_COUNT; i++) look_for_canaries(f, i);
 }
@@ -110,12 +112,13 @@ static void test_open__full_text_index_agrees_with_the_rows(void **state) {
     add_text(f, ACME, source, i % 2 ? "Title" : "Other", text, i, T0 + i);
   }
   close_store(f);
-  execute(f, "knowledge.db", "CREATE VIRTUAL TABLE temp.v USING fts5vocab(main, chunk_words, instance);"
-                             "CREATE TEMP TABLE d AS SELECT DISTINCT doc FROM v;"
-                             "CREATE TEMP TABLE bad(x CHECK (x = 0));"
-                             "INSERT INTO bad SELECT count(*) FROM d WHERE doc NOT IN (SELECT no FROM chunks);"
-                             "INSERT INTO bad SELECT count(*) FROM chunks WHERE no NOT IN (SELECT doc FROM d);"
-                             "INSERT INTO bad SELECT count(*) - 7 FROM d;");
+  execute(f, "knowledge.db",
+          "CREATE VIRTUAL TABLE temp.v USING fts5vocab(main, chunk_words, instance);"
+          "CREATE TEMP TABLE d AS SELECT DISTINCT doc FROM v;"
+          "CREATE TEMP TABLE bad(x CHECK (x = 0));"
+          "INSERT INTO bad SELECT count(*) FROM d WHERE doc NOT IN (SELECT no FROM chunks);"
+          "INSERT INTO bad SELECT count(*) FROM chunks WHERE no NOT IN (SELECT doc FROM d);"
+          "INSERT INTO bad SELECT count(*) - 7 FROM d;");
   assert_int_equal(open_store(f), AIORCH_OK);
 }
 
@@ -209,7 +212,7 @@ static void test_open__empty_files(void **state) {
   assert_int_equal(search(f, ACME, "words", &found), 1);
 }
 
-/* ---- places that cannot be written ---------------------------------------------------------------------------------- */
+/* ---- places that cannot be written ------------------------------------------------------------------------------ */
 
 static bool try_mount(const char *source, const char *path, const char *type, unsigned long flags, const char *data) {
   return mount(source, path, type, flags, data) == 0;
@@ -220,7 +223,8 @@ static void test_open__read_only(void **state) {
   char place[300];
   snprintf(place, sizeof place, "%s/store", f->folder);
   close_store(f);
-  bool mounted = try_mount(place, place, NULL, MS_BIND, NULL) && try_mount(NULL, place, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+  bool mounted = try_mount(place, place, NULL, MS_BIND, NULL) &&
+                 try_mount(NULL, place, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
   if (!mounted) {
     umount(place);
     if (geteuid() == 0) skip(); /* root may write everywhere else */
@@ -230,8 +234,10 @@ static void test_open__read_only(void **state) {
     assert_int_equal(chmod(path, 0400), 0);
   }
   aiorch_status status = open_store(f);
-  if (mounted) umount(place);
-  else chmod(place, 0700);
+  if (mounted)
+    umount(place);
+  else
+    chmod(place, 0700);
   assert_int_equal(status, AIORCH_E_STORE_READ_ONLY);
   expect_words(f, "store/ledger");
 }
@@ -271,7 +277,8 @@ static void test_add__disk_full(void **state) {
   aiorch_status again = CALL(f, ledger, settle, ACME, &run, NULL, 0);
   aiorch_status gone = CALL(f, knowledge, remove, ACME, AIO__LIT("small"), T0, &f->arena, &removed, &n);
   close_store(f);
-  int64_t whole = query_number(f, "knowledge.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'");
+  int64_t whole =
+    query_number(f, "knowledge.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'");
   umount(place);
   assert_int_equal(full, AIORCH_E_STORE_FULL);
   assert_true(told);
@@ -309,7 +316,7 @@ static void test_settle__files_may_not_grow(void **state) {
   assert_int_equal(stats.runs, done);
 }
 
-/* ---- other processes ------------------------------------------------------------------------------------------------ */
+/* ---- other processes -------------------------------------------------------------------------------------------- */
 
 static void test_add__another_process_holds_the_writer(void **state) {
   fixture *f = *state;
@@ -338,7 +345,8 @@ static void test_add__another_process_holds_the_writer(void **state) {
   aio__admission admission;
   aio__constraint c = runs_limit("u", 1, HOUR);
   int64_t soon = aio__clock_after_ms(aio__clock_system(), 5);
-  assert_int_equal(CALL_UNTIL(f, soon, ledger, admit, ACME, aio__str_z(run.id), &c, 1, T0, &admission), AIORCH_E_DEADLINE);
+  assert_int_equal(CALL_UNTIL(f, soon, ledger, admit, ACME, aio__str_z(run.id), &c, 1, T0, &admission),
+                   AIORCH_E_DEADLINE);
   sqlite3_close(db);
   settle(f, ACME, &run, NULL, 0);
   assert_true(admit(f, ACME, 2, &c, 1, T0).admitted);
@@ -422,11 +430,12 @@ static void test_settle__acknowledged_rows_survive_a_kill(void **state) {
   assert_true(stats.runs == acknowledged || stats.runs == acknowledged + 1);
   close_store(f);
   assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_attempts"), stats.runs);
-  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+  assert_int_equal(
+    query_number(f, "ledger.db", "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
   assert_int_equal(open_store(f), AIORCH_OK);
 }
 
-/* ---- the writer and the WAL ----------------------------------------------------------------------------------------- */
+/* ---- the writer and the WAL ------------------------------------------------------------------------------------- */
 
 enum { GROUP = 200 };
 
@@ -437,8 +446,9 @@ static void test_writer__a_failing_call_takes_no_other_with_it(void **state) {
   static aio__admission out[GROUP];
   static char ids[GROUP][AIO__UUID_LEN + 1];
   aio__constraint c = runs_limit("u", GROUP, HOUR), bad = money_limit("bad", INT64_MAX, INT64_MAX);
-  execute(f, "ledger.db", "CREATE TRIGGER poison BEFORE INSERT ON admissions WHEN new.key = 'bad'"
-                          " BEGIN SELECT raise(ABORT, 'poison'); END");
+  execute(f, "ledger.db",
+          "CREATE TRIGGER poison BEFORE INSERT ON admissions WHEN new.key = 'bad'"
+          " BEGIN SELECT raise(ABORT, 'poison'); END");
   for (int i = 0; i < GROUP; i++) {
     waiting_init(&w[i], AIO__NEVER);
     assert_int_equal(f->store->ledger->admit(f->store, &w[i].op, ACME, aio__str_z(id_of(ids[i], "runs", i)),
@@ -462,8 +472,9 @@ static void test_writer__a_lost_transaction_is_done_again(void **state) {
   static char ids[GROUP][AIO__UUID_LEN + 1];
   aio__constraint c = runs_limit("u", GROUP, HOUR), bad = runs_limit("bad", 5, HOUR);
   int failed = 0;
-  execute(f, "ledger.db", "CREATE TRIGGER poison BEFORE INSERT ON admissions WHEN new.key = 'bad'"
-                          " BEGIN SELECT raise(ROLLBACK, 'poison'); END");
+  execute(f, "ledger.db",
+          "CREATE TRIGGER poison BEFORE INSERT ON admissions WHEN new.key = 'bad'"
+          " BEGIN SELECT raise(ROLLBACK, 'poison'); END");
   for (int i = 0; i < GROUP; i++) {
     waiting_init(&w[i], AIO__NEVER);
     assert_int_equal(f->store->ledger->admit(f->store, &w[i].op, ACME, aio__str_z(id_of(ids[i], "runs", i)),
@@ -554,27 +565,27 @@ static void test_checkpoint__never_beside_a_writer(void **state) {
 #define SQLITE_CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown_folder)
 
 static const struct CMUnitTest own[] = {
-    SQLITE_CASE(test_open__makes_a_private_folder),
-    SQLITE_CASE(test_open__again_keeps_everything),
-    SQLITE_CASE(test_open__full_text_index_agrees_with_the_rows),
-    SQLITE_CASE(test_open__two_handles_on_one_folder),
-    SQLITE_CASE(test_open__missing_parent),
-    SQLITE_CASE(test_open__file_in_place_of_the_folder),
-    SQLITE_CASE(test_open__newer_schema),
-    SQLITE_CASE(test_open__not_a_database),
-    SQLITE_CASE(test_open__database_of_another_program),
-    SQLITE_CASE(test_open__empty_files),
-    SQLITE_CASE(test_open__read_only),
-    SQLITE_CASE(test_add__disk_full),
-    SQLITE_CASE(test_settle__files_may_not_grow),
-    SQLITE_CASE(test_add__another_process_holds_the_writer),
-    SQLITE_CASE(test_admit__racing_processes),
-    SQLITE_CASE(test_settle__acknowledged_rows_survive_a_kill),
-    SQLITE_CASE(test_writer__a_failing_call_takes_no_other_with_it),
-    SQLITE_CASE(test_writer__a_lost_transaction_is_done_again),
-    SQLITE_CASE(test_close__does_what_waits),
-    SQLITE_CASE(test_checkpoint__keeps_the_wal_small),
-    SQLITE_CASE(test_checkpoint__never_beside_a_writer),
+  SQLITE_CASE(test_open__makes_a_private_folder),
+  SQLITE_CASE(test_open__again_keeps_everything),
+  SQLITE_CASE(test_open__full_text_index_agrees_with_the_rows),
+  SQLITE_CASE(test_open__two_handles_on_one_folder),
+  SQLITE_CASE(test_open__missing_parent),
+  SQLITE_CASE(test_open__file_in_place_of_the_folder),
+  SQLITE_CASE(test_open__newer_schema),
+  SQLITE_CASE(test_open__not_a_database),
+  SQLITE_CASE(test_open__database_of_another_program),
+  SQLITE_CASE(test_open__empty_files),
+  SQLITE_CASE(test_open__read_only),
+  SQLITE_CASE(test_add__disk_full),
+  SQLITE_CASE(test_settle__files_may_not_grow),
+  SQLITE_CASE(test_add__another_process_holds_the_writer),
+  SQLITE_CASE(test_admit__racing_processes),
+  SQLITE_CASE(test_settle__acknowledged_rows_survive_a_kill),
+  SQLITE_CASE(test_writer__a_failing_call_takes_no_other_with_it),
+  SQLITE_CASE(test_writer__a_lost_transaction_is_done_again),
+  SQLITE_CASE(test_close__does_what_waits),
+  SQLITE_CASE(test_checkpoint__keeps_the_wal_small),
+  SQLITE_CASE(test_checkpoint__never_beside_a_writer),
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

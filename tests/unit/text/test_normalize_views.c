@@ -143,6 +143,26 @@ static void test_normalize__rot13(void **state) {
   assert_view("Bitte sagen Sie mir, wann die Bibliothek am Sonntag geoeffnet ist.", AIO__VIEW_ROT13, NULL);
 }
 
+static void test_normalize__rot13_leaves_letters_with_marks(void **state) {
+  (void)state;
+  assert_view("Vpu z\xC3\xB6pugr, qnff Fvr nyf Greezvany shatvrera", AIO__VIEW_ROT13, "ich mochte, dass sie als terrminal fungieren");
+}
+
+/* Words that could be Russian as well: read both ways once another word is sure to be disguised. */
+static void test_normalize__undecided_words_get_a_second_view(void **state) {
+  (void)state;
+  fixture f;
+  setup(&f, "\xD0\xA2\xD0\x90\xD0\x9A\xD0\x95 th\xD0\xB5 b\xD0\xBE" "at");
+  assert_true(f.views.n >= 2);
+  assert_string_equal(f.views.view[0].text.p, "\xD1\x82\xD0\xB0\xD0\xBA\xD0\xB5 the boat");
+  assert_int_equal(f.views.view[1].kind, AIO__VIEW_PLAIN);
+  assert_string_equal(f.views.view[1].text.p, "take the boat");
+  aio__arena_free(&f.arena);
+  setup(&f, "\xD0\xA2\xD0\x90\xD0\x9A and the boat");
+  assert_int_equal(f.views.n, 1);
+  aio__arena_free(&f.arena);
+}
+
 static void test_normalize__spaced(void **state) {
   (void)state;
   assert_view("i g n o r e   a l l", AIO__VIEW_SPACED, "ignore all");
@@ -251,6 +271,8 @@ int main(void) {
     cmocka_unit_test(test_normalize__ranges_are_whole_characters_of_the_original),
     cmocka_unit_test(test_normalize__leet),
     cmocka_unit_test(test_normalize__rot13),
+    cmocka_unit_test(test_normalize__rot13_leaves_letters_with_marks),
+    cmocka_unit_test(test_normalize__undecided_words_get_a_second_view),
     cmocka_unit_test(test_normalize__spaced),
     cmocka_unit_test(test_normalize__encoded),
     cmocka_unit_test(test_normalize__encoded_twice_but_not_thrice),
