@@ -23,13 +23,27 @@ typedef struct aio__view_writer {
 } aio__view_writer;
 
 void aio__view_writer_init(aio__view_writer *writer, aio__arena *arena, size_t expected);
-void aio__view_writer_put(aio__view_writer *writer, char c, uint32_t offset);
+void aio__view_writer_grow(aio__view_writer *writer);
+
+static inline void aio__view_writer_put(aio__view_writer *writer, char c, uint32_t offset) {
+  if (writer->n == writer->cap) aio__view_writer_grow(writer);
+  if (writer->failed) return;
+  writer->text[writer->n] = c;
+  writer->offsets[writer->n++] = offset;
+}
+
 /* Ends the text with a NUL and its last offset. False when out of memory. */
 bool aio__view_writer_end(aio__view_writer *writer, uint32_t end_offset, aio__source *out);
 
 static inline uint32_t aio__source_offset(const aio__source *source, size_t i) {
   return source->offsets != NULL ? source->offsets[i] : (uint32_t)i;
 }
+
+/* PLAIN of ASCII, and of anything else: `views` gets the hidden characters, or is NULL; *disguised is set when an eager
+ * pass would fold more. False when out of memory. */
+bool aio__plain_ascii(aio__arena *arena, const aio__source *in, aio__source *out);
+bool aio__plain_unicode(aio__arena *arena, const aio__source *in, aio__views *views, bool eager, aio__source *out,
+                        bool *disguised);
 
 enum { AIO__FOLD_BYTES = 12 };
 enum { AIO__FOLD_TEXT, AIO__FOLD_SPACE, AIO__FOLD_MARK, AIO__FOLD_INVISIBLE };

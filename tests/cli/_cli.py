@@ -184,7 +184,7 @@ def validate(value, name, part=None):
     key = (name, part)
     if key not in _validators:
         schemas = {schema["$id"]: schema for schema in map(_load, ("run", "request", "event"))}
-        top = {"$ref": f"urn:aiorch:schema:{name}" + (f"#/$defs/{part}" if part else "")}
+        top = {"$ref": f"https://libaiorch.example/schema/{name}.json" + (f"#/$defs/{part}" if part else "")}
         try:
             from referencing import Registry, Resource
             registry = Registry().with_resources((i, Resource.from_contents(s)) for i, s in schemas.items())
