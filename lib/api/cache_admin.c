@@ -23,7 +23,7 @@ static void put_entry(aio__json_writer *w, const aio__cache_entry *entry) {
   aio__jw_ki64(w, "created_ms", entry->created_ms);
   aio__jw_ki64(w, "expires_ms", entry->expires_ms);
   aio__jw_ki64(w, "hits", entry->hits);
-  aio__jw_knull(w, "bytes"); /* stores do not tell it in a list */
+  aio__jw_ki64(w, "bytes", entry->bytes);
   aio__jw_key(w, "tags");
   aio__jw_array(w);
   for (size_t i = 0; i < entry->rests_on_count; i++) aio__jw_z(w, entry->rests_on[i].document_id);

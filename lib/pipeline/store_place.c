@@ -25,8 +25,8 @@ static aiorch_status make_parents(const char *path, aiorch_error *error) {
 
 aiorch_status aio__store_place(const char *setting, aio__buf *out, aiorch_error *error) {
   if (setting[0] != '\0') {
-    return aio__buf_z(out, setting) ? aio__error_set(error, AIORCH_E_CONFIG_RANGE, "store: the path is too long")
-                                    : AIORCH_OK;
+    if (aio__buf_z(out, setting) == AIORCH_E_NOMEM) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
+    return out->failed ? aio__error_set(error, AIORCH_E_CONFIG_RANGE, "store: the path is too long") : AIORCH_OK;
   }
   const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
   bool use_data = data && data[0] == '/';

@@ -173,7 +173,10 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant_name, s
   if (limit > all) limit = all;
   aio__cache_entry *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
   bool ok = live != NULL && out != NULL;
-  for (; n < limit && ok; n++) ok = give(tenant, live[n], now_ms, false, arena, &out[n]);
+  for (; n < limit && ok; n++) {
+    ok = give(tenant, live[n], now_ms, false, arena, &out[n]);
+    out[n].bytes = live[n]->bytes;
+  }
   aio__free(store->env.al, live);
   if (ok) {
     *entries = out;

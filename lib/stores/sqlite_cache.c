@@ -202,6 +202,7 @@ static aiorch_status list_rows(aio__sq_conn *conn, aiorch_error *error, aio__str
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
     int64_t no = sqlite3_column_int64(stmt, 0);
     bool copied = read_entry(stmt, &row, now_ms, arena, &rows[*count]);
+    rows[*count].bytes = sqlite3_column_int64(stmt, 13);
     status = copied ? read_sources(conn, error, tenant, no, arena, &rows[*count]) : aio__sq_nomem(error);
     if (status == AIORCH_OK)
       (*count)++;

@@ -87,7 +87,7 @@
                   " AND key = ?3") \
   X(CACHE_LIST, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider," \
     " model, query, chunks," \
-                " scope, key FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2" \
+                " scope, key, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2" \
                 " ORDER BY created_ms DESC, no DESC LIMIT ?3") \
   X(CACHE_SOURCES, "SELECT document_id, version FROM cache_sources WHERE tenant_id = ?1 AND entry = ?2") \
   X(CACHE_SOURCE_NEW, "INSERT OR IGNORE INTO cache_sources (tenant_id, document_id, entry, version)" \

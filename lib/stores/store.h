@@ -147,6 +147,7 @@ typedef struct aio__cache_entry {
   int32_t finish_reason;
   int32_t stale;     /* a result: knowledge has grown since it was stored */
   int64_t created_ms, expires_ms, hits;
+  int64_t bytes;     /* a result of list: what it takes of the tenant's max_bytes */
   const aio__cache_source *rests_on;
   size_t rests_on_count;
   /* Where the tenant's knowledge stood, counted from 1 by documents added or changed. lookup fills it with where it stands

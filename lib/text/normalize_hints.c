@@ -9,6 +9,8 @@
 enum {
   ENCODED_MIN = 16, /* characters of base64 or hex that can hold a word or two */
   HEX_PAIRS_MIN = 8,
+  LEET_MAX = 32,    /* longer is an identifier or a code */
+  MIXED_MIN = 2,
   SPACED_MIN = 4,   /* single letters in a row */
   ROT13_MIN = 44,   /* quarter bits of evidence: about eleven letters of rotated English or German */
   SHORT_TEXT = 400, /* chance makes less of a short text look rotated, so that half of that is enough */
@@ -42,6 +44,7 @@ typedef struct scan {
   int32_t rotated_min;
   size_t single;     /* runs of one letter in a row */
   size_t hex_pairs;  /* runs in a row that look like one byte of hex */
+  size_t mixed;      /* runs with a digit beside a letter */
 } scan;
 
 static bool is_hex_pair(const char *run, size_t len, unsigned all) {
@@ -55,11 +58,28 @@ static bool alternates(const char *run, size_t len) {
   return len >= 2 * SPACED_MIN - 1 && joiners * 2 + 1 >= len;
 }
 
+/* A digit between letters is leet; a digit at one end ("24th", "mp3") only when there are more such words. */
+static void note_leet(scan *s, const char *run, size_t len) {
+  unsigned before = 0;
+  bool beside = false, after_letter = false;
+  for (size_t i = 0; i < len; i++) {
+    unsigned kind = bytes[(unsigned char)run[i]].kind & (ALPHA | DIGIT | JOINER);
+    bool changes = (kind | before) == (ALPHA | DIGIT);
+    beside = beside || changes;
+    if (changes && kind == ALPHA && after_letter) s->hints->leet = true;
+    if (kind != DIGIT) after_letter = false;
+    if (changes && kind == DIGIT) after_letter = true;
+    before = kind;
+  }
+  s->mixed += beside;
+  if (s->mixed >= MIXED_MIN) s->hints->leet = true;
+}
+
 static void end_run(scan *s, size_t end, size_t len, unsigned any, unsigned all, int32_t rotated) {
   const char *run = s->text + end - len;
   s->rotated = s->rotated + rotated > 0 ? s->rotated + rotated : 0;
   if (s->rotated >= s->rotated_min) s->hints->rot13 = true;
-  if ((any & (ALPHA | DIGIT)) == (ALPHA | DIGIT)) s->hints->leet = true;
+  if ((any & (ALPHA | DIGIT)) == (ALPHA | DIGIT) && len <= LEET_MAX) note_leet(s, run, len);
   if (len >= ENCODED_MIN) {
     s->hints->base64 = true;
     s->hints->hex = s->hints->hex || (any & DIGIT) != 0;

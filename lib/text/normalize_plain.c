@@ -58,6 +58,10 @@ static inline bool collapses(char c) {
   return !aio__is_alnum(c) && c != '$' && c != '@';
 }
 
+static inline bool is_white(char c) {
+  return c == ' ' || c == '\n';
+}
+
 static size_t ascii_same_length(aio__str in, char *out) {
   char last = 'x';
   for (size_t i = 0; i < in.n; i++) {
@@ -87,7 +91,7 @@ bool aio__plain_ascii(aio__arena *arena, const aio__source *in, aio__source *out
     char last = (char)(n > 0 ? text[n - 1] : 'x');
     if (!aio__is_alnum(c)) {
       if (c == 0) continue;
-      if (c <= ' ' && last <= ' ') {
+      if (is_white(c) && is_white(last)) {
         if (c == '\n') text[n - 1] = '\n';
         continue;
       }
@@ -172,7 +176,7 @@ static void put_other_ascii(folder *f, char c, size_t pos, uint32_t offset) {
   aio__view_writer *w = &f->writer;
   if (f->word.open) word_end(f, pos);
   char last = (char)(w->n > 0 && !w->failed ? w->text[w->n - 1] : 'x');
-  if (c <= ' ' && last <= ' ') {
+  if (is_white(c) && is_white(last)) {
     if (c == '\n') w->text[w->n - 1] = '\n';
     return;
   }

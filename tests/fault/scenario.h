@@ -32,6 +32,7 @@ typedef struct scenario_ledger {
   atomic_long live;          /* allocations that were not freed */
   atomic_int statuses;
   aiorch_status status[SCENARIO_STATUS_MAX]; /* what calls returned, in their order */
+  char last[200];            /* words of the last error */
   long counts[WRAP_CALLS], matched, injected;
   atomic_int said;           /* bytes of `words`: what does not hold */
   char words[SCENARIO_SAID_MAX];

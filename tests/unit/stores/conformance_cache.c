@@ -93,6 +93,9 @@ static void test_put__repeated_changes_nothing(void **state) {
   assert_true(keep(f, ACME, &e, &ROOMY, T0));
   assert_int_equal(CALL(f, cache, list, ACME, 10, T0, &f->arena, &all, &n), AIORCH_OK);
   assert_int_equal(n, 1);
+  aio__store_stats stats;
+  assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
+  assert_int_equal(all[0].bytes, stats.cache_bytes); /* what it takes is what the tenant's limit counts */
 }
 
 static void test_put__same_place_stays_unless_replaced(void **state) {

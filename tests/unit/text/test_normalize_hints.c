@@ -23,14 +23,17 @@ static void test_hints_find__ordinary_text_starts_nothing(void **state) {
     "i have a b in maths"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     aio__hints h = hints_of(texts[i]);
-    assert_false(h.spaced || h.rot13 || h.base64 || h.hex || h.escaped || h.leet_one);
-    assert_int_equal(h.leet, i == 2); /* "24th" looks like it, and costs a view */
+    assert_false(h.spaced || h.rot13 || h.base64 || h.hex || h.escaped || h.leet || h.leet_one);
   }
 }
 
 static void test_hints_find__each(void **state) {
   (void)state;
   assert_true(hints_of("1gn0re").leet);
+  assert_true(hints_of("4ll pr3vious").leet);
+  assert_true(hints_of("4ll 0f it").leet);
+  assert_false(hints_of("4ll of it").leet);
+  assert_false(hints_of("covid-19 and sars-2-x").leet);
   assert_true(hints_of("1gn0re").leet_one);
   assert_false(hints_of("ign0re 1 2").leet_one);
   assert_true(hints_of("p@ss").leet);
