@@ -129,8 +129,8 @@ aiorch_status aio__input_check_text(aio__str text, size_t max_chars, size_t *cod
   }
   if (count > max_chars) {
     return aio__error_set(error, AIORCH_E_INVALID_INPUT,
-                          "the message has %zu characters, the limit is %zu (from byte %zu on it is too long): shorten it, "
-                          "or raise validate.user_chars (validate.tool_chars for a tool's message)",
+                          "the message has %zu characters, the limit is %zu (from byte %zu on it is too long): shorten "
+                          "it, or raise validate.user_chars (validate.tool_chars for a tool's message)",
                           count, max_chars, offset_of(text, max_chars));
   }
   if (aio__normalize_is_blank(text)) {

@@ -36,7 +36,7 @@ static inline uint64_t load_folded(const char *p, size_t n) {
   return v | FOLD;
 }
 
-/* Of the first three bytes; letters of both cases meet, and so does some punctuation, which the comparison sorts out. */
+/* Of the first three bytes. Letters of both cases meet, and some punctuation does; the comparison sorts it out. */
 static inline uint32_t hash_of(const char *p) {
   const unsigned char *u = (const unsigned char *)p;
   uint32_t v = (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | 0x202020u;
@@ -106,8 +106,7 @@ void aio__literals_free(aio__literals *literals) {
   aio__free(al, literals);
 }
 
-void aio__literals_scan(const aio__literals *literals, aio__str text, void (*hit)(void *context, size_t literal, size_t at),
-                        void *context) {
+void aio__literals_scan(const aio__literals *literals, aio__str text, aio__literal_hit *hit, void *context) {
   bool word_before = false;
   for (size_t i = 0; i + AIO__LITERAL_MIN <= text.n; i++) {
     bool inside = word_before;
@@ -117,8 +116,8 @@ void aio__literals_scan(const aio__literals *literals, aio__str text, void (*hit
     if ((literals->bitmap[h / 64] >> h % 64 & 1) == 0) continue;
     uint64_t here = load_folded(text.p + i, text.n - i);
     uint32_t b = bucket_of(h);
-    for (const head *k = literals->heads + literals->bucket[b], *end = literals->heads + literals->bucket[b + 1]; k < end;
-         k++) {
+    const head *end = literals->heads + literals->bucket[b + 1];
+    for (const head *k = literals->heads + literals->bucket[b]; k < end; k++) {
       if ((here & k->mask) != k->bytes) continue;
       if (matches(text.p + i, text.n - i, literals->texts[k->literal])) hit(context, k->literal, i);
     }

@@ -1,8 +1,8 @@
 /*
  * Rule files: JSON to rules, with messages that name the file, the rule and the member.
  *
- * {"define": {"name": "regular expression"}, "rules": [...]}; a pattern may say {{name}} for what "define" has under that
- * name, and may be a list of alternatives.
+ * {"define": {"name": "regular expression"}, "rules": [...]}; a pattern may say {{name}} for what "define" has under
+ * that name, and may be a list of alternatives.
  */
 #include "guard/rule_load.h"
 
@@ -25,8 +25,9 @@ typedef struct loader {
   aiorch_error *error;
 } loader;
 
-static const char *const MEMBERS[] = {"id",    "category",    "language",   "severity",       "pattern",        "needs", "why",
-                                      "reach", "min_entropy", "min_hidden", "min_hidden_run", "min_hidden_tags"};
+static const char *const MEMBERS[] = {"id",          "category",   "language",       "severity",
+                                      "pattern",     "needs",      "why",            "reach",
+                                      "min_entropy", "min_hidden", "min_hidden_run", "min_hidden_tags"};
 
 static aiorch_status out_of_memory(const loader *l) {
   return aio__error_set(l->error, AIORCH_E_NOMEM, "%s: out of memory", l->file);

@@ -1,8 +1,8 @@
 /*
  * Matching rules: literals first, then patterns in windows around the places where a rule's literals came together.
  *
- * A rule set is const after it was made, but for the pool of scratch memory, whose slots are exchanged atomically: a check
- * takes what it finds or makes its own, and gives it back when there is a free slot.
+ * A rule set is const after it was made, but for the pool of scratch memory, whose slots are exchanged atomically: a
+ * check takes what it finds or makes its own, and gives it back when there is a free slot.
  */
 #include "guard/rule_set.h"
 

@@ -4,9 +4,9 @@
  * {"rules": [{"id", "category", "language", "severity": "block"|"flag", "pattern", "needs", "why", ...}]}
  *
  * `needs` is a list of groups, each a list of literals. A rule is tried only where each of its groups has a literal and
- * these stand within `reach` bytes of each other (256 unless the rule says otherwise); the pattern is then matched against
- * that place and `reach` bytes to either side. A literal that begins with a letter or digit counts at the beginning of a
- * word only. A rule without `needs` is tried on the whole text.
+ * these stand within `reach` bytes of each other (256 unless the rule says otherwise); the pattern is then matched
+ * against that place and `reach` bytes to either side. A literal that begins with a letter or digit counts at the
+ * beginning of a word only. A rule without `needs` is tried on the whole text.
  */
 #ifndef AIO_GUARD_RULE_SET_H
 #define AIO_GUARD_RULE_SET_H
@@ -44,8 +44,8 @@ typedef struct aio__rule_file {
   aio__str text;
 } aio__rule_file;
 
-/* Later files extend earlier ones or replace their rules by id. With `spell`, patterns and literals are spelled as PLAIN
- * spells text. AIORCH_OK, AIORCH_E_CONFIG, AIORCH_E_NOMEM. */
+/* Later files extend earlier ones or replace their rules by id. With `spell`, patterns and literals are spelled as
+ * PLAIN spells text. AIORCH_OK, AIORCH_E_CONFIG, AIORCH_E_NOMEM. */
 aiorch_status aio__rule_set_new(const aio__alloc *al, const aio__rule_file *files, size_t n, bool spell,
                                 aio__rule_set **out, aiorch_error *error);
 void aio__rule_set_free(aio__rule_set *set);

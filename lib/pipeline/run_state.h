@@ -15,7 +15,7 @@ enum {
   AIO__MESSAGE_BYTES_MAX = 16 << 20,
   AIO__FILTERS_MAX = 64,
   AIO__SOURCES_MAX = 100,
-  AIO__ATTEMPTS_MAX = 64
+  AIO__ATTEMPTS_MAX = AIO__PROVIDERS_MAX + 8 /* each provider once, the built-in one, embeddings */
 };
 
 typedef struct aio__message {
@@ -80,11 +80,11 @@ struct aiorch_run {
   int64_t created_ms, started_ns, ended_ns, deadline_ns;
   aio__stage_record stages[AIORCH_STAGE_COUNT];
   int stage;                       /* the stage that execute and next are at */
+  int current;                     /* the stage that was stepped last, in whatever form */
   int step;                        /* where the current stage stands; 0 at its begin */
-  atomic_bool busy;                /* a thread is inside an entry point of this run */
+  atomic_int hold;                 /* who has the run: run_hold.c */
   atomic_bool cancelled;
   bool preview;                    /* nothing is admitted, sent or written */
-  bool free_wanted;                /* freed inside its own callback */
   bool events_wanted;              /* driven by aiorch_run_next */
   bool final_given;
   struct aiorch_event *events, *events_last, *event_given, final_event;
@@ -121,6 +121,7 @@ struct aiorch_run {
   /* retrieve */
   aio__retrieval retrieval;
   bool retrieving, retrieved;
+  bool embed_noted;                /* the query's embedding is among the attempts */
   aio__source *sources;
   size_t source_count;
   bool host_sources;
@@ -135,6 +136,8 @@ struct aiorch_run {
   aio__stream_check check;
   aio__buf answer;                 /* all that came; the first `released` bytes were checked and given out */
   size_t released;
+  bool answer_lent;                /* a NUL stands at `released` in place of this byte: aio__run_answer */
+  char answer_byte;
   bool committed;                  /* the first delta came */
   bool answered;                   /* the answer is whole, checked and may be kept */
   int32_t finish_reason;
@@ -144,7 +147,8 @@ struct aiorch_run {
   aio__attempt_row attempt_row;     /* of the attempt that is being recorded */
 
   /* log_cost */
-  aio__usage usage;
+  aio__usage usage;                /* of all attempts and of the host's answer */
+  aio__usage host_usage;
   bool cost_known;
   int64_t cost_nano_usd;
   aio__settlement *settlement;
@@ -170,16 +174,30 @@ aiorch_status aio__run_op(aiorch_run *run, aiorch_status started);   /* OK/error
 /* AIORCH_PENDING while it is out, else how it ended. */
 aiorch_status aio__run_op_poll(aiorch_run *run);
 
+/* ---- run_hold.c ---- */
+/* For an entry point. AIORCH_OK; AIORCH_E_INVALID, AIORCH_E_FORKED, AIORCH_E_REENTRANT. */
+aiorch_status aio__run_take(aiorch_run *run);
+bool aio__run_give_back(aiorch_run *run);                            /* false: the run is gone */
+void aio__run_free(aiorch_run *run);
+void aio__run_cancel(aiorch_run *run);                               /* under the orchestrator's mutex */
+void aio__runs_close(aiorch *orch);                                  /* cancels all, ends those that nobody drives */
+
 /* ---- run.c ---- */
+/* A call on the run that failed, with its words; the failure of the run itself stays. Returns the status. */
+aiorch_status aio__run_refuse(aiorch_run *run, aiorch_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+aio__str aio__run_answer(aiorch_run *run);                           /* what may be out, followed by a NUL */
+void aio__run_answer_back(aiorch_run *run);                          /* before the answer grows or ends */
 aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch_run **out, aiorch_error *error);
 void aio__run_destroy(aiorch_run *run);                              /* frees the memory; nothing is out any more */
 aiorch_status aio__run_add_message(aiorch_run *run, int32_t role, aio__str text);
 aio__attempt *aio__run_attempt(aiorch_run *run, int32_t kind);       /* a new one; older pointers
                                                                         are stale. NULL when out of memory or room */
 void aio__attempt_price(aiorch_run *run, aio__attempt *attempt);
+void aio__run_total(aiorch_run *run);                                /* usage and cost anew, of all there is */
 
 void aio__attempt_to_row(const aiorch_run *run, const aio__attempt *attempt, aio__attempt_row *row);
-/* The most that a request of `input_tokens` can cost at the first provider of the chain. False when unknown. */
+/* The most that a request of `input_tokens` can cost at the dearest provider of the chain. False when unknown. */
 bool aio__run_highest_price(aiorch_run *run, int64_t input_tokens, int64_t *nano_usd);
 
 /* ---- stage_generate.c ---- */

@@ -34,6 +34,11 @@ void aio__log_cost_hand_over(aiorch_run *run);
 void aio__cache_scope(const aiorch_run *run, uint8_t scope[AIO__SHA256_SIZE]);
 aiorch_status aio__cache_key(aiorch_run *run, uint8_t key[AIO__SHA256_SIZE]);
 
+/* The query's embedding as an attempt, also of a retrieval that was broken off. AIORCH_E_NOMEM. */
+aiorch_status aio__run_note_embedding(aiorch_run *run);
+/* What a run that has begun to spend or was let in leaves in the ledger. */
+bool aio__run_has_spending(const aiorch_run *run);
+
 /* Retrieval for this run, shared by cache_lookup (to revalidate) and retrieve: done at most once. */
 aiorch_status aio__run_retrieve_step(aiorch_run *run);
 

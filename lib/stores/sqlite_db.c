@@ -75,6 +75,10 @@ static aiorch_status conn_new(aio__sq_db *db, bool writes, aio__sq_conn **out, a
     status = aio__sq_fail_code(db->path, NULL, SQLITE_READONLY, error);
   if (status == AIORCH_OK) status = configure(conn, writes, error);
   if (status == AIORCH_OK && db->sql == aio__sq_knowledge_statements) status = aio__sq_score_register(conn, error);
+  /* What ends a transaction is made ready now: later there may be no memory for it. */
+  sqlite3_stmt *stmt = NULL;
+  if (status == AIORCH_OK) status = aio__sq_query(conn, error, AIO__SQ_COMMIT, &stmt, "");
+  if (status == AIORCH_OK) status = aio__sq_query(conn, error, AIO__SQ_ROLLBACK, &stmt, "");
   if (status == AIORCH_OK)
     *out = conn;
   else

@@ -20,7 +20,7 @@
 enum {
   PATH_MAX_BYTES = 600,
   TINY_DIVISOR = 4, /* a chunk below a quarter of the target says nothing alone */
-  JOIN_TOKENS = 1,  /* what line feeds between two pieces may cost at the most */
+  JOIN_TOKENS = 1,  /* what line feeds between two pieces cost, but for long runs of blank lines */
   GAP_MAX = 64      /* white space up to here belongs to the chunk before it, so that neighbours join without a seam */
 };
 
@@ -50,6 +50,12 @@ typedef struct packer {
 static size_t estimate(const packer *p, size_t start, size_t end) {
   size_t tokens = aio__tokens_estimate(aio__str_n(p->text.p + start, end - start));
   return tokens > 0 ? tokens : 1;
+}
+
+/* What the white space between two pieces costs. */
+static size_t seam(const packer *p, size_t from, size_t to) {
+  size_t tokens = to > from ? aio__tokens_estimate(aio__str_n(p->text.p + from, to - from)) : 0;
+  return tokens > JOIN_TOKENS ? tokens : JOIN_TOKENS;
 }
 
 /* ---- the path of headings --------------------------------------------------------------------------------------- */
@@ -114,9 +120,10 @@ static aiorch_status close_open(packer *p) {
   p->open.tokens = 0;
   if (p->same_section && p->count > 0 && open.tokens <= p->tiny) {
     aio__chunk *last = &p->chunks[p->count - 1];
-    if (last->tokens + open.tokens + JOIN_TOKENS <= p->max) {
+    size_t between = seam(p, (size_t)last->end, open.start);
+    if (last->tokens + open.tokens + between <= p->max) {
       last->end = open.end;
-      last->tokens += (uint32_t)(open.tokens + JOIN_TOKENS);
+      last->tokens += (uint32_t)(open.tokens + between);
       return AIORCH_OK;
     }
   }
@@ -138,8 +145,8 @@ static void join(packer *p, piece more) {
   p->head_end = p->open.end;
   p->head_tokens = p->open.tokens;
   p->last = more;
+  p->open.tokens += more.tokens + seam(p, p->open.end, more.start);
   p->open.end = more.end;
-  p->open.tokens += more.tokens + JOIN_TOKENS;
 }
 
 static aiorch_status flush_pending(packer *p) {
@@ -153,7 +160,7 @@ static aiorch_status flush_pending(packer *p) {
 static piece with_lead_in(packer *p, piece next) {
   piece last = p->last;
   bool leads = p->open.tokens > 0 && p->head_tokens > 0 && p->text.p[last.end - 1] == ':';
-  size_t tokens = last.tokens + next.tokens + JOIN_TOKENS;
+  size_t tokens = last.tokens + next.tokens + seam(p, last.end, next.start);
   if (!leads || last.tokens > p->target / 2 || tokens > p->max) return next;
   p->open.end = p->head_end;
   p->open.tokens = p->head_tokens;
@@ -164,20 +171,22 @@ static piece with_lead_in(packer *p, piece next) {
 static aiorch_status add(packer *p, piece next) {
   piece head = p->pending;
   if (head.tokens == 0) {
-    if (p->open.tokens > 0 && p->open.tokens + next.tokens + JOIN_TOKENS <= p->target) {
+    if (p->open.tokens > 0 && p->open.tokens + next.tokens + seam(p, p->open.end, next.start) <= p->target) {
       join(p, next);
       return AIORCH_OK;
     }
     return begin(p, with_lead_in(p, next), true);
   }
-  if (head.tokens + next.tokens + JOIN_TOKENS > p->max) {
+  size_t between = seam(p, head.end, next.start);
+  if (head.tokens + next.tokens + between > p->max) {
     if (flush_pending(p) != AIORCH_OK) return AIORCH_E_NOMEM;
     return begin(p, next, true);
   }
   p->pending.tokens = 0;
   head.end = next.end;
-  head.tokens += next.tokens + JOIN_TOKENS;
-  if (p->open.tokens > 0 && p->open.tokens <= p->tiny && p->open.tokens + head.tokens + JOIN_TOKENS <= p->target) {
+  head.tokens += next.tokens + between;
+  bool joins = p->open.tokens > 0 && p->open.tokens <= p->tiny;
+  if (joins && p->open.tokens + head.tokens + seam(p, p->open.end, head.start) <= p->target) {
     join(p, head);
     narrow_path(p);
     return AIORCH_OK;
@@ -264,12 +273,13 @@ static aiorch_status add_items(packer *p, const aio__block *block) {
 
 static aiorch_status add_heading(packer *p, const aio__block *block) {
   size_t tokens = estimate(p, block->start, block->end);
-  bool crowded = p->pending.tokens + tokens + JOIN_TOKENS > p->max / 2;
+  size_t between = p->pending.tokens > 0 ? seam(p, p->pending.end, block->start) : 0;
+  bool crowded = p->pending.tokens + tokens + between > p->max / 2;
   if (crowded && flush_pending(p) != AIORCH_OK) return AIORCH_E_NOMEM;
   push_heading(p, block);
   if (tokens > p->max / 2) return add_sentences(p, block->start, block->end);
   if (p->pending.tokens == 0) p->pending.start = block->start;
-  p->pending.tokens += tokens + (p->pending.tokens > 0 ? JOIN_TOKENS : 0);
+  p->pending.tokens += tokens + (p->pending.tokens > 0 ? between : 0);
   p->pending.end = block->end;
   return AIORCH_OK;
 }

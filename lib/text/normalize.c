@@ -12,6 +12,7 @@
 #include "text/normalize_parts.h"
 
 enum {
+  FOLDING = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
   DECOMPOSED_MAX = 18, /* U+FDFA is the longest */
   SORTED_MARKS_MAX = 32, /* the stream-safe bound of UAX 15: longer runs of marks stay as they came */
   FOLD_GROWTH_MAX = 4  /* a character may become at most so many times its bytes; else it stays itself */
@@ -108,7 +109,7 @@ void aio__fold_character(uint32_t code_point, aio__folded *out) {
   utf8proc_int32_t parts[DECOMPOSED_MAX];
   int last_class = 0;
   utf8proc_ssize_t count = utf8proc_decompose_char((utf8proc_int32_t)code_point, parts, DECOMPOSED_MAX,
-                                                   UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD, &last_class);
+                                                   (utf8proc_option_t)FOLDING, &last_class);
   char own[4];
   size_t max_bytes = FOLD_GROWTH_MAX * aio__utf8_put(code_point, own);
   if (max_bytes > AIO__FOLD_BYTES) max_bytes = AIO__FOLD_BYTES;
@@ -201,8 +202,7 @@ static size_t decompose_all(aio__str text, utf8proc_int32_t *out, size_t cap) {
     utf8proc_ssize_t count = 1;
     parts[0] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
     if (c >= 0x80) {
-      count = utf8proc_decompose_char(c, parts, DECOMPOSED_MAX, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
-                                      &last_class);
+      count = utf8proc_decompose_char(c, parts, DECOMPOSED_MAX, (utf8proc_option_t)FOLDING, &last_class);
     }
     for (utf8proc_ssize_t i = 0; i < count; i++, n++) {
       if (n < cap) out[n] = parts[i];

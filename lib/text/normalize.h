@@ -12,7 +12,8 @@
 #include "core/str.h"
 
 typedef enum aio__view_kind {
-  AIO__VIEW_PLAIN,   /* lower-case, NFKC with combining marks dropped, invisible removed, homoglyphs folded, white space and punctuation runs collapsed */
+  AIO__VIEW_PLAIN,   /* lower-case, NFKC with combining marks dropped, invisible characters removed, homoglyphs folded,
+                        one of each run of white space or of the same punctuation */
   AIO__VIEW_LEET,    /* PLAIN with 0->o 1->i 3->e 4->a 5->s 7->t @->a $->s */
   AIO__VIEW_SPACED,  /* PLAIN with letter-spacing closed: "i g n o r e" */
   AIO__VIEW_TAGS,    /* the text with Unicode tag characters and runs of variation selectors spelled out */

@@ -1,6 +1,6 @@
 /*
- * Decoders: base64, hex, escapes, tag characters and letter-spacing, each one pass from a text to a text whose bytes know
- * where they came from. What does not decode to readable text is left out again.
+ * Decoders: base64, hex, escapes, tag characters and letter-spacing, each one pass from a text to a text whose bytes
+ * know where they came from. What does not decode to readable text is left out again.
  */
 #include <string.h>
 

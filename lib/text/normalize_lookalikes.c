@@ -1,6 +1,6 @@
 /*
  * Look-alikes: letters that the eye takes for Latin ones, a subset of the confusables of Unicode Technical Standard 39
- * chosen for what can stand inside a Latin word. NFKC has dealt with full-width, mathematical and circled letters before.
+ * chosen for what can stand inside a Latin word. NFKC has dealt with full-width, mathematical and circled letters.
  */
 #include "text/normalize_parts.h"
 
@@ -100,9 +100,10 @@ char aio__confusable(uint32_t code_point, bool *weak) {
 }
 
 char aio__latin_lookalike(uint32_t code_point) {
-  if (code_point >= 0x1F150 && code_point <= 0x1F169) return (char)('a' + (code_point - 0x1F150)); /* in black circles */
-  if (code_point >= 0x1F170 && code_point <= 0x1F189) return (char)('a' + (code_point - 0x1F170)); /* in black squares */
-  if (code_point >= 0x1F1E6 && code_point <= 0x1F1FF) return (char)('a' + (code_point - 0x1F1E6)); /* of flags */
+  /* letters in black circles, in black squares, and those that make flags */
+  if (code_point >= 0x1F150 && code_point <= 0x1F169) return (char)('a' + (code_point - 0x1F150));
+  if (code_point >= 0x1F170 && code_point <= 0x1F189) return (char)('a' + (code_point - 0x1F170));
+  if (code_point >= 0x1F1E6 && code_point <= 0x1F1FF) return (char)('a' + (code_point - 0x1F1E6));
   const lookalike *found = find(latin, sizeof latin / sizeof latin[0], code_point);
   return (char)(found != NULL ? found->ascii : '\0');
 }

@@ -1,6 +1,6 @@
 /*
- * PLAIN: the view that every text has. ASCII takes a short way through one table; anything else goes character by character
- * through the folding of normalize.c, with words of look-alikes read again at their end.
+ * PLAIN: the view that every text has. ASCII takes a short way through one table; anything else goes character by
+ * character through the folding of normalize.c, with words of look-alikes read again at their end.
  */
 #include <string.h>
 

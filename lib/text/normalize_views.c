@@ -82,7 +82,8 @@ static bool add_rot13(expansion *e, const aio__source *in, bool ascii) {
 }
 
 /* PLAIN and what is made of it; *hints for the decoders. */
-static bool add_plain(expansion *e, const aio__source *in, aio__view_kind kind, bool ascii, bool note, aio__hints *hints) {
+static bool add_plain(expansion *e, const aio__source *in, aio__view_kind kind, bool ascii, bool note,
+                      aio__hints *hints) {
   aio__source plain, eager;
   bool disguised = false, again;
   bool ok = ascii ? aio__plain_ascii(e->arena, in, &plain)
@@ -122,7 +123,9 @@ static bool expand(expansion *e, const aio__source *in, aio__view_kind kind, int
     if (!aio__decode_tags(e->arena, in, &decoded) || !expand_decoded(e, &decoded, AIO__VIEW_TAGS, depth)) return false;
   }
   if (hints.base64) {
-    if (!aio__decode_base64(e->arena, in, &decoded) || !expand_decoded(e, &decoded, AIO__VIEW_BASE64, depth)) return false;
+    if (!aio__decode_base64(e->arena, in, &decoded) || !expand_decoded(e, &decoded, AIO__VIEW_BASE64, depth)) {
+      return false;
+    }
   }
   if (hints.hex) {
     if (!aio__decode_hex(e->arena, in, &decoded) || !expand_decoded(e, &decoded, AIO__VIEW_HEX, depth)) return false;

@@ -1,9 +1,9 @@
 /*
  * Measures the input guard: guard --data FOLDER [--json] [--half 0|1] [--misses SOURCE] [--blocked SOURCE]
  *
- * FOLDER has attacks.jsonl and benign.jsonl, a {"source", "text"} a line. Counted is the verdict `block`; texts over 10,000
- * characters are left out. --half takes the texts of one half only (by SHA-256), to write rules on one and judge by
- * the other. --misses prints the attacks of a source that pass, --blocked the benign texts that do not.
+ * FOLDER has attacks.jsonl and benign.jsonl, a {"source", "text"} a line. Counted is the verdict `block`; texts over
+ * 10,000 characters are left out. --half takes the texts of one half only (by SHA-256), to write rules on one and judge
+ * by the other. --misses prints the attacks of a source that pass, --blocked the benign texts that do not.
  */
 #include <math.h>
 #include <stdio.h>
@@ -199,10 +199,11 @@ static void measure_text(run *r, aio__str source, aio__str text, bool attack) {
   t->blocked += verdict == AIO__VERDICT_BLOCK;
   t->flagged += verdict == AIO__VERDICT_FLAG;
   if (attack) measure_disguises(r, text, strcmp(t->source, "deepset_train") == 0);
-  bool miss = attack && verdict != AIO__VERDICT_BLOCK;
-  if (miss && r->print_misses != NULL && strcmp(r->print_misses, t->source) == 0) print_text("missed", &finding, text);
-  bool wrong = !attack && verdict == AIO__VERDICT_BLOCK;
-  if (wrong && r->print_blocked != NULL && strcmp(r->print_blocked, t->source) == 0) print_text("blocked", &finding, text);
+  bool wrong = attack != (verdict == AIO__VERDICT_BLOCK);
+  const char *wanted = attack ? r->print_misses : r->print_blocked;
+  if (wrong && wanted != NULL && strcmp(wanted, t->source) == 0) {
+    print_text(attack ? "missed" : "blocked", &finding, text);
+  }
 }
 
 static bool measure_line(run *r, aio__str line, bool attack) {
@@ -260,11 +261,11 @@ static void print_rate(bool json, bool first, const char *name, size_t k, size_t
   double low, high, rate = n > 0 ? (double)k / (double)n : 0;
   wilson(k, n, &low, &high);
   if (json) {
-    printf("%s\"%s\":{\"n\":%zu,\"blocked\":%zu,\"flagged\":%zu,\"rate\":%.4f,\"low\":%.4f,\"high\":%.4f}", first ? "" : ",",
-           name, n, k, flagged, rate, low, high);
+    printf("%s\"%s\":{\"n\":%zu,\"blocked\":%zu,\"flagged\":%zu,", first ? "" : ",", name, n, k, flagged);
+    printf("\"rate\":%.4f,\"low\":%.4f,\"high\":%.4f}", rate, low, high);
   } else {
-    printf("  %-24s %5zu / %5zu  %6.2f %%  [%5.1f, %5.1f]   %zu flagged\n", name, k, n, 100 * rate, 100 * low, 100 * high,
-           flagged);
+    printf("  %-24s %5zu / %5zu  %6.2f %%  [%5.1f, %5.1f]", name, k, n, 100 * rate, 100 * low, 100 * high);
+    printf(flagged > 0 ? "   %zu flagged\n" : "\n", flagged);
   }
 }
 
@@ -308,7 +309,8 @@ static void print_all(const run *r, bool json) {
   if (json) printf("{\"guard_version\":\"%s\",", aio__input_guard_version(r->guard));
   print_group(json, json ? "attacks" : "attacks blocked (recall, 95 % interval)", r->attacks, r->attacks_n);
   print_group(json, json ? "benign" : "benign blocked (false positives)", r->benign, r->benign_n);
-  print_disguises(json, json ? "disguised" : "attacks blocked when disguised, all sources", r->disguised, all.blocked, all.n);
+  print_disguises(json, json ? "disguised" : "attacks blocked when disguised, all sources", r->disguised, all.blocked,
+                  all.n);
   print_disguises(json, json ? "disguised_deepset" : "attacks blocked when disguised, deepset", r->disguised_deepset,
                   deepset.blocked, deepset.n);
   printf(json ? "\"deepset_precision\":%.4f}\n" : "precision on deepset: %.4f\n", precision);

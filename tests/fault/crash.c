@@ -1,8 +1,8 @@
 /*
- * Kill -9 at every call that changes a file: a run, an ingest and the making of a store are played in a child that dies at
- * the n-th of them, before it or half-way through what it writes. Then the store is opened again: it is whole, every
- * acknowledged cost row is there once, every call that the provider counted has an attempt, no document is half there, and
- * the next run succeeds. In one of four points the second life is killed as well, at a place of its own.
+ * Kill -9 at every call that changes a file: a run, an ingest and the making of a store are played in a child that dies
+ * at the n-th of them, before it or half-way through what it writes. Then the store is opened again: it is whole, every
+ * acknowledged cost row is there once, every call that the provider counted has an attempt, no document is half there,
+ * and the next run succeeds. In one of four points the second life is killed as well, at a place of its own.
  *
  *   crash [--all] [--points N] [--seed N] [--scenario NAME] [--verbose]
  */
@@ -67,16 +67,20 @@ static bool in_child(job *j, void (*body)(void *), const char *what) {
 }
 
 static void prepare_folder(scenario_kind scenario) {
-  if (scenario == SCENARIO_CREATE) scenario_remove(work_folder);
-  else scenario_copy(template_folder, work_folder);
+  if (scenario == SCENARIO_CREATE)
+    scenario_remove(work_folder);
+  else
+    scenario_copy(template_folder, work_folder);
 }
 
 static void try_point(scenario_kind scenario, long at, bool torn, long second, scenario_ledger *ledger) {
   job j = {scenario, {.calls = WRAP_CHANGES, .at = at, .action = torn ? WRAP_TORN : WRAP_KILL}, work_folder, ledger};
   scenario_ledger_clear(ledger);
   prepare_folder(scenario);
-  if (in_child(&j, play, "in the first life")) killed++;
-  else outlived++;
+  if (in_child(&j, play, "in the first life"))
+    killed++;
+  else
+    outlived++;
   j.plan.at = 0;
   (void)in_child(&j, check, "at the check");
   if (second > 0) {
@@ -107,7 +111,9 @@ static long count_changes(scenario_kind scenario, scenario_ledger *ledger) {
   return ledger->matched;
 }
 
-static long random_below(long n) { return n > 0 ? random() % n : 0; }
+static long random_below(long n) {
+  return n > 0 ? random() % n : 0;
+}
 
 static void try_scenario(scenario_kind scenario, size_t share, scenario_ledger *ledger) {
   long n = count_changes(scenario, ledger);
@@ -125,12 +131,18 @@ static void try_scenario(scenario_kind scenario, size_t share, scenario_ledger *
 static bool read_arguments(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     bool more = i + 1 < argc;
-    if (strcmp(argv[i], "--all") == 0) options.all = true;
-    else if (strcmp(argv[i], "--verbose") == 0) options.verbose = true;
-    else if (strcmp(argv[i], "--points") == 0 && more) options.points = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--seed") == 0 && more) options.seed = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--scenario") == 0 && more) options.scenario = argv[++i];
-    else return false;
+    if (strcmp(argv[i], "--all") == 0)
+      options.all = true;
+    else if (strcmp(argv[i], "--verbose") == 0)
+      options.verbose = true;
+    else if (strcmp(argv[i], "--points") == 0 && more)
+      options.points = strtoul(argv[++i], NULL, 10);
+    else if (strcmp(argv[i], "--seed") == 0 && more)
+      options.seed = strtoul(argv[++i], NULL, 10);
+    else if (strcmp(argv[i], "--scenario") == 0 && more)
+      options.scenario = argv[++i];
+    else
+      return false;
   }
   return true;
 }
@@ -151,9 +163,10 @@ int main(int argc, char **argv) {
   (void)printf("seed %lu%s\n", options.seed, options.all ? ", every point" : "");
   for (int s = 0; s < SCENARIO_SUBMIT; s++)
     if (options.scenario == NULL || strcmp(options.scenario, scenario_name((scenario_kind)s)) == 0)
-      try_scenario((scenario_kind)s, options.scenario != NULL ? options.points : options.points / SCENARIO_SUBMIT, ledger);
-  (void)printf("%zu killed, %zu killed again in the second life, %zu outlived their plan, %zu bad\n", killed, killed_again,
-               outlived, bad);
+      try_scenario((scenario_kind)s, options.scenario != NULL ? options.points : options.points / SCENARIO_SUBMIT,
+                   ledger);
+  (void)printf("%zu killed, %zu killed again in the second life, %zu outlived their plan, %zu bad\n", killed,
+               killed_again, outlived, bad);
   scenario_remove(base);
   return bad > 0 || killed == 0;
 }

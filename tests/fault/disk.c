@@ -28,7 +28,7 @@ enum { SECONDS = 120, ROUNDS = 400, SKIP = 77 };
 static char base[PATH_MAX];
 static int failures;
 
-/* ---- what every case asks ------------------------------------------------------------------------------------------- */
+/* ---- what every case asks ---------------------------------------------------------------------------------------- */
 
 /* The last of the statuses noted is one that says what is wrong with the disk. */
 static bool says(const scenario_ledger *ledger, const aiorch_status *wanted) {
@@ -54,7 +54,8 @@ static int work_until_it_fails(aiorch *orch, scenario_ledger *ledger) {
 }
 
 static void goes_on(aiorch *orch, scenario_ledger *ledger) {
-  if (!scenario_ask(orch, "Does it go on now?", ledger)) scenario_say(ledger, "a run fails though the disk is well again");
+  if (!scenario_ask(orch, "Does it go on now?", ledger))
+    scenario_say(ledger, "a run fails though the disk is well again");
   if (!scenario_add(orch, 5, 1, ledger)) scenario_say(ledger, "a document fails though the disk is well again");
 }
 
@@ -62,7 +63,7 @@ static const aiorch_status full[] = {AIORCH_E_STORE_FULL, 0};
 static const aiorch_status broken[] = {AIORCH_E_STORE, AIORCH_E_STORE_FULL, 0};
 static const aiorch_status read_only[] = {AIORCH_E_STORE_READ_ONLY, AIORCH_E_STORE, 0};
 
-/* ---- a file system of our own --------------------------------------------------------------------------------------- */
+/* ---- a file system of our own ------------------------------------------------------------------------------------ */
 
 static bool mount_own(char mounted[PATH_MAX]) {
   (void)snprintf(mounted, PATH_MAX, "%.4000s/disk", base);
@@ -76,8 +77,7 @@ static void fill_disk(const char *mounted, off_t leave) {
   char path[PATH_MAX + 16];
   (void)snprintf(path, sizeof path, "%s/ballast", mounted);
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  while (wrap_real_write(fd, zeros, sizeof zeros) > 0) {
-  }
+  while (wrap_real_write(fd, zeros, sizeof zeros) > 0) {}
   struct stat info;
   if (fstat(fd, &info) == 0 && leave > 0) (void)ftruncate(fd, info.st_size > leave ? info.st_size - leave : 0);
   (void)close(fd);
@@ -95,7 +95,8 @@ static void case_full(scenario_ledger *ledger) {
   (void)snprintf(store, sizeof store, "%s/store", mounted);
   aiorch *orch = scenario_open(store, ledger);
   if (orch == NULL) return;
-  if (!scenario_ask(orch, "Before the disk is full?", ledger)) scenario_say(ledger, "it does not work on an empty disk");
+  if (!scenario_ask(orch, "Before the disk is full?", ledger))
+    scenario_say(ledger, "it does not work on an empty disk");
   for (off_t leave = 0; leave <= 96 << 10; leave += 24 << 10) {
     fill_disk(mounted, leave);
     if (work_until_it_fails(orch, ledger) < 0) scenario_say(ledger, "nothing fails on a full disk");
@@ -115,8 +116,10 @@ static void case_full(scenario_ledger *ledger) {
   scenario_close(orch, ledger);
   empty_disk(mounted);
   orch = scenario_open(store, ledger);
-  if (orch == NULL) scenario_say(ledger, "a store cannot be made after the disk was full");
-  else goes_on(orch, ledger);
+  if (orch == NULL)
+    scenario_say(ledger, "a store cannot be made after the disk was full");
+  else
+    goes_on(orch, ledger);
   scenario_close(orch, ledger);
   scenario_check_store(store, ledger);
 }
@@ -136,13 +139,15 @@ static void case_readonly(scenario_ledger *ledger) {
   scenario_close(orch, ledger);
   if (mount(NULL, mounted, NULL, MS_REMOUNT, "size=3m") != 0) exit(SKIP);
   orch = scenario_open(store, ledger);
-  if (orch == NULL) scenario_say(ledger, "it cannot be opened when the disk may be written again");
-  else goes_on(orch, ledger);
+  if (orch == NULL)
+    scenario_say(ledger, "it cannot be opened when the disk may be written again");
+  else
+    goes_on(orch, ledger);
   scenario_close(orch, ledger);
   scenario_check_store(store, ledger);
 }
 
-/* ---- a limit for each file ------------------------------------------------------------------------------------------ */
+/* ---- a limit for each file --------------------------------------------------------------------------------------- */
 
 static void limit_files(rlim_t bytes) {
   struct rlimit limit;
@@ -169,7 +174,7 @@ static void case_limit(scenario_ledger *ledger) {
   scenario_check_store(store, ledger);
 }
 
-/* ---- writes that fail ----------------------------------------------------------------------------------------------- */
+/* ---- writes that fail -------------------------------------------------------------------------------------------- */
 
 static void inject(aiorch *orch, const char *store, const wrap_plan *plan, const aiorch_status *wanted,
                    scenario_ledger *ledger) {
@@ -179,8 +184,10 @@ static void inject(aiorch *orch, const char *store, const wrap_plan *plan, const
   wrap_arm(plan);
   int steps = work_until_it_fails(orch, ledger);
   wrap_pause();
-  if (steps < 0) scenario_say(ledger, "nothing fails");
-  else if (!says(ledger, wanted)) scenario_say(ledger, "the status does not say what is wrong");
+  if (steps < 0)
+    scenario_say(ledger, "nothing fails");
+  else if (!says(ledger, wanted))
+    scenario_say(ledger, "the status does not say what is wrong");
   goes_on(orch, ledger);
   scenario_check_store(store, ledger);
   if (atomic_load(&ledger->said) > said)
@@ -194,11 +201,11 @@ static void case_injected(scenario_ledger *ledger) {
     int error;
     const aiorch_status *wanted;
   } kinds[] = {
-      {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, ENOSPC, full},
-      {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, EIO, broken},
-      {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_SHORT, 0, broken},
-      {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, EROFS, broken},
-      {WRAP_BIT(WRAP_FSYNC) | WRAP_BIT(WRAP_FDATASYNC), WRAP_FAIL, EIO, broken},
+    {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, ENOSPC, full},
+    {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, EIO, broken},
+    {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_SHORT, 0, broken},
+    {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, EROFS, broken},
+    {WRAP_BIT(WRAP_FSYNC) | WRAP_BIT(WRAP_FDATASYNC), WRAP_FAIL, EIO, broken},
   };
   char store[PATH_MAX];
   (void)snprintf(store, sizeof store, "%.4000s/injected", base);
@@ -206,15 +213,15 @@ static void case_injected(scenario_ledger *ledger) {
   if (orch == NULL) return;
   for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
     for (long at = 1; at <= 40; at += 3) {
-      wrap_plan plan = {.calls = kinds[k].calls, .at = at, .from_on = true, .action = kinds[k].action,
-                        .error = kinds[k].error};
+      wrap_plan plan = {
+        .calls = kinds[k].calls, .at = at, .from_on = true, .action = kinds[k].action, .error = kinds[k].error};
       inject(orch, store, &plan, kinds[k].wanted, ledger);
     }
   scenario_close(orch, ledger);
   scenario_check_store(store, ledger);
 }
 
-/* ---- all ------------------------------------------------------------------------------------------------------------ */
+/* ---- all --------------------------------------------------------------------------------------------------------- */
 
 typedef struct test {
   const char *name;
@@ -234,7 +241,7 @@ static void run_test(void *ctx) {
 
 int main(void) {
   static const test tests[] = {
-      {"full", case_full}, {"limit", case_limit}, {"injected", case_injected}, {"readonly", case_readonly}};
+    {"full", case_full}, {"limit", case_limit}, {"injected", case_injected}, {"readonly", case_readonly}};
   scenario_temp(base);
   for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
     job j = {&tests[i], scenario_ledger_new()};
@@ -246,8 +253,10 @@ int main(void) {
     bool bad = atomic_load(&j.ledger->said) > 0;
     failures += bad;
     (void)printf("%-9s %s\n%.*s", tests[i].name,
-                 skipped ? "SKIP: no file system can be mounted here" : bad ? "BAD" : "ok", SCENARIO_SAID_MAX,
-                 j.ledger->words);
+                 skipped ? "SKIP: no file system can be mounted here"
+                 : bad   ? "BAD"
+                         : "ok",
+                 SCENARIO_SAID_MAX, j.ledger->words);
   }
   scenario_remove(base);
   return failures > 0;

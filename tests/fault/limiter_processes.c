@@ -2,8 +2,8 @@
  * The limiter over processes: 16 threads in each of 4 processes ask for admission at once, on one store.
  *
  *   quiet   of a limit of N exactly N are admitted
- *   killed  processes are ended by SIGKILL among them and others take their place: never more than N, and at least N less
- *           those that were in flight at the kills
+ *   killed  processes are ended by SIGKILL among them and others take their place: never more than N, and at least N
+ * less those that were in flight at the kills
  *
  *   limiter_processes [--limit N] [--rounds N] [--seed N]
  */
@@ -60,9 +60,12 @@ static int ask(process *p) {
   }
   atomic_fetch_add(&b->slots[p->number].in_flight, 1);
   status = aiorch_stage_rate_limit(run);
-  if (status == AIORCH_OK) atomic_fetch_add(&b->admitted, 1);
-  else if (status == AIORCH_E_RATE_LIMITED) atomic_fetch_add(&b->refused, 1);
-  else fail(b, "rate_limit", status, aiorch_run_error(run));
+  if (status == AIORCH_OK)
+    atomic_fetch_add(&b->admitted, 1);
+  else if (status == AIORCH_E_RATE_LIMITED)
+    atomic_fetch_add(&b->refused, 1);
+  else
+    fail(b, "rate_limit", status, aiorch_run_error(run));
   atomic_fetch_sub(&b->slots[p->number].in_flight, 1);
   if (status == AIORCH_E_RATE_LIMITED && aiorch_error_retry_after_ms(aiorch_run_error(run)) <= 0)
     fail(b, "a refusal without retry_after", status, NULL);
@@ -90,9 +93,10 @@ static void run_process(board *b, const char *folder, int number) {
   process p = {b, folder, NULL, number};
   pthread_t threads[THREADS];
   (void)alarm(SECONDS);
-  (void)snprintf(settings, sizeof settings,
-                 "{\"rate_limit.requests\": %d, \"rate_limit.window_s\": 3600, \"deadline_ms\": 60000, \"store.busy_ms\": 30000}",
-                 limit);
+  (void)snprintf(
+    settings, sizeof settings,
+    "{\"rate_limit.requests\": %d, \"rate_limit.window_s\": 3600, \"deadline_ms\": 60000, \"store.busy_ms\": 30000}",
+    limit);
   aiorch_status status = aiorch_config_new(&config);
   if (status == AIORCH_OK) status = aiorch_error_new(&error);
   if (status == AIORCH_OK) status = aiorch_config_load_json(config, settings, strlen(settings), NULL, error);
@@ -107,8 +111,7 @@ static void run_process(board *b, const char *folder, int number) {
   for (int i = 0; i < THREADS; i++)
     if (pthread_create(&threads[i], NULL, work, &p) != 0) exit(1);
   for (int i = 0; i < THREADS; i++) (void)pthread_join(threads[i], NULL);
-  while (aiorch_close(p.orch, 1000) == AIORCH_AGAIN) {
-  }
+  while (aiorch_close(p.orch, 1000) == AIORCH_AGAIN) {}
   (void)aiorch_free(p.orch);
   atomic_fetch_add(&b->finished, 1);
   exit(0);
@@ -130,8 +133,9 @@ static int64_t stored(const char *folder) {
   int64_t n = -1;
   (void)snprintf(path, sizeof path, "%s/ledger.db", folder);
   if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-      sqlite3_prepare_v2(db, "SELECT count(*) FROM admissions WHERE (SELECT integrity_check FROM pragma_integrity_check) = 'ok'",
-                         -1, &stmt, NULL) == SQLITE_OK &&
+      sqlite3_prepare_v2(
+        db, "SELECT count(*) FROM admissions WHERE (SELECT integrity_check FROM pragma_integrity_check) = 'ok'", -1,
+        &stmt, NULL) == SQLITE_OK &&
       sqlite3_step(stmt) == SQLITE_ROW)
     n = sqlite3_column_int64(stmt, 0);
   (void)sqlite3_finalize(stmt);
@@ -171,7 +175,8 @@ static bool round_of(bool kill_some, const char *folder) {
   }
   int admitted = atomic_load(&b->admitted);
   int64_t rows = stored(folder);
-  bool good = atomic_load(&b->failed) == 0 && died == 0 && rows == limit && admitted <= limit && admitted >= limit - lost;
+  bool good =
+    atomic_load(&b->failed) == 0 && died == 0 && rows == limit && admitted <= limit && admitted >= limit - lost;
   (void)printf("%s: limit %d, admitted %d, in the store %lld, refused %d; %d kills, %d in flight at them: %s\n",
                kill_some ? "killed" : "quiet ", limit, admitted, (long long)rows, atomic_load(&b->refused), kills, lost,
                good ? "ok" : "BAD");
@@ -187,15 +192,21 @@ int main(int argc, char **argv) {
   char base[PATH_MAX], folder[PATH_MAX];
   bool good = true;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (strcmp(argv[i], "--limit") == 0) limit = atoi(argv[i + 1]);
-    else if (strcmp(argv[i], "--rounds") == 0) rounds = atoi(argv[i + 1]);
-    else if (strcmp(argv[i], "--seed") == 0) seed = strtoul(argv[i + 1], NULL, 10);
+    if (strcmp(argv[i], "--limit") == 0)
+      limit = atoi(argv[i + 1]);
+    else if (strcmp(argv[i], "--rounds") == 0)
+      rounds = atoi(argv[i + 1]);
+    else if (strcmp(argv[i], "--seed") == 0)
+      seed = strtoul(argv[i + 1], NULL, 10);
   }
   srandom((unsigned)seed);
   scenario_temp(base);
   (void)snprintf(folder, sizeof folder, "%.4000s/store", base);
   (void)printf("%d processes of %d threads, seed %lu\n", PROCESSES, THREADS, seed);
-  for (int i = 0; i < rounds; i++) good &= round_of(false, folder) & round_of(true, folder);
+  for (int i = 0; i < rounds; i++) {
+    if (!round_of(false, folder)) good = false;
+    if (!round_of(true, folder)) good = false;
+  }
   scenario_remove(base);
   return !good;
 }

@@ -19,7 +19,7 @@ const char *scenario_name(scenario_kind kind) {
   return names[kind];
 }
 
-/* ---- the ledger that parent and child share ------------------------------------------------------------------------- */
+/* ---- the ledger that parent and child share ---------------------------------------------------------------------- */
 
 scenario_ledger *scenario_ledger_new(void) {
   void *p = mmap(NULL, sizeof(scenario_ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -27,7 +27,9 @@ scenario_ledger *scenario_ledger_new(void) {
   return p;
 }
 
-void scenario_ledger_clear(scenario_ledger *ledger) { memset(ledger, 0, sizeof *ledger); }
+void scenario_ledger_clear(scenario_ledger *ledger) {
+  memset(ledger, 0, sizeof *ledger);
+}
 
 void scenario_say(scenario_ledger *ledger, const char *format, ...) {
   char words[600];
@@ -55,17 +57,18 @@ static void note(scenario_ledger *ledger, const char *what, aiorch_status status
   if (n < SCENARIO_STATUS_MAX) ledger->status[n] = status;
   if (status >= 0) return;
   static const aiorch_status expected[] = {
-      AIORCH_E_NOMEM,      AIORCH_E_DEADLINE,        AIORCH_E_SYSTEM,       AIORCH_E_STORE,     AIORCH_E_STORE_DOWN,
-      AIORCH_E_STORE_FULL, AIORCH_E_STORE_READ_ONLY, AIORCH_E_PROVIDERS_UNAVAILABLE};
+    AIORCH_E_NOMEM,      AIORCH_E_DEADLINE,   AIORCH_E_SYSTEM,          AIORCH_E_STORE,
+    AIORCH_E_STORE_DOWN, AIORCH_E_STORE_FULL, AIORCH_E_STORE_READ_ONLY, AIORCH_E_PROVIDERS_UNAVAILABLE};
   bool known = false;
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) known |= status == expected[i];
   const char *words = error != NULL ? aiorch_error_message(error) : "-";
   (void)snprintf(ledger->last, sizeof ledger->last, "%s: %s: %s", what, aiorch_status_name(status), words);
   if (!known) scenario_say(ledger, "%s returned %s (%s)", what, aiorch_status_name(status), words);
-  if (error != NULL && words[0] == '\0') scenario_say(ledger, "%s returned %s without a word", what, aiorch_status_name(status));
+  if (error != NULL && words[0] == '\0')
+    scenario_say(ledger, "%s returned %s without a word", what, aiorch_status_name(status));
 }
 
-/* ---- the library's memory ------------------------------------------------------------------------------------------- */
+/* ---- the library's memory ---------------------------------------------------------------------------------------- */
 
 static void *count_alloc(void *user_data, size_t size) {
   scenario_ledger *ledger = user_data;
@@ -87,7 +90,7 @@ static void count_free(void *user_data, void *memory) {
   free(memory);
 }
 
-/* ---- the provider --------------------------------------------------------------------------------------------------- */
+/* ---- the provider ------------------------------------------------------------------------------------------------ */
 
 /* The call is in shared memory before anything is answered: whatever happens then, it was made. */
 static aiorch_status generate(void *self, aiorch_call *call) {
@@ -102,11 +105,11 @@ static aiorch_status generate(void *self, aiorch_call *call) {
   return AIORCH_SLOT_OK;
 }
 
-/* ---- opening and closing -------------------------------------------------------------------------------------------- */
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 static aiorch_status set(aiorch_config *config, const char *folder, scenario_ledger *ledger, aiorch_error *error) {
   static const char settings[] =
-      "{\"deadline_ms\": 6000, \"store.busy_ms\": 2000, \"rate_limit.requests\": 1000, \"generate.chain\": \"counted\"}";
+    "{\"deadline_ms\": 6000, \"store.busy_ms\": 2000, \"rate_limit.requests\": 1000, \"generate.chain\": \"counted\"}";
   aiorch_provider_vtbl vtbl;
   memset(&vtbl, 0, sizeof vtbl);
   vtbl.struct_size = sizeof vtbl;
@@ -145,7 +148,7 @@ void scenario_close(aiorch *orch, scenario_ledger *ledger) {
   note(ledger, "free", aiorch_free(orch), NULL);
 }
 
-/* ---- runs ----------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 static aiorch_run *new_run(aiorch *orch, const char *question, scenario_ledger *ledger) {
   aiorch_run *run = NULL;
@@ -212,14 +215,16 @@ static bool submit_one(aiorch *orch, const char *question, scenario_ledger *ledg
   return good;
 }
 
-/* ---- documents ------------------------------------------------------------------------------------------------------ */
+/* ---- documents --------------------------------------------------------------------------------------------------- */
 
 static aiorch_status fill(aiorch_document *d, int number, int version) {
   char source[40], text[6000];
   int n = snprintf(text, sizeof text, "# Guide %d\n\nVersion %d of it.\n\n", number, version);
   for (int i = 0; i < 40 && n > 0 && n < (int)sizeof text - 200; i++)
-    n += snprintf(text + n, sizeof text - (size_t)n, "## Part %d\n\nA dump of kind %d is made with pg_dump -%d, and read by "
-                  "pg_restore. Version %d.\n\n", i, i * number, i, version);
+    n += snprintf(text + n, sizeof text - (size_t)n,
+                  "## Part %d\n\nA dump of kind %d is made with pg_dump -%d, and read by "
+                  "pg_restore. Version %d.\n\n",
+                  i, i * number, i, version);
   (void)snprintf(source, sizeof source, "guide-%d.md", number);
   aiorch_status status = aiorch_document_set_source(d, source, strlen(source));
   if (status == AIORCH_OK) status = aiorch_document_set_text(d, AIORCH_FORMAT_MARKDOWN, text, (size_t)n);
@@ -254,8 +259,10 @@ static void read_all(aiorch *orch, scenario_ledger *ledger) {
   aiorch_error *error = NULL;
   if (aiorch_error_new(&error) != AIORCH_OK) return;
   size_t t = sizeof tenant - 1;
-  note(ledger, "search", aiorch_knowledge_search(orch, tenant, t, "how is a dump made", 18, "{\"lang\": \"en\"}", 5, CALL_MS,
-                                                 &hits, error), error);
+  note(
+    ledger, "search",
+    aiorch_knowledge_search(orch, tenant, t, "how is a dump made", 18, "{\"lang\": \"en\"}", 5, CALL_MS, &hits, error),
+    error);
   note(ledger, "list", aiorch_knowledge_list(orch, tenant, t, NULL, 0, 10, CALL_MS, &documents, error), error);
   aiorch_status status = aiorch_knowledge_show(orch, tenant, t, "guide-1.md", 10, CALL_MS, &one, error);
   if (status != AIORCH_E_NOT_FOUND) note(ledger, "show", status, error);
@@ -277,13 +284,13 @@ static void remove_one(aiorch *orch, const char *source, scenario_ledger *ledger
   aiorch_error *error = NULL;
   if (aiorch_error_new(&error) != AIORCH_OK) return;
   aiorch_status status =
-      aiorch_knowledge_remove(orch, tenant, sizeof tenant - 1, source, strlen(source), CALL_MS, error);
+    aiorch_knowledge_remove(orch, tenant, sizeof tenant - 1, source, strlen(source), CALL_MS, error);
   if (status == AIORCH_OK) atomic_fetch_add(&ledger->removed, 1);
   if (status != AIORCH_E_NOT_FOUND) note(ledger, "knowledge_remove", status, error);
   aiorch_error_free(error);
 }
 
-/* ---- the scenarios -------------------------------------------------------------------------------------------------- */
+/* ---- the scenarios ----------------------------------------------------------------------------------------------- */
 
 static void play_ingest(aiorch *orch, scenario_ledger *ledger) {
   for (int i = 1; i <= DOCUMENTS; i++) (void)scenario_add(orch, i, 2, ledger);
@@ -295,27 +302,33 @@ static void play_ingest(aiorch *orch, scenario_ledger *ledger) {
 
 static void play_open(scenario_kind kind, aiorch *orch, scenario_ledger *ledger) {
   switch (kind) {
-    case SCENARIO_CREATE: (void)scenario_add(orch, 1, 1, ledger); break;
-    case SCENARIO_INGEST: play_ingest(orch, ledger); break;
-    case SCENARIO_SUBMIT:
-      (void)submit_one(orch, "How is a dump made?", ledger);
-      (void)submit_one(orch, "How is it restored?", ledger);
-      break;
-    default:
-      (void)scenario_ask(orch, "How is a dump of kind 4 made?", ledger); /* a miss */
-      (void)scenario_ask(orch, "How is a dump of kind 4 made?", ledger); /* a hit */
-      break;
+  case SCENARIO_CREATE:
+    (void)scenario_add(orch, 1, 1, ledger);
+    break;
+  case SCENARIO_INGEST:
+    play_ingest(orch, ledger);
+    break;
+  case SCENARIO_SUBMIT:
+    (void)submit_one(orch, "How is a dump made?", ledger);
+    (void)submit_one(orch, "How is it restored?", ledger);
+    break;
+  default:
+    (void)scenario_ask(orch, "How is a dump of kind 4 made?", ledger); /* a miss */
+    (void)scenario_ask(orch, "How is a dump of kind 4 made?", ledger); /* a hit */
+    break;
   }
 }
 
-void scenario_play(scenario_kind kind, const char *folder, const wrap_plan *plan, bool steady, scenario_ledger *ledger) {
+void scenario_play(scenario_kind kind, const char *folder, const wrap_plan *plan, bool steady,
+                   scenario_ledger *ledger) {
   if (kind == SCENARIO_CREATE) wrap_arm(plan);
   aiorch *orch = scenario_open(folder, ledger);
   if (kind != SCENARIO_CREATE) wrap_arm(plan);
   if (orch != NULL) play_open(kind, orch, ledger);
   if (orch != NULL && steady) {
     wrap_pause();
-    if (!scenario_ask(orch, "Does it go on now?", ledger)) scenario_say(ledger, "the handle does not recover: %s", ledger->last);
+    if (!scenario_ask(orch, "Does it go on now?", ledger))
+      scenario_say(ledger, "the handle does not recover: %s", ledger->last);
     wrap_resume();
   }
   scenario_close(orch, ledger);
@@ -348,7 +361,7 @@ void scenario_make_template(const char *folder) {
   (void)munmap(ledger, sizeof *ledger);
 }
 
-/* ---- children ------------------------------------------------------------------------------------------------------- */
+/* ---- children ---------------------------------------------------------------------------------------------------- */
 
 int scenario_in_child(void (*body)(void *ctx), void *ctx, unsigned seconds) {
   (void)fflush(NULL);
@@ -360,16 +373,18 @@ int scenario_in_child(void (*body)(void *ctx), void *ctx, unsigned seconds) {
     exit(0); /* not _exit: the leak check of a sanitizer runs at exit */
   }
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   return status;
 }
 
 const char *scenario_fate(int wait_status, char words[80]) {
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return NULL;
-  if (WIFEXITED(wait_status)) (void)snprintf(words, 80, "the process ended with %d", WEXITSTATUS(wait_status));
-  else if (WTERMSIG(wait_status) == SIGALRM) (void)snprintf(words, 80, "the process hung");
-  else (void)snprintf(words, 80, "the process was ended by signal %d (%s)", WTERMSIG(wait_status),
-                      strsignal(WTERMSIG(wait_status)));
+  if (WIFEXITED(wait_status))
+    (void)snprintf(words, 80, "the process ended with %d", WEXITSTATUS(wait_status));
+  else if (WTERMSIG(wait_status) == SIGALRM)
+    (void)snprintf(words, 80, "the process hung");
+  else
+    (void)snprintf(words, 80, "the process was ended by signal %d (%s)", WTERMSIG(wait_status),
+                   strsignal(WTERMSIG(wait_status)));
   return words;
 }

@@ -1,6 +1,6 @@
 /*
- * What the fault tests do to the library: open it over a SQLite store in a folder, ask, ingest, read, close; and what must
- * hold of the store afterwards, whatever went wrong.
+ * What the fault tests do to the library: open it over a SQLite store in a folder, ask, ingest, read, close; and what
+ * must hold of the store afterwards, whatever went wrong.
  *
  * What a child process learned is in memory that it shares with its parent, so that it outlives the child.
  */
@@ -29,16 +29,22 @@ typedef struct scenario_ledger {
   scenario_ids called;       /* runs for which the provider was asked */
   atomic_int added;          /* documents that aiorch_knowledge_add acknowledged */
   atomic_int removed;
-  atomic_long live;          /* allocations that were not freed */
+  atomic_long live; /* allocations that were not freed */
   atomic_int statuses;
   aiorch_status status[SCENARIO_STATUS_MAX]; /* what calls returned, in their order */
-  char last[200];            /* words of the last error */
+  char last[200];                            /* words of the last error */
   long counts[WRAP_CALLS], matched, injected;
-  atomic_int said;           /* bytes of `words`: what does not hold */
+  atomic_int said; /* bytes of `words`: what does not hold */
   char words[SCENARIO_SAID_MAX];
 } scenario_ledger;
 
-typedef enum scenario_kind { SCENARIO_CREATE, SCENARIO_RUN, SCENARIO_INGEST, SCENARIO_SUBMIT, SCENARIO_KINDS } scenario_kind;
+typedef enum scenario_kind {
+  SCENARIO_CREATE,
+  SCENARIO_RUN,
+  SCENARIO_INGEST,
+  SCENARIO_SUBMIT,
+  SCENARIO_KINDS
+} scenario_kind;
 const char *scenario_name(scenario_kind kind);
 
 scenario_ledger *scenario_ledger_new(void); /* shared, zeroed */
@@ -46,9 +52,10 @@ void scenario_ledger_clear(scenario_ledger *ledger);
 /* Adds a sentence about what does not hold. */
 void scenario_say(scenario_ledger *ledger, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Plays a scenario on the store in `folder`. `plan` is armed where the scenario begins (CREATE: before anything; others:
- * after the store was opened) and in force until all is freed, but for one run in between, which must succeed because the
- * fault is over; without it (`steady` false) everything happens under the plan. Errors are checked for their words. */
+/* Plays a scenario on the store in `folder`. `plan` is armed where the scenario begins (CREATE: before anything;
+ * others: after the store was opened) and in force until all is freed, but for one run in between, which must succeed
+ * because the fault is over; without it (`steady` false) everything happens under the plan. Errors are checked for
+ * their words. */
 void scenario_play(scenario_kind kind, const char *folder, const wrap_plan *plan, bool steady, scenario_ledger *ledger);
 
 /* One run and nothing else: true when it ended well. */
@@ -58,7 +65,8 @@ bool scenario_add(aiorch *orch, int number, int version, scenario_ledger *ledger
 aiorch *scenario_open(const char *folder, scenario_ledger *ledger);
 void scenario_close(aiorch *orch, scenario_ledger *ledger);
 
-/* Reads the databases without the library and says what does not hold: integrity, cost rows, attempts, whole documents. */
+/* Reads the databases without the library and says what does not hold: integrity, cost rows, attempts, whole documents.
+ */
 void scenario_check_store(const char *folder, scenario_ledger *ledger);
 
 /* Runs `body` in a child; its exit status as waitpid gives it. SIGALRM ends it after `seconds`. */
@@ -66,11 +74,11 @@ int scenario_in_child(void (*body)(void *ctx), void *ctx, unsigned seconds);
 /* What a wait status means when it is bad: words, or NULL when the child ended with 0. */
 const char *scenario_fate(int wait_status, char words[80]);
 
-/* ---- folders -------------------------------------------------------------------------------------------------------- */
+/* ---- folders ----------------------------------------------------------------------------------------------------- */
 
-void scenario_temp(char out[PATH_MAX]);                    /* a fresh folder below $TMPDIR */
-void scenario_copy(const char *from, const char *to);      /* plain files; `to` is emptied or made first */
-void scenario_remove(const char *folder);                  /* with all plain files and folders in it */
+void scenario_temp(char out[PATH_MAX]);               /* a fresh folder below $TMPDIR */
+void scenario_copy(const char *from, const char *to); /* plain files; `to` is emptied or made first */
+void scenario_remove(const char *folder);             /* with all plain files and folders in it */
 /* A store with a few documents and one cached answer. */
 void scenario_make_template(const char *folder);
 

@@ -11,7 +11,7 @@
 
 #include "scenario.h"
 
-/* ---- one database --------------------------------------------------------------------------------------------------- */
+/* ---- one database ------------------------------------------------------------------------------------------------ */
 
 typedef struct checked {
   sqlite3 *db;
@@ -54,8 +54,10 @@ static bool open_db(checked *c, const char *folder, const char *name, scenario_l
 static void check_integrity(checked *c) {
   sqlite3_stmt *stmt = NULL;
   const char *said = "no row";
-  if (sqlite3_prepare_v2(c->db, "PRAGMA integrity_check(3)", -1, &stmt, NULL) != SQLITE_OK) said = sqlite3_errmsg(c->db);
-  else if (sqlite3_step(stmt) == SQLITE_ROW) said = (const char *)sqlite3_column_text(stmt, 0);
+  if (sqlite3_prepare_v2(c->db, "PRAGMA integrity_check(3)", -1, &stmt, NULL) != SQLITE_OK)
+    said = sqlite3_errmsg(c->db);
+  else if (sqlite3_step(stmt) == SQLITE_ROW)
+    said = (const char *)sqlite3_column_text(stmt, 0);
   if (strcmp(said, "ok") != 0) scenario_say(c->ledger, "%s: integrity_check: %s", c->name, said);
   (void)sqlite3_finalize(stmt);
 }
@@ -64,18 +66,21 @@ static bool has_schema(checked *c) {
   return number(c, "SELECT count(*) FROM sqlite_schema WHERE name IN ('documents', 'ai_attempts')", NULL) == 1;
 }
 
-/* ---- what must hold ------------------------------------------------------------------------------------------------- */
+/* ---- what must hold ---------------------------------------------------------------------------------------------- */
 
 static void check_knowledge(checked *c) {
   check_integrity(c);
   if (!has_schema(c)) return;
-  expect_none(c, "documents whose chunks are not all there",
-              "SELECT count(*) FROM documents d WHERE chunk_count <> (SELECT count(*) FROM chunks k WHERE k.document = d.no"
-              " AND k.tenant_id = d.tenant_id AND k.no BETWEEN d.first_chunk AND d.first_chunk + d.chunk_count - 1)");
-  expect_none(c, "documents whose text is not all there",
-              "SELECT count(*) FROM documents d WHERE bytes <> (SELECT coalesce(sum(length(text)), 0) FROM document_parts p"
-              " WHERE p.document = d.no AND p.tenant_id = d.tenant_id)");
-  expect_none(c, "chunks without a document", "SELECT count(*) FROM chunks WHERE document NOT IN (SELECT no FROM documents)");
+  expect_none(
+    c, "documents whose chunks are not all there",
+    "SELECT count(*) FROM documents d WHERE chunk_count <> (SELECT count(*) FROM chunks k WHERE k.document = d.no"
+    " AND k.tenant_id = d.tenant_id AND k.no BETWEEN d.first_chunk AND d.first_chunk + d.chunk_count - 1)");
+  expect_none(
+    c, "documents whose text is not all there",
+    "SELECT count(*) FROM documents d WHERE bytes <> (SELECT coalesce(sum(length(text)), 0) FROM document_parts p"
+    " WHERE p.document = d.no AND p.tenant_id = d.tenant_id)");
+  expect_none(c, "chunks without a document",
+              "SELECT count(*) FROM chunks WHERE document NOT IN (SELECT no FROM documents)");
   expect_none(c, "parts without a document",
               "SELECT count(*) FROM document_parts WHERE document NOT IN (SELECT no FROM documents)");
   expect_none(c, "metadata without a document",
@@ -87,17 +92,19 @@ static void check_knowledge(checked *c) {
   expect_none(c, "documents whose words are not found",
               "SELECT count(*) FROM documents d WHERE chunk_count > 0 AND NOT EXISTS (SELECT 1 FROM chunk_words WHERE"
               " chunk_words MATCH 'dump' AND rowid BETWEEN d.first_chunk AND d.first_chunk + d.chunk_count - 1)");
-  expect_none(c, "tenants whose sums are wrong",
-              "SELECT count(*) FROM tenants t WHERE documents <> (SELECT count(*) FROM documents d WHERE d.tenant_id ="
-              " t.tenant_id) OR chunks <> (SELECT count(*) FROM chunks k WHERE k.tenant_id = t.tenant_id) OR text_bytes <>"
-              " (SELECT coalesce(sum(bytes), 0) FROM documents d WHERE d.tenant_id = t.tenant_id) OR cache_rows <>"
-              " (SELECT count(*) FROM semantic_cache s WHERE s.tenant_id = t.tenant_id)");
+  expect_none(
+    c, "tenants whose sums are wrong",
+    "SELECT count(*) FROM tenants t WHERE documents <> (SELECT count(*) FROM documents d WHERE d.tenant_id ="
+    " t.tenant_id) OR chunks <> (SELECT count(*) FROM chunks k WHERE k.tenant_id = t.tenant_id) OR text_bytes <>"
+    " (SELECT coalesce(sum(bytes), 0) FROM documents d WHERE d.tenant_id = t.tenant_id) OR cache_rows <>"
+    " (SELECT count(*) FROM semantic_cache s WHERE s.tenant_id = t.tenant_id)");
   expect_none(c, "cached answers that rest on what is gone or has changed",
               "SELECT count(*) FROM cache_sources s LEFT JOIN documents d ON d.id = s.document_id AND d.tenant_id ="
               " s.tenant_id WHERE d.version IS NOT s.version");
   expect_none(c, "sources without a cached answer",
               "SELECT count(*) FROM cache_sources WHERE entry NOT IN (SELECT no FROM semantic_cache)");
-  if (sqlite3_exec(c->db, "INSERT INTO chunk_words(chunk_words) VALUES ('integrity-check')", NULL, NULL, NULL) != SQLITE_OK)
+  if (sqlite3_exec(c->db, "INSERT INTO chunk_words(chunk_words) VALUES ('integrity-check')", NULL, NULL, NULL) !=
+      SQLITE_OK)
     scenario_say(c->ledger, "%s: full text: %s", c->name, sqlite3_errmsg(c->db));
 }
 
@@ -139,11 +146,12 @@ void scenario_check_store(const char *folder, scenario_ledger *ledger) {
   }
 }
 
-/* ---- folders -------------------------------------------------------------------------------------------------------- */
+/* ---- folders ----------------------------------------------------------------------------------------------------- */
 
 void scenario_temp(char out[PATH_MAX]) {
   const char *base = getenv("TMPDIR");
-  if (access("/dev/shm", W_OK) == 0) base = "/dev/shm"; /* memory: no fault here depends on the disk, and its fsync takes long */
+  if (access("/dev/shm", W_OK) == 0)
+    base = "/dev/shm"; /* memory: no fault here depends on the disk, and its fsync takes long */
   (void)snprintf(out, PATH_MAX, "%s/aiorch-fault-XXXXXX", base != NULL && base[0] != '\0' ? base : "/tmp");
   if (mkdtemp(out) == NULL) {
     perror(out);
@@ -159,8 +167,10 @@ void scenario_remove(const char *folder) {
     struct stat info;
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
     (void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) scenario_remove(path);
-    else (void)unlink(path);
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+      scenario_remove(path);
+    else
+      (void)unlink(path);
   }
   (void)closedir(dir);
   (void)rmdir(folder);

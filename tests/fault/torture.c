@@ -1,8 +1,8 @@
 /*
- * Everything that can fail, fails: the fallible calls of each scenario are counted, then the scenario is played again and
- * again, each time with one of them failing, once and from then on, with each error that it knows. Nothing may crash, leak,
- * hang, lose an acknowledged cost row, damage the store, or return what its contract does not name; after a fault that has
- * passed the same handle works.
+ * Everything that can fail, fails: the fallible calls of each scenario are counted, then the scenario is played again
+ * and again, each time with one of them failing, once and from then on, with each error that it knows. Nothing may
+ * crash, leak, hang, lose an acknowledged cost row, damage the store, or return what its contract does not name; after
+ * a fault that has passed the same handle works.
  *
  *   torture [--all] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]
  *
@@ -44,13 +44,16 @@ static struct {
 static char template_folder[PATH_MAX], work_folder[PATH_MAX];
 static size_t bad_points, injected_points, missed_points, outcomes[STATUS_KINDS];
 
-/* ---- one point ------------------------------------------------------------------------------------------------------ */
+/* ---- one point --------------------------------------------------------------------------------------------------- */
 
 static void play(void *ctx) {
   job *j = ctx;
   const point *p = &j->point;
-  wrap_plan plan = {.calls = WRAP_BIT(p->call), .at = p->at, .from_on = p->from_on,
-                    .action = p->error < 0 ? WRAP_SHORT : WRAP_FAIL, .error = p->error < 0 ? 0 : p->error};
+  wrap_plan plan = {.calls = WRAP_BIT(p->call),
+                    .at = p->at,
+                    .from_on = p->from_on,
+                    .action = p->error < 0 ? WRAP_SHORT : WRAP_FAIL,
+                    .error = p->error < 0 ? 0 : p->error};
   scenario_play(p->scenario, j->folder, &plan, p->at > 0, j->ledger);
 }
 
@@ -63,7 +66,8 @@ static void check(void *ctx) {
 static void reopen(void *ctx) {
   job *j = ctx;
   aiorch *orch = scenario_open(j->folder, j->ledger);
-  if (orch == NULL || !scenario_ask(orch, "Is it still there?", j->ledger)) scenario_say(j->ledger, "the store is of no use");
+  if (orch == NULL || !scenario_ask(orch, "Is it still there?", j->ledger))
+    scenario_say(j->ledger, "the store is of no use");
   scenario_close(orch, j->ledger);
 }
 
@@ -74,8 +78,10 @@ static void in_child(job *j, void (*body)(void *), const char *what) {
 }
 
 static void prepare_folder(scenario_kind scenario) {
-  if (scenario == SCENARIO_CREATE) scenario_remove(work_folder);
-  else scenario_copy(template_folder, work_folder);
+  if (scenario == SCENARIO_CREATE)
+    scenario_remove(work_folder);
+  else
+    scenario_copy(template_folder, work_folder);
 }
 
 static void print_point(const point *p) {
@@ -113,7 +119,7 @@ static void try_point(const point *p, scenario_ledger *ledger) {
   }
 }
 
-/* ---- all points ----------------------------------------------------------------------------------------------------- */
+/* ---- all points -------------------------------------------------------------------------------------------------- */
 
 static void count_calls(scenario_kind scenario, scenario_ledger *ledger, long counts[WRAP_CALLS]) {
   job j = {{.scenario = scenario, .call = WRAP_ALLOC}, work_folder, ledger};
@@ -141,7 +147,9 @@ static size_t expand(scenario_kind scenario, wrap_call call, long count, point *
   return n;
 }
 
-static size_t random_below(size_t n) { return n == 0 ? 0 : ((size_t)random() << 8 ^ (size_t)random()) % n; }
+static size_t random_below(size_t n) {
+  return n == 0 ? 0 : ((size_t)random() << 8 ^ (size_t)random()) % n;
+}
 
 /* A sample that every call has a share in, not by how often it is made: allocations would have nearly all. */
 static size_t sample(point *all, const size_t *ends, size_t groups, size_t wanted) {
@@ -163,7 +171,9 @@ static size_t sample(point *all, const size_t *ends, size_t groups, size_t wante
   return kept;
 }
 
-static bool chosen(const char *wanted, const char *name) { return wanted == NULL || strcmp(wanted, name) == 0; }
+static bool chosen(const char *wanted, const char *name) {
+  return wanted == NULL || strcmp(wanted, name) == 0;
+}
 
 static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
   static size_t ends[SCENARIO_KINDS * WRAP_CALLS];
@@ -175,8 +185,10 @@ static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
     (void)printf("%-7s", scenario_name((scenario_kind)s));
     for (int c = 0; c < WRAP_CALLS; c++) {
       if (counts[s][c] > 0) (void)printf(" %s %ld", wrap_name((wrap_call)c), counts[s][c]);
-      if (chosen(options.only, wrap_name((wrap_call)c))) n += expand((scenario_kind)s, (wrap_call)c, counts[s][c], NULL);
-      else counts[s][c] = 0;
+      if (chosen(options.only, wrap_name((wrap_call)c)))
+        n += expand((scenario_kind)s, (wrap_call)c, counts[s][c], NULL);
+      else
+        counts[s][c] = 0;
     }
     (void)printf("\n");
   }
@@ -194,22 +206,32 @@ static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
 }
 
 static int usage(void) {
-  (void)fprintf(stderr, "torture [--all] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]\n");
+  (void)fprintf(
+    stderr, "torture [--all] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]\n");
   return 2;
 }
 
 static bool read_arguments(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     bool more = i + 1 < argc;
-    if (strcmp(argv[i], "--all") == 0) options.all = true;
-    else if (strcmp(argv[i], "--verbose") == 0) options.verbose = true;
-    else if (strcmp(argv[i], "--list") == 0) options.list = true;
-    else if (strcmp(argv[i], "--points") == 0 && more) options.points = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--seed") == 0 && more) options.seed = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--at") == 0 && more) options.all = (options.at = strtol(argv[++i], NULL, 10)) > 0;
-    else if (strcmp(argv[i], "--only") == 0 && more) options.only = argv[++i];
-    else if (strcmp(argv[i], "--scenario") == 0 && more) options.scenario = argv[++i];
-    else return false;
+    if (strcmp(argv[i], "--all") == 0)
+      options.all = true;
+    else if (strcmp(argv[i], "--verbose") == 0)
+      options.verbose = true;
+    else if (strcmp(argv[i], "--list") == 0)
+      options.list = true;
+    else if (strcmp(argv[i], "--points") == 0 && more)
+      options.points = strtoul(argv[++i], NULL, 10);
+    else if (strcmp(argv[i], "--seed") == 0 && more)
+      options.seed = strtoul(argv[++i], NULL, 10);
+    else if (strcmp(argv[i], "--at") == 0 && more)
+      options.all = (options.at = strtol(argv[++i], NULL, 10)) > 0;
+    else if (strcmp(argv[i], "--only") == 0 && more)
+      options.only = argv[++i];
+    else if (strcmp(argv[i], "--scenario") == 0 && more)
+      options.scenario = argv[++i];
+    else
+      return false;
   }
   return true;
 }
@@ -232,8 +254,8 @@ int main(int argc, char **argv) {
     try_point(&points[i], ledger);
     (void)fflush(stdout);
   }
-  (void)printf("%zu faults injected, %zu points not reached, %zu bad; %zu calls succeeded all the same\n", injected_points,
-               missed_points, bad_points, outcomes[0]);
+  (void)printf("%zu faults injected, %zu points not reached, %zu bad; %zu calls succeeded all the same\n",
+               injected_points, missed_points, bad_points, outcomes[0]);
   free(points);
   scenario_remove(base);
   return bad_points > 0 || (n == 0 && !options.list);

@@ -21,9 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* A sanitizer has a malloc of its own. */
+#if defined(__SANITIZE_ADDRESS__)
 #define WRAP_SANITIZED 1
-#else
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WRAP_SANITIZED 1
+#endif
+#endif
+#ifndef WRAP_SANITIZED
 #define WRAP_SANITIZED 0
 #endif
 
@@ -120,7 +126,7 @@ bool wrap_alloc_fails(void) { return fails(WRAP_ALLOC); }
 
 ssize_t wrap_real_write(int fd, const void *bytes, size_t n) { return syscall(SYS_write, fd, bytes, n); }
 
-/* ---- the functions that stand behind ours --------------------------------------------------------------------------- */
+/* ---- the functions that stand behind ours ------------------------------------------------------------------------ */
 
 /* glibc keeps old versions of some names, and the lookup without a version may find one of them. */
 static void *find(const char *name) {
@@ -141,7 +147,7 @@ static void *find(const char *name) {
     atomic_store(&armed, was_armed);                         \
   }
 
-/* ---- memory --------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 #if !WRAP_SANITIZED
 extern void *__libc_malloc(size_t size);
@@ -181,7 +187,7 @@ int madvise(void *at, size_t n, int advice) {
   return fails(WRAP_MADVISE) ? -1 : next(at, n, advice);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static int open_file(const char *path, int flags, mode_t mode) {
   NEXT(int, "open64", const char *, int, ...)
@@ -342,14 +348,14 @@ int fcntl64(int fd, int command, ...) {
   return control(fd, command, argument);
 }
 
-/* SQLite waits for a lock up to a hundred times, ten seconds in all, whatever the error was. Under a fault it waits less. */
+/* SQLite waits for a lock up to a hundred times, ten seconds in all, whatever the error was: under a fault, less. */
 int usleep(useconds_t us) {
   NEXT(int, "usleep", useconds_t)
   bool hurry = atomic_load(&armed) && (plan.calls & WRAP_BIT(WRAP_FCNTL)) != 0 && atomic_load(&injected) > 0;
   return next(hurry ? us / 100 : us);
 }
 
-/* ---- threads, clocks, random bytes, descriptors --------------------------------------------------------------------- */
+/* ---- threads, clocks, random bytes, descriptors ------------------------------------------------------------------ */
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument) {
   NEXT(int, "pthread_create", pthread_t *, const pthread_attr_t *, void *(*)(void *), void *)

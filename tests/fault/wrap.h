@@ -1,6 +1,6 @@
 /*
- * Stands between the program (the library in it, SQLite beside it) and the C library, counts the calls that can fail, and
- * makes one of them, or all from one on, fail, come short, or end the process with SIGKILL.
+ * Stands between the program (the library in it, SQLite beside it) and the C library, counts the calls that can fail,
+ * and makes one of them, or all from one on, fail, come short, or end the process with SIGKILL.
  *
  * The functions in wrap.c have the names of those of the C library, so that the dynamic linker gives them to the
  * executable and to every shared library. Nothing is counted and nothing fails until wrap_arm.

@@ -18,21 +18,21 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Says what does not hold and where, and aborts: that is what a fuzzer takes for a crash. */
-#define FUZZ_CHECK(condition) \
-  do {                        \
-    if (!(condition)) fuzz_fail(__FILE__, __LINE__, #condition); \
+#define FUZZ_CHECK(condition)                                                                                          \
+  do {                                                                                                                 \
+    if (!(condition)) fuzz_fail(__FILE__, __LINE__, #condition);                                                       \
   } while (0)
 _Noreturn void fuzz_fail(const char *file, int line, const char *condition);
 
 aio__str fuzz_text(const uint8_t *data, size_t size); /* as it came */
 /* Valid UTF-8 of the input, in memory of malloc: bytes that are not become '?'. The caller frees text.p. */
 aio__str fuzz_utf8(const uint8_t *data, size_t size);
-bool fuzz_is_boundary(aio__str text, size_t at);      /* at does not split a character of valid UTF-8 */
+bool fuzz_is_boundary(aio__str text, size_t at); /* at does not split a character of valid UTF-8 */
 
 /* A folder of its own below $TMPDIR, in memory where the system has such a place; gone when the process ends well. */
 const char *fuzz_folder(void);
 
-/* ---- a store without an orchestrator -------------------------------------------------------------------------------- */
+/* ---- a store without an orchestrator ----------------------------------------------------------------------------- */
 
 typedef struct fuzz_env {
   aio__options options;

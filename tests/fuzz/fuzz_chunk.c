@@ -9,7 +9,9 @@
 #include "text/normalize.h"
 #include "text/tokens.h"
 
-static bool is_space(char c) { return c != '\0' && strchr(" \t\r\n\f\v", c) != NULL; }
+static bool is_space(char c) {
+  return c != '\0' && strchr(" \t\r\n\f\v", c) != NULL;
+}
 
 static void check_gap(aio__str text, size_t from, size_t to) {
   for (size_t i = from; i < to; i++) FUZZ_CHECK(is_space(text.p[i]));

@@ -20,7 +20,7 @@ static uint64_t settings(const aiorch_config *config) {
 #define KEY_S(member, key, d, values, per_run, help) key,
 #define KEY_N(member, key, d, min, max, per_run, help) key,
 #define KEY_B(member, key, d, per_run, help) key,
-      AIO__OPTIONS(KEY_S, KEY_N, KEY_N, KEY_B)};
+    AIO__OPTIONS(KEY_S, KEY_N, KEY_N, KEY_B)};
   uint64_t sum = 0;
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     aiorch_text *value = NULL;

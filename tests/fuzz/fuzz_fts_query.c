@@ -1,4 +1,5 @@
-/* A person's words as a full-text query: whatever they are, the search of both stores succeeds and stays in its tenant. */
+/* A person's words as a full-text query: whatever they are, the search of both stores succeeds and stays in its tenant.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,8 +55,8 @@ static void check_search(aio__store *store, aio__str question) {
   fuzz_sync sync;
   aio__search_args args = {.query = question, .limit = 10};
   aio__arena_init(&arena, aio__alloc_default(), 4096);
-  aiorch_status status = fuzz_wait(&sync, store->knowledge->search(store, fuzz_op(&sync), AIO__LIT("acme"), &args,
-                                                                   &arena, &found, &n));
+  aiorch_status status =
+    fuzz_wait(&sync, store->knowledge->search(store, fuzz_op(&sync), AIO__LIT("acme"), &args, &arena, &found, &n));
   FUZZ_CHECK(status == AIORCH_OK);
   FUZZ_CHECK(n <= args.limit);
   for (size_t i = 0; i < n; i++) {

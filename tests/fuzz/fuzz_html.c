@@ -4,7 +4,9 @@
 #include "fuzz.h"
 #include "ingest.h"
 
-bool cli_interrupted(void) { return false; } /* interrupt.c is not linked: nobody presses a key here */
+bool cli_interrupted(void) {
+  return false;
+} /* interrupt.c is not linked: nobody presses a key here */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   html_document document;

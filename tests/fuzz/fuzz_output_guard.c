@@ -1,6 +1,7 @@
 /*
- * The output check, on whole texts and on growing ones. The first byte chooses the hold-back and the size of the pieces.
- * Whatever is given out of a growing text only grows, ends between characters, and holds nothing that was blocked.
+ * The output check, on whole texts and on growing ones. The first byte chooses the hold-back and the size of the
+ * pieces. Whatever is given out of a growing text only grows, ends between characters, and holds nothing that was
+ * blocked.
  */
 #include <stdlib.h>
 

@@ -7,11 +7,12 @@
 
 static aiorch *orchestrator(void) {
   static const char config_json[] =
-      "{\"store\":\"memory\",\"tenancy\":\"single\",\"anonymous\":true,\"rate_limit.requests\":0,\"rate_limit.refused\":0,"
-      "\"cache.max_rows\":50,\"deadline_ms\":5000}";
+    "{\"store\":\"memory\",\"tenancy\":\"single\",\"anonymous\":true,\"rate_limit.requests\":0,"
+    "\"rate_limit.refused\":0,"
+    "\"cache.max_rows\":50,\"deadline_ms\":5000}";
   static const char text[] =
-      "# Backups\n\nA dump is made with pg_dump. It is consistent while the database is in use.\n\n## Restore\n\n"
-      "Text dumps are read by psql, archives by pg_restore.\n";
+    "# Backups\n\nA dump is made with pg_dump. It is consistent while the database is in use.\n\n## Restore\n\n"
+    "Text dumps are read by psql, archives by pg_restore.\n";
   static aiorch *orch;
   if (orch != NULL) return orch;
   aiorch_config *config = NULL;

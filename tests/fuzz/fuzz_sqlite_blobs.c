@@ -1,7 +1,7 @@
 /*
- * A store whose rows or pages are damaged. The input is a list of damages: a byte below 0x80 chooses a column that gets the
- * bytes that follow; one from 0x80 on, a place in one of the files that they overwrite. Then all that reads is called.
- * It may fail with any error of a store; it may not crash, hang, or give what lies outside a document.
+ * A store whose rows or pages are damaged. The input is a list of damages: a byte below 0x80 chooses a column that gets
+ * the bytes that follow; one from 0x80 on, a place in one of the files that they overwrite. Then all that reads is
+ * called. It may fail with any error of a store; it may not crash, hang, or give what lies outside a document.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -32,51 +32,51 @@ static const struct {
   int file;
   const char *sql;
 } columns[] = {
-    {0, "UPDATE documents SET anchors = ?1"},
-    {0, "UPDATE documents SET hash = ?1"},
-    {0, "UPDATE documents SET id = ?3 WHERE source = 'guide.md'"},
-    {0, "UPDATE documents SET bytes = ?2"},
-    {0, "UPDATE documents SET first_chunk = ?2, chunk_count = ?2 / 256"},
-    {0, "UPDATE documents SET chunk_count = ?2"},
-    {0, "UPDATE documents SET format = ?2, version = ?2, updated_ms = ?2"},
-    {0, "UPDATE documents SET title = ?3"},
-    {0, "UPDATE document_parts SET text = ?1"},
-    {0, "UPDATE document_parts SET part = part + 1"},
-    {0, "DELETE FROM document_parts"},
-    {0, "UPDATE document_metadata SET name = ?3, value = ?1"},
-    {0, "UPDATE chunks SET start = ?2"},
-    {0, "UPDATE chunks SET stop = ?2"},
-    {0, "UPDATE chunks SET start = -?2, stop = ?2"},
-    {0, "UPDATE chunks SET id = ?1 WHERE ordinal = 0"},
-    {0, "UPDATE chunks SET ordinal = ?2, tokens = ?2, words = ?2"},
-    {0, "UPDATE chunks SET heading = ?1, anchor = ?3, hash = ?1"},
-    {0, "UPDATE chunks SET document = ?2"},
-    {0, "DELETE FROM chunks"},
-    {0, "DELETE FROM documents"},
-    {0, "UPDATE tenants SET no = ?2 WHERE tenant_id = 'acme'"},
-    {0, "UPDATE tenants SET next_chunk = ?2, chunks = ?2, words = ?2"},
-    {0, "UPDATE tenants SET documents = ?1, text_bytes = ?3"},
-    {0, "UPDATE chunk_words_data SET block = ?1 WHERE id = 10"},
-    {0, "UPDATE chunk_words_data SET block = ?1 WHERE id = 1"},
-    {0, "UPDATE chunk_words_data SET block = ?1 WHERE id > 10"},
-    {0, "UPDATE chunk_words_docsize SET sz = ?1"},
-    {0, "UPDATE chunk_words_idx SET pgno = ?2, term = ?1"},
-    {0, "UPDATE semantic_cache SET chunks = ?1, sources = ?1"},
-    {0, "UPDATE semantic_cache SET id = ?1"},
-    {0, "UPDATE semantic_cache SET expires_ms = ?2, created_ms = ?2, hits = ?2"},
-    {0, "UPDATE semantic_cache SET answer = ?1, query = ?3, provider = ?1, model = NULL || ''"},
-    {0, "UPDATE semantic_cache SET finish_reason = ?2, knowledge = ?2, bytes = ?2"},
-    {0, "UPDATE cache_sources SET version = ?2"},
-    {1, "UPDATE ai_api_calls SET cost_nano_usd = ?2, created_ms = ?2, input_tokens = ?2"},
-    {1, "UPDATE ai_api_calls SET provider = ?1, model = ?3, user_id = ?1"},
-    {1, "UPDATE ai_api_calls SET cost_nano_usd = ?3, status = ?3"},
-    {1, "UPDATE ai_attempts SET id = ?1, provider = ?1, model = ?1, request_id = ?1"},
-    {1, "UPDATE ai_attempts SET state = ?2, kind = ?2, status = ?2, cost_nano_usd = ?2"},
-    {1, "UPDATE run_totals SET runs = ?2, cost_nano_usd = ?2"},
-    {1, "UPDATE admissions SET at_ms = ?2, amount = ?2"},
+  {0, "UPDATE documents SET anchors = ?1"},
+  {0, "UPDATE documents SET hash = ?1"},
+  {0, "UPDATE documents SET id = ?3 WHERE source = 'guide.md'"},
+  {0, "UPDATE documents SET bytes = ?2"},
+  {0, "UPDATE documents SET first_chunk = ?2, chunk_count = ?2 / 256"},
+  {0, "UPDATE documents SET chunk_count = ?2"},
+  {0, "UPDATE documents SET format = ?2, version = ?2, updated_ms = ?2"},
+  {0, "UPDATE documents SET title = ?3"},
+  {0, "UPDATE document_parts SET text = ?1"},
+  {0, "UPDATE document_parts SET part = part + 1"},
+  {0, "DELETE FROM document_parts"},
+  {0, "UPDATE document_metadata SET name = ?3, value = ?1"},
+  {0, "UPDATE chunks SET start = ?2"},
+  {0, "UPDATE chunks SET stop = ?2"},
+  {0, "UPDATE chunks SET start = -?2, stop = ?2"},
+  {0, "UPDATE chunks SET id = ?1 WHERE ordinal = 0"},
+  {0, "UPDATE chunks SET ordinal = ?2, tokens = ?2, words = ?2"},
+  {0, "UPDATE chunks SET heading = ?1, anchor = ?3, hash = ?1"},
+  {0, "UPDATE chunks SET document = ?2"},
+  {0, "DELETE FROM chunks"},
+  {0, "DELETE FROM documents"},
+  {0, "UPDATE tenants SET no = ?2 WHERE tenant_id = 'acme'"},
+  {0, "UPDATE tenants SET next_chunk = ?2, chunks = ?2, words = ?2"},
+  {0, "UPDATE tenants SET documents = ?1, text_bytes = ?3"},
+  {0, "UPDATE chunk_words_data SET block = ?1 WHERE id = 10"},
+  {0, "UPDATE chunk_words_data SET block = ?1 WHERE id = 1"},
+  {0, "UPDATE chunk_words_data SET block = ?1 WHERE id > 10"},
+  {0, "UPDATE chunk_words_docsize SET sz = ?1"},
+  {0, "UPDATE chunk_words_idx SET pgno = ?2, term = ?1"},
+  {0, "UPDATE semantic_cache SET chunks = ?1, sources = ?1"},
+  {0, "UPDATE semantic_cache SET id = ?1"},
+  {0, "UPDATE semantic_cache SET expires_ms = ?2, created_ms = ?2, hits = ?2"},
+  {0, "UPDATE semantic_cache SET answer = ?1, query = ?3, provider = ?1, model = NULL || ''"},
+  {0, "UPDATE semantic_cache SET finish_reason = ?2, knowledge = ?2, bytes = ?2"},
+  {0, "UPDATE cache_sources SET version = ?2"},
+  {1, "UPDATE ai_api_calls SET cost_nano_usd = ?2, created_ms = ?2, input_tokens = ?2"},
+  {1, "UPDATE ai_api_calls SET provider = ?1, model = ?3, user_id = ?1"},
+  {1, "UPDATE ai_api_calls SET cost_nano_usd = ?3, status = ?3"},
+  {1, "UPDATE ai_attempts SET id = ?1, provider = ?1, model = ?1, request_id = ?1"},
+  {1, "UPDATE ai_attempts SET state = ?2, kind = ?2, status = ?2, cost_nano_usd = ?2"},
+  {1, "UPDATE run_totals SET runs = ?2, cost_nano_usd = ?2"},
+  {1, "UPDATE admissions SET at_ms = ?2, amount = ?2"},
 };
 
-/* ---- the store before it is damaged --------------------------------------------------------------------------------- */
+/* ---- the store before it is damaged ------------------------------------------------------------------------------ */
 
 static void path_of(int file, const char *suffix, char out[PATH_MAX]) {
   (void)snprintf(out, PATH_MAX, "%s/%s%s", fuzz_folder(), names[file], suffix);
@@ -85,28 +85,46 @@ static void path_of(int file, const char *suffix, char out[PATH_MAX]) {
 static void fill_cache(aio__store *store) {
   fuzz_sync sync;
   bool stored = false;
-  aio__cache_entry entry = {.scope = {scope, SCOPE}, .key = {scope, SCOPE}, .query = AIO__LIT("How is a dump made?"),
-                            .answer = AIO__LIT("With pg_dump [1]."), .sources = AIO__LIT("[]"), .chunks = {scope, SCOPE},
-                            .provider = AIO__LIT("first"), .model = AIO__LIT("m"), .finish_reason = AIORCH_FINISH_STOP,
-                            .created_ms = 1700000000, .expires_ms = INT64_C(4000000000000)};
+  aio__cache_entry entry = {.scope = {scope, SCOPE},
+                            .key = {scope, SCOPE},
+                            .query = AIO__LIT("How is a dump made?"),
+                            .answer = AIO__LIT("With pg_dump [1]."),
+                            .sources = AIO__LIT("[]"),
+                            .chunks = {scope, SCOPE},
+                            .provider = AIO__LIT("first"),
+                            .model = AIO__LIT("m"),
+                            .finish_reason = AIORCH_FINISH_STOP,
+                            .created_ms = 1700000000,
+                            .expires_ms = INT64_C(4000000000000)};
   aio__cache_limits limits = {100, 1 << 20, 0};
   memcpy(entry.id, "01890000-0000-7000-8000-000000000001", sizeof entry.id);
   FUZZ_CHECK(fuzz_wait(&sync, store->cache->put(store, fuzz_op(&sync), AIO__LIT("acme"), &entry, &limits, 1700000000,
-                                                &stored)) == AIORCH_OK && stored);
+                                                &stored)) == AIORCH_OK &&
+             stored);
 }
 
 static void fill_ledger(aio__store *store) {
   fuzz_sync sync;
-  aio__run_row run = {.id = "01890000-0000-7000-8000-000000000002", .user = AIO__LIT("u1"), .provider = AIO__LIT("first"),
-                      .model = AIO__LIT("m"), .cost_known = true, .cost_nano_usd = 5, .created_ms = 1700000000000};
-  aio__attempt_row attempt = {.id = "01890000-0000-7000-8000-000000000003", .state = AIO__ATTEMPT_SETTLED, .kind = 1,
-                              .provider = AIO__LIT("first"), .model = AIO__LIT("m"), .cost_known = true,
-                              .cost_nano_usd = 5, .created_ms = 1700000000000};
+  aio__run_row run = {.id = "01890000-0000-7000-8000-000000000002",
+                      .user = AIO__LIT("u1"),
+                      .provider = AIO__LIT("first"),
+                      .model = AIO__LIT("m"),
+                      .cost_known = true,
+                      .cost_nano_usd = 5,
+                      .created_ms = 1700000000000};
+  aio__attempt_row attempt = {.id = "01890000-0000-7000-8000-000000000003",
+                              .state = AIO__ATTEMPT_SETTLED,
+                              .kind = 1,
+                              .provider = AIO__LIT("first"),
+                              .model = AIO__LIT("m"),
+                              .cost_known = true,
+                              .cost_nano_usd = 5,
+                              .created_ms = 1700000000000};
   memcpy(attempt.run_id, run.id, sizeof run.id);
   aio__constraint limit = {AIO__LIMIT_RUNS, "runs:user:0", 3600000, 20, 1, "rate_limit.requests"};
   aio__admission admission;
-  FUZZ_CHECK(fuzz_wait(&sync, store->ledger->admit(store, fuzz_op(&sync), AIO__LIT("acme"), aio__str_z(run.id), &limit, 1,
-                                                   1700000000000, &admission)) == AIORCH_OK);
+  FUZZ_CHECK(fuzz_wait(&sync, store->ledger->admit(store, fuzz_op(&sync), AIO__LIT("acme"), aio__str_z(run.id), &limit,
+                                                   1, 1700000000000, &admission)) == AIORCH_OK);
   FUZZ_CHECK(fuzz_wait(&sync, store->ledger->settle(store, fuzz_op(&sync), AIO__LIT("acme"), &run, &attempt, 1)) ==
              AIORCH_OK);
 }
@@ -118,7 +136,8 @@ static void remember_document(aio__store *store) {
   fuzz_sync sync;
   aio__arena_init(&arena, aio__alloc_default(), 4096);
   FUZZ_CHECK(fuzz_wait(&sync, store->knowledge->list(store, fuzz_op(&sync), AIO__LIT("acme"), AIO__LIT(""), 10, &arena,
-                                                     &list, &n)) == AIORCH_OK && n == 3);
+                                                     &list, &n)) == AIORCH_OK &&
+             n == 3);
   memcpy(document_id, list[0].id, sizeof document_id);
   aio__arena_free(&arena);
 }
@@ -145,7 +164,7 @@ static void make_store(void) {
   for (int i = 0; i < FILES; i++) read_image(i);
 }
 
-/* ---- damage --------------------------------------------------------------------------------------------------------- */
+/* ---- damage ------------------------------------------------------------------------------------------------------ */
 
 static void put_back(void) {
   static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
@@ -200,14 +219,16 @@ static void damage(const uint8_t *data, size_t size) {
     size_t head = page ? 5 : 2, n = data[1];
     if (size < head) return;
     if (n > size - head) n = size - head;
-    if (page) damage_page(data[0] & 1, (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4], data + head, n);
-    else damage_rows(data[0], data + head, n);
+    if (page)
+      damage_page(data[0] & 1, (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4], data + head, n);
+    else
+      damage_rows(data[0], data + head, n);
     data += head + n;
     size -= head + n;
   }
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static void check_status(aiorch_status status, const fuzz_sync *sync) {
   FUZZ_CHECK(status == AIORCH_OK || status == AIORCH_E_NOT_FOUND || status == AIORCH_E_NOMEM ||
@@ -225,24 +246,28 @@ static void read_knowledge(aio__store *store, aio__arena *arena) {
   uint64_t all = 0;
   aio__search_args args = {.query = AIO__LIT("How is a dump restored? caf\xC3\xA9"), .limit = 10};
   aio__pair filter = {AIO__LIT("lang"), AIO__LIT("en")};
-  check_status(fuzz_wait(&sync, store->knowledge->list(store, fuzz_op(&sync), tenant, AIO__LIT(""), 100, arena, &list, &n)),
-               &sync);
+  check_status(
+    fuzz_wait(&sync, store->knowledge->list(store, fuzz_op(&sync), tenant, AIO__LIT(""), 100, arena, &list, &n)),
+    &sync);
   memset(&one, 0, sizeof one);
-  check_status(fuzz_wait(&sync, store->knowledge->show(store, fuzz_op(&sync), tenant, AIO__LIT("guide.md"), arena, &one)),
-               &sync);
+  check_status(
+    fuzz_wait(&sync, store->knowledge->show(store, fuzz_op(&sync), tenant, AIO__LIT("guide.md"), arena, &one)), &sync);
   memset(&one, 0, sizeof one);
-  check_status(fuzz_wait(&sync, store->knowledge->show(store, fuzz_op(&sync), tenant, aio__str_z(document_id), arena, &one)),
-               &sync);
+  check_status(
+    fuzz_wait(&sync, store->knowledge->show(store, fuzz_op(&sync), tenant, aio__str_z(document_id), arena, &one)),
+    &sync);
   for (int filtered = 0; filtered < 2; filtered++) {
     args.filters = &filter;
     args.filter_count = (size_t)filtered;
     n = 0;
-    aiorch_status status = fuzz_wait(&sync, store->knowledge->search(store, fuzz_op(&sync), tenant, &args, arena, &found, &n));
+    aiorch_status status =
+      fuzz_wait(&sync, store->knowledge->search(store, fuzz_op(&sync), tenant, &args, arena, &found, &n));
     check_status(status, &sync);
     for (size_t i = 0; status == AIORCH_OK && i < n; i++) FUZZ_CHECK(found[i].text.n == 0 || found[i].text.p != NULL);
   }
-  check_status(fuzz_wait(&sync, store->knowledge->unembedded(store, fuzz_op(&sync), tenant, AIO__LIT("model-1"), 50, arena,
-                                                             &left, &n, &all)), &sync);
+  check_status(fuzz_wait(&sync, store->knowledge->unembedded(store, fuzz_op(&sync), tenant, AIO__LIT("model-1"), 50,
+                                                             arena, &left, &n, &all)),
+               &sync);
 }
 
 static void read_rest(aio__store *store, aio__arena *arena) {
@@ -256,15 +281,18 @@ static void read_rest(aio__store *store, aio__arena *arena) {
   bool hit = false;
   static const char *const ways[] = {"day", "provider", "model", "user"};
   memset(&entry, 0, sizeof entry);
-  check_status(fuzz_wait(&sync, store->cache->lookup(store, fuzz_op(&sync), tenant, key, key, INT64_C(1700000000000), arena,
-                                                     &entry, &hit)), &sync);
+  check_status(fuzz_wait(&sync, store->cache->lookup(store, fuzz_op(&sync), tenant, key, key, INT64_C(1700000000000),
+                                                     arena, &entry, &hit)),
+               &sync);
   check_status(fuzz_wait(&sync, store->cache->list(store, fuzz_op(&sync), tenant, 100, 0, arena, &entries, &n)), &sync);
   for (size_t i = 0; i < 4; i++)
     check_status(fuzz_wait(&sync, store->ledger->costs(store, fuzz_op(&sync), tenant, INT64_MIN, INT64_MAX,
-                                                       aio__str_z(ways[i]), arena, &costs, &n)), &sync);
-  check_status(fuzz_wait(&sync, store->ledger->attempts(store, fuzz_op(&sync), tenant,
-                                                        AIO__LIT("01890000-0000-7000-8000-000000000002"), arena, &attempts,
-                                                        &n)), &sync);
+                                                       aio__str_z(ways[i]), arena, &costs, &n)),
+                 &sync);
+  check_status(
+    fuzz_wait(&sync, store->ledger->attempts(store, fuzz_op(&sync), tenant,
+                                             AIO__LIT("01890000-0000-7000-8000-000000000002"), arena, &attempts, &n)),
+    &sync);
   check_status(fuzz_wait(&sync, store->ledger->stats(store, fuzz_op(&sync), tenant, 0, &stats)), &sync);
 }
 
@@ -274,8 +302,9 @@ static void write_some(aio__store *store, aio__arena *arena) {
   aio__str *removed = NULL;
   size_t n = 0;
   uint64_t gone = 0;
-  check_status(fuzz_wait(&sync, store->knowledge->remove(store, fuzz_op(&sync), AIO__LIT("acme"), AIO__LIT("guide.md"), 1,
-                                                         arena, &removed, &n)), &sync);
+  check_status(fuzz_wait(&sync, store->knowledge->remove(store, fuzz_op(&sync), AIO__LIT("acme"), AIO__LIT("guide.md"),
+                                                         1, arena, &removed, &n)),
+               &sync);
   check_status(fuzz_wait(&sync, store->cache->invalidate(store, fuzz_op(&sync), AIO__LIT("acme"), AIO__LIT(""), &gone)),
                &sync);
 }

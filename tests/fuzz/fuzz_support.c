@@ -18,7 +18,9 @@ _Noreturn void fuzz_fail(const char *file, int line, const char *condition) {
   abort();
 }
 
-aio__str fuzz_text(const uint8_t *data, size_t size) { return (aio__str){(const char *)data, size}; }
+aio__str fuzz_text(const uint8_t *data, size_t size) {
+  return (aio__str){(const char *)data, size};
+}
 
 aio__str fuzz_utf8(const uint8_t *data, size_t size) {
   char *copy = malloc(size + 1);
@@ -38,7 +40,7 @@ bool fuzz_is_boundary(aio__str text, size_t at) {
   return at == text.n || (at < text.n && ((unsigned char)text.p[at] & 0xC0) != 0x80);
 }
 
-/* ---- a folder ------------------------------------------------------------------------------------------------------- */
+/* ---- a folder ---------------------------------------------------------------------------------------------------- */
 
 static char folder[PATH_MAX];
 static pid_t folder_owner;
@@ -67,7 +69,7 @@ const char *fuzz_folder(void) {
   return folder;
 }
 
-/* ---- stores --------------------------------------------------------------------------------------------------------- */
+/* ---- stores ------------------------------------------------------------------------------------------------------ */
 
 void fuzz_env_init(fuzz_env *env) {
   const aio__alloc *al = aio__alloc_default();
@@ -101,9 +103,15 @@ static void add_document(aio__store *store, const char *tenant, const char *sour
   char hashes[64][32];
   aio__arena arena;
   aio__arena_init(&arena, aio__alloc_default(), 4096);
-  aio__store_document document = {.source = aio__str_z(source), .title = AIO__LIT("A title"), .text = aio__str_z(text),
-                                  .hash = {"0123456789abcdef0123456789abcdef", 32}, .format = AIORCH_FORMAT_MARKDOWN,
-                                  .metadata = metadata, .metadata_count = 1, .anchors = anchors, .anchor_count = 2};
+  aio__store_document document = {.source = aio__str_z(source),
+                                  .title = AIO__LIT("A title"),
+                                  .text = aio__str_z(text),
+                                  .hash = {"0123456789abcdef0123456789abcdef", 32},
+                                  .format = AIORCH_FORMAT_MARKDOWN,
+                                  .metadata = metadata,
+                                  .metadata_count = 1,
+                                  .anchors = anchors,
+                                  .anchor_count = 2};
   aio__chunk *cut = NULL;
   size_t n = 0;
   aio__chunk_options how = {AIORCH_FORMAT_MARKDOWN, 40, 60};
@@ -111,8 +119,12 @@ static void add_document(aio__store *store, const char *tenant, const char *sour
   aio__store_chunk *chunks = aio__arena_alloc(&arena, (n > 0 ? n : 1) * sizeof *chunks);
   for (size_t i = 0; i < n; i++) {
     memset(hashes[i], (int)i, sizeof hashes[i]);
-    chunks[i] = (aio__store_chunk){.ordinal = cut[i].ordinal, .tokens = cut[i].tokens, .start = cut[i].start,
-                                   .end = cut[i].end, .heading = cut[i].heading, .hash = {hashes[i], 32}};
+    chunks[i] = (aio__store_chunk){.ordinal = cut[i].ordinal,
+                                   .tokens = cut[i].tokens,
+                                   .start = cut[i].start,
+                                   .end = cut[i].end,
+                                   .heading = cut[i].heading,
+                                   .hash = {hashes[i], 32}};
     if (aio__uuid_v7(NOW, chunks[i].id) != AIORCH_OK) abort();
   }
   if (aio__uuid_v7(NOW, document.id) != AIORCH_OK) abort();
@@ -132,8 +144,13 @@ void fuzz_fill(aio__store *store) {
                "# Backups\n\nA dump is made with `pg_dump`. It is consistent while the database is in use.\n\n"
                "## Restore\n\nText dumps are read by psql, archives by pg_restore. The owner must exist before.\n\n"
                "| option | meaning |\n|---|---|\n| -j | jobs |\n| -F | format |\n");
-  add_document(store, "acme", "limits.md",
-               "# Limits\n\nA table has at most 1600 columns; an identifier at most 63 bytes.\n\n- rows: by disk\n- size: 32 TB\n");
-  add_document(store, "acme", "unicode.md", "# \xC3\x9C" "bersicht\n\nDie Gr\xC3\xB6\xC3\x9F" "e \xE6\xBC\xA2\xE5\xAD\x97 na\xC3\xAFve caf\xC3\xA9.\n");
+  add_document(
+    store, "acme", "limits.md",
+    "# Limits\n\nA table has at most 1600 columns; an identifier at most 63 bytes.\n\n- rows: by disk\n"
+    "- size: 32 TB\n");
+  add_document(store, "acme", "unicode.md",
+               "# \xC3\x9C"
+               "bersicht\n\nDie Gr\xC3\xB6\xC3\x9F"
+               "e \xE6\xBC\xA2\xE5\xAD\x97 na\xC3\xAFve caf\xC3\xA9.\n");
   add_document(store, "other", "secret.md", "# Backups\n\nThe other tenant's backups lie elsewhere.\n");
 }

@@ -1,4 +1,5 @@
-/* The validate stage: what is no valid text is refused; what is valid has views that point into it, and findings inside. */
+/* The validate stage: what is no valid text is refused; what is valid has views that point into it, and findings
+ * inside. */
 #include <stdlib.h>
 
 #include "fuzz.h"
@@ -9,7 +10,8 @@ enum { CHARS_MAX = 4096 };
 
 static const aio__input_guard *guard(void) {
   static aio__input_guard *made;
-  if (made == NULL && aio__input_guard_new(aio__alloc_default(), (aio__str){NULL, 0}, &made, NULL) != AIORCH_OK) abort();
+  if (made == NULL && aio__input_guard_new(aio__alloc_default(), (aio__str){NULL, 0}, &made, NULL) != AIORCH_OK)
+    abort();
   return made;
 }
 

@@ -30,6 +30,7 @@ fi
 
 fuzz_one() {
   local name=$1 dictionary=
+  rm -rf "${build:?}/crashes/$name"
   mkdir -p "$build/corpus/$name" "$build/crashes/$name" "$build/tmp/$name"
   [ -f "tests/fuzz/dict/$name.dict" ] && dictionary=-dict=$root/tests/fuzz/dict/$name.dict
   # shellcheck disable=SC2086 # the dictionary is one word or none

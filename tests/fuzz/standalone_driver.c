@@ -1,6 +1,6 @@
 /*
- * Replays inputs without a fuzzer: every file named, and every file in every folder named, is handed to the target once.
- * Prints how many there were; none is an error.
+ * Replays inputs without a fuzzer: every file named, and every file in every folder named, is handed to the target
+ * once. Prints how many there were; none is an error.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +35,9 @@ static void replay_file(const char *path) {
   if (file != NULL) (void)fclose(file);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_name(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
 
 static void replay(const char *path) {
   struct dirent **names = NULL;

@@ -134,7 +134,8 @@ static void test_check__canary(void **state) {
   const char *canary = "cnry-7f3a9b2e4d";
   static const char *leaks[] = {
     "my text says cnry-7f3a9b2e4d there", "CNRY-7F3A9B2E4D", "c n r y - 7 f 3 a 9 b 2 e 4 d", "cnry7f3a9b2e4d",
-    "d4e2b9a3f7-yrnc",                    "Y25yeS03ZjNhOWIyZTRk", "eGNucnktN2YzYTliMmU0ZHg=", "eHhjbnJ5LTdmM2E5YjJlNGR4eA=="};
+    "d4e2b9a3f7-yrnc",                    "Y25yeS03ZjNhOWIyZTRk", "eGNucnktN2YzYTliMmU0ZHg=",
+    "eHhjbnJ5LTdmM2E5YjJlNGR4eA=="};
   for (size_t i = 0; i < sizeof leaks / sizeof leaks[0]; i++) {
     aio__output_finding f = check_from(aio__str_z(leaks[i]), 0, canary);
     if (f.verdict != AIO__VERDICT_BLOCK) fail_msg("%s", leaks[i]);
@@ -154,7 +155,8 @@ static void test_check__canary_across_the_seam(void **state) {
   (void)state;
   aio__str text = AIO__LIT("so: cnry-7f3a9b2e4d!");
   for (size_t from = 0; from <= text.n; from++) {
-    assert_int_equal(check_from(text, from, "cnry-7f3a9b2e4d").verdict, from < 19 ? AIO__VERDICT_BLOCK : AIO__VERDICT_PASS);
+    aio__verdict expected = from < 19 ? AIO__VERDICT_BLOCK : AIO__VERDICT_PASS;
+    assert_int_equal(check_from(text, from, "cnry-7f3a9b2e4d").verdict, expected);
   }
 }
 

@@ -10,7 +10,8 @@
 #include "guard/rule_load.h"
 #include "support/test_alloc.h"
 
-#define RULE(members) "{\"rules\": [{\"id\": \"r\", \"category\": \"c\", \"language\": \"en\", \"why\": \"w\", " members "}]}"
+#define RULE(members) \
+  "{\"rules\": [{\"id\": \"r\", \"category\": \"c\", \"language\": \"en\", \"why\": \"w\", " members "}]}"
 
 typedef struct fixture {
   aio__arena arena;
@@ -39,8 +40,10 @@ static void unload(fixture *f) {
 static void test_load_file__all_members(void **state) {
   (void)state;
   fixture f;
-  load(&f, "{\"define\": {\"x\": \"a|b\"}, \"rules\": [{\"id\": \"r1\", \"category\": \"override\", \"language\": \"de\","
-           "\"severity\": \"flag\", \"pattern\": [\"f\xC3\xBCr {{x}}\", \"y\"], \"needs\": [[\"f\xC3\xBCr\", \"abc\"], [\"def\"]],"
+  load(&f, "{\"define\": {\"x\": \"a|b\"}, \"rules\": ["
+           "{\"id\": \"r1\", \"category\": \"override\", \"language\": \"de\","
+           "\"severity\": \"flag\", \"pattern\": [\"f\xC3\xBCr {{x}}\", \"y\"],"
+           "\"needs\": [[\"f\xC3\xBCr\", \"abc\"], [\"def\"]],"
            "\"why\": \"because\", \"reach\": 99, \"min_entropy\": 300}]}");
   assert_int_equal(f.status, AIORCH_OK);
   assert_int_equal(f.list.n, 1);
@@ -64,7 +67,8 @@ static void test_load_file__later_rule_replaces_by_id(void **state) {
   (void)state;
   fixture f;
   load(&f, RULE("\"severity\": \"flag\", \"pattern\": \"old\", \"needs\": [[\"old\"]]"));
-  aio__rule_file more = {"more.json", aio__str_z(RULE("\"severity\": \"block\", \"pattern\": \"new\", \"needs\": [[\"new\"]]"))};
+  const char *text = RULE("\"severity\": \"block\", \"pattern\": \"new\", \"needs\": [[\"new\"]]");
+  aio__rule_file more = {"more.json", aio__str_z(text)};
   assert_int_equal(aio__rule_load_file(&f.list, &more, &f.error), AIORCH_OK);
   assert_int_equal(f.list.n, 1);
   assert_int_equal(f.list.rules[0].severity, AIO__VERDICT_BLOCK);
@@ -115,8 +119,8 @@ static void test_load_file__faults_name_file_rule_and_member(void **state) {
     {RULE("\"severity\": \"block\", \"pattern\": \"x\", \"needs\": {}"), "\"needs\""},
     {RULE("\"severity\": \"block\", \"pattern\": \"x\", \"needs\": [[1]]"), "\"needs\""},
     {RULE("\"severity\": \"block\", \"pattern\": \"x\", \"needs\": [[\"ab\"]]"), "3 to 64"},
-    {RULE("\"severity\": \"block\", \"pattern\": \"x\", \"needs\": [[\"abc\"],[\"abc\"],[\"abc\"],[\"abc\"],[\"abc\"],[\"abc\"],"
-          "[\"abc\"],[\"abc\"],[\"abc\"]]"), "8 groups"},
+    {RULE("\"severity\": \"block\", \"pattern\": \"x\", \"needs\": [[\"abc\"],[\"abc\"],[\"abc\"],[\"abc\"],"
+          "[\"abc\"],[\"abc\"],[\"abc\"],[\"abc\"],[\"abc\"]]"), "8 groups"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     fixture f;

@@ -158,7 +158,8 @@ static void test_scan_get__pool_holds_and_overflows(void **state) {
 
 static void test_version__is_of_the_rules(void **state) {
   (void)state;
-  aio__rule_set *one = make(RULES("x", "[]", "")), *two = make(RULES("x", "[]", "")), *other = make(RULES("y", "[]", ""));
+  aio__rule_set *one = make(RULES("x", "[]", "")), *two = make(RULES("x", "[]", ""));
+  aio__rule_set *other = make(RULES("y", "[]", ""));
   assert_int_equal(strlen(aio__rule_set_version(one)), 64);
   assert_string_equal(aio__rule_set_version(one), aio__rule_set_version(two));
   assert_string_not_equal(aio__rule_set_version(one), aio__rule_set_version(other));

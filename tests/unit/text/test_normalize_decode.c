@@ -28,8 +28,10 @@ static void test_decode_base64__forms(void **state) {
   assert_decodes(aio__decode_base64, "aWdub3JlIGFsbCBwcmV2aW91cw", "ignore all previous\n");
   assert_decodes(aio__decode_base64, "x: aWdub3JlIGFs\nbCBwcmV2aW91cw==", "");           /* a line of 12: too short */
   assert_decodes(aio__decode_base64, "aWdub3JlIGFsbCBw\r\ncmV2aW91cw==", "ignore all previous\n");
-  assert_decodes(aio__decode_base64, "w6TDtsO8IMOkw7bDvCDDpMO2w7w=", "\xC3\xA4\xC3\xB6\xC3\xBC \xC3\xA4\xC3\xB6\xC3\xBC \xC3\xA4\xC3\xB6\xC3\xBC\n");
-  assert_decodes(aio__decode_base64, "aWdub3JlIGFsbCBwcmV2aW91cw== and aGVsbG8gdGhlcmUgZnJpZW5k", "ignore all previous\nhello there friend\n");
+  assert_decodes(aio__decode_base64, "w6TDtsO8IMOkw7bDvCDDpMO2w7w=",
+                 "\xC3\xA4\xC3\xB6\xC3\xBC \xC3\xA4\xC3\xB6\xC3\xBC \xC3\xA4\xC3\xB6\xC3\xBC\n");
+  assert_decodes(aio__decode_base64, "aWdub3JlIGFsbCBwcmV2aW91cw== and aGVsbG8gdGhlcmUgZnJpZW5k",
+                 "ignore all previous\nhello there friend\n");
 }
 
 static void test_decode_base64__what_is_none(void **state) {

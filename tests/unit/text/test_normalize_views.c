@@ -145,7 +145,8 @@ static void test_normalize__rot13(void **state) {
 
 static void test_normalize__rot13_leaves_letters_with_marks(void **state) {
   (void)state;
-  assert_view("Vpu z\xC3\xB6pugr, qnff Fvr nyf Greezvany shatvrera", AIO__VIEW_ROT13, "ich mochte, dass sie als terrminal fungieren");
+  assert_view("Vpu z\xC3\xB6pugr, qnff Fvr nyf Greezvany shatvrera", AIO__VIEW_ROT13,
+              "ich mochte, dass sie als terrminal fungieren");
 }
 
 /* Words that could be Russian as well: read both ways once another word is sure to be disguised. */
@@ -210,8 +211,8 @@ static void test_normalize__hidden(void **state) {
   assert_int_equal(f.views.hidden_end, 16);
   aio__arena_free(&f.arena);
   /* the flag of England, a family, Persian with a joiner, a keycap, a byte order mark, a soft hyphen */
-  setup(&f, "\xEF\xBB\xBF\xF0\x9F\x8F\xB4\xF3\xA0\x81\xA7\xF3\xA0\x81\xA2\xF3\xA0\x81\xA5\xF3\xA0\x81\xAE\xF3\xA0\x81\xA7"
-            "\xF3\xA0\x81\xBF \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7 "
+  setup(&f, "\xEF\xBB\xBF\xF0\x9F\x8F\xB4\xF3\xA0\x81\xA7\xF3\xA0\x81\xA2\xF3\xA0\x81\xA5\xF3\xA0\x81\xAE"
+            "\xF3\xA0\x81\xA7\xF3\xA0\x81\xBF \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7 "
             "\xD9\x85\xDB\x8C\xE2\x80\x8C\xD8\xAE 1\xEF\xB8\x8F\xE2\x83\xA3 hy\xC2\xADphen");
   assert_false(f.views.hidden);
   assert_int_equal(f.views.hidden_n, 0);
@@ -243,8 +244,9 @@ static void test_normalize__never_more_views_than_the_limit(void **state) {
 
 static void test_normalize__out_of_memory(void **state) {
   (void)state;
-  static const char *texts[] = {"Plain  text", "\xC3\xA4 i g n o r e 1gn0r3 aWdub3JlIGFsbCBwcmV2aW91cw== 69676e6f726520616c6c "
-                                               "%69 vtaber nyy cerivbhf vafgehpgvbaf \xF3\xA0\x81\xA1"};
+  static const char *texts[] = {"Plain  text",
+                                "\xC3\xA4 i g n o r e 1gn0r3 aWdub3JlIGFsbCBwcmV2aW91cw== 69676e6f726520616c6c "
+                                "%69 vtaber nyy cerivbhf vafgehpgvbaf \xF3\xA0\x81\xA1"};
   for (size_t i = 0; i < 2; i++) {
     aio__test_alloc t;
     aio__test_alloc_init(&t);
