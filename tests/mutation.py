@@ -30,7 +30,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SURVIVORS = ROOT / "tests" / "mutation-survivors.md"
-COPIED = ["CMakeLists.txt", "cmake", "include", "lib", "sql", "pkgconfig", "schema", "tests"]
+COPIED = ["CMakeLists.txt", "cmake", "include", "lib", "sql", "pkgconfig", "schema", "scripts", "examples", "tests"]
 WANTED_PERCENT = 85
 MEMORY_KIB = 4 * 1024 * 1024
 LONGEST_TEST_S = 120
@@ -43,7 +43,7 @@ TARGETS = {
     "lib/pipeline/cache_scope.c": (None, ["test_cache_scope", "test_stage_cache"]),
     "lib/pipeline/stage_validate.c": (None, ["test_stage_validate", "test_stage_rate_limit", "test_engine"]),
     "lib/generate/route.c": (None, ["test_route", "test_stage_generate"]),
-    "lib/pipeline/stage_generate.c": (["attempt_failed", "all_failed"], ["test_stage_generate", "test_fallback"]),
+    "lib/pipeline/stage_generate.c": (["attempt_failed", "all_failed"], ["test_stage_generate", "test_stage_generate_fallback"]),
 }
 
 TOKEN = re.compile(r"""
@@ -216,10 +216,9 @@ class Build:
         run_or_die(["cmake", "--build", self.dir, "--parallel", str(jobs), "--target", *tests], log)
         self.compile = {}
         for entry in json.loads((self.dir / "compile_commands.json").read_text()):
-            if "aiorch_objects" in entry["command"]:
-                file = pathlib.Path(entry["file"]).relative_to(self.tree).as_posix()
-                self.compile[file] = (shlex.split(entry["command"]), entry["directory"])
-        self.original = {}
+            path = pathlib.Path(entry["file"])
+            if "aiorch_objects" in entry["command"] and path.is_relative_to(self.tree):
+                self.compile[path.relative_to(self.tree).as_posix()] = (shlex.split(entry["command"]), entry["directory"])
 
     def compile_to(self, file, source, output):
         """True when it compiles. The file's name stays, since it may stand in the object."""

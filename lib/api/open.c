@@ -23,36 +23,6 @@ aiorch_status aiorch_open(aiorch_config *config, aiorch **out, aiorch_error *err
 
 /* ---- close ---- */
 
-/* A run that nobody drives is ended here; one that is being driven sees that it is cancelled and ends itself. */
-static void cancel_run(aiorch_run *run) {
-  atomic_store_explicit(&run->cancelled, true, memory_order_release);
-  aio__waker_signal(run->waker);
-}
-
-static aiorch_run *next_idle_run(aiorch *orch) {
-  size_t pos = 0;
-  pthread_mutex_lock(&orch->mutex);
-  aiorch_run *run = aio__map_next(&orch->runs, &pos);
-  for (; run; run = aio__map_next(&orch->runs, &pos)) {
-    cancel_run(run);
-    bool idle = false;
-    /* Ending it takes it out of the map, so the search starts again each time. */
-    if (atomic_compare_exchange_strong(&run->busy, &idle, true)) break;
-  }
-  pthread_mutex_unlock(&orch->mutex);
-  return run;
-}
-
-static void end_idle_runs(aiorch *orch) {
-  for (aiorch_run *run; (run = next_idle_run(orch)) != NULL;) {
-    aio__run_begin(run);
-    (void)aio__run_fail(run, run->stage < AIORCH_STAGE_COUNT ? run->stage : 0, AIORCH_E_CANCELLED,
-                        "the orchestrator was closed");
-    aio__run_end(run);
-    atomic_store_explicit(&run->busy, false, memory_order_release);
-  }
-}
-
 aiorch_status aiorch_close(aiorch *orch, int64_t timeout_ms) {
   aiorch_status st = aio__orch_check(orch);
   if (st) return st;
@@ -61,7 +31,7 @@ aiorch_status aiorch_close(aiorch *orch, int64_t timeout_ms) {
   pthread_mutex_lock(&orch->mutex);
   orch->closing = true;
   pthread_mutex_unlock(&orch->mutex);
-  end_idle_runs(orch);
+  aio__runs_close(orch);
   aio__sched_close(orch->sched);
   pthread_mutex_lock(&orch->mutex);
   while (orch->settling > 0 || orch->runs.n > 0) {
@@ -92,7 +62,7 @@ aiorch_status aiorch_cancel(aiorch *orch, const char *run_id, size_t len) {
   if (!run_id) return AIORCH_E_INVALID;
   pthread_mutex_lock(&orch->mutex);
   aiorch_run *run = aio__map_get(&orch->runs, aio__str_n(run_id, len));
-  if (run) cancel_run(run);
+  if (run) aio__run_cancel(run);
   pthread_mutex_unlock(&orch->mutex);
   return run ? AIORCH_OK : AIORCH_E_NOT_FOUND;
 }

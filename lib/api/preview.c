@@ -41,30 +41,39 @@ static void write_preview(aiorch_run *run, aio__json_writer *w) {
   aio__jw_object_end(w);
 }
 
-aiorch_status aiorch_run_preview(aiorch_run *run, aiorch_text **out) {
-  aiorch_status st = aio__run_check(run);
-  if (st) return st;
-  if (!out) return AIORCH_E_INVALID;
-  if (run->phase != AIO__RUN_NEW) {
-    return aio__error_set(&run->error, AIORCH_E_STATE, "a preview is made of a run that has not begun");
+static aiorch_status compose(aiorch_run *run) {
+  aiorch_status st = aio__run_stage(run, AIORCH_STAGE_VALIDATE);
+  if (st == AIORCH_OK && run->options->retrieve_enabled && !run->host_sources) {
+    st = aio__run_stage(run, AIORCH_STAGE_RETRIEVE);
   }
-  run->preview = true;
-  st = aiorch_stage_validate(run);
-  if (st == AIORCH_OK && run->options->retrieve_enabled && !run->host_sources) st = aiorch_stage_retrieve(run);
   if (st < 0) return st;
-  bool idle = false;
-  if (!atomic_compare_exchange_strong(&run->busy, &idle, true)) return AIORCH_E_REENTRANT;
   st = aio__run_chain(run);
-  if (st == AIORCH_OK) st = aio__prompt_compose(run);
-  if (st == AIORCH_OK) {
-    aio__buf buf;
-    aio__json_writer w;
-    aio__buf_init(&buf, run->al, PREVIEW_MAX);
-    aio__jw_init(&w, &buf);
-    write_preview(run, &w);
-    st = aio__text_from_buf(&buf, out);
-    aio__buf_free(&buf);
+  return st ? st : aio__prompt_compose(run);
+}
+
+static aiorch_status give_preview(aiorch_run *run, aiorch_text **out) {
+  aio__buf buf;
+  aio__json_writer w;
+  aio__buf_init(&buf, run->al, PREVIEW_MAX);
+  aio__jw_init(&w, &buf);
+  write_preview(run, &w);
+  aiorch_status st = aio__text_from_buf(&buf, out);
+  aio__buf_free(&buf);
+  return st;
+}
+
+aiorch_status aiorch_run_preview(aiorch_run *run, aiorch_text **out) {
+  if (!out) return AIORCH_E_INVALID;
+  aiorch_status st = aio__run_take(run);
+  if (st) return st;
+  if (run->phase != AIO__RUN_NEW) {
+    st = aio__run_refuse(run, AIORCH_E_STATE, "a preview is made of a run that has not begun");
+  } else {
+    run->preview = true;
+    st = compose(run);
+    if (st == AIORCH_OK) st = give_preview(run, out);
+    if (run->phase != AIO__RUN_NEW) aio__run_end(run); /* it is used up */
   }
-  atomic_store_explicit(&run->busy, false, memory_order_release);
+  (void)aio__run_give_back(run);
   return st;
 }

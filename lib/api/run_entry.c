@@ -1,30 +1,8 @@
-/* aiorch_run_* and aiorch_stage_*: a run from outside. Each entry takes the run (busy), so that a callback that comes back in
- * is told so instead of being let in twice. */
+/* aiorch_run_* and aiorch_stage_*: a run from outside. Each entry takes the run
+ * (pipeline/run_hold.c), so that a callback that comes back in is told so instead of being let in twice. */
 #include <string.h>
 
 #include "pipeline/stages.h"
-
-/* ---- taking and giving back a run ---- */
-
-static aiorch_status take(aiorch_run *run) {
-  aiorch_status st = aio__run_check(run);
-  if (st) return st;
-  bool idle = false;
-  return atomic_compare_exchange_strong_explicit(&run->busy, &idle, true, memory_order_acquire, memory_order_relaxed)
-             ? AIORCH_OK
-             : AIORCH_E_REENTRANT;
-}
-
-static void really_free(aiorch_run *run);
-
-static void give_back(aiorch_run *run) {
-  aio__log_flush(run->orch->log);
-  if (run->free_wanted) {
-    really_free(run);
-    return;
-  }
-  atomic_store_explicit(&run->busy, false, memory_order_release);
-}
 
 aiorch_status aiorch_run_new(aiorch *orch, const char *tenant, size_t tenant_len, const char *user, size_t user_len,
                              aiorch_run **out) {
@@ -38,91 +16,27 @@ aiorch_status aiorch_run_new(aiorch *orch, const char *tenant, size_t tenant_len
   return st ? st : aio__run_make(orch, who, aio__str_n(user, user_len), out, NULL);
 }
 
-/* ---- free ---- */
-
-/* Frees zombies whose store op has ended meanwhile. Under the orchestrator's mutex; returns them as a list. */
-static aiorch_run *unlink_ended_zombies(aiorch *orch) {
-  aiorch_run *ended = NULL;
-  for (aiorch_run **link = &orch->zombies; *link;) {
-    aiorch_run *run = *link;
-    bool op_out = run->op_out && !atomic_load_explicit(&run->op_done, memory_order_acquire);
-    bool search_out = run->retrieval.op_out && !atomic_load_explicit(&run->retrieval.op_done, memory_order_acquire);
-    if (op_out || search_out) {
-      link = &run->next_zombie;
-      continue;
-    }
-    *link = run->next_zombie;
-    run->next_zombie = ended;
-    ended = run;
-  }
-  return ended;
-}
-
-static void really_free(aiorch_run *run) {
-  aiorch *orch = run->orch;
-  atomic_store_explicit(&run->cancelled, true, memory_order_release);
-  if (run->phase == AIO__RUN_ACTIVE) {
-    bool complete = true;
-    for (int i = 0; i < AIORCH_STAGE_COUNT; i++) complete = complete && run->stages[i].done;
-    if (!complete && !run->answered && run->error.stage < 0) {
-      (void)aio__run_fail(run, run->stage < AIORCH_STAGE_COUNT ? run->stage : 0, AIORCH_E_CANCELLED,
-                          "the run was freed before it had ended");
-    }
-  }
-  aio__waker_on_ready(run->waker, NULL, NULL);
-  aio__sched_remove(orch->sched, &run->sched);
-  if (run->phase == AIO__RUN_NEW) {
-    pthread_mutex_lock(&orch->mutex);
-    (void)aio__map_remove(&orch->runs, aio__str_n(run->id, AIO__UUID_LEN));
-    pthread_cond_broadcast(&orch->cond);
-    pthread_mutex_unlock(&orch->mutex);
-  } else {
-    aio__run_end(run);
-  }
-  /* What the store still writes into must stay: the run waits in the orchestrator until the op has ended. */
-  pthread_mutex_lock(&orch->mutex);
-  run->next_zombie = orch->zombies;
-  orch->zombies = run;
-  aiorch_run *ended = unlink_ended_zombies(orch);
-  pthread_mutex_unlock(&orch->mutex);
-  for (aiorch_run *next; ended; ended = next) {
-    next = ended->next_zombie;
-    aio__run_destroy(ended);
-  }
-  aio__orch_release(orch);
-}
-
-void aiorch_run_free(aiorch_run *run) {
-  aiorch_status st = aio__run_check(run);
-  if (st) return; /* NULL, no run, or a child of the process that made it */
-  bool idle = false;
-  if (!atomic_compare_exchange_strong_explicit(&run->busy, &idle, true, memory_order_acquire, memory_order_relaxed)) {
-    run->free_wanted = true;
-    atomic_store_explicit(&run->cancelled, true, memory_order_release);
-    return;
-  }
-  really_free(run);
-}
+void aiorch_run_free(aiorch_run *run) { aio__run_free(run); }
 
 /* ---- filling ---- */
 
 aiorch_status aiorch_run_add_message(aiorch_run *run, int32_t role, const char *text, size_t len) {
   if (!text && len > 0) return AIORCH_E_INVALID;
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   st = aio__run_add_message(run, role, aio__str_n(text, len));
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
 static aiorch_status own_options(aiorch_run *run) {
   if (run->own_options) return AIORCH_OK;
   aio__options *own = aio__calloc(run->al, 1, sizeof *own);
-  if (!own) return aio__error_set(&run->error, AIORCH_E_NOMEM, "out of memory for the run's settings");
+  if (!own) return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for the run's settings");
   aiorch_status st = aio__options_copy(own, run->options);
   if (st) {
     aio__free(run->al, own);
-    return aio__error_set(&run->error, st, "out of memory for the run's settings");
+    return aio__run_refuse(run, st, "out of memory for the run's settings");
   }
   run->own_options = own;
   run->options = own;
@@ -131,36 +45,38 @@ static aiorch_status own_options(aiorch_run *run) {
 
 aiorch_status aiorch_run_set_option(aiorch_run *run, const char *key, const char *value, size_t len) {
   if (!key || (!value && len > 0)) return AIORCH_E_INVALID;
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   if (run->phase != AIO__RUN_NEW) {
-    st = aio__error_set(&run->error, AIORCH_E_STATE, "the run has begun: settings are made before its first step");
+    st = aio__run_refuse(run, AIORCH_E_STATE, "the run has begun: settings are made before its first step");
   } else {
     st = own_options(run);
+    bool failed = run->error.stage >= 0; /* its words stay */
     if (st == AIORCH_OK) {
-      st = aio__options_set_text(run->own_options, aio__str_z(key), aio__str_n(value, len), true, &run->error);
+      st = aio__options_set_text(run->own_options, aio__str_z(key), aio__str_n(value, len), true,
+                                 failed ? NULL : &run->error);
     }
   }
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
 static aiorch_status add_filter(aiorch_run *run, aio__str name, aio__str value) {
   if (run->phase != AIO__RUN_NEW) {
-    return aio__error_set(&run->error, AIORCH_E_STATE, "the run has begun: filters are added before its first step");
+    return aio__run_refuse(run, AIORCH_E_STATE, "the run has begun: filters are added before its first step");
   }
   if (run->filter_count >= AIO__FILTERS_MAX) {
-    return aio__error_set(&run->error, AIORCH_E_TOO_LARGE, "a run has at most %d filters", AIO__FILTERS_MAX);
+    return aio__run_refuse(run, AIORCH_E_TOO_LARGE, "a run has at most %d filters", AIO__FILTERS_MAX);
   }
   if (name.n == 0 || name.n > 63 || value.n > 1024) {
-    return aio__error_set(&run->error, AIORCH_E_INVALID,
+    return aio__run_refuse(run, AIORCH_E_INVALID,
                           "a filter has a name of 1 to 63 bytes and a value of at most 1,024");
   }
   if (!run->filters) run->filters = aio__arena_alloc(&run->arena, AIO__FILTERS_MAX * sizeof *run->filters);
   aio__pair pair = {.name = aio__arena_str(&run->arena, name),
                     .value = value.n ? aio__arena_str(&run->arena, value) : AIO__LIT("")};
   if (!run->filters || !pair.name.p || !pair.value.p) {
-    return aio__error_set(&run->error, AIORCH_E_NOMEM, "out of memory for a filter");
+    return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for a filter");
   }
   run->filters[run->filter_count++] = pair;
   return AIORCH_OK;
@@ -169,10 +85,10 @@ static aiorch_status add_filter(aiorch_run *run, aio__str name, aio__str value) 
 aiorch_status aiorch_run_add_filter(aiorch_run *run, const char *name, size_t name_len, const char *value,
                                     size_t value_len) {
   if (!name || (!value && value_len > 0)) return AIORCH_E_INVALID;
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   st = add_filter(run, aio__str_n(name, name_len), aio__str_n(value, value_len));
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
@@ -186,13 +102,24 @@ void *aiorch_run_user_data(const aiorch_run *run) { return aio__run_check(run) ?
 
 /* ---- what a host gives itself ---- */
 
+static bool is_text(aio__str text) { return aio__utf8_check(text, NULL) == text.n; }
+
+/* An answer from the cache rests on sources of its own. */
+static bool hit(const aiorch_run *run) {
+  return run->cache_outcome == AIORCH_CACHE_EXACT || run->cache_outcome == AIORCH_CACHE_SEMANTIC;
+}
+
 static aiorch_status add_source(aiorch_run *run, aio__str uri, aio__str title, aio__str text) {
-  if (run->stages[AIORCH_STAGE_RETRIEVE].begun || run->stages[AIORCH_STAGE_GENERATE].begun ||
-      run->phase == AIO__RUN_ENDED) {
-    return aio__error_set(&run->error, AIORCH_E_STATE, "sources are added before retrieve and generate have run");
+  const aio__stage_record *retrieve = &run->stages[AIORCH_STAGE_RETRIEVE];
+  bool past = (retrieve->begun || retrieve->done) && !retrieve->by_host;
+  if (past || run->stages[AIORCH_STAGE_GENERATE].begun || hit(run) || run->phase == AIO__RUN_ENDED) {
+    return aio__run_refuse(run, AIORCH_E_STATE, "sources are added before retrieve and generate have run");
   }
-  if (run->source_count >= AIO__SOURCES_MAX) {
-    return aio__error_set(&run->error, AIORCH_E_TOO_LARGE, "a run has at most %d sources", AIO__SOURCES_MAX);
+  if (!is_text(uri) || !is_text(title) || !is_text(text)) {
+    return aio__run_refuse(run, AIORCH_E_INVALID, "a source's uri, title or text is not UTF-8");
+  }
+  if (run->host_sources && run->source_count >= AIO__SOURCES_MAX) {
+    return aio__run_refuse(run, AIORCH_E_TOO_LARGE, "a run has at most %d sources", AIO__SOURCES_MAX);
   }
   if (!run->host_sources) {
     run->sources = aio__arena_alloc(&run->arena, AIO__SOURCES_MAX * sizeof *run->sources);
@@ -207,7 +134,7 @@ static aiorch_status add_source(aiorch_run *run, aio__str uri, aio__str title, a
   source.score = 1.0;
   source.similarity = (double)__builtin_nanf("");
   if (!run->sources || !source.uri.p || !source.title.p || !source.text.p) {
-    return aio__error_set(&run->error, AIORCH_E_NOMEM, "out of memory for a source");
+    return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for a source");
   }
   run->sources[run->source_count++] = source;
   run->host_sources = true;
@@ -220,23 +147,24 @@ static aiorch_status add_source(aiorch_run *run, aio__str uri, aio__str title, a
 aiorch_status aiorch_run_add_source(aiorch_run *run, const char *uri, size_t uri_len, const char *title,
                                     size_t title_len, const char *text, size_t text_len) {
   if ((!uri && uri_len) || (!title && title_len) || !text || text_len == 0) return AIORCH_E_INVALID;
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   st = add_source(run, aio__str_n(uri, uri_len), aio__str_n(title, title_len), aio__str_n(text, text_len));
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
 static aiorch_status set_answer(aiorch_run *run, aio__str text, int32_t finish_reason, const char *provider,
                                 const char *model) {
   aio__stage_record *record = &run->stages[AIORCH_STAGE_GENERATE];
-  if (record->begun || record->done || run->phase == AIO__RUN_ENDED) {
-    return aio__error_set(&run->error, AIORCH_E_STATE, "the run has an answer, or is past generate");
+  if (!is_text(text)) return aio__run_refuse(run, AIORCH_E_INVALID, "the answer is not UTF-8");
+  if (record->begun || record->done || run->answered || run->phase == AIO__RUN_ENDED) {
+    return aio__run_refuse(run, AIORCH_E_STATE, "the run has an answer, or is past generate");
   }
   aiorch_status st = aio__buf_str(&run->answer, text);
   if (st) {
     aio__buf_reset(&run->answer);
-    return aio__error_set(&run->error, st, "the answer is longer than \"generate.response_max_bytes\", or memory ran out");
+    return aio__run_refuse(run, st, "the answer is longer than \"generate.response_max_bytes\", or memory ran out");
   }
   provider = provider ? provider : "host";
   model = model ? model : "host";
@@ -244,7 +172,8 @@ static aiorch_status set_answer(aiorch_run *run, aio__str text, int32_t finish_r
   run->model = aio__arena_strn(&run->arena, model, strlen(model));
   if (!run->provider || !run->model) {
     run->provider = run->model = "";
-    return aio__error_set(&run->error, AIORCH_E_NOMEM, "out of memory for the names of provider and model");
+    aio__buf_reset(&run->answer);
+    return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for the names of provider and model");
   }
   run->finish_reason = finish_reason;
   run->released = run->answer.n;
@@ -259,10 +188,10 @@ aiorch_status aiorch_run_set_answer(aiorch_run *run, const char *text, size_t le
   if (!text || len == 0 || finish_reason < AIORCH_FINISH_STOP || finish_reason > AIORCH_FINISH_ERROR) {
     return AIORCH_E_INVALID;
   }
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   st = set_answer(run, aio__str_n(text, len), finish_reason, provider, model);
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
@@ -270,17 +199,16 @@ aiorch_status aiorch_run_set_usage(aiorch_run *run, int32_t usage_class, int64_t
   if (usage_class < 0 || usage_class >= AIORCH_USAGE_COUNT || tokens < 0 || tokens > (INT64_C(1) << 53)) {
     return AIORCH_E_INVALID;
   }
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   if (!run->stages[AIORCH_STAGE_GENERATE].by_host || run->stages[AIORCH_STAGE_LOG_COST].begun) {
-    st = aio__error_set(&run->error, AIORCH_E_STATE,
+    st = aio__run_refuse(run, AIORCH_E_STATE,
                         "usage belongs to an answer of the host's own, before log_cost has run");
   } else {
-    run->usage.n[usage_class] = tokens;
-    run->cost_known = aio__prices_cost(run->orch->prices, aio__str_z(run->provider), aio__str_z(run->model), &run->usage,
-                                       run->created_ms, &run->cost_nano_usd);
+    run->host_usage.n[usage_class] = tokens;
+    aio__run_total(run);
   }
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
@@ -288,17 +216,17 @@ aiorch_status aiorch_run_set_usage(aiorch_run *run, int32_t usage_class, int64_t
 
 static aiorch_status check_may_drive(aiorch_run *run) {
   if (run->phase == AIO__RUN_ENDED) {
-    return aio__error_set(run->error.stage < 0 ? &run->error : NULL, AIORCH_E_STATE, "the run has ended");
+    return aio__run_refuse(run, AIORCH_E_STATE, "the run has ended");
   }
   if (aio__sched_state_of(run->orch->sched, &run->sched) != AIO__SCHED_IDLE) {
-    return aio__error_set(run->error.stage < 0 ? &run->error : NULL, AIORCH_E_STATE,
+    return aio__run_refuse(run, AIORCH_E_STATE,
                           "the run is submitted: drive it by aiorch_wait and aiorch_run_next");
   }
   return AIORCH_OK;
 }
 
 aiorch_status aiorch_run_execute(aiorch_run *run) {
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   st = check_may_drive(run);
   if (st == AIORCH_OK) {
@@ -310,16 +238,16 @@ aiorch_status aiorch_run_execute(aiorch_run *run) {
     }
     st = run->status;
   }
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
 static aiorch_status one_stage(aiorch_run *run, int stage) {
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   st = run->phase == AIO__RUN_ENDED ? AIORCH_OK : check_may_drive(run);
   if (st == AIORCH_OK) st = aio__run_stage(run, stage);
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }
 
@@ -369,33 +297,28 @@ static aiorch_status next_event(aiorch_run *run, int64_t until, const aiorch_eve
 
 aiorch_status aiorch_run_next(aiorch_run *run, int64_t timeout_ms, const aiorch_event **event) {
   if (!event) return AIORCH_E_INVALID;
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   aio__sched *sched = run->orch->sched;
   aio__sched_state state = aio__sched_state_of(sched, &run->sched);
   bool leased = state == AIO__SCHED_LEASED || state == AIO__SCHED_AGAIN_DUE;
   if (!leased && state != AIO__SCHED_IDLE) {
-    atomic_store_explicit(&run->busy, false, memory_order_release);
+    (void)aio__run_give_back(run);
     return AIORCH_E_STATE; /* submitted, and not leased to this thread */
   }
-  if (run->phase == AIO__RUN_NEW) run->events_wanted = true;
+  if (run->phase != AIO__RUN_ENDED) run->events_wanted = true;
   aio__run_begin(run);
   st = next_event(run, aio__clock_after_ms(run->orch->clock, timeout_ms), event);
-  if (run->free_wanted) {
-    give_back(run);
-    return AIORCH_E_CANCELLED;
-  }
   if (st == AIORCH_DONE) aio__sched_remove(sched, &run->sched);
   int64_t deadline_ns = run->deadline_ns;
-  aio__log_flush(run->orch->log);
-  atomic_store_explicit(&run->busy, false, memory_order_release);
+  if (!aio__run_give_back(run)) return AIORCH_E_CANCELLED; /* it was freed inside a callback */
   /* The last touch: once parked, another thread may have the run. */
   if (st == AIORCH_AGAIN && leased) aio__sched_park(sched, &run->sched, deadline_ns);
   return st;
 }
 
 aiorch_status aiorch_run_submit(aiorch_run *run) {
-  aiorch_status st = take(run);
+  aiorch_status st = aio__run_take(run);
   if (st) return st;
   st = check_may_drive(run);
   pthread_mutex_lock(&run->orch->mutex);
@@ -406,9 +329,10 @@ aiorch_status aiorch_run_submit(aiorch_run *run) {
     run->events_wanted = true;
     aio__run_begin(run);
     aio__sched *sched = run->orch->sched;
-    atomic_store_explicit(&run->busy, false, memory_order_release);
-    return aio__sched_submit(sched, &run->sched);
+    if (!aio__run_give_back(run)) return AIORCH_E_CANCELLED;
+    st = aio__sched_submit(sched, &run->sched);
+    return st < 0 ? aio__error_set(&run->error, st, "the run could not be queued: %s", aiorch_strerror(st)) : st;
   }
-  give_back(run);
+  (void)aio__run_give_back(run);
   return st;
 }

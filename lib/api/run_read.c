@@ -1,5 +1,6 @@
 /* Reading a run: accessors over run_state.h. Whoever reads is the thread that has the run. */
 #include <math.h>
+#include <string.h>
 
 #include "pipeline/run_state.h"
 
@@ -29,8 +30,9 @@ aiorch_status aiorch_run_id(const aiorch_run *run, const char **out, size_t *out
 
 aiorch_status aiorch_run_answer(const aiorch_run *run, const char **out, size_t *out_len) {
   if (!good(run)) return AIORCH_E_INVALID;
-  /* The buffer ends in a NUL where all of it was given out; before that the length says where to stop. */
-  return give(run, aio__str_n(aio__buf_cstr(&run->answer), run->released), out, out_len);
+  aiorch_run *own; /* no run is const: its owner may read it through a const pointer */
+  memcpy(&own, &run, sizeof own);
+  return give(run, aio__run_answer(own), out, out_len);
 }
 
 int32_t aiorch_run_finish_reason(const aiorch_run *run) { return good(run) ? run->finish_reason : 0; }

@@ -3,12 +3,6 @@
 
 #include "core/call_private.h"
 
-/* A thread that is inside a slot, on its own stack. */
-typedef struct inside {
-  pthread_t thread;
-  struct inside *next;
-} inside;
-
 struct aio__calls {
   const aio__alloc *al;
   const aio__clock *clock;
@@ -18,7 +12,7 @@ struct aio__calls {
   aiorch_call *live;                            /* those with memory of their own */
   aiorch_call *ring[AIO__CALL_QUARANTINE];      /* shells of finished ones */
   size_t ring_at;
-  inside *inside;
+  aio__inside *inside;
   pthread_cond_t left;                          /* told when `finishing` is 0 */
   int finishing;                                /* threads inside aiorch_call_finish */
 };
@@ -93,12 +87,12 @@ bool aio__calls_inside(aio__calls *calls) {
   pthread_t me = pthread_self();
   bool found = false;
   pthread_mutex_lock(&calls->mutex);
-  for (const inside *i = calls->inside; i && !found; i = i->next) found = pthread_equal(i->thread, me) != 0;
+  for (const aio__inside *i = calls->inside; i && !found; i = i->next) found = pthread_equal(i->thread, me) != 0;
   pthread_mutex_unlock(&calls->mutex);
   return found;
 }
 
-static void enter(aio__calls *calls, inside *frame) {
+void aio__calls_enter(aio__calls *calls, aio__inside *frame) {
   frame->thread = pthread_self();
   pthread_mutex_lock(&calls->mutex);
   frame->next = calls->inside;
@@ -106,9 +100,9 @@ static void enter(aio__calls *calls, inside *frame) {
   pthread_mutex_unlock(&calls->mutex);
 }
 
-static void leave(aio__calls *calls, inside *frame) {
+void aio__calls_leave(aio__calls *calls, aio__inside *frame) {
   pthread_mutex_lock(&calls->mutex);
-  inside **link = &calls->inside;
+  aio__inside **link = &calls->inside;
   while (*link != frame) link = &(*link)->next;
   *link = frame->next;
   pthread_mutex_unlock(&calls->mutex);
@@ -293,10 +287,10 @@ void aio__call_start(aiorch_call *call, aiorch_status (*slot)(void *self, aiorch
   }
   call->plugin_claim = true;
   atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
-  inside frame;
-  enter(call->calls, &frame);
+  aio__inside frame;
+  aio__calls_enter(call->calls, &frame);
   aiorch_status said = slot(self, call);
-  leave(call->calls, &frame);
+  aio__calls_leave(call->calls, &frame);
   unlock_serial(call);
   if (aio__clock_now(call->clock) > call->deadline_ns) aio__count(call->calls->counters, AIO__N_PLUGIN_OVERRUNS);
 
@@ -343,10 +337,10 @@ void aio__call_drop(aiorch_call *call) {
   pthread_mutex_unlock(&call->mutex);
   aio__waker_release(waker);
   if (out && call->cancel) {
-    inside frame;
-    enter(call->calls, &frame);
+    aio__inside frame;
+    aio__calls_enter(call->calls, &frame);
     call->cancel(call->self, call);
-    leave(call->calls, &frame);
+    aio__calls_leave(call->calls, &frame);
   }
   aio__call_release(call);
 }

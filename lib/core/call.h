@@ -123,7 +123,14 @@ aiorch_status aio__calls_new(const aio__alloc *al, const aio__clock *clock, aio_
 void aio__calls_quiesce(aio__calls *calls);             /* before the plug-ins' destroy: waits for threads that are inside
                                                            aiorch_call_finish to leave it */
 void aio__calls_free(aio__calls *calls);                /* after the plug-ins' destroy: frees what was never finished */
-bool aio__calls_inside(aio__calls *calls);              /* is this thread inside a slot? */
+bool aio__calls_inside(aio__calls *calls);              /* is this thread inside a callback? */
+/* A thread that is inside a callback, on its own stack. */
+typedef struct aio__inside {
+  pthread_t thread;
+  struct aio__inside *next;
+} aio__inside;
+void aio__calls_enter(aio__calls *calls, aio__inside *frame);
+void aio__calls_leave(aio__calls *calls, aio__inside *frame);
 
 /* Makes a call. `max_text` bounds what may be emitted. AIORCH_E_NOMEM. */
 aiorch_status aio__call_new(aio__calls *calls, aio__call_kind kind, const aio__call_request *request,

@@ -182,6 +182,7 @@ static void write_request(aiorch_call *call) {
 
 aiorch_status aiorch_call_request_json(aiorch_call *call, const char **out, size_t *out_len) {
   if (!valid(call) || !out) return AIORCH_E_INVALID;
+  if (atomic_load_explicit(&call->refs, memory_order_relaxed) == 0) return AIORCH_E_STATE; /* a shell in the ring */
   pthread_mutex_lock(&call->mutex);
   if (call->request_json.n == 0) write_request(call);
   aiorch_status st = call->request_json.failed;
@@ -218,9 +219,9 @@ aiorch_status aiorch_call_emit(aiorch_call *call, const char *text, size_t len) 
   aiorch_status st = open_call(call, GENERATE);
   if (st) return st;
   if (len == 0) return close_call(call, AIORCH_OK, false);
-  if (len > call->text_left) return close_call(call, AIORCH_E_TOO_LARGE, false);
-  st = aio__buf_add(&call->text, text, len);
+  st = len > call->text_left ? AIORCH_E_TOO_LARGE : aio__buf_add(&call->text, text, len);
   if (st == AIORCH_OK) call->text_left -= len;
+  else call->lost = st;
   return close_call(call, st, st == AIORCH_OK);
 }
 
@@ -318,7 +319,9 @@ aiorch_status aiorch_call_put_hit(aiorch_call *call, size_t query, const char *i
   if (!id || len == 0 || len > AIO__CALL_NAME_MAX || !isfinite(similarity)) return AIORCH_E_INVALID;
   aiorch_status st = open_call(call, SEARCH);
   if (st) return st;
-  st = query < call->request.vector_count ? add_hit(call, query, aio__str_n(id, len), similarity) : AIORCH_E_INVALID;
+  if (query >= call->request.vector_count) return close_call(call, AIORCH_E_INVALID, false);
+  st = add_hit(call, query, aio__str_n(id, len), similarity);
+  if (st == AIORCH_E_NOMEM) call->lost = st;
   return close_call(call, st, false);
 }
 
@@ -327,12 +330,12 @@ aiorch_status aiorch_call_put_error(aiorch_call *call, const char *message, size
   if ((!message && len > 0) || http_status < 0 || http_status > 999 || retry_after_ms < -1) return AIORCH_E_INVALID;
   aiorch_status st = open_call(call, GENERATE | EMBED | VECTORS);
   if (st) return st;
-  size_t n = 0;
-  for (size_t i = 0; i < len && n < AIO__CALL_ERROR_MAX; i++) {
+  size_t n = len > AIO__CALL_ERROR_MAX ? aio__utf8_cut(aio__str_n(message, len), AIO__CALL_ERROR_MAX) : len;
+  for (size_t i = 0; i < n; i++) {
     unsigned char c = (unsigned char)message[i];
-    call->result.message[n++] = (char)(c < 0x20 || c == 0x7f ? ' ' : c);
+    call->result.message[i] = (char)(c < 0x20 || c == 0x7f ? ' ' : c);
   }
-  call->result.message[aio__utf8_cut(aio__str_n(call->result.message, n), n)] = '\0';
+  call->result.message[n] = '\0';
   call->result.http_status = http_status;
   call->result.retry_after_ms = retry_after_ms;
   return close_call(call, AIORCH_OK, false);
@@ -350,6 +353,8 @@ static aiorch_status finish(aiorch_call *call, aiorch_status status) {
   call->finished = true;
   /* Outcomes that are no error mean nothing here: only OK and errors end a call. */
   call->result.status = status > 0 ? AIORCH_E_PLUGIN_CONTRACT : status;
+  /* A plug-in that overlooked that its text was not taken must not pass the rest off as the whole. */
+  if (call->result.status == AIORCH_OK) call->result.status = call->lost;
   atomic_store_explicit(&call->ended, true, memory_order_release);
   close_call(call, AIORCH_OK, true);
   if (claim) aio__call_release(call);

@@ -27,6 +27,7 @@ struct aiorch_call {
   atomic_bool ended;
   aio__buf text;               /* emitted and not yet taken */
   size_t text_left;            /* of what may be emitted in all */
+  aiorch_status lost;          /* why text or a hit could not be taken: what is there is not all */
   aio__buf request_json;
   aio__call_result result;
   aio__call_hit *hits;

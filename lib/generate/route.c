@@ -39,6 +39,9 @@ static aiorch_status named_chain(aio__str chain, const aio__plugins *plugins, co
     aio__str name = aio__str_trim(aio__str_n(chain.p + at, end - at));
     at = end + 1;
     if (name.n == 0) continue;
+    if (*count > AIO__PROVIDERS_MAX) {
+      return aio__error_set(error, AIORCH_E_CONFIG, "generate.chain: more than %d names", AIO__PROVIDERS_MAX + 1);
+    }
     const aio__plugin_provider *provider = find(plugins, fallback, name);
     if (!provider) {
       return aio__error_set(error, AIORCH_E_CONFIG,

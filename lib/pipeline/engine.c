@@ -117,6 +117,10 @@ static void finish_stage(aiorch_run *run, int stage, aiorch_status st) {
   }
 }
 
+static bool is_over(const aiorch_run *run) {
+  return atomic_load_explicit(&run->cancelled, memory_order_acquire) || aio__run_now(run) >= run->deadline_ns;
+}
+
 /* The run's own end comes before any step: cancelled, or past its deadline. */
 static aiorch_status interrupted(aiorch_run *run, int stage) {
   if (atomic_load_explicit(&run->cancelled, memory_order_acquire)) {
@@ -141,8 +145,12 @@ static aiorch_status step_stage(aiorch_run *run, int stage) {
     record->started_ns = aio__run_now(run);
     run->step = 0;
   }
-  aiorch_status st = interrupted(run, stage);
+  run->current = stage;
+  /* What was spent is handed over first: only the wait for it can be interrupted. */
+  bool must_begin = stage == AIORCH_STAGE_LOG_COST && run->step == 0;
+  aiorch_status st = must_begin ? AIORCH_OK : interrupted(run, stage);
   if (st == AIORCH_OK) st = def->step(run);
+  if (st == AIORCH_PENDING && must_begin && is_over(run)) st = AIORCH_OK;
   if (st == AIORCH_PENDING) return st;
   finish_stage(run, stage, st);
   return st;
@@ -172,6 +180,12 @@ void aio__run_end(aiorch_run *run) {
   aio__call_drop(run->call);
   run->call = NULL;
   aio__retrieval_drop(&run->retrieval);
+  (void)aio__run_note_embedding(run);
+  aio__run_answer_back(run);
+  if (run->answer.n > run->released) { /* what was held back stays unseen */
+    run->answer.n = run->released;
+    run->answer.p[run->released] = '\0';
+  }
   for (size_t i = 0; i < run->attempt_count; i++) {
     aio__attempt *attempt = &run->attempts[i];
     if (attempt->status != AIORCH_PENDING) continue;
@@ -217,17 +231,6 @@ aiorch_status aio__run_advance(aiorch_run *run) {
   return AIORCH_DONE;
 }
 
-/* A misuse is told without touching the run's own failure, if there is one. */
-__attribute__((format(printf, 2, 3))) static aiorch_status misused(aiorch_run *run, const char *format, ...) {
-  if (run->error.stage >= 0) return AIORCH_E_STATE;
-  char text[AIO__ERROR_MESSAGE_MAX];
-  va_list args;
-  va_start(args, format);
-  (void)vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return aio__error_set(&run->error, AIORCH_E_STATE, "%s", text);
-}
-
 static bool all_done(const aiorch_run *run) {
   for (int i = 0; i < AIORCH_STAGE_COUNT; i++) {
     if (!run->stages[i].done) return false;
@@ -237,10 +240,17 @@ static bool all_done(const aiorch_run *run) {
 
 aiorch_status aio__run_stage(aiorch_run *run, int stage) {
   const aio__stage *def = &aio__stages[stage];
-  if (run->phase == AIO__RUN_ENDED) return misused(run, "the run has ended: stage %s cannot run any more", def->name);
-  if (run->stages[stage].done) return misused(run, "stage %s has run already", def->name);
+  if (run->phase == AIO__RUN_ENDED) {
+    return aio__run_refuse(run, AIORCH_E_STATE, "the run has ended: stage %s cannot run any more", def->name);
+  }
+  if (run->stages[stage].done) return aio__run_refuse(run, AIORCH_E_STATE, "stage %s has run already", def->name);
+  for (int i = 0; i < AIORCH_STAGE_COUNT; i++) {
+    if (i == stage || !run->stages[i].begun || run->stages[i].done) continue;
+    return aio__run_refuse(run, AIORCH_E_STATE, "stage %s waits for stage %s, which is under way", def->name,
+                           aio__stages[i].name);
+  }
   if (!def->passes(run) && !def->ready(run)) {
-    return misused(run, "stage %s needs %s, which the run does not have", def->name, def->needs);
+    return aio__run_refuse(run, AIORCH_E_STATE, "stage %s needs %s, which the run does not have", def->name, def->needs);
   }
   aio__run_begin(run);
   if (run->error.stage < 0) aio__error_clear(&run->error);

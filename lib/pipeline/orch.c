@@ -116,6 +116,7 @@ static void free_parts(aiorch *orch) {
   aio__calls_quiesce(orch->calls);
   aio__plugins_destroy(&orch->plugins);
   aio__calls_free(orch->calls);
+  orch->calls = NULL; /* the log goes later */
   aio__input_guard_free(orch->input_guard);
   aio__output_guard_free(orch->output_guard);
   aio__prices_free(orch->prices);
@@ -135,10 +136,32 @@ static void free_orch(aiorch *orch) {
   aio__free(&allocator, orch);
 }
 
+/* ---- the logger: a callback like any other, so that one which comes back in is told so ---- */
+
+static void log_through(void *self, int32_t level, const char *json, size_t len) {
+  aiorch *orch = self;
+  aio__inside frame;
+  if (orch->calls) aio__calls_enter(orch->calls, &frame);
+  orch->logger.vtbl.log(orch->logger.self, level, json, len);
+  if (orch->calls) aio__calls_leave(orch->calls, &frame);
+}
+
+static void destroy_logger(void *self) {
+  const aiorch *orch = self;
+  if (orch->logger.vtbl.destroy) orch->logger.vtbl.destroy(orch->logger.self);
+}
+
+static aiorch_status open_log(aiorch *orch, const aio__plugins *plugins) {
+  if (!plugins->has_logger) return aio__log_new(orch->al, orch->clock, NULL, NULL, &orch->log);
+  orch->logger = plugins->logger;
+  aiorch_logger_vtbl vtbl = orch->logger.vtbl;
+  vtbl.log = log_through;
+  vtbl.destroy = destroy_logger;
+  return aio__log_new(orch->al, orch->clock, &vtbl, orch, &orch->log);
+}
+
 static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aiorch_error *error) {
-  const aio__plugin_logger *logger = plugins->has_logger ? &plugins->logger : NULL;
-  aiorch_status st = aio__log_new(orch->al, orch->clock, logger ? &logger->vtbl : NULL, logger ? logger->self : NULL,
-                                  &orch->log);
+  aiorch_status st = open_log(orch, plugins);
   if (st == AIORCH_OK) st = aio__calls_new(orch->al, orch->clock, orch->log, &orch->counters, &orch->calls);
   if (st == AIORCH_OK) st = aio__sched_new(orch->al, orch->clock, &orch->sched);
   if (st) return aio__error_set(error, st, "out of memory for an orchestrator");

@@ -30,6 +30,7 @@ struct aiorch {
   unsigned char *alive;             /* a page that fork() wipes: 0 in a child */
   aio__options options;
   aio__plugins plugins;
+  aio__plugin_logger logger;        /* the host's; the log calls it through the orchestrator (orch.c) */
   aio__log *log;
   aio__counters counters;
   aio__calls *calls;

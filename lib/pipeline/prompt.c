@@ -83,3 +83,16 @@ int64_t aio__prompt_tokens(const aiorch_run *run) {
   }
   return (int64_t)tokens;
 }
+
+int64_t aio__prompt_bound(const aiorch_run *run) {
+  const aio__options *o = run->options;
+  size_t tokens = aio__tokens_estimate(aio__str_z(o->prompt_system)) + 2 * FENCE_LEN +
+                  aio__tokens_estimate(aio__str_z(o->prompt_context_template));
+  for (size_t i = 0; i < run->message_count; i++) tokens += aio__tokens_estimate(run->messages[i].text) + 4;
+  if (!run->host_sources) return (int64_t)tokens + o->retrieve_context_tokens;
+  for (size_t i = 0; i < run->source_count; i++) {
+    const aio__source *s = &run->sources[i];
+    tokens += aio__tokens_estimate(s->title) + aio__tokens_estimate(s->uri) + aio__tokens_estimate(s->text) + 4;
+  }
+  return (int64_t)tokens;
+}

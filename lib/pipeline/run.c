@@ -1,4 +1,6 @@
 /* A run's memory: made, filled, freed. What it does is engine.c. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pipeline/run_state.h"
@@ -8,6 +10,32 @@
 aiorch_status aio__run_check(const aiorch_run *run) {
   if (!run || run->magic != RUN_MAGIC) return AIORCH_E_INVALID;
   return aio__orch_check(run->orch);
+}
+
+aiorch_status aio__run_refuse(aiorch_run *run, aiorch_status status, const char *format, ...) {
+  if (run->error.stage >= 0 && run->error.status < 0) return status;
+  char text[AIO__ERROR_MESSAGE_MAX + 1];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  return aio__error_set(&run->error, status, "%s", text);
+}
+
+/* Text that was not checked yet lies behind what was: a NUL stands between them while somebody may look. */
+aio__str aio__run_answer(aiorch_run *run) {
+  if (run->released < run->answer.n && !run->answer_lent) {
+    run->answer_lent = true;
+    run->answer_byte = run->answer.p[run->released];
+    run->answer.p[run->released] = '\0';
+  }
+  return aio__str_n(aio__buf_cstr(&run->answer), run->released);
+}
+
+void aio__run_answer_back(aiorch_run *run) {
+  if (!run->answer_lent) return;
+  run->answer.p[run->released] = run->answer_byte;
+  run->answer_lent = false;
 }
 
 static void on_ready(void *ctx) {
@@ -60,15 +88,19 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
     aio__error_set(error, st, "out of memory for a new run");
     goto fail;
   }
-  if ((st = join_orch(run, error)) != AIORCH_OK) goto fail;
+  /* Whole before it is joined: from then on aiorch_close may take it. */
   aio__waker_on_ready(run->waker, on_ready, run);
-  aio__orch_retain(orch);
   run->magic = RUN_MAGIC;
-  *out = run;
-  return AIORCH_OK;
+  aio__orch_retain(orch);
+  if ((st = join_orch(run, error)) == AIORCH_OK) {
+    *out = run;
+    return AIORCH_OK;
+  }
+  aio__run_destroy(run);
+  aio__orch_release(orch); /* not the last: the caller's is there */
+  return st;
 
 fail:
-  run->orch = NULL; /* it was never joined */
   aio__run_destroy(run);
   return st;
 }
@@ -101,19 +133,19 @@ static aiorch_status grow_messages(aiorch_run *run) {
 
 aiorch_status aio__run_add_message(aiorch_run *run, int32_t role, aio__str text) {
   if (role < AIORCH_ROLE_SYSTEM || role > AIORCH_ROLE_TOOL) {
-    return aio__error_set(&run->error, AIORCH_E_INVALID, "a message's role is AIORCH_ROLE_SYSTEM to _TOOL, not %d",
-                          (int)role);
+    return aio__run_refuse(run, AIORCH_E_INVALID, "a message's role is AIORCH_ROLE_SYSTEM to _TOOL, not %d",
+                           (int)role);
   }
   if (run->phase != AIO__RUN_NEW) {
-    return aio__error_set(&run->error, AIORCH_E_STATE, "the run has begun: messages are added before its first step");
+    return aio__run_refuse(run, AIORCH_E_STATE, "the run has begun: messages are added before its first step");
   }
   if (run->message_count >= AIO__MESSAGES_MAX || text.n > AIO__MESSAGE_BYTES_MAX - run->message_bytes) {
-    return aio__error_set(&run->error, AIORCH_E_TOO_LARGE, "a run has at most %d messages and %d bytes of them",
-                          AIO__MESSAGES_MAX, AIO__MESSAGE_BYTES_MAX);
+    return aio__run_refuse(run, AIORCH_E_TOO_LARGE, "a run has at most %d messages and %d bytes of them",
+                           AIO__MESSAGES_MAX, AIO__MESSAGE_BYTES_MAX);
   }
   aiorch_status st = grow_messages(run);
   aio__str copy = text.n ? aio__arena_str(&run->arena, text) : AIO__LIT("");
-  if (st || !copy.p) return aio__error_set(&run->error, AIORCH_E_NOMEM, "out of memory for a message");
+  if (st || !copy.p) return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for a message");
   if (role == AIORCH_ROLE_USER) run->question = run->message_count;
   run->messages[run->message_count++] = (aio__message){.role = role, .text = copy};
   run->message_bytes += text.n;
@@ -185,13 +217,42 @@ void aio__attempt_to_row(const aiorch_run *run, const aio__attempt *attempt, aio
   row->lease_until_ms = attempt->created_ms + run->options->deadline_ms + AIO__ATTEMPT_LEASE_MS;
 }
 
+static bool cost_of(const aiorch_run *run, const aio__usage *usage, int64_t *nano_usd) {
+  *nano_usd = 0;
+  if (!aio__usage_any(usage)) return true; /* nothing was used: whatever the price, it is 0 */
+  return aio__prices_cost(run->orch->prices, aio__str_z(run->provider), aio__str_z(run->model), usage, run->created_ms,
+                          nano_usd);
+}
+
+void aio__run_total(aiorch_run *run) {
+  int64_t cost = 0;
+  run->cost_known = cost_of(run, &run->host_usage, &cost);
+  run->usage = run->host_usage;
+  for (size_t i = 0; i < run->attempt_count; i++) {
+    const aio__attempt *attempt = &run->attempts[i];
+    aio__usage_add(&run->usage, &attempt->usage);
+    if (!attempt->cost_known || __builtin_add_overflow(cost, attempt->cost_nano_usd, &cost)) run->cost_known = false;
+  }
+  run->cost_nano_usd = run->cost_known ? cost : 0;
+}
+
 bool aio__run_highest_price(aiorch_run *run, int64_t input_tokens, int64_t *nano_usd) {
-  if (aio__run_chain(run) != AIORCH_OK || run->chain_count == 0) return false;
+  if (aio__run_find_chain(run, NULL) != AIORCH_OK) return false;
   aio__usage usage;
   aio__usage_clear(&usage);
   usage.n[AIORCH_USAGE_INPUT] = input_tokens;
   usage.n[AIORCH_USAGE_OUTPUT] = run->options->generate_max_tokens;
-  const aio__plugin_provider *provider = run->chain[0];
-  return aio__prices_cost(run->orch->prices, aio__str_z(provider->name),
-                          aio__str_z(aio__run_model_for(run, provider)), &usage, run->created_ms, nano_usd);
+  bool known = false;
+  int64_t highest = 0, cost = 0;
+  for (size_t i = 0; i < run->chain_count; i++) {
+    const aio__plugin_provider *provider = run->chain[i];
+    if (!aio__prices_cost(run->orch->prices, aio__str_z(provider->name), aio__str_z(aio__run_model_for(run, provider)),
+                          &usage, run->created_ms, &cost)) {
+      continue;
+    }
+    known = true;
+    if (cost > highest) highest = cost;
+  }
+  if (known) *nano_usd = highest;
+  return known;
 }

@@ -1,13 +1,18 @@
 /*
  * Who holds a run, and how it goes: taken by an entry point, ended by aiorch_close, freed.
  *
- * `hold` is IDLE, DRIVEN (a thread is inside an entry point) or ENDING (aiorch_close ends it on its own thread), with FREED
- * added when the owner let go meanwhile: whoever holds the run then frees it when it gives the run back. An owner that
+ * `hold` is IDLE, DRIVEN (a thread is inside an entry point) or ENDING (aiorch_close ends it on its own thread), with
+ * FREED added when the owner let go meanwhile: whoever holds the run then frees it when it gives the run back. An owner that
  * comes while the run is ENDING waits, so that closing is never seen as a run that is busy.
  */
 #include "pipeline/stages.h"
 
 enum { IDLE = 0, DRIVEN = 1, ENDING = 2, FREED = 4 };
+
+/* False when it was not `*from`: then that is what it is. */
+static bool change_hold(aiorch_run *run, int *from, int to) {
+  return atomic_compare_exchange_strong_explicit(&run->hold, from, to, memory_order_acq_rel, memory_order_acquire);
+}
 
 /* Frees zombies whose store op has ended meanwhile. Under the orchestrator's mutex; returns them as a list. */
 static aiorch_run *unlink_ended_zombies(aiorch *orch) {
@@ -75,9 +80,7 @@ aiorch_status aio__run_take(aiorch_run *run) {
   if (st) return st;
   for (;;) {
     int hold = IDLE;
-    if (atomic_compare_exchange_strong_explicit(&run->hold, &hold, DRIVEN, memory_order_acquire, memory_order_relaxed)) {
-      return AIORCH_OK;
-    }
+    if (change_hold(run, &hold, DRIVEN)) return AIORCH_OK;
     if (!(hold & ENDING) || aio__calls_inside(run->orch->calls)) return AIORCH_E_REENTRANT;
     wait_for_closer(run);
   }
@@ -86,9 +89,7 @@ aiorch_status aio__run_take(aiorch_run *run) {
 bool aio__run_give_back(aiorch_run *run) {
   aio__log_flush(run->orch->log);
   int hold = DRIVEN;
-  if (atomic_compare_exchange_strong_explicit(&run->hold, &hold, IDLE, memory_order_acq_rel, memory_order_acquire)) {
-    return true;
-  }
+  if (change_hold(run, &hold, IDLE)) return true;
   free_held(run); /* freed inside a callback of its own */
   return false;
 }
@@ -98,10 +99,9 @@ void aio__run_free(aiorch_run *run) {
   for (int hold = atomic_load_explicit(&run->hold, memory_order_relaxed);;) {
     int want = hold == IDLE ? DRIVEN : hold | FREED;
     if (want & FREED) atomic_store_explicit(&run->cancelled, true, memory_order_release);
-    if (atomic_compare_exchange_weak_explicit(&run->hold, &hold, want, memory_order_acq_rel, memory_order_relaxed)) {
-      if (want == DRIVEN) free_held(run);
-      return;
-    }
+    if (!change_hold(run, &hold, want)) continue;
+    if (want == DRIVEN) free_held(run);
+    return;
   }
 }
 
@@ -120,9 +120,7 @@ static aiorch_run *take_idle_runs(aiorch *orch) {
   for (aiorch_run *run; (run = aio__map_next(&orch->runs, &pos)) != NULL;) {
     aio__run_cancel(run);
     int hold = IDLE;
-    if (!atomic_compare_exchange_strong_explicit(&run->hold, &hold, ENDING, memory_order_acquire, memory_order_relaxed)) {
-      continue; /* its driver sees that it is cancelled */
-    }
+    if (!change_hold(run, &hold, ENDING)) continue; /* its driver sees that it is cancelled */
     run->next_zombie = list;
     list = run;
   }
@@ -135,8 +133,7 @@ static void give_to_owner(aiorch_run *run) {
   aiorch *orch = run->orch;
   int hold = ENDING;
   pthread_mutex_lock(&orch->mutex);
-  bool given =
-      atomic_compare_exchange_strong_explicit(&run->hold, &hold, IDLE, memory_order_acq_rel, memory_order_acquire);
+  bool given = change_hold(run, &hold, IDLE);
   pthread_cond_broadcast(&orch->cond);
   pthread_mutex_unlock(&orch->mutex);
   if (!given) free_held(run);

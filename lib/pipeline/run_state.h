@@ -201,7 +201,8 @@ void aio__attempt_to_row(const aiorch_run *run, const aio__attempt *attempt, aio
 bool aio__run_highest_price(aiorch_run *run, int64_t input_tokens, int64_t *nano_usd);
 
 /* ---- stage_generate.c ---- */
-aiorch_status aio__run_chain(aiorch_run *run);                       /* fills run->chain once */
+aiorch_status aio__run_find_chain(aiorch_run *run, aiorch_error *why); /* fills run->chain once */
+aiorch_status aio__run_chain(aiorch_run *run);                       /* the same; a failure is the run's */
 const char *aio__run_model_for(const aiorch_run *run, const aio__plugin_provider *provider);
 
 /* ---- prompt.c ---- */
@@ -209,6 +210,8 @@ const char *aio__run_model_for(const aiorch_run *run, const aio__plugin_provider
 aiorch_status aio__prompt_compose(aiorch_run *run);
 /* Tokens of the whole request by the estimate. */
 int64_t aio__prompt_tokens(const aiorch_run *run);
+/* The most that they can be, before anything was composed. */
+int64_t aio__prompt_bound(const aiorch_run *run);
 
 /* ---- run_report.c ---- */
 /* The run object of schema/run.json; with `error` when the run has failed. */

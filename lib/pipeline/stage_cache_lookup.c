@@ -85,7 +85,11 @@ static aiorch_status hit(aiorch_run *run) {
   if (st == AIORCH_OK) st = aio__buf_str(&run->answer, run->entry.answer);
   const char *provider = aio__arena_strn(&run->arena, run->entry.provider.p, run->entry.provider.n);
   const char *model = aio__arena_strn(&run->arena, run->entry.model.p, run->entry.model.n);
-  if (st == AIORCH_E_STORE_CORRUPT) return miss(run);
+  if (st == AIORCH_E_STORE_CORRUPT) {
+    run->sources = NULL;
+    run->source_count = 0;
+    return miss(run);
+  }
   if (st || !provider || !model) {
     return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, AIORCH_E_NOMEM, "out of memory for a cached answer");
   }
@@ -144,7 +148,8 @@ static aiorch_status looked_up(aiorch_run *run, aiorch_status st) {
 
 static aiorch_status start(aiorch_run *run) {
   const char *mode = run->options->cache_mode;
-  if (strcmp(mode, "off") == 0) {
+  /* Filters say what this user may see; without a user there is nobody whose own the answer could be. */
+  if (strcmp(mode, "off") == 0 || (run->filter_count > 0 && run->user.n == 0)) {
     run->cache_outcome = AIORCH_CACHE_OFF;
     run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome = AIORCH_OUTCOME_SKIPPED;
     return AIORCH_PASS;
@@ -155,6 +160,7 @@ static aiorch_status start(aiorch_run *run) {
   }
   run->keyed = true;
   run->lookup_ms = aio__clock_wall_ms(run->orch->clock);
+  if (run->answered) return AIORCH_PASS; /* only the key was needed, to keep it */
   if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) return miss(run);
   run->step = LOOKUP;
   aio__store *store = run->orch->store;

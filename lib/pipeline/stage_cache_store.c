@@ -13,6 +13,13 @@ static bool may_keep(const aiorch_run *run) {
          run->check.finding.verdict == AIO__VERDICT_PASS && run->input_finding.verdict == AIO__VERDICT_PASS;
 }
 
+/* What a provider wrote was checked as it came; what the host wrote is checked before others may get it. */
+static aiorch_status check_hosts(aiorch_run *run) {
+  if (!run->stages[AIORCH_STAGE_GENERATE].by_host || strcmp(run->options->output_check, "off") == 0) return AIORCH_OK;
+  return aio__output_guard_check(run->orch->output_guard, aio__buf_view(&run->answer), 0, AIO__LIT(""),
+                                 &run->check.finding);
+}
+
 static aiorch_status drop(aiorch_run *run, aiorch_status st, const char *why) {
   aio__count(&run->orch->counters, AIO__N_CACHE_DROPPED);
   if (st < 0) {
@@ -86,6 +93,7 @@ static aiorch_status list_documents(aiorch_run *run, aio__cache_entry *entry) {
 static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
   aio__cache_entry *e = &run->entry;
   memset(e, 0, sizeof *e);
+  aio__cache_scope(run, run->scope); /* anew: the host may have added sources since the lookup */
   aiorch_status st = aio__uuid_v7(now_ms, e->id);
   if (st) return st;
   e->scope = aio__str_n((const char *)run->scope, sizeof run->scope);
@@ -106,12 +114,14 @@ static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
 
 aiorch_status aio__stage_cache_store(aiorch_run *run) {
   if (run->step == WAIT) return stored(run, aio__run_op_poll(run));
+  aiorch_status st = check_hosts(run);
+  if (st) return drop(run, st, aiorch_strerror(st));
   if (!may_keep(run)) {
     if (run->keyed && run->degraded) return drop(run, AIORCH_OK, NULL);
     return AIORCH_PASS;
   }
   int64_t now_ms = aio__clock_wall_ms(run->orch->clock);
-  aiorch_status st = fill_entry(run, now_ms);
+  st = fill_entry(run, now_ms);
   if (st) return drop(run, st, aiorch_strerror(st));
   run->cache_limits = (aio__cache_limits){.max_rows = run->options->cache_max_rows,
                                           .max_bytes = run->options->cache_max_bytes,

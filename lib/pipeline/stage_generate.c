@@ -21,12 +21,16 @@ const char *aio__run_model_for(const aiorch_run *run, const aio__plugin_provider
   return run->options->generate_model;
 }
 
-aiorch_status aio__run_chain(aiorch_run *run) {
+aiorch_status aio__run_find_chain(aiorch_run *run, aiorch_error *why) {
   if (run->chain) return AIORCH_OK;
+  return aio__route_chain(&run->arena, run->options->generate_chain, &run->orch->plugins, &extractive, &run->chain,
+                          &run->chain_count, why);
+}
+
+aiorch_status aio__run_chain(aiorch_run *run) {
   aiorch_error why;
   aio__error_init(&why);
-  aiorch_status st = aio__route_chain(&run->arena, run->options->generate_chain, &run->orch->plugins, &extractive,
-                                      &run->chain, &run->chain_count, &why);
+  aiorch_status st = aio__run_find_chain(run, &why);
   return st ? aio__run_fail(run, AIORCH_STAGE_GENERATE, st, "%s", why.message) : AIORCH_OK;
 }
 
@@ -93,7 +97,10 @@ static aiorch_status end_attempt(aiorch_run *run, aiorch_status status, const ch
   attempt->message = message ? message : "";
   aio__call_drop(run->call);
   run->call = NULL;
-  if (!attempt->model || !attempt->request_id) return AIORCH_E_NOMEM;
+  if (!attempt->model || !attempt->request_id) {
+    run->cost_known = false;
+    return AIORCH_E_NOMEM;
+  }
   aio__attempt_price(run, attempt);
   if (!ended && run->chain[run->chain_at] != &extractive) { /* sent and cut off: what it has cost nobody knows */
     attempt->cost_known = run->cost_known = false;
@@ -128,14 +135,16 @@ static aiorch_status all_failed(aiorch_run *run) {
 
 /* ---- the stream ---- */
 
-static void give_out(aiorch_run *run, size_t release) {
-  if (release <= run->released) return;
+static aiorch_status give_out(aiorch_run *run, size_t release) {
+  if (release <= run->released) return AIORCH_OK;
   struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_DELTA, AIORCH_STAGE_GENERATE);
   if (event) {
     /* A copy: the answer's buffer may move before the event is read. */
     event->text = aio__arena_str(&run->arena, aio__str_n(run->answer.p + run->released, release - run->released));
   }
+  if (run->events_wanted && (!event || !event->text.p)) return AIORCH_E_NOMEM; /* a stream has no holes */
   run->released = release;
+  return AIORCH_OK;
 }
 
 static aiorch_status blocked(aiorch_run *run) {
@@ -165,13 +174,22 @@ static aiorch_status succeed(aiorch_run *run) {
 
 static aiorch_status next_provider(aiorch_run *run);
 
+/* A plug-in may say by itself that it was cancelled or late, or that an answer was blocked: it is an attempt that
+ * failed, not the end of the run. */
+static bool is_runs_own(const aiorch_run *run, aiorch_status status) {
+  if (status == AIORCH_E_CANCELLED) return atomic_load_explicit(&run->cancelled, memory_order_acquire);
+  if (status == AIORCH_E_DEADLINE) return aio__run_now(run) >= run->deadline_ns;
+  return true;
+}
+
 /* An attempt has failed: in band after the commit point, else by the next provider. */
 static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const char *message) {
   if (end_attempt(run, status, message) != AIORCH_OK) return out_of_memory(run);
   const aio__attempt *attempt = current(run);
-  if (status == AIORCH_E_OUTPUT_BLOCKED) return blocked(run);
   if (status == AIORCH_E_NOMEM) return out_of_memory(run);
-  if (run->committed || aio__route_after(status) == AIO__ROUTE_GIVE_UP) {
+  bool own = is_runs_own(run, status);
+  if (run->committed && (!own || status == AIORCH_E_OUTPUT_BLOCKED)) status = AIORCH_E_TRUNCATED;
+  if (run->committed || (own && aio__route_after(status) == AIO__ROUTE_GIVE_UP)) {
     run->finish_reason = run->committed ? AIORCH_FINISH_ERROR : AIORCH_FINISH_NONE;
     aio__run_fail(run, AIORCH_STAGE_GENERATE, status, "%s: %s%s%s%s", attempt->provider, aiorch_strerror(status),
                   attempt->message[0] ? ": " : "", attempt->message,
@@ -191,6 +209,7 @@ static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const
 
 static aiorch_status stream(aiorch_run *run) {
   bool ended = aio__call_ended(run->call); /* before the text is taken, so that none is missed */
+  aio__run_answer_back(run);
   if (aio__call_take_text(run->call, &run->answer) != AIORCH_OK) {
     return attempt_failed(run, run->answer.failed == AIORCH_E_NOMEM ? AIORCH_E_NOMEM : AIORCH_E_TOO_LARGE,
                           "the answer is longer than \"generate.response_max_bytes\"");
@@ -199,9 +218,10 @@ static aiorch_status stream(aiorch_run *run) {
   bool whole = ended && result->status == AIORCH_OK;
   size_t release = run->released;
   aiorch_status st = aio__stream_check_feed(&run->check, aio__buf_view(&run->answer), whole, &release);
+  if (st == AIORCH_E_OUTPUT_BLOCKED) return end_attempt(run, st, NULL) == AIORCH_OK ? blocked(run) : out_of_memory(run);
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
   if (release > 0) run->committed = true;
-  give_out(run, release);
+  if (give_out(run, release) != AIORCH_OK) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
   if (!ended) return AIORCH_PENDING;
   if (result->status < 0) return attempt_failed(run, result->status, NULL);
   if (run->answer.n == 0 && result->finish_reason == AIORCH_FINISH_STOP) {
@@ -239,6 +259,7 @@ static aiorch_status recorded(aiorch_run *run, aiorch_status st) {
   if (st < 0) {
     /* Nothing was sent. Without a row there would be spending that nobody knows of. */
     current(run)->status = st;
+    current(run)->cost_known = true;
     current(run)->message = "its row could not be written before it was sent";
     return aio__run_fail(run, AIORCH_STAGE_GENERATE, st, "%s", run->op.error.message);
   }

@@ -54,8 +54,10 @@ aiorch_status aio__stage_log_cost(aiorch_run *run) {
 }
 
 void aio__log_cost_hand_over(aiorch_run *run) {
-  if (run->settlement || run->stages[AIORCH_STAGE_LOG_COST].done) return;
-  if (!run->admitted && run->attempt_count == 0) return;
+  if (run->settlement || run->preview) return;
+  /* An admission that is still out may be granted when nobody waits for it any more: its money must be given back. */
+  bool admitting = run->op_out && run->stages[AIORCH_STAGE_RATE_LIMIT].begun && !run->stages[AIORCH_STAGE_RATE_LIMIT].done;
+  if (!admitting && !aio__run_has_spending(run)) return;
   aio__stage_record *record = &run->stages[AIORCH_STAGE_LOG_COST];
   record->done = true;
   if (hand_over(run, NULL) == AIORCH_OK) {

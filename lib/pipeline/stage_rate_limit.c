@@ -9,7 +9,7 @@ enum { START = 0, WAIT = 1 };
 /* Money is reserved before it is spent: the most that this run can cost, or 1 when nobody knows. */
 static int64_t reserve(aiorch_run *run) {
   if (run->options->budget_user == 0 && run->options->budget_tenant == 0) return 0;
-  int64_t tokens = aio__prompt_tokens(run) + run->options->retrieve_context_tokens, most = 0;
+  int64_t tokens = aio__prompt_bound(run), most = 0;
   return aio__run_highest_price(run, tokens, &most) && most > 0 ? most : 1;
 }
 

@@ -28,22 +28,31 @@ static aiorch_status ask(aiorch_run *run) {
 }
 
 /* The query's embedding is an attempt like any other: it has a row and a price. */
-static aiorch_status note_embedding(aiorch_run *run) {
+aiorch_status aio__run_note_embedding(aiorch_run *run) {
   const aio__embed_attempt *embed = &run->retrieval.embed;
-  if (!embed->made) return AIORCH_OK;
+  if (!embed->made || run->embed_noted) return AIORCH_OK;
   aio__attempt *attempt = aio__run_attempt(run, AIORCH_ATTEMPT_EMBED);
   if (!attempt) return AIORCH_E_NOMEM;
+  run->embed_noted = true;
   attempt->created_ms = embed->started_wall_ms;
   attempt->status = embed->status;
   attempt->http_status = embed->http_status;
   attempt->duration_us = embed->duration_us;
   attempt->usage = embed->usage;
   attempt->provider = "embedder";
-  attempt->model = aio__arena_strn(&run->arena, embed->model.p, embed->model.n);
-  attempt->request_id = aio__arena_strn(&run->arena, embed->request_id.p, embed->request_id.n);
-  if (!attempt->model || !attempt->request_id) return AIORCH_E_NOMEM;
+  aio__str model = embed->model.n ? embed->model : aio__str_z(run->orch->plugins.embedder.fingerprint);
+  const char *name = aio__arena_strn(&run->arena, model.p, model.n);
+  const char *request_id = aio__arena_strn(&run->arena, embed->request_id.p, embed->request_id.n);
+  if (!name || !request_id) {
+    run->cost_known = false;
+    return AIORCH_E_NOMEM;
+  }
+  attempt->model = name;
+  attempt->request_id = request_id;
   if (embed->status < 0) aio__count(&run->orch->counters, AIO__N_ATTEMPTS_FAILED);
   aio__attempt_price(run, attempt);
+  /* Sent and cut off: what it has cost nobody knows. */
+  if (embed->status == AIORCH_E_CANCELLED && !aio__usage_any(&embed->usage)) attempt->cost_known = run->cost_known = false;
   return AIORCH_OK;
 }
 
@@ -53,10 +62,10 @@ aiorch_status aio__run_retrieve_step(aiorch_run *run) {
   if (st == AIORCH_PENDING) return st;
   if (st == AIORCH_OK && !run->retrieved) {
     run->retrieved = true;
-    st = note_embedding(run);
+    st = aio__run_note_embedding(run);
   }
   if (st == AIORCH_OK) return st;
-  return aio__run_fail(run, run->stage < AIORCH_STAGE_RETRIEVE ? AIORCH_STAGE_CACHE_LOOKUP : AIORCH_STAGE_RETRIEVE, st,
+  return aio__run_fail(run, run->current, st,
                        st == AIORCH_E_NOMEM ? "out of memory in retrieval" : "retrieval did not end in time");
 }
 

@@ -3,23 +3,33 @@
 
 #include <string.h>
 
+#include "core/hash.h"
 #include "stores/fts_synonyms.h"
 
-enum { FOLDED_MAX = 8, COMPOUND_PARTS_MAX = 8 };
+enum {
+  FOLDED_MAX = 8,
+  COMPOUND_PARTS_MAX = 8,
+  SEEN_MAX = 64,
+  STEM_CHANGES = 2 /* letters at the end of a stem that its word may not have there */
+};
 
 static const double KIN_WEIGHT = 0.35; /* of a word that was not asked for but may be meant */
 
-/* What people write around what they ask for. */
-static const char *const STOP_WORDS[] = {
-    "a",     "about", "again", "all",   "also",   "am",     "an",    "and",   "any",    "are",   "as",    "at",
-    "be",    "been",  "being", "but",   "by",     "can",    "could", "d",     "did",    "do",    "does",  "doing",
-    "don",   "for",   "from",  "get",   "give",   "had",    "has",   "have",  "having", "he",    "help",  "her",
-    "here",  "him",   "his",   "how",   "i",      "if",     "in",    "into",  "is",     "it",    "its",   "just",
-    "know",  "let",   "like",  "ll",    "m",      "may",    "me",    "might", "must",   "my",    "need",  "of",
-    "on",    "or",    "our",   "please", "re",    "s",      "shall", "she",   "should", "so",    "some",  "t",
-    "tell",  "than",  "that",  "the",   "their",  "them",   "then",  "there", "these",  "they",  "thing", "this",
-    "those", "to",    "too",   "us",    "ve",     "very",   "want",  "was",   "way",    "we",    "were",  "what",
-    "when",  "where", "which", "who",   "whom",   "why",    "will",  "with",  "would",  "you",   "your",  NULL};
+/* What people write around what they ask for, in order. */
+static const char STOP_WORDS[][8] = {
+    "a", "about", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but",
+    "by", "can", "could", "d", "did", "do", "does", "doing", "don", "for", "from", "get", "give", "had", "has",
+    "have", "having", "he", "help", "her", "here", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its",
+    "just", "know", "let", "like", "ll", "m", "may", "me", "might", "must", "my", "need", "of", "on", "or", "our",
+    "please", "re", "s", "shall", "she", "should", "so", "some", "t", "tell", "than", "that", "the", "their", "them",
+    "then", "there", "these", "they", "thing", "this", "those", "to", "too", "us", "ve", "very", "want", "was", "way",
+    "we", "were", "what", "when", "where", "which", "who", "whom", "why", "will", "with", "would", "you", "your"};
+
+/* Letters and digits in lower case; a space stands for what separates. */
+static const char ASCII[] = "                                                0123456789      "
+                            " abcdefghijklmnopqrstuvwxyz      abcdefghijklmnopqrstuvwxyz     ";
+
+_Static_assert(sizeof ASCII == 129, "one for each character");
 
 /* Letters of Latin-1 and Latin Extended-A without their marks; a space stands for what is no letter or has no plain form. */
 static const char LATIN_1[] = "aaaaaa ceeeeiiii nooooo  uuuuy  aaaaaa ceeeeiiii nooooo  uuuuy y";
@@ -27,7 +37,6 @@ static const char LATIN_A[] = "aaaaaaccccccccdd  eeeeeeeeeegggggggghh  iiiiiiiii
                               "   nnnnnn   oooooo  rrrrrrsssssssstttt  uuuuuuuuuuuuwwyyyzzzzzz";
 
 static uint32_t fold(uint32_t c) {
-  if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
   if (c >= 0xC0 && c <= 0xFF && LATIN_1[c - 0xC0] != ' ') return (uint32_t)LATIN_1[c - 0xC0];
   if (c >= 0xC0 && c <= 0xDE) return c + 32;
   if (c >= 0x100 && c <= 0x17E && LATIN_A[c - 0x100] != ' ') return (uint32_t)LATIN_A[c - 0x100];
@@ -39,9 +48,9 @@ static uint32_t fold(uint32_t c) {
   return c;
 }
 
-/* Letters and digits. Beyond ASCII everything counts but spaces, punctuation, symbols and invisible characters. */
+/* Beyond ASCII everything counts but spaces, punctuation, symbols and invisible characters. */
 static bool is_word(uint32_t c) {
-  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+  if (c < 0x80) return ASCII[c] != ' ';
   if (c < 0xC0) return c == 0xAA || c == 0xB2 || c == 0xB3 || c == 0xB5 || c == 0xB9 || c == 0xBA;
   if (c == 0xD7 || c == 0xF7 || c == UINT32_MAX) return false;
   if (c >= 0x2000 && c <= 0x2BFF) return false;
@@ -53,20 +62,18 @@ static bool is_word(uint32_t c) {
 static bool is_mark(uint32_t c) { return c >= 0x300 && c <= 0x36F; }
 
 /* What joins the words of one piece: pg_dump, e-mail, postgresql.conf. */
-static bool is_joint(uint32_t c) { return c == '_' || c == '-' || c == '.'; }
+static bool is_joint(char c) { return c == '_' || c == '-' || c == '.'; }
 
 void aio__fts_words_init(aio__fts_words *words, aio__str text) {
   memset(words, 0, sizeof *words);
   words->text = text;
 }
 
-static void put(aio__fts_word *word, uint32_t c, bool *overflow) {
+/* What does not fit is left out. */
+static void put(aio__fts_word *word, uint32_t c) {
   char bytes[FOLDED_MAX];
   size_t n = aio__utf8_put(c, bytes);
-  if (word->n + n > sizeof word->text) {
-    *overflow = true;
-    return;
-  }
+  if (word->n + n > sizeof word->text) return;
   memcpy(word->text + word->n, bytes, n);
   word->n += n;
 }
@@ -85,13 +92,30 @@ static void join(aio__fts_words *words, const aio__fts_word *part) {
 
 /* After a word: does the piece go on? Otherwise a compound may be due. */
 static void end_of_word(aio__fts_words *words, const aio__fts_word *word) {
-  size_t next = words->pos;
-  uint32_t c = next < words->text.n ? aio__utf8_next(words->text, &next) : 0;
-  size_t after = next;
-  bool goes_on = is_joint(c) && after < words->text.n && is_word(aio__utf8_next(words->text, &after));
+  size_t after = words->pos + 1;
+  bool goes_on = after < words->text.n && is_joint(words->text.p[words->pos]) &&
+                 is_word(aio__utf8_next(words->text, &after));
   if (goes_on || words->parts > 0) join(words, word);
-  if (goes_on) words->pos = next;
+  if (goes_on) words->pos++;
   else if (words->parts > 0) words->due = true;
+}
+
+/* Takes what is at words->pos; false: the word has ended before it. */
+static bool take_character(aio__fts_words *words, aio__fts_word *out) {
+  unsigned char byte = (unsigned char)words->text.p[words->pos];
+  size_t next = words->pos;
+  if (byte < 0x80) {
+    char c = ASCII[byte];
+    if (c == ' ' && out->n > 0) return false;
+    if (c != ' ' && out->n < sizeof out->text) out->text[out->n++] = c;
+    words->pos++;
+    return true;
+  }
+  uint32_t c = aio__utf8_next(words->text, &next);
+  if (!is_word(c) && out->n > 0) return false;
+  if (is_word(c) && !is_mark(c)) put(out, fold(c));
+  words->pos = next;
+  return true;
 }
 
 bool aio__fts_words_next(aio__fts_words *words, aio__fts_word *out) {
@@ -105,13 +129,11 @@ bool aio__fts_words_next(aio__fts_words *words, aio__fts_word *out) {
   }
   out->n = 0;
   out->compound = false;
-  bool cut = false;
   while (words->pos < words->text.n) {
-    size_t next = words->pos;
-    uint32_t c = aio__utf8_next(words->text, &next);
-    if (!is_word(c) && out->n > 0) break;
-    words->pos = next;
-    if (is_word(c) && !is_mark(c)) put(out, fold(c), &cut);
+    size_t before = words->pos;
+    bool first = out->n == 0;
+    if (!take_character(words, out)) break;
+    if (first) words->begin = before;
   }
   if (out->n == 0) return false;
   end_of_word(words, out);
@@ -128,72 +150,127 @@ uint64_t aio__fts_count_words(aio__str text) {
 }
 
 static bool is_stop_word(const aio__fts_word *word) {
-  for (size_t i = 0; STOP_WORDS[i] != NULL; i++)
-    if (aio__str_eqz((aio__str){word->text, word->n}, STOP_WORDS[i])) return true;
+  char text[sizeof STOP_WORDS[0]] = {0};
+  size_t low = 0, high = sizeof STOP_WORDS / sizeof STOP_WORDS[0];
+  if (word->n >= sizeof text) return false;
+  memcpy(text, word->text, word->n);
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = memcmp(text, STOP_WORDS[middle], sizeof text);
+    if (order == 0) return true;
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
+  }
   return false;
 }
 
-static bool same_stem(const aio__fts_word *a, const aio__fts_word *b) {
-  char x[AIO__FTS_WORD_MAX], y[AIO__FTS_WORD_MAX];
-  memcpy(x, a->text, a->n);
-  memcpy(y, b->text, b->n);
-  aio__str left = {x, aio__fts_stem(x, a->n)}, right = {y, aio__fts_stem(y, b->n)};
-  return aio__str_eq(left, right);
+/* ---- the terms of a question ------------------------------------------------------------------------------------ */
+
+/* The stems of the terms so far: most words are told apart by a hash, without stemming again. */
+typedef struct stems {
+  uint64_t hash[AIO__FTS_TERMS_MAX];
+  size_t n[AIO__FTS_TERMS_MAX];
+} stems;
+
+typedef struct parser {
+  aio__fts_query *out;
+  stems stems;
+} parser;
+
+static size_t stem_copy(const aio__fts_word *word, char out[AIO__FTS_WORD_MAX]) {
+  memcpy(out, word->text, word->n);
+  return aio__fts_stem(out, word->n);
 }
 
-static void add_term(aio__fts_query *query, const aio__fts_word *word) {
-  for (size_t i = 0; i < query->n; i++)
-    if (same_stem(&query->term[i].word, word)) return;
-  if (query->n == AIO__FTS_TERMS_MAX) return;
-  query->term[query->n].word = *word;
-  query->term[query->n].weight = 1.0;
-  query->n++;
+static bool has_stem(const aio__fts_word *word, aio__str stem) {
+  char own[AIO__FTS_WORD_MAX];
+  return aio__str_eq((aio__str){own, stem_copy(word, own)}, stem);
 }
 
-static void gather(aio__str question, bool stop_words, aio__fts_query *out) {
+static void add_term(parser *p, const aio__fts_word *word, double weight) {
+  aio__fts_query *out = p->out;
+  char text[AIO__FTS_WORD_MAX];
+  aio__str stem = {text, stem_copy(word, text)};
+  uint64_t hash = aio__hash64(0, stem.p, stem.n);
+  for (size_t i = 0; i < out->n; i++)
+    if (p->stems.hash[i] == hash && has_stem(&out->term[i].word, stem)) return;
+  if (out->n == AIO__FTS_TERMS_MAX) return;
+  p->stems.hash[out->n] = hash;
+  p->stems.n[out->n] = stem.n;
+  out->term[out->n].word = *word;
+  out->term[out->n++].weight = weight;
+}
+
+/* Where words stood that were looked at: long texts say the same ones again and again. */
+typedef struct seen {
+  struct {
+    uint32_t begin, n;
+  } at[SEEN_MAX];
+} seen;
+
+static bool seen_before(seen *s, const aio__fts_words *words) {
+  const char *word = words->text.p + words->begin;
+  uint32_t n = (uint32_t)(words->pos - words->begin), hash = n;
+  for (uint32_t i = 0; i < n; i++) hash = hash * 31 + (unsigned char)word[i];
+  size_t slot = (hash ^ hash >> 6) % SEEN_MAX;
+  if (s->at[slot].n == n && memcmp(words->text.p + s->at[slot].begin, word, n) == 0) return true;
+  s->at[slot].begin = (uint32_t)words->begin;
+  s->at[slot].n = n;
+  return false;
+}
+
+static void gather(parser *p, aio__str question, bool stop_words) {
   aio__fts_words words;
   aio__fts_word word;
-  out->n = 0;
+  seen before = {0};
+  p->out->n = 0;
   aio__fts_words_init(&words, question);
-  while (out->n < AIO__FTS_TERMS_MAX && aio__fts_words_next(&words, &word))
-    if (stop_words || !is_stop_word(&word)) add_term(out, &word);
-}
-
-/* Adds the kin of one word, of less weight. */
-static void add_kin(aio__fts_query *query, const char *kin) {
-  aio__fts_words words;
-  aio__fts_word word;
-  aio__fts_words_init(&words, aio__str_z(kin));
-  while (aio__fts_words_next(&words, &word)) {
-    size_t before = query->n;
-    add_term(query, &word);
-    if (query->n > before) query->term[before].weight = KIN_WEIGHT;
+  while (p->out->n < AIO__FTS_TERMS_MAX && aio__fts_words_next(&words, &word)) {
+    if (!word.compound && seen_before(&before, &words)) continue;
+    if (stop_words || !is_stop_word(&word)) add_term(p, &word, 1.0);
   }
 }
 
-/* Stemming keeps the first letter, so most words of the table need no stemming. */
-static bool is_kin_word(const aio__fts_word *asked, const char *text) {
-  if (asked->compound || asked->text[0] != text[0]) return false;
-  aio__fts_word word = {.n = strlen(text)};
-  memcpy(word.text, text, word.n);
-  return same_stem(asked, &word);
+/* ---- kindred words ---------------------------------------------------------------------------------------------- */
+
+/* Adds the kin of one word, of less weight. */
+static void add_kin(parser *p, const char *kin) {
+  aio__fts_words words;
+  aio__fts_word word;
+  aio__fts_words_init(&words, aio__str_z(kin));
+  while (aio__fts_words_next(&words, &word)) add_term(p, &word, KIN_WEIGHT);
 }
 
-static void add_all_kin(aio__fts_query *query) {
-  size_t count, asked = query->n;
+/* A stem is the beginning of its word but for its last two letters at most, so most words of the table need no
+ * stemming. */
+static bool is_kin_word(const parser *p, size_t term, const char *text) {
+  const aio__fts_word *asked = &p->out->term[term].word;
+  size_t n = p->stems.n[term], same = n > STEM_CHANGES + 1 ? n - STEM_CHANGES : 1;
+  if (asked->compound || asked->text[0] != text[0] || strncmp(asked->text, text, same) != 0) return false;
+  char stem[AIO__FTS_WORD_MAX];
+  aio__fts_word word = {.n = strlen(text)};
+  memcpy(word.text, text, word.n);
+  return has_stem(asked, (aio__str){stem, stem_copy(&word, stem)});
+}
+
+static void add_all_kin(parser *p) {
+  size_t count, asked = p->out->n;
   const aio__fts_kin *table = aio__fts_kin_table(&count);
-  for (size_t i = 0; i < count && query->n < AIO__FTS_TERMS_MAX; i++) {
+  for (size_t i = 0; i < count && p->out->n < AIO__FTS_TERMS_MAX; i++) {
     bool meant = false;
-    for (size_t k = 0; k < asked && !meant; k++) meant = is_kin_word(&query->term[k].word, table[i].word);
-    if (meant) add_kin(query, table[i].kin);
+    for (size_t k = 0; k < asked && !meant; k++) meant = is_kin_word(p, k, table[i].word);
+    if (meant) add_kin(p, table[i].kin);
   }
 }
 
 void aio__fts_query_parse(aio__str question, aio__fts_query *out) {
+  parser p = {.out = out};
   if (question.n > AIO__FTS_QUESTION_MAX) question.n = aio__utf8_cut(question, AIO__FTS_QUESTION_MAX);
-  gather(question, false, out);
-  if (out->n == 0) gather(question, true, out);
-  add_all_kin(out);
+  gather(&p, question, false);
+  if (out->n == 0) gather(&p, question, true);
+  add_all_kin(&p);
 }
 
 void aio__fts_term_write(const aio__fts_term *term, bool prefix, aio__buf *out) {

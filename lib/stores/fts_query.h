@@ -12,7 +12,7 @@
 enum {
   AIO__FTS_WORD_MAX = 96,      /* bytes of a folded word; longer ones are cut */
   AIO__FTS_TERMS_MAX = 32,     /* of a query; what comes after is left out */
-  AIO__FTS_QUESTION_MAX = 65536, /* bytes of a question that are read */
+  AIO__FTS_QUESTION_MAX = 8192, /* bytes of a question that are read: some 1,300 words to find those terms in */
   AIO__FTS_PREFIX_MIN = 4      /* shortest word that may stand for longer ones when nothing has the word itself */
 };
 
@@ -26,7 +26,7 @@ typedef struct aio__fts_word {
 
 typedef struct aio__fts_words {
   aio__str text;
-  size_t pos;
+  size_t pos, begin; /* [begin, pos) of the text is the last word, or the part of it that a compound ends with */
   aio__fts_word compound; /* what was gathered of the piece under way */
   size_t parts;
   bool overflow, due;

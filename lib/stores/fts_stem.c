@@ -1,4 +1,5 @@
 /* The stemmer of M. F. Porter, "An algorithm for suffix stripping", 1980, in the form that SQLite's FTS5 uses. */
+#include <stdint.h>
 #include <string.h>
 
 #include "stores/fts_query.h"
@@ -54,52 +55,60 @@ static bool ends_cvc(const char *w, size_t n) {
          w[n - 1] != 'x' && w[n - 1] != 'y';
 }
 
-static bool ends(const stemmer *s, const char *suffix) {
-  size_t len = strlen(suffix);
-  return s->n > len && memcmp(s->w + s->n - len, suffix, len) == 0;
-}
-
-static void replace(stemmer *s, const char *suffix, const char *with) {
-  s->n -= strlen(suffix);
-  size_t len = strlen(with);
-  memcpy(s->w + s->n, with, len);
-  s->n += len;
-}
-
+/* Lengths stand in the table and suffixes in the rule itself: this runs for each word of every question and text. */
 typedef struct rule {
-  const char *suffix, *with;
+  uint8_t len, with_len;
+  char suffix[8], with[5];
 } rule;
 
+#define RULE(suffix, with) {sizeof(suffix) - 1, sizeof(with) - 1, suffix, with}
+
+/* The last two letters turn nearly every rule away. All suffixes have at least two. */
+static inline bool ends_with(const stemmer *s, const char *suffix, size_t len) {
+  if (s->n <= len) return false;
+  const char *tail = s->w + s->n - len;
+  if (tail[len - 1] != suffix[len - 1] || tail[len - 2] != suffix[len - 2]) return false;
+  for (size_t i = 0; i + 2 < len; i++)
+    if (tail[i] != suffix[i]) return false;
+  return true;
+}
+
+#define ENDS(s, suffix) ends_with(s, suffix, sizeof(suffix) - 1)
+
 /* The first suffix that fits decides, whether or not what stands before it is long enough. */
-static void apply(stemmer *s, const rule *rules, size_t more_than) {
-  for (; rules->suffix != NULL; rules++) {
-    if (!ends(s, rules->suffix)) continue;
-    if (measure(s->w, s->n - strlen(rules->suffix)) > more_than) replace(s, rules->suffix, rules->with);
+static void apply(stemmer *s, const rule *rules, size_t count, size_t more_than) {
+  for (size_t i = 0; i < count; i++) {
+    const rule *r = &rules[i];
+    if (!ends_with(s, r->suffix, r->len)) continue;
+    size_t stem = s->n - r->len;
+    if (measure(s->w, stem) <= more_than) return;
+    memcpy(s->w + stem, r->with, r->with_len);
+    s->n = stem + r->with_len;
     return;
   }
 }
 
 static void step_1a(stemmer *s) {
-  if (ends(s, "sses"))
+  if (ENDS(s, "sses"))
     s->n -= 2;
-  else if (ends(s, "ies"))
+  else if (ENDS(s, "ies"))
     s->n -= 2;
   else if (s->n > 1 && s->w[s->n - 1] == 's' && s->w[s->n - 2] != 's')
     s->n -= 1;
 }
 
 static void step_1b(stemmer *s) {
-  if (ends(s, "eed")) {
+  if (ENDS(s, "eed")) {
     if (measure(s->w, s->n - 3) > 0) s->n -= 1;
     return;
   }
-  if (ends(s, "ed") && has_vowel(s->w, s->n - 2))
+  if (ENDS(s, "ed") && has_vowel(s->w, s->n - 2))
     s->n -= 2;
-  else if (ends(s, "ing") && has_vowel(s->w, s->n - 3))
+  else if (ENDS(s, "ing") && has_vowel(s->w, s->n - 3))
     s->n -= 3;
   else
     return;
-  if (ends(s, "at") || ends(s, "bl") || ends(s, "iz"))
+  if (ENDS(s, "at") || ENDS(s, "bl") || ENDS(s, "iz"))
     s->w[s->n++] = 'e';
   else if (double_consonant(s->w, s->n) && strchr("lsz", s->w[s->n - 1]) == NULL)
     s->n -= 1;
@@ -108,15 +117,15 @@ static void step_1b(stemmer *s) {
 }
 
 static void step_4(stemmer *s) {
-  static const char *const suffixes[] = {"ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate",
-                                         "iti",   "ous",  "ive",  "ize",  "ion",  "al",   "er",  "ic",  "ou",  NULL};
-  for (size_t i = 0; suffixes[i] != NULL; i++) {
-    if (!ends(s, suffixes[i])) continue;
-    size_t stem = s->n - strlen(suffixes[i]);
-    bool fits = strcmp(suffixes[i], "ion") != 0 || s->w[stem - 1] == 's' || s->w[stem - 1] == 't';
-    if (fits && measure(s->w, stem) > 1) s->n = stem;
-    return;
-  }
+  static const rule rules[] = {RULE("ement", ""), RULE("ance", ""), RULE("ence", ""), RULE("able", ""),
+                               RULE("ible", ""),  RULE("ment", ""), RULE("ant", ""),  RULE("ent", ""),
+                               RULE("ism", ""),   RULE("ate", ""),  RULE("iti", ""),  RULE("ous", ""),
+                               RULE("ive", ""),   RULE("ize", ""),  RULE("al", ""),   RULE("er", ""),
+                               RULE("ic", ""),    RULE("ou", "")};
+  if (!ENDS(s, "ion"))
+    apply(s, rules, sizeof rules / sizeof rules[0], 1);
+  else if ((s->w[s->n - 4] == 's' || s->w[s->n - 4] == 't') && measure(s->w, s->n - 3) > 1)
+    s->n -= 3;
 }
 
 static void step_5(stemmer *s) {
@@ -128,14 +137,20 @@ static void step_5(stemmer *s) {
 }
 
 size_t aio__fts_stem(char *word, size_t n) {
-  static const rule step_2[] = {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"}, {"anci", "ance"},
-                                {"izer", "ize"},    {"logi", "log"},    {"bli", "ble"},   {"alli", "al"},
-                                {"entli", "ent"},   {"eli", "e"},       {"ousli", "ous"}, {"ization", "ize"},
-                                {"ation", "ate"},   {"ator", "ate"},    {"alism", "al"},  {"iveness", "ive"},
-                                {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},  {"iviti", "ive"},
-                                {"biliti", "ble"},  {NULL, NULL}};
-  static const rule step_3[] = {{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"},
-                                {"ical", "ic"},  {"ful", ""},   {"ness", ""},    {NULL, NULL}};
+  static const rule step_2[] = {
+    RULE("ational", "ate"), RULE("tional", "tion"), RULE("enci", "ence"),
+    RULE("anci", "ance"), RULE("izer", "ize"), RULE("logi", "log"),
+    RULE("bli", "ble"), RULE("alli", "al"), RULE("entli", "ent"),
+    RULE("eli", "e"), RULE("ousli", "ous"), RULE("ization", "ize"),
+    RULE("ation", "ate"), RULE("ator", "ate"), RULE("alism", "al"),
+    RULE("iveness", "ive"), RULE("fulness", "ful"), RULE("ousness", "ous"),
+    RULE("aliti", "al"), RULE("iviti", "ive"), RULE("biliti", "ble"),
+  };
+  static const rule step_3[] = {
+    RULE("icate", "ic"), RULE("ative", ""), RULE("alize", "al"),
+    RULE("iciti", "ic"), RULE("ical", "ic"), RULE("ful", ""),
+    RULE("ness", ""),
+  };
   if (n < STEM_MIN || n > STEM_MAX) return n;
   for (size_t i = 0; i < n; i++)
     if (word[i] < 'a' || word[i] > 'z') return n;
@@ -143,8 +158,8 @@ size_t aio__fts_stem(char *word, size_t n) {
   step_1a(&s);
   step_1b(&s);
   if (s.n > 1 && s.w[s.n - 1] == 'y' && has_vowel(s.w, s.n - 1)) s.w[s.n - 1] = 'i';
-  apply(&s, step_2, 0);
-  apply(&s, step_3, 0);
+  apply(&s, step_2, sizeof step_2 / sizeof step_2[0], 0);
+  apply(&s, step_3, sizeof step_3 / sizeof step_3[0], 0);
   step_4(&s);
   step_5(&s);
   return s.n;

@@ -124,6 +124,14 @@ static bool give(const aio__mem_tenant *tenant, const aio__mem_entry *entry, int
   return copy_row(arena, out, whole);
 }
 
+/* Made ahead of now, it counts as made now, and is made so: otherwise it would live until the clock has caught up. */
+static void age_from(aio__mem_tenant *tenant, aio__mem_entry *entry, int64_t now_ms) {
+  if (entry->row.created_ms <= now_ms) return;
+  entry->row.expires_ms -= entry->row.created_ms - now_ms;
+  entry->row.created_ms = now_ms;
+  if (entry->row.expires_ms < tenant->first_expiry) tenant->first_expiry = entry->row.expires_ms;
+}
+
 static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant_name, aio__str scope, aio__str key,
                             int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
   aio__mem_store *store = (aio__mem_store *)base;
@@ -142,6 +150,7 @@ static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant_name,
   }
   if (hit != NULL && !give(tenant, hit, now_ms, true, arena, &out)) return aio__mem_leave(store, aio__mem_nomem(op));
   if (hit != NULL) {
+    age_from(tenant, hit, now_ms);
     out.hits = ++hit->row.hits;
     unlink_use(tenant, hit);
     link_use(tenant, hit);

@@ -6,11 +6,23 @@
 
 enum { SWEEP_LOGS = 2, DAY_MS = 86400000, DAY_TEXT = 11, TEXT_SHOWN_MAX = 64 };
 
+static int64_t add_capped(int64_t a, int64_t b) {
+  int64_t sum;
+  return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 /* ---- the sliding log -------------------------------------------------------------------------------------------- */
+
+/* An item has no more than the sum of its log takes. */
+static void count(aio__mem_item *item, int64_t amount) {
+  item->amount = amount <= INT64_MAX - item->log->sum ? amount : INT64_MAX - item->log->sum;
+  item->log->sum += item->amount;
+}
 
 static void item_free(aio__mem_tenant *tenant, aio__mem_item *item) {
   aio__mem_grant *grant = item->grant;
-  item->grant = NULL;
+  item->log->sum -= item->amount;
+  item->log = NULL;
   if (--grant->live > 0) return;
   aio__str key = aio__str_z(grant->run_id);
   aio__mem_grant *first = aio__map_remove(&tenant->grants, key);
@@ -26,19 +38,18 @@ static void item_free(aio__mem_tenant *tenant, aio__mem_item *item) {
   aio__free(tenant->al, grant);
 }
 
-/* Drops what has left its window; what is ahead of now counts as now from here on. */
+/* Drops what has left its window; what is ahead of now counts as now from here on. Times never fall from one item to the
+ * next, so only the ends are looked at. */
 static void prune(aio__mem_tenant *tenant, aio__mem_log *log, int64_t now_ms, int64_t window_ms) {
-  size_t kept = 0;
-  for (size_t i = 0; i < log->n; i++) {
-    aio__mem_item *item = log->items[i];
-    if (item->at_ms > now_ms) item->at_ms = now_ms;
+  for (size_t i = log->n; i > log->first && log->items[i - 1]->at_ms > now_ms; i--) log->items[i - 1]->at_ms = now_ms;
+  while (log->first < log->n) {
+    aio__mem_item *item = log->items[log->first];
     int64_t window = item->window_ms > window_ms ? item->window_ms : window_ms;
-    if (item->at_ms <= now_ms - window)
-      item_free(tenant, item);
-    else
-      log->items[kept++] = item;
+    if (item->at_ms > now_ms - window) break;
+    item_free(tenant, item);
+    log->first++;
   }
-  log->n = kept;
+  if (log->first == log->n) log->first = log->n = 0;
 }
 
 static void log_free(aio__mem_tenant *tenant, aio__mem_log *log) {
@@ -72,6 +83,11 @@ static aio__mem_log *log_make(aio__mem_tenant *tenant, const char *key) {
       return NULL;
     }
   }
+  if (log->first > log->n / 2) {
+    log->n -= log->first;
+    memmove(log->items, log->items + log->first, log->n * sizeof(aio__mem_item *));
+    log->first = 0;
+  }
   void *items = log->items;
   bool ok = aio__mem_reserve(tenant->al, &items, &log->cap, log->n + AIO__CONSTRAINTS_MAX, sizeof(aio__mem_item *));
   log->items = items;
@@ -85,16 +101,22 @@ typedef struct asked {
   int64_t used;
 } asked;
 
+static bool stands_in(const aio__mem_tenant *tenant, aio__str run_id, const aio__mem_log *log) {
+  for (const aio__mem_grant *grant = aio__map_get(&tenant->grants, run_id); grant != NULL; grant = grant->next)
+    for (size_t i = 0; i < grant->n; i++)
+      if (grant->item[i].log == log) return true;
+  return false;
+}
+
 static asked look(aio__mem_tenant *tenant, const aio__constraint *c, aio__str run_id, int64_t now_ms) {
   asked out = {false, 0};
   aio__mem_log *log = aio__map_get(&tenant->logs, aio__str_z(c->key));
   if (log == NULL) return out;
   prune(tenant, log, now_ms, c->window_ms);
-  for (size_t i = 0; i < log->n; i++) {
-    const aio__mem_item *item = log->items[i];
-    if (item->at_ms > now_ms - c->window_ms) out.used += item->amount;
-    if (aio__str_eqz(run_id, item->grant->run_id)) out.counted = true;
-  }
+  out.used = log->sum;
+  for (size_t i = log->first; i < log->n && log->items[i]->at_ms <= now_ms - c->window_ms; i++)
+    out.used -= log->items[i]->amount; /* a longer window keeps it */
+  out.counted = stands_in(tenant, run_id, log);
   return out;
 }
 
@@ -107,7 +129,7 @@ static int64_t retry_after(const aio__mem_tenant *tenant, const aio__constraint 
   int64_t wait = -1;
   const aio__mem_log *log = aio__map_get(&tenant->logs, aio__str_z(c->key));
   if (!holds(c, 0) || log == NULL) return -1;
-  for (size_t i = 0; i < log->n && !holds(c, used); i++) {
+  for (size_t i = log->first; i < log->n && !holds(c, used); i++) {
     if (log->items[i]->at_ms <= now_ms - c->window_ms) continue;
     used -= log->items[i]->amount;
     wait = log->items[i]->at_ms + c->window_ms - now_ms;
@@ -134,8 +156,9 @@ static aiorch_status write_grant(aio__mem_tenant *tenant, aio__op *op, aio__str 
   for (size_t i = 0; i < count; i++) {
     if (logs[i] == NULL) continue;
     aio__mem_item *item = &grant->item[grant->n++];
-    *item = (aio__mem_item){now_ms, c[i].amount, c[i].window_ms, c[i].kind, grant};
+    *item = (aio__mem_item){now_ms, 0, c[i].window_ms, c[i].kind, grant, logs[i]};
     logs[i]->items[logs[i]->n++] = item;
+    count(item, c[i].amount);
     grant->live++;
   }
   return AIORCH_OK;
@@ -294,6 +317,13 @@ static aio__run_row *run_new(const aio__alloc *al, const aio__run_row *row) {
   return run;
 }
 
+/* What a run was thought to cost becomes what it has cost. */
+static void correct(aio__mem_item *item, int64_t amount) {
+  if (item->log == NULL) return;
+  item->log->sum -= item->amount;
+  count(item, amount);
+}
+
 static aiorch_status put_run(aio__mem_tenant *tenant, aio__op *op, const aio__run_row *row) {
   if (aio__map_get(&tenant->runs, aio__str_z(row->id)) != NULL) return AIORCH_OK;
   if (tenant->run_count == AIO__MEM_RUNS_MAX)
@@ -309,10 +339,10 @@ static aiorch_status put_run(aio__mem_tenant *tenant, aio__op *op, const aio__ru
   }
   tenant->run_rows[tenant->run_count++] = run;
   if (!row->cost_known) return AIORCH_OK;
-  tenant->cost_nano_usd += row->cost_nano_usd;
+  tenant->cost_nano_usd = add_capped(tenant->cost_nano_usd, row->cost_nano_usd);
   for (aio__mem_grant *grant = aio__map_get(&tenant->grants, aio__str_z(row->id)); grant != NULL; grant = grant->next)
     for (size_t i = 0; i < grant->n; i++)
-      if (grant->item[i].kind == AIO__LIMIT_MONEY) grant->item[i].amount = row->cost_nano_usd;
+      if (grant->item[i].kind == AIO__LIMIT_MONEY) correct(&grant->item[i], row->cost_nano_usd);
   return AIORCH_OK;
 }
 
@@ -386,9 +416,8 @@ static void add_run(aio__cost_row *row, const aio__run_row *run) {
   row->hits += run->cache >= AIORCH_CACHE_EXACT;
   row->failures += run->status < 0;
   row->unknown_price += !run->cost_known;
-  if (run->cost_known) row->cost_nano_usd += run->cost_nano_usd;
-  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) row->usage.n[i] += run->usage.n[i];
-  row->usage.estimated |= run->usage.estimated;
+  if (run->cost_known) row->cost_nano_usd = add_capped(row->cost_nano_usd, run->cost_nano_usd);
+  aio__usage_add(&row->usage, &run->usage);
 }
 
 static int by_group(const void *a, const void *b) {

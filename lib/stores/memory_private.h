@@ -74,26 +74,28 @@ typedef struct aio__mem_entry {
 
 /* What one call of admit wrote. It is freed when none of its items stands in a log any more. */
 typedef struct aio__mem_grant aio__mem_grant;
+typedef struct aio__mem_log aio__mem_log;
 typedef struct aio__mem_item {
   int64_t at_ms, amount, window_ms;
   aio__limit_kind kind;
   aio__mem_grant *grant;
+  aio__mem_log *log; /* that it stands in; NULL once it has left its window */
 } aio__mem_item;
 
 struct aio__mem_grant {
   char run_id[AIO__UUID_LEN + 1];
   aio__mem_item item[AIO__CONSTRAINTS_MAX];
-  char key[AIO__CONSTRAINTS_MAX][96];
   size_t n, live;
   aio__mem_grant *next; /* of the same run */
 };
 
-/* The sliding log of one key, oldest first. */
-typedef struct aio__mem_log {
+/* The sliding log of one key: items[first] to items[n - 1], oldest first, and the sum of their amounts. */
+struct aio__mem_log {
   char key[96];
   aio__mem_item **items;
-  size_t n, cap;
-} aio__mem_log;
+  size_t first, n, cap;
+  int64_t sum;
+};
 
 typedef struct aio__mem_attempt {
   aio__attempt_row row; /* its texts follow in memory */

@@ -22,7 +22,7 @@ void aio__sq_touches_free(aio__sq_store *store) {
 
 /* The last use is the last of the list. A use that finds no memory or no room is not counted. True when it is time to
  * write. */
-static bool touch(aio__sq_store *store, aio__str tenant, const char *id) {
+static bool touch(aio__sq_store *store, aio__str tenant, const char *id, int64_t now_ms) {
   aio__sq_touches *touches = &store->touches;
   int64_t now = aio__clock_wall_ms(store->env.clock);
   pthread_mutex_lock(&touches->mutex);
@@ -33,13 +33,14 @@ static bool touch(aio__sq_store *store, aio__str tenant, const char *id) {
     aio__sq_touch one = touches->touch[i];
     memmove(&touches->touch[i], &touches->touch[i + 1], (touches->n - i - 1) * sizeof one);
     one.hits++;
+    one.now_ms = now_ms;
     touches->touch[touches->n - 1] = one;
   } else if (touches->n < AIO__SQ_TOUCHES_MAX) {
     char *copy = aio__strndup(store->env.al, tenant.p, tenant.n);
     if (touches->n == 0) touches->since_ms = now;
     if (copy != NULL) {
       aio__sq_touch *one = &touches->touch[touches->n++];
-      *one = (aio__sq_touch){.tenant = {copy, tenant.n}, .hits = 1};
+      *one = (aio__sq_touch){.tenant = {copy, tenant.n}, .hits = 1, .now_ms = now_ms};
       memcpy(one->id, id, sizeof one->id);
     }
   }
@@ -77,7 +78,8 @@ static aiorch_status write_touches(aio__sq_conn *conn, aiorch_error *error) {
     if (status == AIORCH_OK && row.no != 0) {
       row.cache_clock++;
       status =
-        aio__sq_run(conn, error, AIO__SQ_CACHE_TOUCH, "szii", all[i].tenant, all[i].id, all[i].hits, row.cache_clock);
+        aio__sq_run(conn, error, AIO__SQ_CACHE_TOUCH, "sziii", all[i].tenant, all[i].id, all[i].hits, row.cache_clock,
+                    all[i].now_ms);
       if (status == AIORCH_OK) status = set_counts(conn, error, all[i].tenant, &row);
     }
     touch_free(store, &all[i]);
@@ -182,7 +184,7 @@ static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant, aio_
   if (status != AIORCH_OK) return status;
   if (hit) {
     out.hits++;
-    if (touch(store, tenant, out.id)) aio__sq_touches_flush(store);
+    if (touch(store, tenant, out.id, now_ms)) aio__sq_touches_flush(store);
   }
   *entry = out;
   *found = hit;

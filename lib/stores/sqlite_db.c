@@ -2,11 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "stores/sqlite_private.h"
 
-enum { BUSY_WAIT_MIN_NS = 500000, BUSY_WAIT_MAX_NS = 10000000, CHECKPOINT_TRIES = 20, NS_PER_MS = 1000000 };
+enum { BUSY_WAIT_MIN_NS = 500000, BUSY_WAIT_MAX_NS = 10000000, CHECKPOINT_WAIT_MS = 20, NS_PER_MS = 1000000 };
 
 static const aio__clock *clock_of(const aio__sq_db *db) {
   return db->store->env.clock;
@@ -25,7 +26,9 @@ static int on_progress(void *ctx) {
 static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages) {
   (void)db;
   (void)name;
-  ((aio__sq_conn *)ctx)->wal_pages = pages;
+  aio__sq_conn *conn = ctx;
+  if (pages < conn->wal_pages) conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES; /* the WAL has begun anew */
+  conn->wal_pages = pages;
   return SQLITE_OK;
 }
 
@@ -38,13 +41,20 @@ static void conn_free(aio__sq_conn *conn) {
   aio__free(alloc_of(db), conn);
 }
 
+static int64_t busy_ms(const aio__sq_db *db, int64_t deadline_ns) {
+  int64_t most = db->store->env.options->store_busy_ms;
+  if (deadline_ns == AIO__NEVER) return most;
+  int64_t left = (deadline_ns - aio__clock_now(clock_of(db))) / NS_PER_MS;
+  return left < 0 ? 0 : left < most ? left : most;
+}
+
 static aiorch_status configure(aio__sq_conn *conn, bool writes, aiorch_error *error) {
   sqlite3 *db = conn->db;
   int no_checkpoint = 0;
   sqlite3_extended_result_codes(db, 1);
   int code = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &no_checkpoint);
   if (code == SQLITE_OK) code = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-  if (code == SQLITE_OK) code = sqlite3_busy_timeout(db, (int)conn->owner->store->env.options->store_busy_ms);
+  if (code == SQLITE_OK) code = sqlite3_busy_timeout(db, (int)busy_ms(conn->owner, conn->deadline_ns));
   if (code == SQLITE_OK)
     code = sqlite3_exec(db,
                         "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
@@ -57,18 +67,30 @@ static aiorch_status configure(aio__sq_conn *conn, bool writes, aiorch_error *er
   return AIORCH_OK;
 }
 
-static aiorch_status conn_new(aio__sq_db *db, bool writes, aio__sq_conn **out, aiorch_error *error) {
+/* Opens the file, and makes a new one the owner's alone: it holds what people ask. Its journals take the mode over. Where
+ * a file system knows no modes, the folder's has to do. */
+static int open_file(aio__sq_conn *conn, bool writes) {
+  const char *path = conn->owner->path;
+  struct stat info;
+  bool is_new = writes && stat(path, &info) != 0;
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writes ? SQLITE_OPEN_CREATE : 0);
+  int code = sqlite3_open_v2(path, &conn->db, flags, NULL);
+  if (code == SQLITE_OK && is_new) (void)!chmod(path, 0600);
+  return code;
+}
+
+static aiorch_status conn_new(aio__sq_db *db, bool writes, int64_t deadline_ns, aio__sq_conn **out,
+                              aiorch_error *error) {
   aio__sq_conn *conn = aio__calloc(alloc_of(db), 1, sizeof *conn);
   if (conn == NULL) return aio__sq_nomem(error);
   conn->owner = db;
-  conn->deadline_ns = AIO__NEVER;
+  conn->deadline_ns = deadline_ns;
   conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES;
   aiorch_status status = AIORCH_OK;
   conn->statements = aio__calloc(alloc_of(db), (size_t)db->statements, sizeof *conn->statements);
   if (conn->statements == NULL) status = aio__sq_nomem(error);
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writes ? SQLITE_OPEN_CREATE : 0);
   if (status == AIORCH_OK) {
-    int code = sqlite3_open_v2(db->path, &conn->db, flags, NULL);
+    int code = open_file(conn, writes);
     if (code != SQLITE_OK) status = aio__sq_fail_code(db->path, conn->db, code, error);
   }
   if (status == AIORCH_OK && sqlite3_db_readonly(conn->db, "main") == 1)
@@ -105,7 +127,7 @@ aiorch_status aio__sq_db_open(aio__sq_db *db, aiorch_error *error) {
   }
   db->synced = true;
   aiorch_status status = open_lock(db, error);
-  if (status == AIORCH_OK) status = conn_new(db, true, &db->writer, error);
+  if (status == AIORCH_OK) status = conn_new(db, true, AIO__NEVER, &db->writer, error);
   if (status == AIORCH_OK) status = aio__sq_migrate(db->writer, error);
   const char *sync = db->full_sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
   if (status == AIORCH_OK && sqlite3_exec(db->writer->db, sync, NULL, NULL, NULL) != SQLITE_OK)
@@ -134,10 +156,10 @@ static void pause_ms(aio__sq_db *db, int64_t ns) {
   pthread_mutex_unlock(&db->mutex);
 }
 
-static void checkpoint(aio__sq_conn *conn, int mode, int tries) {
+static void checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
   aio__sq_db *db = conn->owner;
   aiorch_status status = set_lock(db, F_WRLCK);
-  for (; status == AIORCH_AGAIN && tries > 0; tries--) {
+  for (int tries = wait_ms; status == AIORCH_AGAIN && tries > 0; tries--) {
     pause_ms(db, NS_PER_MS);
     status = set_lock(db, F_WRLCK);
   }
@@ -147,17 +169,19 @@ static void checkpoint(aio__sq_conn *conn, int mode, int tries) {
   }
   int in_wal = 0, done = 0;
   conn->deadline_ns = AIO__NEVER;
-  int code = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, &in_wal, &done);
-  bool whole = code == SQLITE_OK && in_wal == done;
-  conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES + (whole || in_wal < 0 ? 0 : in_wal);
-  if (whole) conn->wal_pages = 0;
+  sqlite3_busy_timeout(conn->db, wait_ms);
+  sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, &in_wal, &done);
+  sqlite3_busy_timeout(conn->db, 0);
+  conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES + (in_wal > 0 ? in_wal : conn->wal_pages);
   set_lock(db, F_UNLCK);
 }
 
+/* A WAL begins anew only at a moment at which nobody reads from it. Where readers follow each other without a gap there
+ * is none, so a large one makes it: who reads now is waited for, who comes now reads the database itself. */
 void aio__sq_checkpoint_if_due(aio__sq_conn *conn) {
   if (conn->wal_pages < conn->checkpoint_at) return;
   bool large = conn->wal_pages >= AIO__SQ_CHECKPOINT_PAGES * AIO__SQ_WAL_LARGE;
-  checkpoint(conn, SQLITE_CHECKPOINT_PASSIVE, large ? CHECKPOINT_TRIES : 0);
+  checkpoint(conn, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, large ? CHECKPOINT_WAIT_MS : 0);
 }
 
 void aio__sq_db_close(aio__sq_db *db) {
@@ -208,13 +232,6 @@ static void reader_lost(aio__sq_db *db) {
   pthread_mutex_unlock(&db->mutex);
 }
 
-static int64_t busy_ms(const aio__sq_db *db, int64_t deadline_ns) {
-  int64_t most = db->store->env.options->store_busy_ms;
-  if (deadline_ns == AIO__NEVER) return most;
-  int64_t left = (deadline_ns - aio__clock_now(clock_of(db))) / NS_PER_MS;
-  return left < 0 ? 0 : left < most ? left : most;
-}
-
 aiorch_status aio__sq_read(aio__sq_db *db, aio__op *op, aio__sq_conn **out) {
   aio__sq_conn *conn = NULL;
   if (op->deadline_ns != AIO__NEVER && aio__clock_now(clock_of(db)) >= op->deadline_ns)
@@ -222,7 +239,7 @@ aiorch_status aio__sq_read(aio__sq_db *db, aio__op *op, aio__sq_conn **out) {
   aiorch_status status = take_reader(db, op, &conn);
   if (status != AIORCH_OK) return status;
   if (conn == NULL) {
-    status = conn_new(db, false, &conn, &op->error);
+    status = conn_new(db, false, op->deadline_ns, &conn, &op->error);
     if (status != AIORCH_OK) {
       reader_lost(db);
       return status;

@@ -5,6 +5,13 @@
 
 enum { TEXT_SHOWN_MAX = 64 };
 
+/* The two columns of AIO__SQ_MONEY, as one sum that ends at the largest there is. */
+static int64_t money(sqlite3_stmt *stmt, int column) {
+  int64_t sum;
+  if (__builtin_mul_overflow(sqlite3_column_int64(stmt, column), INT64_C(1000000000), &sum)) return INT64_MAX;
+  return __builtin_add_overflow(sum, sqlite3_column_int64(stmt, column + 1), &sum) ? INT64_MAX : sum;
+}
+
 /* ---- admission -------------------------------------------------------------------------------------------------- */
 
 /* What is known of one constraint of an admission under way. */
@@ -13,11 +20,13 @@ typedef struct asked {
   int64_t used;
 } asked;
 
-/* A stored time ahead of now counts as now, and is made so: otherwise it would count as now for ever. */
+/* A stored time ahead of now counts as now, and is made so: otherwise it would count as now for ever. A little ahead is
+ * another call that was faster; its time stays, or it would leave its window too early. */
 static aiorch_status look(aio__sq_conn *conn, const aio__sq_job *job, const aio__constraint *c, asked *out) {
   aiorch_error *error = &job->op->error;
   sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_CLAMP, "szi", job->tenant, c->key, job->now_ms);
+  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_CLAMP, "szid", job->tenant, c->key, job->now_ms,
+                                     (int)AIO__SQ_RACE_MS);
   if (status == AIORCH_OK)
     status = aio__sq_query(conn, error, AIO__SQ_ADMITTED, &stmt, "ssz", job->tenant, job->run_id, c->key);
   if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
@@ -28,7 +37,7 @@ static aiorch_status look(aio__sq_conn *conn, const aio__sq_job *job, const aio_
     aio__sq_query(conn, error, AIO__SQ_ADMISSION_SUM, &stmt, "szi", job->tenant, c->key, job->now_ms - c->window_ms);
   if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
   if (status != AIORCH_OK) return status;
-  out->used = sqlite3_column_int64(stmt, 0);
+  out->used = money(stmt, 0);
   aio__sq_reset(stmt);
   return AIORCH_OK;
 }
@@ -209,9 +218,9 @@ static bool read_cost(sqlite3_stmt *stmt, aio__arena *arena, aio__cost_row *out)
   out->hits = sqlite3_column_int64(stmt, 2);
   out->failures = sqlite3_column_int64(stmt, 3);
   out->unknown_price = sqlite3_column_int64(stmt, 4);
-  out->cost_nano_usd = sqlite3_column_int64(stmt, 5);
-  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) out->usage.n[i] = sqlite3_column_int64(stmt, 6 + i);
-  out->usage.estimated = sqlite3_column_int(stmt, 6 + AIORCH_USAGE_COUNT) != 0;
+  out->cost_nano_usd = money(stmt, 5);
+  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) out->usage.n[i] = sqlite3_column_int64(stmt, 7 + i);
+  out->usage.estimated = sqlite3_column_int(stmt, 7 + AIORCH_USAGE_COUNT) != 0;
   return aio__sq_copy(stmt, 0, arena, &out->group);
 }
 

@@ -35,6 +35,7 @@ static aiorch_status inspect(aio__sq_conn *conn, aiorch_error *error, int64_t *v
   if (id != db->application_id && (id != 0 || tables != 0))
     return aio__error_set(error, AIORCH_E_STORE_CORRUPT,
                           "%s is the database of another program: choose another folder for the store", db->path);
+  if (*version < 0) return aio__sq_fail_code(db->path, NULL, SQLITE_CORRUPT, error);
   if (*version > known_versions(db))
     return aio__error_set(error, AIORCH_E_STORE_NEWER,
                           "%s was written by a newer libaiorch (schema %lld, this one knows %lld): update libaiorch",

@@ -19,7 +19,7 @@
 enum {
   AIO__SQ_READERS_MAX = 8,              /* connections a database that read at the same time */
   AIO__SQ_CHECKPOINT_PAGES = 1024,      /* a checkpoint is due when the WAL has grown by so many (4 MiB) */
-  AIO__SQ_WAL_LARGE = 16,               /* from so many times that size on a checkpoint waits a little for its lock */
+  AIO__SQ_WAL_LARGE = 4,                /* from so many times that size on a checkpoint waits a little for others */
   AIO__SQ_PROGRESS_STEPS = 2000,        /* how often a statement looks at its deadline */
   AIO__SQ_PART_BYTES = 65536,           /* of a document's text in one row */
   AIO__SQ_DOCUMENT_BYTES_MAX = 1 << 28, /* as aiorch_document_set_text takes; also bounds its chunks and words */
@@ -31,7 +31,8 @@ enum {
   AIO__SQ_QUEUE_MAX = 65536,     /* ledger calls that wait for the writer */
   AIO__SQ_BATCH_MAX = 512,       /* of them in one transaction */
   AIO__SQ_QUEUE_BLOCK = 64,
-  AIO__SQ_PRUNE_MAX = 16 /* old admissions that go with each new one */
+  AIO__SQ_PRUNE_MAX = 16,  /* old admissions that go with each new one */
+  AIO__SQ_RACE_MS = 60000 /* the longest that a call may wait for its turn at the ledger, in the eyes of the others */
 };
 
 typedef struct aio__sq_store aio__sq_store;
@@ -76,7 +77,7 @@ struct aio__sq_db {
 typedef struct aio__sq_touch {
   aio__str tenant; /* allocated, followed by the id */
   char id[AIO__UUID_LEN + 1];
-  int64_t hits;
+  int64_t hits, now_ms; /* of the last one */
 } aio__sq_touch;
 
 typedef struct aio__sq_touches {

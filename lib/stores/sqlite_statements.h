@@ -107,7 +107,8 @@
   X(CACHE_DROP, "DELETE FROM semantic_cache WHERE tenant_id = ?1 AND no = ?2") \
   X(CACHE_DROP_ALL, "DELETE FROM semantic_cache WHERE tenant_id = ?1") \
   X(CACHE_SOURCES_DROP_ALL, "DELETE FROM cache_sources WHERE tenant_id = ?1") \
-  X(CACHE_TOUCH, "UPDATE semantic_cache SET hits = hits + ?3, used = ?4 WHERE tenant_id = ?1 AND id = ?2") \
+  X(CACHE_TOUCH, "UPDATE semantic_cache SET hits = hits + ?3, used = ?4, created_ms = min(created_ms, ?5)," \
+                 " expires_ms = expires_ms - max(created_ms - ?5, 0) WHERE tenant_id = ?1 AND id = ?2") \
   X(CACHE_REVALIDATED, "UPDATE semantic_cache SET knowledge = max(knowledge, ?3) WHERE tenant_id = ?1 AND id = ?2") \
   X(CACHE_LIVE, "SELECT count(*), coalesce(sum(bytes), 0) FROM semantic_cache WHERE tenant_id = ?1" \
     " AND expires_ms > ?2") \
@@ -115,11 +116,18 @@
 
 #define AIO__SQ_KNOWLEDGE_SQL(X) AIO__SQ_DOCUMENT_SQL(X) AIO__SQ_CHUNK_SQL(X) AIO__SQ_CACHE_SQL(X)
 
+/* sum() fails where it passes an integer. Money is summed in dollars and in what is left of them (aio__sq_money); tokens
+ * end at 2^53 as in aio__usage_add, and up to there a sum in floating point is exact. */
+#define AIO__SQ_MONEY(column) \
+  "coalesce(sum(" column " / 1000000000), 0), coalesce(sum(" column " % 1000000000), 0)"
+#define AIO__SQ_TOKENS(name) "CAST(min(total(" name "_tokens), 9007199254740992.0) AS INTEGER)"
+
 #define AIO__SQ_LEDGER_SQL(X) \
   X(ADMITTED, "SELECT 1 FROM admissions WHERE tenant_id = ?1 AND run_id = ?2 AND key = ?3") \
   X(ADMISSION_CLAMP, "UPDATE admissions SET at_ms = ?3, expires_ms = expires_ms - at_ms + ?3" \
-                     " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3") \
-  X(ADMISSION_SUM, "SELECT coalesce(sum(amount), 0) FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3") \
+                     " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3 + ?4") \
+  X(ADMISSION_SUM, "SELECT " AIO__SQ_MONEY("amount") " FROM admissions WHERE tenant_id = ?1 AND key = ?2" \
+                   " AND at_ms > ?3") \
   X(ADMISSIONS_OLDEST, "SELECT at_ms, amount FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3" \
                        " ORDER BY at_ms") \
   X(ADMISSION_NEW, "INSERT INTO admissions (tenant_id, key, at_ms, amount, kind, run_id, expires_ms)" \
@@ -141,7 +149,8 @@
              " reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us)" \
              " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)") \
   X(TOTALS_ADD, "INSERT INTO run_totals (tenant_id, runs, cost_nano_usd) VALUES (?1, 1, ?2)" \
-                " ON CONFLICT (tenant_id) DO UPDATE SET runs = runs + 1, cost_nano_usd = cost_nano_usd + ?2") \
+                " ON CONFLICT (tenant_id) DO UPDATE SET runs = runs + 1, cost_nano_usd = CASE WHEN" \
+                " cost_nano_usd > 9223372036854775807 - ?2 THEN 9223372036854775807 ELSE cost_nano_usd + ?2 END") \
   X(TOTALS, "SELECT runs, cost_nano_usd FROM run_totals WHERE tenant_id = ?1") \
   X(ATTEMPTS_EXPIRE, "UPDATE ai_attempts SET state = 2 WHERE state = 0 AND lease_until_ms <= ?1") \
   X(ATTEMPTS, "SELECT id, state, kind, status, http_status, provider, model, request_id, input_tokens," \
@@ -155,8 +164,9 @@
 
 #define AIO__SQ_COSTS(group) \
   "SELECT " group " AS g, count(*), sum(cache >= 2), sum(status < 0), sum(cost_nano_usd IS NULL)," \
-  " coalesce(sum(cost_nano_usd), 0), sum(input_tokens), sum(cache_read_tokens), sum(cache_write_tokens)," \
-  " sum(cache_write_1h_tokens), sum(output_tokens), sum(reasoning_tokens), max(estimated) FROM ai_api_calls" \
+  " " AIO__SQ_MONEY("cost_nano_usd") ", " AIO__SQ_TOKENS("input") ", " AIO__SQ_TOKENS("cache_read") "," \
+  " " AIO__SQ_TOKENS("cache_write") ", " AIO__SQ_TOKENS("cache_write_1h") ", " AIO__SQ_TOKENS("output") "," \
+  " " AIO__SQ_TOKENS("reasoning") ", max(estimated) FROM ai_api_calls" \
   " WHERE tenant_id = ?1 AND created_ms >= ?2 AND created_ms < ?3 GROUP BY g ORDER BY g"
 
 enum {

@@ -3,18 +3,29 @@
 
 #include "stores/sqlite_private.h"
 
+/* A damaged file can say anything; what is added to, shifted and compared from here on must not pass the range. */
+static bool is_sane(const aio__sq_tenant *row, const int64_t *const *fields, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (*fields[i] > INT64_MAX / 4 || *fields[i] < INT64_MIN / 4) return false;
+  return row->no >= 0 && row->no <= AIO__SQ_TENANTS_MAX && row->next_chunk >= 0 &&
+         row->next_chunk < (int64_t)1 << AIO__SQ_TENANT_SHIFT;
+}
+
 aiorch_status aio__sq_tenant_get(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out) {
   sqlite3_stmt *stmt = NULL;
   memset(out, 0, sizeof *out);
   aiorch_status status = aio__sq_query(conn, error, AIO__SQ_TENANT, &stmt, "s", tenant);
   if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
   if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_OK : status;
-  int64_t *const fields[] = {&out->no,          &out->next_chunk,   &out->chunks,     &out->words,
+  int64_t *fields[] = {&out->no,          &out->next_chunk,   &out->chunks,     &out->words,
                              &out->knowledge,   &out->knowledge_ms, &out->cache_rows, &out->cache_bytes,
                              &out->cache_clock, &out->documents,    &out->text_bytes};
-  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) *fields[i] = sqlite3_column_int64(stmt, (int)i);
+  size_t count = sizeof fields / sizeof fields[0];
+  for (size_t i = 0; i < count; i++) *fields[i] = sqlite3_column_int64(stmt, (int)i);
   aio__sq_reset(stmt);
-  return AIORCH_OK;
+  if (is_sane(out, (const int64_t *const *)fields, count)) return AIORCH_OK;
+  memset(out, 0, sizeof *out);
+  return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_CORRUPT, error);
 }
 
 aiorch_status aio__sq_tenant_make(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out) {

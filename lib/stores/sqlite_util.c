@@ -27,6 +27,10 @@ static bool no_room(int code) {
   return code == ENOSPC || code == EDQUOT || code == EFBIG;
 }
 
+static bool no_leave(int code) {
+  return code == EROFS || code == EACCES || code == EPERM;
+}
+
 /* SQLite calls a page that the disk does not give a damaged one. */
 static bool could_not_read(sqlite3 *db) {
   int code = 0;
@@ -49,12 +53,14 @@ aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_
     return aio__error_set(error, AIORCH_E_DEADLINE, "the deadline passed while %s was used; nothing was changed", path);
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
+  case SQLITE_PROTOCOL:
     return aio__error_set(error, AIORCH_E_STORE_DOWN,
                           "%s is busy: another process holds it; try again, or raise store.busy_ms", path);
   case SQLITE_FULL:
     return aio__error_set(error, AIORCH_E_STORE_FULL, "no room to write %s: make room on its disk, then try again",
                           path);
   case SQLITE_READONLY:
+  case SQLITE_PERM:
     return aio__error_set(error, AIORCH_E_STORE_READ_ONLY,
                           "%s may not be written: check the permissions of the file and its folder, and how its disk"
                           " is mounted",
@@ -69,13 +75,17 @@ aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_
   case SQLITE_IOERR:
     if (code == SQLITE_IOERR_NOMEM) return aio__sq_nomem(error);
     if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
+    if (no_leave(system)) return aio__sq_fail_code(path, NULL, SQLITE_READONLY, error);
     return aio__error_set(error, AIORCH_E_STORE, "reading or writing %s failed (%s, %s): check its disk", path, words,
                           strerror(system != 0 ? system : EIO));
+  case SQLITE_TOOBIG:
+    return aio__error_set(error, AIORCH_E_TOO_LARGE, "%s takes no value that large (SQLite's limit is 1,000,000,000 bytes)",
+                          path);
   case SQLITE_CONSTRAINT:
     return aio__error_set(error, AIORCH_E_STORE, "%s refused a row (%s): an id is in use by something else", path,
                           words);
   case SQLITE_CANTOPEN:
-    if (system == EACCES || system == EROFS) return aio__sq_fail_code(path, NULL, SQLITE_READONLY, error);
+    if (no_leave(system)) return aio__sq_fail_code(path, NULL, SQLITE_READONLY, error);
     if (no_room(system)) return aio__sq_fail_code(path, NULL, SQLITE_FULL, error);
     return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened (%s): check that its folder is there", path,
                           words);

@@ -50,7 +50,6 @@ if [ -z "$names" ]; then
 fi
 for name in $names; do
   [ -x "$build/tests/fuzz/fuzz_$name" ] || { echo "no target $name"; exit 2; }
-  [ "$seconds" -gt 0 ] && rm -rf "${build:?}/crashes/$name"
 done
 
 set -- $names

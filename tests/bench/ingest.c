@@ -1,0 +1,116 @@
+/*
+ * How fast texts go into a store: cut, indexed for full text and durable.
+ *
+ *   ingest [--json] [--store FOLDER] TEXTS
+ *
+ * TEXTS is a folder; each of its files is a document (".md": Markdown). They are read into memory first. The clock runs from
+ * the first document to the closed store. Without --store the store is made in a temporary folder.
+ */
+#include <aiorch/aiorch.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { TIMEOUT_MS = 60000, FILES_MAX = 100000 };
+
+typedef struct text {
+  char *name, *bytes;
+  size_t n;
+} text;
+
+static void die(const char *what, const char *why) {
+  fprintf(stderr, "ingest: %s: %s\n", what, why);
+  exit(1);
+}
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int read_text(const char *folder, const char *name, text *out) {
+  char path[4096];
+  struct stat st;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) return 0;
+  FILE *file = fopen(path, "rb");
+  *out = (text){strdup(name), malloc((size_t)st.st_size), (size_t)st.st_size};
+  if (!file || !out->name || !out->bytes || fread(out->bytes, 1, out->n, file) != out->n) die(path, "it cannot be read");
+  fclose(file);
+  return 1;
+}
+
+static size_t read_all(const char *folder, text *texts) {
+  DIR *dir = opendir(folder);
+  size_t n = 0;
+  if (!dir) die(folder, "it cannot be read");
+  for (struct dirent *entry; n < FILES_MAX && (entry = readdir(dir));) n += (size_t)read_text(folder, entry->d_name, &texts[n]);
+  closedir(dir);
+  if (n == 0) die(folder, "there is no text in it");
+  return n;
+}
+
+static size_t add(aiorch *orch, const text *t, aiorch_error *error) {
+  aiorch_document *document = NULL;
+  size_t len = strlen(t->name);
+  int32_t format = len > 3 && strcmp(t->name + len - 3, ".md") == 0 ? AIORCH_FORMAT_MARKDOWN : AIORCH_FORMAT_PLAIN;
+  if (aiorch_document_new(&document) || aiorch_document_set_source(document, t->name, len) ||
+      aiorch_document_set_text(document, format, t->bytes, t->n))
+    die(t->name, "the document cannot be made");
+  if (aiorch_knowledge_add(orch, "bench", 5, document, TIMEOUT_MS, error)) die(t->name, aiorch_error_message(error));
+  size_t chunks = aiorch_document_chunks(document);
+  aiorch_document_free(document);
+  return chunks;
+}
+
+int main(int argc, char **argv) {
+  static text texts[FILES_MAX];
+  const char *base = getenv("TMPDIR");
+  char made[4000], inside[4096];
+  const char *folder = NULL, *store = NULL;
+  int json = 0;
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--json") == 0) json = 1;
+    else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) store = argv[++i];
+    else if (argv[i][0] != '-' && !folder) folder = argv[i];
+    else return fprintf(stderr, "usage: ingest [--json] [--store FOLDER] TEXTS\n"), 2;
+  }
+  if (!folder) return fprintf(stderr, "usage: ingest [--json] [--store FOLDER] TEXTS\n"), 2;
+  if (!store) {
+    snprintf(made, sizeof made, "%s/aiorch-ingest-XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(made)) die(made, "it cannot be made");
+    snprintf(inside, sizeof inside, "%s/store", made);
+    store = inside;
+  }
+  aiorch_config *config = NULL;
+  aiorch_error *error = NULL;
+  aiorch *orch = NULL;
+  size_t count = read_all(folder, texts), bytes = 0, chunks = 0;
+  if (aiorch_error_new(&error) || aiorch_config_new(&config)) die("configuration", "out of memory");
+  if (aiorch_config_set_str(config, "store", store, strlen(store), error) || aiorch_open(config, &orch, error))
+    die(store, aiorch_error_message(error));
+  double begin = now_s();
+  for (size_t i = 0; i < count; i++) {
+    chunks += add(orch, &texts[i], error);
+    bytes += texts[i].n;
+  }
+  if (aiorch_close(orch, TIMEOUT_MS)) die(store, "it does not close");
+  aiorch_free(orch);
+  double seconds = now_s() - begin, rate = (double)bytes / 1e6 / seconds;
+  if (json)
+    printf("{\"ingest_mb_per_s\": %.2f, \"documents\": %zu, \"chunks\": %zu, \"bytes\": %zu}\n", rate, count, chunks, bytes);
+  else
+    printf("%zu documents, %zu chunks, %.1f MB in %.2f s: %.2f MB/s to full text, durable\n", count, chunks,
+           (double)bytes / 1e6, seconds, rate);
+  aiorch_config_free(config);
+  aiorch_error_free(error);
+  for (size_t i = 0; i < count; i++) {
+    free(texts[i].name);
+    free(texts[i].bytes);
+  }
+  return 0;
+}
