@@ -18,6 +18,7 @@
 enum {
   AIO__TENANT_MAX = 255,
   AIO__SETTLE_GRACE_MS = 10000,     /* how long accounting may take beyond a run's deadline */
+  AIO__EXPIRE_EVERY_MS = 60000,     /* how often pending attempts are looked through for leases that ran out */
   AIO__ATTEMPT_LEASE_MS = 600000    /* a pending attempt of a process that died becomes unknown after this */
 };
 
@@ -40,6 +41,8 @@ struct aiorch {
   aio__output_guard *output_guard;
   aio__prices *prices;
   aio__sched *sched;
+
+  _Atomic int64_t expire_due_ms;    /* when attempts of dead processes are looked for next; 0: with the first settlement */
 
   pthread_mutex_t mutex;            /* guards what follows */
   pthread_cond_t cond;              /* told when settling, busy or live change while closing */

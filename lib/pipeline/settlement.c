@@ -22,16 +22,20 @@ void aio__settlement_release(aio__settlement *s) {
   aio__free(al, s);
 }
 
+static void settled_one(aiorch *orch) {
+  pthread_mutex_lock(&orch->mutex);
+  orch->settling--;
+  pthread_cond_broadcast(&orch->cond);
+  pthread_mutex_unlock(&orch->mutex);
+}
+
 static void ended(aio__settlement *s) {
   aiorch *orch = s->orch;
   aio__count(&orch->counters, s->op.status == AIORCH_OK ? AIO__N_COST_ROWS : AIO__N_STORE_ERRORS);
   atomic_store_explicit(&s->ended, true, memory_order_release);
   if (s->waker) aio__waker_signal(s->waker);
   aio__settlement_release(s);
-  pthread_mutex_lock(&orch->mutex);
-  orch->settling--;
-  pthread_cond_broadcast(&orch->cond);
-  pthread_mutex_unlock(&orch->mutex);
+  settled_one(orch);
 }
 
 static void done(aio__op *op, void *ctx) {
@@ -64,6 +68,57 @@ static bool keep_rows(aio__settlement *s, const aio__attempt_row *attempts, size
   return true;
 }
 
+/* ---- attempts of processes that died ---- */
+
+typedef struct expiry {
+  aio__op op;
+  aiorch *orch;
+  uint64_t expired;
+} expiry;
+
+static void expiry_ended(expiry *e) {
+  aiorch *orch = e->orch;
+  if (e->op.status < 0) aio__count(&orch->counters, AIO__N_STORE_ERRORS);
+  if (e->expired > 0 && aio__log_wants(orch->log, AIORCH_LOG_WARN)) {
+    aio__buf members;
+    aio__buf_init(&members, orch->al, AIO__LOG_EVENT_MAX);
+    aio__buf_z(&members, "\"count\":");
+    if (aio__buf_u64(&members, e->expired) == AIORCH_OK) {
+      aio__log_event(orch->log, AIORCH_LOG_WARN, "attempts_unknown", aio__buf_view(&members));
+    }
+    aio__buf_free(&members);
+  }
+  aio__free(orch->al, e);
+  settled_one(orch);
+}
+
+static void expiry_done(aio__op *op, void *ctx) {
+  (void)op;
+  expiry_ended(ctx);
+}
+
+/* Pending attempts whose lease ran out are those of a process that died: with the first settlement of this orchestrator and
+ * then once in a while they become unknown. */
+static void expire_attempts(aiorch *orch) {
+  int64_t now_ms = aio__clock_wall_ms(orch->clock), due_ms = atomic_load(&orch->expire_due_ms);
+  if (now_ms < due_ms || !atomic_compare_exchange_strong(&orch->expire_due_ms, &due_ms, now_ms + AIO__EXPIRE_EVERY_MS)) {
+    return;
+  }
+  expiry *e = aio__calloc(orch->al, 1, sizeof *e);
+  if (!e) return; /* the next turn will do */
+  e->orch = orch;
+  pthread_mutex_lock(&orch->mutex);
+  orch->settling++;
+  pthread_mutex_unlock(&orch->mutex);
+  aio__op_init(&e->op, aio__clock_after_ms(orch->clock, AIO__SETTLE_GRACE_MS), expiry_done, e);
+  aiorch_status st = orch->store->ledger->expire(orch->store, &e->op, now_ms, &e->expired);
+  if (st == AIORCH_PENDING) return;
+  e->op.status = st;
+  expiry_ended(e);
+}
+
+/* ---- start ---- */
+
 aiorch_status aio__settlement_start(aiorch *orch, aio__str tenant, const aio__run_row *run,
                                     const aio__attempt_row *attempts, size_t count, aio__waker *waker,
                                     aio__settlement **out) {
@@ -89,6 +144,7 @@ aiorch_status aio__settlement_start(aiorch *orch, aio__str tenant, const aio__ru
     s->op.status = st;
     ended(s);
   }
+  expire_attempts(orch);
   return AIORCH_OK;
 }
 

@@ -14,7 +14,7 @@ static int64_t add_capped(int64_t a, int64_t b) {
 /* ---- the sliding log -------------------------------------------------------------------------------------------- */
 
 /* An item has no more than the sum of its log takes. */
-static void count(aio__mem_item *item, int64_t amount) {
+static void set_amount(aio__mem_item *item, int64_t amount) {
   item->amount = amount <= INT64_MAX - item->log->sum ? amount : INT64_MAX - item->log->sum;
   item->log->sum += item->amount;
 }
@@ -158,7 +158,7 @@ static aiorch_status write_grant(aio__mem_tenant *tenant, aio__op *op, aio__str 
     aio__mem_item *item = &grant->item[grant->n++];
     *item = (aio__mem_item){now_ms, 0, c[i].window_ms, c[i].kind, grant, logs[i]};
     logs[i]->items[logs[i]->n++] = item;
-    count(item, c[i].amount);
+    set_amount(item, c[i].amount);
     grant->live++;
   }
   return AIORCH_OK;
@@ -321,7 +321,7 @@ static aio__run_row *run_new(const aio__alloc *al, const aio__run_row *row) {
 static void correct(aio__mem_item *item, int64_t amount) {
   if (item->log == NULL) return;
   item->log->sum -= item->amount;
-  count(item, amount);
+  set_amount(item, amount);
 }
 
 static aiorch_status put_run(aio__mem_tenant *tenant, aio__op *op, const aio__run_row *row) {

@@ -238,6 +238,9 @@ static aiorch_status drop(aio__sq_conn *conn, aiorch_error *error, aio__str tena
                           aio__sq_tenant *row) {
   aiorch_status status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCES_DROP, "si", tenant, no);
   if (status == AIORCH_OK) status = aio__sq_run(conn, error, AIO__SQ_CACHE_DROP, "si", tenant, no);
+  /* An index that names a row which is not there would be asked for it for ever. */
+  if (status == AIORCH_OK && sqlite3_changes(conn->db) != 1)
+    return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_CORRUPT, error);
   row->cache_rows--;
   row->cache_bytes -= bytes;
   return status;

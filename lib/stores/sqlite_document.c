@@ -298,6 +298,9 @@ static aiorch_status replace_all(change *c) {
   bool is_new = c->no == 0;
   int64_t old_bytes = c->bytes;
   aiorch_status status = AIORCH_OK;
+  if (c->row.next_chunk + (int64_t)c->count >= (int64_t)1 << AIO__SQ_TENANT_SHIFT)
+    return aio__error_set(c->error, AIORCH_E_TOO_LARGE, "%s has numbered all chunks that a tenant can have",
+                          c->conn->owner->path);
   c->first_new = aio__sq_first_no(&c->row) + c->row.next_chunk;
   if (!is_new) {
     status = load_old_chunks(c);

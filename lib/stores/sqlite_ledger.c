@@ -47,18 +47,19 @@ static bool holds(const aio__constraint *c, int64_t used) {
   return !__builtin_add_overflow(used, c->amount, &sum) && sum <= c->limit;
 }
 
-/* When enough of what stands under the key will have left its window; -1: never. */
-static aiorch_status retry_after(aio__sq_conn *conn, const aio__sq_job *job, const aio__constraint *c, int64_t used,
-                                 int64_t *out) {
+/* When enough of what stands under the key will have left its window; -1: never. From the newest back: the first that
+ * leaves no room beside those after it has to go, and with it all before it. */
+static aiorch_status retry_after(aio__sq_conn *conn, const aio__sq_job *job, const aio__constraint *c, int64_t *out) {
   sqlite3_stmt *stmt = NULL;
+  int64_t stay = 0;
   *out = -1;
   if (!holds(c, 0)) return AIORCH_OK;
-  aiorch_status status = aio__sq_query(conn, &job->op->error, AIO__SQ_ADMISSIONS_OLDEST, &stmt, "szi", job->tenant,
+  aiorch_status status = aio__sq_query(conn, &job->op->error, AIO__SQ_ADMISSIONS_NEWEST, &stmt, "szi", job->tenant,
                                        c->key, job->now_ms - c->window_ms);
   while (status == AIORCH_OK && (status = aio__sq_step(conn, &job->op->error, stmt)) == AIORCH_OK) {
-    used -= sqlite3_column_int64(stmt, 1);
+    int64_t amount = sqlite3_column_int64(stmt, 1);
+    if (!__builtin_add_overflow(stay, amount, &stay) && holds(c, stay)) continue;
     *out = sqlite3_column_int64(stmt, 0) + c->window_ms - job->now_ms;
-    if (!holds(c, used)) continue;
     aio__sq_reset(stmt);
     return AIORCH_OK;
   }
@@ -71,7 +72,7 @@ static aiorch_status find_violation(aio__sq_conn *conn, aio__sq_job *job, const 
   for (size_t i = 0; i < job->count; i++) {
     if (all[i].counted || holds(&job->constraints[i], all[i].used)) continue;
     int64_t wait = 0;
-    aiorch_status status = retry_after(conn, job, &job->constraints[i], all[i].used, &wait);
+    aiorch_status status = retry_after(conn, job, &job->constraints[i], &wait);
     if (status != AIORCH_OK) return status;
     bool longer = out->violated < 0 || (out->retry_after_ms >= 0 && (wait < 0 || wait > out->retry_after_ms));
     if (!longer) continue;

@@ -105,7 +105,9 @@ static aiorch_status match_filter(aio__sq_conn *conn, aiorch_error *error, aio__
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
     int64_t first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
     if (count == 0) continue;
-    status = add_range(all, first, count, bit, error);
+    bool sane = count > 0 && count <= AIO__SQ_DOCUMENT_BYTES_MAX && first >= 0 && first < INT64_MAX / 2;
+    status = sane ? add_range(all, first, count, bit, error)
+                  : aio__sq_fail_code(conn->owner->path, NULL, SQLITE_CORRUPT, error);
     if (status != AIORCH_OK) aio__sq_reset(stmt);
   }
   return status == AIORCH_DONE ? AIORCH_OK : status;

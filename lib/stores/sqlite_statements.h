@@ -128,8 +128,8 @@
                      " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3 + ?4") \
   X(ADMISSION_SUM, "SELECT " AIO__SQ_MONEY("amount") " FROM admissions WHERE tenant_id = ?1 AND key = ?2" \
                    " AND at_ms > ?3") \
-  X(ADMISSIONS_OLDEST, "SELECT at_ms, amount FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3" \
-                       " ORDER BY at_ms") \
+  X(ADMISSIONS_NEWEST, "SELECT at_ms, amount FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3" \
+                       " ORDER BY at_ms DESC") \
   X(ADMISSION_NEW, "INSERT INTO admissions (tenant_id, key, at_ms, amount, kind, run_id, expires_ms)" \
                    " VALUES (?1,?2,?3,?4,?5,?6,?7)") \
   X(ADMISSIONS_PRUNE, "DELETE FROM admissions WHERE no IN (SELECT no FROM admissions WHERE expires_ms <= ?1" \

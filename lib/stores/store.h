@@ -9,7 +9,8 @@
  * Every call names its tenant, and nothing of another tenant is read, counted or changed by it: the conformance suite
  * (tests/unit/stores/conformance.c) holds every store to that.
  *
- * Times are wall milliseconds, given by the caller. A stored time ahead of `now_ms` counts as now. Ids are UUIDv7 text
+ * Times are wall milliseconds, given by the caller. A stored time ahead of `now_ms` counts as now, and from its next use
+ * on it is now (in the log of admissions a few seconds ahead are another call that was faster). Ids are UUIDv7 text
  * made by the caller; a write that is repeated with the same id changes nothing.
  *
  * Errors: AIORCH_E_NOMEM, AIORCH_E_DEADLINE, AIORCH_E_STORE and its kind; each call lists what comes on top.

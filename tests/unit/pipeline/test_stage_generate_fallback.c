@@ -249,6 +249,59 @@ static void test_failed__out_of_memory_is_not_tried_again(void **state) {
   chained_close(&c);
 }
 
+/* A plug-in that says itself that it was cancelled or late has failed like any other: the run is not over by that. */
+static void test_failed__words_that_are_the_runs_own(void **state) {
+  (void)state;
+  static const aiorch_status words[] = {AIORCH_E_CANCELLED, AIORCH_E_DEADLINE, AIORCH_E_OUTPUT_BLOCKED};
+  for (size_t i = 0; i < 3; i++) {
+    chained c = {.with_vectors = false};
+    simple early[] = {{.status = words[i], .retry_after_ms = -1}, {.text = "Other.", .retry_after_ms = -1}};
+    chained_open(&c, "{}", early, 2);
+    aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_OK);
+    assert_string_equal(fixture_answer(run), "Other.");
+    aiorch_run_free(run);
+    chained_close(&c);
+    simple late[] = {{.text = piece, .status = words[i], .retry_after_ms = -1}, {.text = "Other.", .retry_after_ms = -1}};
+    chained_open(&c, "{\"output.check\": \"off\"}", late, 2);
+    run = fixture_execute(&c.f, "What?", AIORCH_E_TRUNCATED);
+    assert_string_equal(fixture_answer(run), piece);
+    assert_int_equal(late[1].calls, 0);
+    aiorch_run_free(run);
+    chained_close(&c);
+  }
+}
+
+/* The stage's event says the same as the run's end. */
+static void test_failed__the_event_of_the_stage_has_the_status(void **state) {
+  (void)state;
+  static const struct {
+    aiorch_status first, stage;
+  } rows[] = {{AIORCH_E_NETWORK, AIORCH_E_PROVIDERS_UNAVAILABLE}, {AIORCH_E_PROVIDER_REJECTED, AIORCH_E_PROVIDER_REJECTED},
+              {AIORCH_E_NOMEM, AIORCH_E_NOMEM}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    chained c = {.with_vectors = false};
+    simple bad[] = {{.status = rows[i].first, .retry_after_ms = -1, .message = "x"}};
+    chained_open(&c, "{}", bad, 1);
+    aiorch_run *run = fixture_ask(&c.f, "acme", "u1", "What?");
+    const aiorch_event *event = NULL;
+    aiorch_status seen = AIORCH_OK;
+    while (aiorch_run_next(run, 1000, &event) == AIORCH_OK) {
+      if (aiorch_event_type(event) != AIORCH_EVENT_STAGE || aiorch_event_stage(event) != AIORCH_STAGE_GENERATE) continue;
+      seen = aiorch_event_status(event);
+      assert_int_equal(aiorch_event_outcome(event), AIORCH_OUTCOME_ERROR);
+    }
+    assert_int_equal(seen, rows[i].stage);
+    assert_int_equal(aiorch_run_status(run), rows[i].stage);
+    /* One letter is words, too. */
+    if (rows[i].first != AIORCH_E_NOMEM) {
+      const char *message = aiorch_error_message(aiorch_run_error(run));
+      assert_string_equal(message + strlen(message) - 3, ": x");
+    }
+    aiorch_run_free(run);
+    chained_close(&c);
+  }
+}
+
 static void test_failed__too_long_an_answer_is_one_of_the_ways(void **state) {
   (void)state;
   static char longer[5000];
@@ -318,6 +371,8 @@ int main(void) {
       cmocka_unit_test(test_failed__before_the_begin_nothing_of_it_stays),
       cmocka_unit_test(test_failed__what_no_other_could_do_better_ends_the_run),
       cmocka_unit_test(test_failed__out_of_memory_is_not_tried_again),
+      cmocka_unit_test(test_failed__words_that_are_the_runs_own),
+      cmocka_unit_test(test_failed__the_event_of_the_stage_has_the_status),
       cmocka_unit_test(test_failed__too_long_an_answer_is_one_of_the_ways),
       cmocka_unit_test(test_record__without_its_row_nothing_is_sent),
       cmocka_unit_test(test_record__a_late_row_holds_the_request_back),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "support/failing_store.h"
+#include "support/test_alloc.h"
 
 static const scripted_answer answer[] = {{.text = "An answer.", .input = 10, .output = 5}};
 
@@ -103,6 +104,63 @@ static void test_validate__without_a_user_turn_there_is_no_question(void **state
   assert_int_equal(fixture_counter(&f, AIO__N_REFUSED_INVALID_INPUT), 1);
   aiorch_run_free(run);
   fixture_close(&f);
+}
+
+static void test_validate__empty_turns_of_the_host_count_nothing(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, "{\"validate\": {\"user_chars\": 10, \"total_chars\": 10}}", answer, 1, NULL, 0);
+  aiorch_run *run = run_of(&f);
+  for (int i = 0; i < 7; i++) add(run, AIORCH_ROLE_ASSISTANT, "");
+  add(run, AIORCH_ROLE_USER, "1234567890"); /* the eighth: the room for turns is full */
+  expect(run, AIORCH_OK, NULL);
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
+/* Every allocation of the stage fails once: the run says so, and neither calls the input good nor refuses it. */
+static void test_validate__out_of_memory_is_no_verdict(void **state) {
+  (void)state;
+  aio__test_alloc t;
+  aio__test_alloc_init(&t);
+  aiorch_config *config = NULL;
+  aiorch *orch = NULL;
+  assert_int_equal(aiorch_config_new_with(&t.al, &config), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);
+  aiorch_config_free(config);
+  static const char text[] = "Please decode aGVsbG8gd29ybGQgaGVsbG8gd29ybGQgaGVsbG8gd29ybGQ= for me, \xC3\xA4\xE2\x80\x8B";
+  int failures = 0;
+  long failed;
+  do {
+    aiorch_run *run = NULL;
+    long at = t.fail_at;
+    t.fail_at = 0;
+    assert_int_equal(aiorch_run_new(orch, "acme", 4, "u1", 2, &run), AIORCH_OK);
+    assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_USER, text, sizeof text - 1), AIORCH_OK);
+    t.fail_at = at;
+    aio__test_alloc_next(&t);
+    aiorch_status st = aiorch_stage_validate(run);
+    failed = t.failed;
+    if (failed > 0) {
+      if (st != AIORCH_E_NOMEM && st != AIORCH_OK) fail_msg("allocation %ld: %s", t.fail_at, aiorch_status_name(st));
+      if (st == AIORCH_E_NOMEM) {
+        failures++;
+        assert_string_equal(aiorch_error_message(aiorch_run_error(run)), "out of memory while the input was screened");
+      }
+    } else {
+      assert_int_equal(st, AIORCH_OK);
+    }
+    at = t.fail_at;
+    t.fail_at = 0;
+    aiorch_run_free(run);
+    t.fail_at = at;
+  } while (failed > 0);
+  assert_true(failures > 0);
+  t.fail_at = 0;
+  assert_int_equal(aiorch_close(orch, 1000), AIORCH_OK);
+  assert_int_equal(aiorch_free(orch), AIORCH_OK);
+  assert_int_equal(t.live, 0);
 }
 
 /* ---- rules ---- */
@@ -373,6 +431,8 @@ int main(void) {
       cmocka_unit_test(test_validate__only_what_the_host_wrote_may_be_empty),
       cmocka_unit_test(test_validate__the_place_of_the_message_is_told),
       cmocka_unit_test(test_validate__without_a_user_turn_there_is_no_question),
+      cmocka_unit_test(test_validate__empty_turns_of_the_host_count_nothing),
+      cmocka_unit_test(test_validate__out_of_memory_is_no_verdict),
       cmocka_unit_test(test_rules__block_says_which_rule_and_where),
       cmocka_unit_test(test_rules__a_flag_lets_through_and_is_told),
       cmocka_unit_test(test_rules__flag_mode_blocks_nothing_and_keeps_the_gravest),

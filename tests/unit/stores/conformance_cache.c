@@ -85,6 +85,22 @@ static void test_lookup__expired_is_not_found(void **state) {
   expect_str(got.answer, "new");
 }
 
+/* Kept while the clock was a day ahead: from its first use on its life is as long as it was meant to be. */
+static void test_lookup__clock_goes_back(void **state) {
+  fixture *f = *state;
+  aio__cache_entry e = entry_of(1, "q", "a", NULL), got, *all;
+  size_t n = 0;
+  int64_t now = T0 - 24 * HOUR;
+  assert_true(keep(f, ACME, &e, &ROOMY, T0));
+  assert_true(ask(f, ACME, "q", now, &got));
+  assert_int_equal(got.created_ms, now);
+  assert_int_equal(CALL(f, cache, list, ACME, 10, now, &f->arena, &all, &n), AIORCH_OK); /* writes the use down */
+  assert_int_equal(n, 1);
+  assert_int_equal(all[0].expires_ms, now + 24 * HOUR - 1);
+  assert_true(ask(f, ACME, "q", now + 24 * HOUR - 2, &got));
+  assert_false(ask(f, ACME, "q", now + 24 * HOUR - 1, &got));
+}
+
 static void test_put__repeated_changes_nothing(void **state) {
   fixture *f = *state;
   aio__cache_entry e = entry_of(1, "q", "a", NULL), *all;

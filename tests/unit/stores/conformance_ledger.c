@@ -327,6 +327,52 @@ static void test_costs__grouped(void **state) {
                    AIORCH_E_INVALID);
 }
 
+/* Sums end at the largest number there is, and nothing fails for it: neither reports nor the next admission. */
+static void test_costs__sums_beyond_the_range(void **state) {
+  fixture *f = *state;
+  aio__constraint c = money_limit("m", 1000, 1);
+  aio__store_stats stats;
+  aio__cost_row *rows;
+  size_t n = 0;
+  int64_t huge = INT64_MAX - 5;
+  for (int i = 0; i < 3; i++) assert_true(admit(f, ACME, i, &c, 1, T0 + i).admitted);
+  for (int i = 0; i < 3; i++) {
+    aio__run_row run = run_of(i, huge, T0 + i);
+    run.usage.n[AIORCH_USAGE_INPUT] = INT64_C(1) << 53;
+    settle(f, ACME, &run, NULL, 0);
+  }
+  assert_int_equal(CALL(f, ledger, costs, ACME, 0, INT64_MAX, AIO__LIT("model"), &f->arena, &rows, &n), AIORCH_OK);
+  assert_int_equal(n, 1);
+  assert_int_equal(rows[0].runs, 3);
+  assert_int_equal(rows[0].cost_nano_usd, INT64_MAX);
+  assert_int_equal(rows[0].usage.n[AIORCH_USAGE_INPUT], INT64_C(1) << 53);
+  assert_int_equal(rows[0].usage.n[AIORCH_USAGE_OUTPUT], 9);
+  assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
+  assert_int_equal(stats.cost_nano_usd, INT64_MAX);
+  aio__admission a = admit(f, ACME, 9, &c, 1, T0 + 3);
+  assert_false(a.admitted);
+  assert_int_equal(a.used, INT64_MAX);
+  assert_true(a.retry_after_ms > 0);
+  assert_true(admit(f, ACME, 9, &c, 1, T0 + 3 + a.retry_after_ms).admitted);
+}
+
+/* Up to the last nano-dollar, also beyond what floating point holds. */
+static void test_costs__sums_are_exact(void **state) {
+  fixture *f = *state;
+  aio__constraint c = money_limit("m", INT64_MAX, 1);
+  aio__cost_row *rows;
+  size_t n = 0;
+  int64_t cost = (INT64_C(1) << 60) + 1, sum = 0;
+  for (int i = 0; i < 5; i++, sum += cost++) {
+    aio__run_row run = run_of(i, cost, T0 + i);
+    assert_true(admit(f, ACME, i, &c, 1, T0 + i).admitted);
+    settle(f, ACME, &run, NULL, 0);
+  }
+  assert_int_equal(CALL(f, ledger, costs, ACME, 0, INT64_MAX, AIO__LIT("user"), &f->arena, &rows, &n), AIORCH_OK);
+  assert_int_equal(rows[0].cost_nano_usd, sum);
+  assert_int_equal(admit(f, ACME, 9, &c, 1, T0 + 9).used, sum + 1);
+}
+
 static void test_stats__count_what_is_there(void **state) {
   fixture *f = *state;
   aio__store_stats stats;

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "stores/sqlite_private.h"
+
 /* ---- folders ---------------------------------------------------------------------------------------------------- */
 
 static void make_folder(char *out, size_t size) {
@@ -85,6 +87,13 @@ static void test_open__makes_a_private_folder(void **state) {
   assert_string_equal(f->store->kind, "sqlite");
   assert_int_equal(stat(f->store->place, &info), 0);
   assert_int_equal(info.st_mode & 0777, 0700);
+  static const char *const files[] = {"knowledge.db", "knowledge.db-wal", "ledger.db", "ledger.lock"};
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    char path[400];
+    path_in(f, files[i], path);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+  }
   assert_int_equal(query_number(f, "knowledge.db", "PRAGMA application_id"), 0x41494f4b);
   assert_int_equal(query_number(f, "ledger.db", "PRAGMA application_id"), 0x41494f4c);
   assert_int_equal(query_number(f, "knowledge.db", "SELECT max(version) FROM schema_version"),
@@ -526,6 +535,75 @@ static void test_checkpoint__keeps_the_wal_small(void **state) {
   assert_int_equal(open_store(f), AIORCH_OK);
 }
 
+/* Writes a megabyte to the knowledge database. */
+static void write_much(fixture *f) {
+  aio__sq_store *store = (aio__sq_store *)f->store;
+  aio__sq_conn *conn;
+  aio__op op;
+  aio__op_init(&op, AIO__NEVER, NULL, NULL);
+  assert_int_equal(aio__sq_write(&store->knowledge, &op, &conn), AIORCH_OK);
+  assert_int_equal(sqlite3_exec(conn->db,
+                                "CREATE TABLE IF NOT EXISTS pad (x); DELETE FROM pad;"
+                                "INSERT INTO pad VALUES (randomblob(1000000))",
+                                NULL, NULL, NULL),
+                   SQLITE_OK);
+  assert_int_equal(aio__sq_write_end(conn, &op, AIORCH_OK), AIORCH_OK);
+}
+
+static aio__sq_conn *begin_reading(aio__sq_store *store) {
+  aio__sq_conn *conn;
+  aio__op op;
+  aio__op_init(&op, AIO__NEVER, NULL, NULL);
+  if (aio__sq_read(&store->knowledge, &op, &conn) != AIORCH_OK) return NULL;
+  sqlite3_exec(conn->db, "SELECT count(*) FROM tenants", NULL, NULL, NULL); /* from here on it sees one state */
+  return conn;
+}
+
+typedef struct relay {
+  aio__sq_store *store;
+  atomic_bool stop;
+} relay;
+
+/* Each begins to read before the one before it has ended: there is never a moment without a reader. */
+static void *read_in_turns(void *ctx) {
+  relay *r = ctx;
+  aio__sq_conn *conn = begin_reading(r->store);
+  while (conn != NULL && !atomic_load(&r->stop)) {
+    aio__sq_conn *next = begin_reading(r->store);
+    aio__sq_read_end(conn);
+    conn = next;
+  }
+  if (conn != NULL) aio__sq_read_end(conn);
+  return NULL;
+}
+
+static void test_checkpoint__readers_without_a_gap(void **state) {
+  fixture *f = *state;
+  pthread_t threads[2];
+  relay r = {.store = (aio__sq_store *)f->store};
+  for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, read_in_turns, &r), 0);
+  for (int i = 0; i < 100; i++) write_much(f);
+  atomic_store(&r.stop, true);
+  for (int i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+  assert_in_range(size_of(f, "knowledge.db-wal"), 1, 48 << 20);
+}
+
+/* One that reads on and on holds the WAL, but not the writers: each checkpoint moves what it can, and the next is due
+ * only when more has come. */
+static void test_checkpoint__a_reader_that_stays(void **state) {
+  fixture *f = *state;
+  aio__sq_store *store = (aio__sq_store *)f->store;
+  aio__sq_conn *reader = begin_reading(store);
+  assert_non_null(reader);
+  for (int i = 0; i < 30; i++) {
+    write_much(f);
+    assert_true(store->knowledge.writer->checkpoint_at > store->knowledge.writer->wal_pages);
+  }
+  aio__sq_read_end(reader);
+  for (int i = 0; i < 12; i++) write_much(f);
+  assert_in_range(store->knowledge.writer->wal_pages, 1, 3 * AIO__SQ_CHECKPOINT_PAGES);
+}
+
 static int lock(const fixture *f, const char *name, short kind, int fd) {
   char path[400];
   struct flock l = {.l_type = kind, .l_whence = SEEK_SET};
@@ -562,6 +640,39 @@ static void test_checkpoint__never_beside_a_writer(void **state) {
   assert_int_equal(size_of(f, "knowledge.db-wal"), 0);
 }
 
+/* A call that took its time before another's but was let in after it: the other's stays where it was. */
+static void test_admit__a_slower_call_moves_no_time(void **state) {
+  fixture *f = *state;
+  aio__constraint c = runs_limit("u", 2, HOUR);
+  assert_true(admit(f, ACME, 1, &c, 1, T0 + 5000).admitted);
+  assert_true(admit(f, ACME, 2, &c, 1, T0).admitted);
+  assert_true(admit(f, ACME, 3, &c, 1, T0 + HOUR).admitted);
+  aio__admission a = admit(f, ACME, 4, &c, 1, T0 + HOUR + 4999);
+  assert_false(a.admitted);
+  assert_int_equal(a.retry_after_ms, 1);
+  assert_true(admit(f, ACME, 4, &c, 1, T0 + HOUR + 5000).admitted);
+}
+
+static void test_fail__what_the_system_said(void **state) {
+  fixture *f = *state;
+  static const struct {
+    int code, system;
+    aiorch_status status;
+  } cases[] = {{SQLITE_IOERR_WRITE, ENOSPC, AIORCH_E_STORE_FULL},    {SQLITE_IOERR_WRITE, EDQUOT, AIORCH_E_STORE_FULL},
+               {SQLITE_IOERR_WRITE, EROFS, AIORCH_E_STORE_READ_ONLY}, {SQLITE_IOERR_LOCK, EACCES, AIORCH_E_STORE_READ_ONLY},
+               {SQLITE_IOERR_READ, EIO, AIORCH_E_STORE},             {SQLITE_IOERR_FSYNC, EIO, AIORCH_E_STORE},
+               {SQLITE_IOERR_NOMEM, ENOMEM, AIORCH_E_NOMEM},         {SQLITE_CANTOPEN, EROFS, AIORCH_E_STORE_READ_ONLY},
+               {SQLITE_CANTOPEN, ENOENT, AIORCH_E_STORE},            {SQLITE_PERM, 0, AIORCH_E_STORE_READ_ONLY},
+               {SQLITE_PROTOCOL, 0, AIORCH_E_STORE_DOWN},            {SQLITE_BUSY_SNAPSHOT, 0, AIORCH_E_STORE_DOWN},
+               {SQLITE_TOOBIG, 0, AIORCH_E_TOO_LARGE},               {SQLITE_CORRUPT_VTAB, 0, AIORCH_E_STORE_CORRUPT},
+               {SQLITE_INTERRUPT, 0, AIORCH_E_DEADLINE}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    errno = cases[i].system;
+    assert_int_equal(aio__sq_fail_code("the/place", NULL, cases[i].code, &f->call.op.error), cases[i].status);
+    if (cases[i].status != AIORCH_E_NOMEM) expect_words(f, "the/place");
+  }
+}
+
 #define SQLITE_CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown_folder)
 
 static const struct CMUnitTest own[] = {
@@ -585,7 +696,11 @@ static const struct CMUnitTest own[] = {
   SQLITE_CASE(test_writer__a_lost_transaction_is_done_again),
   SQLITE_CASE(test_close__does_what_waits),
   SQLITE_CASE(test_checkpoint__keeps_the_wal_small),
+  SQLITE_CASE(test_checkpoint__readers_without_a_gap),
+  SQLITE_CASE(test_checkpoint__a_reader_that_stays),
   SQLITE_CASE(test_checkpoint__never_beside_a_writer),
+  SQLITE_CASE(test_admit__a_slower_call_moves_no_time),
+  SQLITE_CASE(test_fail__what_the_system_said),
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

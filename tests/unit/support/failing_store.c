@@ -8,7 +8,13 @@
 
 #include <cmocka.h>
 
-static failing_store *self_of(aio__store *store) { return (failing_store *)store; }
+/* The store's own calls get the store itself, so that the one that stands before it is found here. One at a time. */
+static failing_store *standing;
+
+static failing_store *self_of(aio__store *store) {
+  assert_ptr_equal(store, standing->inner);
+  return standing;
+}
 
 /* Below 0 when the call fails at once. */
 static aiorch_status before(failing_store *s, failing_call which, aio__op *op) {
@@ -39,20 +45,20 @@ static aiorch_status admit(aio__store *store, aio__op *op, aio__str tenant, aio_
   aiorch_status st = before(s, FAILING_ADMIT, op);
   if (st) return st;
   return after(s, FAILING_ADMIT, op,
-               s->inner->ledger->admit(s->inner, op, tenant, run_id, constraints, count, now_ms, out));
+               s->was.ledger->admit(s->inner, op, tenant, run_id, constraints, count, now_ms, out));
 }
 
 static aiorch_status attempt(aio__store *store, aio__op *op, aio__str tenant, const aio__attempt_row *row) {
   failing_store *s = self_of(store);
   aiorch_status st = before(s, FAILING_ATTEMPT, op);
-  return st ? st : after(s, FAILING_ATTEMPT, op, s->inner->ledger->attempt(s->inner, op, tenant, row));
+  return st ? st : after(s, FAILING_ATTEMPT, op, s->was.ledger->attempt(s->inner, op, tenant, row));
 }
 
 static aiorch_status settle(aio__store *store, aio__op *op, aio__str tenant, const aio__run_row *run,
                             const aio__attempt_row *attempts, size_t count) {
   failing_store *s = self_of(store);
   aiorch_status st = before(s, FAILING_SETTLE, op);
-  return st ? st : after(s, FAILING_SETTLE, op, s->inner->ledger->settle(s->inner, op, tenant, run, attempts, count));
+  return st ? st : after(s, FAILING_SETTLE, op, s->was.ledger->settle(s->inner, op, tenant, run, attempts, count));
 }
 
 static aiorch_status lookup(aio__store *store, aio__op *op, aio__str tenant, aio__str scope, aio__str key,
@@ -61,21 +67,21 @@ static aiorch_status lookup(aio__store *store, aio__op *op, aio__str tenant, aio
   aiorch_status st = before(s, FAILING_LOOKUP, op);
   if (st) return st;
   return after(s, FAILING_LOOKUP, op,
-               s->inner->cache->lookup(s->inner, op, tenant, scope, key, now_ms, arena, entry, found));
+               s->was.cache->lookup(s->inner, op, tenant, scope, key, now_ms, arena, entry, found));
 }
 
 static aiorch_status put(aio__store *store, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
                          const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
   failing_store *s = self_of(store);
   aiorch_status st = before(s, FAILING_PUT, op);
-  return st ? st : after(s, FAILING_PUT, op, s->inner->cache->put(s->inner, op, tenant, entry, limits, now_ms, stored));
+  return st ? st : after(s, FAILING_PUT, op, s->was.cache->put(s->inner, op, tenant, entry, limits, now_ms, stored));
 }
 
 static aiorch_status revalidated(aio__store *store, aio__op *op, aio__str tenant, aio__str id, int64_t checked_ms) {
   failing_store *s = self_of(store);
   aiorch_status st = before(s, FAILING_REVALIDATED, op);
   if (st) return st;
-  return after(s, FAILING_REVALIDATED, op, s->inner->cache->revalidated(s->inner, op, tenant, id, checked_ms));
+  return after(s, FAILING_REVALIDATED, op, s->was.cache->revalidated(s->inner, op, tenant, id, checked_ms));
 }
 
 static aiorch_status search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,
@@ -83,36 +89,25 @@ static aiorch_status search(aio__store *store, aio__op *op, aio__str tenant, con
   failing_store *s = self_of(store);
   aiorch_status st = before(s, FAILING_SEARCH, op);
   if (st) return st;
-  return after(s, FAILING_SEARCH, op, s->inner->knowledge->search(s->inner, op, tenant, args, arena, chunks, count));
-}
-
-/* The rest of the calls goes straight through, but needs the store that they belong to. */
-static aiorch_status add(aio__store *store, aio__op *op, aio__str tenant, aio__store_document *document,
-                         const aio__store_chunk *chunks, size_t count, int64_t now_ms, aio__arena *arena, int *what,
-                         aio__str **removed_chunks, size_t *removed_count) {
-  aio__store *inner = self_of(store)->inner;
-  return inner->knowledge->add(inner, op, tenant, document, chunks, count, now_ms, arena, what, removed_chunks,
-                               removed_count);
-}
-
-static aiorch_status check(aio__store *store, aio__op *op, aio__str tenant, aio__store_document *document,
-                           bool *unchanged) {
-  aio__store *inner = self_of(store)->inner;
-  return inner->knowledge->check(inner, op, tenant, document, unchanged);
-}
-
-static void close_both(aio__store *store) {
-  failing_store *s = self_of(store);
-  s->inner->close(s->inner);
+  return after(s, FAILING_SEARCH, op, s->was.knowledge->search(s->inner, op, tenant, args, arena, chunks, count));
 }
 
 void failing_store_stand_before(failing_store *s, aiorch *orch) {
   memset(s, 0, sizeof *s);
+  standing = s;
   s->inner = orch->store;
-  s->knowledge = (aio__knowledge_ops){.add = add, .check = check, .search = search};
-  s->cache = (aio__cache_ops){.lookup = lookup, .put = put, .revalidated = revalidated};
-  s->ledger = (aio__ledger_ops){.admit = admit, .attempt = attempt, .settle = settle};
-  s->store = (aio__store){.kind = s->inner->kind, .place = s->inner->place, .knowledge = &s->knowledge,
-                          .cache = &s->cache, .ledger = &s->ledger, .close = close_both};
-  orch->store = &s->store;
+  s->was = *orch->store;
+  s->knowledge = *s->was.knowledge;
+  s->cache = *s->was.cache;
+  s->ledger = *s->was.ledger;
+  s->knowledge.search = search;
+  s->cache.lookup = lookup;
+  s->cache.put = put;
+  s->cache.revalidated = revalidated;
+  s->ledger.admit = admit;
+  s->ledger.attempt = attempt;
+  s->ledger.settle = settle;
+  s->inner->knowledge = &s->knowledge;
+  s->inner->cache = &s->cache;
+  s->inner->ledger = &s->ledger;
 }

@@ -19,8 +19,8 @@ typedef enum failing_call {
 } failing_call;
 
 typedef struct failing_store {
-  aio__store store; /* the head that the orchestrator sees */
   aio__store *inner;
+  aio__store was; /* its head, with its own calls */
   aio__knowledge_ops knowledge;
   aio__cache_ops cache;
   aio__ledger_ops ledger;
@@ -29,7 +29,7 @@ typedef struct failing_store {
   aio__op *late; /* the call that is out */
 } failing_store;
 
-/* `s` must outlive the orchestrator, whose store it takes over. */
+/* `s` must outlive the orchestrator; one at a time. */
 void failing_store_stand_before(failing_store *s, aiorch *orch);
 /* Ends the call that is out, with `status` unless that is AIORCH_OK. */
 void failing_store_answer(failing_store *s, aiorch_status status);
