@@ -1,7 +1,7 @@
 #!/bin/sh
 # From a bare machine to answers with sources:
 #
-#   sh examples/quickstart.sh                          asks the PostgreSQL manual (1,169 pages) three questions
+#   sh examples/quickstart.sh                          asks the PostgreSQL manual (some 1,170 pages) three questions
 #   sh examples/quickstart.sh FOLDER                   asks your documents what their three largest ones are about
 #   sh examples/quickstart.sh FOLDER QUESTION...       asks your documents your questions
 #

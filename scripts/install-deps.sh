@@ -43,6 +43,7 @@ need_build() {
   need libpcre2-dev "PCRE2 (pkg-config libpcre2-8)" pc libpcre2-8
   need libutf8proc-dev "utf8proc (pkg-config libutf8proc)" pc libutf8proc
   need libsqlite3-dev "SQLite with FTS5 (pkg-config sqlite3)" pc sqlite3
+  need zlib1g-dev "zlib (pkg-config zlib)" pc zlib
   need libxml2-dev "libxml2 (pkg-config libxml-2.0)" pc libxml-2.0
 }
 
@@ -51,7 +52,6 @@ need_tests() {
   need g++ "g++" have g++
   need clang "clang" have clang
   need libcmocka-dev "cmocka (pkg-config cmocka)" pc cmocka
-  need zlib1g-dev "zlib, which pkg-config --static sqlite3 asks for" pc zlib
   need binutils "binutils (nm, objdump, readelf)" have objdump
   need abigail-tools "libabigail (abidw, abidiff)" have abidiff
   need universal-ctags "Universal Ctags (ctags)" universal_ctags

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Line and branch coverage of lib/ by the unit, API, command line, fault and fuzz corpus tests. Builds in build/coverage, prints a table by
-# folder, the files with the most uncovered lines and the two figures, and writes build/coverage/html/index.html (every line),
-# build/coverage/coverage.txt (by file) and coverage.json. What is left out of the count is named in gcovr.cfg.
+# Line and branch coverage of lib/ by the unit, API, command line, example and fault tests and the fuzz corpora. Builds in
+# build/coverage, prints a table by folder, the files with the most uncovered lines and the two figures, and writes
+# build/coverage/html/index.html (every line), coverage.txt (by file) and coverage.json beside it. What is left out of the count is named in gcovr.cfg.
 #
 #   sh tests/coverage.sh                 takes some minutes; not a leg of tests/run.sh
 #   sh tests/coverage.sh --label LABEL   only tests with this label, for the edit loop (unit, api, cli, fault, fuzz)
 #   sh tests/coverage.sh --report        no tests: the report of what the last ones have left
 #
-# BUILD=folder builds there; JOBS=n builds and tests n at a time. Exit 1 when a test failed, or when less than 95 % of the lines
-# or 85 % of the branches were reached by the whole set.
+# BUILD=folder builds there; JOBS=n builds and tests n at a time. Exit 1 when a test failed, or when less than 95 % of the
+# lines or 85 % of the branches were reached by the whole set.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
@@ -73,8 +73,10 @@ for file in summary["files"]:
             folders[name][i] += file[key]
 percent = lambda part, whole: 100.0 * part / whole if whole else 100.0
 print(f"\n{'folder':14} {'lines':>15} {'':8} {'branches':>15}")
-for name, (line, lines, branch, branches) in sorted(folders.items(), key=lambda item: (item[0] == "all of lib/", item[0])):
-    print(f"{name:14} {line:7}/{lines:<7} {percent(line, lines):6.1f} % {branch:7}/{branches:<7} {percent(branch, branches):6.1f} %")
+for name in sorted(folders, key=lambda name: (name == "all of lib/", name)):
+    line, lines, branch, branches = folders[name]
+    print(f"{name:14} {line:7}/{lines:<7} {percent(line, lines):6.1f} %"
+          f" {branch:7}/{branches:<7} {percent(branch, branches):6.1f} %")
 print("\nmost uncovered lines:")
 for file in sorted(summary["files"], key=lambda f: f["line_covered"] - f["line_total"])[:10]:
     print(f"  {file['line_total'] - file['line_covered']:4} {file['filename']}")

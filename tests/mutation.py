@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Would the tests notice? Flips one condition, sign, constant or result at a time in the sources where a slip costs money or
-gives away an answer, and runs the tests that should see it. A flip that no test sees has survived.
+"""Would the tests notice? Flips one condition, sign, constant or result at a time in the sources where a slip costs money
+or gives away an answer, and runs the tests that should see it. A flip that no test sees has survived.
 
   mutation.py                       every flip (some minutes)
   mutation.py --sample N --seed S   N of them by lot; without --seed one is drawn, and printed
   mutation.py --file prices.c       one source; may be given several times
   mutation.py --list                the flips, without running any
 
-The working tree is only read: it is copied to build/mutation, or --work FOLDER, and built there once; a flip compiles one
-object and links the fitting tests with it. A flip that gives the same object as the source is no flip and not counted; one
-that does not compile is not counted either. Time and memory of a test are limited; going over counts as noticed.
+The working tree is only read: it is copied to build/mutation, or --work FOLDER, and built there once; a flip compiles
+one object and links the fitting tests with it. A flip that gives the same object as the source is not counted; one that
+does not compile is not counted either. Time and memory of a test are limited; going over counts as noticed.
 
-Exit 0 when at least 85 % are killed and every survivor is in tests/mutation-survivors.md (by its id, which changes with the
-line, not with its number); else 1. Nothing beside Python's standard library is needed."""
+Exit 0 when at least 85 % are killed and every survivor is in tests/mutation-survivors.md (by its id, which changes with
+the line, not with its number); else 1. Nothing beside Python's standard library is needed."""
 import argparse
 import collections
 import concurrent.futures
@@ -45,7 +45,8 @@ TARGETS = {
     "lib/pipeline/cache_scope.c": (None, ["test_cache_scope_digest", "test_cache_scope"]),
     "lib/pipeline/stage_validate.c": (None, ["test_stage_validate", "test_stage_rate_limit", "test_engine"]),
     "lib/generate/route.c": (None, ["test_route", "test_route_limits", "test_stage_generate"]),
-    "lib/pipeline/stage_generate.c": (["attempt_failed", "all_failed"], ["test_stage_generate", "test_stage_generate_fallback"]),
+    "lib/pipeline/stage_generate.c": (["attempt_failed", "all_failed"],
+                                       ["test_stage_generate", "test_stage_generate_fallback"]),
 }
 
 TOKEN = re.compile(r"""
@@ -62,8 +63,8 @@ WORDS = {"true": "false", "false": "true"}
 NUMBERS = {"0": "1", "1": "0"}
 AFTER_OPERAND = re.compile(r"[\w)\]]$")
 # What a result becomes, by the type of the function; {} is what stood there.
-RESULTS = {"bool": "!({})", "aiorch_status": "AIORCH_E_INTERNAL", "int": "({}) + 1", "int32_t": "({}) + 1", "int64_t": "({}) + 1",
-           "size_t": "({}) + 1", "pointer": "NULL"}
+RESULTS = {"bool": "!({})", "aiorch_status": "AIORCH_E_INTERNAL", "int": "({}) + 1", "int32_t": "({}) + 1",
+           "int64_t": "({}) + 1", "size_t": "({}) + 1", "pointer": "NULL"}
 
 Token = collections.namedtuple("Token", "kind text start end")
 Flip = collections.namedtuple("Flip", "id file line function what start end text")
@@ -89,8 +90,8 @@ def tokens_of(source):
 def functions_of(source):
     """(start, end, name, type) of each definition: they begin and end at the margin."""
     found = []
-    head = re.compile(r"^(?!typedef|enum|struct \w+ \{|_Static)((?:static |const |struct )*)(\w+) (\**)(\w+)\(([^;{}]*)\) \{",
-                      re.MULTILINE)
+    head = re.compile(r"^(?!typedef|enum|struct \w+ \{|_Static)((?:static |const |struct )*)"
+                      r"(\w+) (\**)(\w+)\(([^;{}]*)\) \{", re.MULTILINE)
     for match in head.finditer(source):
         end = source.index("\n}", match.start())
         one_line = source.find("\n", match.end())
@@ -220,7 +221,8 @@ class Build:
         for entry in json.loads((self.dir / "compile_commands.json").read_text()):
             path = pathlib.Path(entry["file"])
             if "aiorch_objects" in entry["command"] and path.is_relative_to(self.tree):
-                self.compile[path.relative_to(self.tree).as_posix()] = (shlex.split(entry["command"]), entry["directory"])
+                name = path.relative_to(self.tree).as_posix()
+                self.compile[name] = (shlex.split(entry["command"]), entry["directory"])
 
     def compile_to(self, file, source, output):
         """True when it compiles. The file's name stays, since it may stand in the object."""
@@ -244,11 +246,12 @@ class Build:
         tmp.mkdir(parents=True)
         names = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
         environment = {name: os.environ[name] for name in names if name in os.environ}
-        environment |= {"HOME": str(tmp), "TMPDIR": str(tmp), "AIORCH_TEST_TMP": str(tmp), "AIORCH_ROOT": str(self.tree),
-                        "AIORCH_BUILD": str(self.dir)}
+        environment |= {"HOME": str(tmp), "TMPDIR": str(tmp), "AIORCH_TEST_TMP": str(tmp),
+                        "AIORCH_ROOT": str(self.tree), "AIORCH_BUILD": str(self.dir)}
         start = time.monotonic()
-        with subprocess.Popen(["sh", "-c", f'ulimit -c 0; ulimit -v {MEMORY_KIB}; exec "$0"', str(program)], cwd=tmp, env=environment,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        limited = ["sh", "-c", f'ulimit -c 0; ulimit -v {MEMORY_KIB}; exec "$0"', str(program)]
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(limited, cwd=tmp, env=environment, **quiet) as process:
             try:
                 code = process.wait(timeout=limit)
             except subprocess.TimeoutExpired:
@@ -307,7 +310,8 @@ def report(flips, results):
     for flip in survivors:
         known = f"`{flip.id}`" in listed
         unlisted += not known
-        print(f"  {flip.id} {flip.file}:{flip.line} {flip.function}: {flip.what}" + ("" if known else "   (not listed)"))
+        note = "" if known else "   (not listed)"
+        print(f"  {flip.id} {flip.file}:{flip.line} {flip.function}: {flip.what}{note}")
     print(f"\n{'file':34} {'killed':>7} {'survived':>9} {'score':>7} {'same':>6} {'broken':>7}")
     total = collections.Counter()
     for file in TARGETS:
@@ -362,7 +366,9 @@ def main():
     limits = baseline(build, tests)
     results = {}
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        futures = {pool.submit(check, build, flip, sources[flip.file], chosen[flip.file][1], limits): flip for flip in flips}
+        futures = {}
+        for flip in flips:
+            futures[pool.submit(check, build, flip, sources[flip.file], chosen[flip.file][1], limits)] = flip
         for future in concurrent.futures.as_completed(futures):
             flip = futures[future]
             results[flip.id] = future.result()

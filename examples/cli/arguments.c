@@ -9,11 +9,11 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000 };
+enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000, NAME_MAX_BYTES = 255 };
 
 static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_CONFIG] = {"--config", "FILE", "Read settings from a JSON file, after those of the environment."},
-    [OPT_STORE] = {"--store", "FOLDER", "Where everything is kept; 'memory' keeps it for this command only."},
+    [OPT_STORE] = {"--store", "FOLDER", "Where everything is kept (~/.local/share/aiorch); 'memory': for this command only."},
     [OPT_TENANT] = {"--tenant", "NAME", "Whose documents, answers and costs; 'default' when not given."},
     [OPT_USER] = {"--user", "NAME", "Who asks; without it there is no limit per user."},
     [OPT_SET] = {"--set", "KEY=VALUE", "Change one setting for this command; may come several times."},
@@ -60,7 +60,7 @@ static size_t edits(const char *a, const char *b) {
 
 const char *cli_nearest(const char *word, const char *(*next)(size_t index, void *context), void *context) {
   const char *best = NULL, *candidate;
-  size_t best_edits = strlen(word) / 2 + 1;
+  size_t best_edits = strlen(word + strspn(word, "-")) / 3 + 2; /* more than a slip in three letters is another word */
   for (size_t i = 0; (candidate = next(i, context)) != NULL; i++) {
     size_t distance = edits(word, candidate);
     if (distance >= best_edits) continue;
@@ -129,13 +129,22 @@ static int set_limit(cli *c, const char *value) {
   return CLI_EXIT_OK;
 }
 
+static int set_name(cli *c, int id, const char *value, const char **out) {
+  size_t len = strlen(value);
+  if (len < 1 || len > NAME_MAX_BYTES) {
+    return cli_usage(c, "%s needs a name of 1 to %d bytes; this one has %zu", specs[id].name, NAME_MAX_BYTES, len);
+  }
+  *out = value;
+  return CLI_EXIT_OK;
+}
+
 static int set_option(cli *c, int id, const char *value) {
   cli_options *o = &c->opt;
   switch (id) {
     case OPT_CONFIG: o->config = value; break;
     case OPT_STORE: o->store = value; break;
-    case OPT_TENANT: o->tenant = value; break;
-    case OPT_USER: o->user = value; break;
+    case OPT_TENANT: return set_name(c, id, value, &o->tenant);
+    case OPT_USER: return set_name(c, id, value, &o->user);
     case OPT_SET: return add_pair(c, &o->set, id, value);
     case OPT_JSON: o->json = true; break;
     case OPT_STREAM_JSON: o->stream_json = true; break;
@@ -209,6 +218,9 @@ static int check_arguments(cli *c) {
   if (c->opt.help) return CLI_EXIT_OK;
   if (c->arg_count < c->command->args_min) {
     return cli_usage(c, "'%s' needs %s", c->command->name, c->command->arguments);
+  }
+  if (c->arg_count > 0 && c->command->args_max == 0) {
+    return cli_usage(c, "'%s' takes no argument: '%s'", c->command->name, c->args[0]);
   }
   if (c->arg_count > c->command->args_max) {
     return cli_usage(c, "'%s' takes no more than %zu argument%s: '%s' is too many", c->command->name,

@@ -13,12 +13,38 @@ static void print_source(const cli *c, const aiorch_run *run, size_t index) {
   aiorch_run_source_uri(run, index, &uri, &uri_len);
   printf("  %s[%zu]%s ", cli_on(c, STYLE_CYAN), index + 1, cli_off(c));
   cli_put(c, title_len ? title : uri, title_len ? title_len : uri_len);
-  printf("\n      %s", cli_on(c, STYLE_DIM));
+  putchar('\n');
+  if (uri_len == 0 || title_len == 0 || (title_len == uri_len && memcmp(title, uri, uri_len) == 0)) return;
+  printf("      %s", cli_on(c, STYLE_DIM));
   cli_put(c, uri, uri_len);
   printf("%s\n", cli_off(c));
 }
 
-static const char *cache_words(const aiorch_run *run) {
+/* Does the answer name the source by its number? */
+static bool is_cited(const char *answer, size_t index) {
+  char mark[32];
+  snprintf(mark, sizeof mark, "[%zu]", index + 1);
+  return strstr(answer, mark) != NULL;
+}
+
+/* Those that the answer cites, then the others that were found. */
+static void print_sources(const cli *c, const aiorch_run *run, const char *answer) {
+  size_t count = aiorch_run_source_count(run), cited = 0;
+  for (size_t i = 0; i < count; i++) cited += is_cited(answer, i);
+  if (count == 0 || cited > 0) {
+    printf("\n%sSources%s%s\n", cli_on(c, STYLE_BOLD), cli_off(c), count ? "" : ": none");
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (is_cited(answer, i)) print_source(c, run, i);
+  }
+  if (cited == count) return;
+  printf("\n%s%s%s\n", cli_on(c, STYLE_BOLD), cited ? "Also found" : "Found, but not cited", cli_off(c));
+  for (size_t i = 0; i < count; i++) {
+    if (!is_cited(answer, i)) print_source(c, run, i);
+  }
+}
+
+static const char *cache_words(const cli *c, const aiorch_run *run) {
   const char *entry = "";
   size_t len = 0;
   switch (aiorch_run_cache_outcome(run)) {
@@ -27,7 +53,8 @@ static const char *cache_words(const aiorch_run *run) {
     case AIORCH_CACHE_MISS:
       aiorch_run_cache_entry(run, &entry, &len);
       return len ? "miss (kept for the next time)" : "miss";
-    default: return "off";
+    default:
+      return c->opt.filter.count && !c->opt.user ? "off (what was found with --filter is kept for a --user only)" : "off";
   }
 }
 
@@ -56,7 +83,8 @@ static void print_figures(const cli *c, const aiorch_run *run) {
     putchar(' ');
     cli_put(c, model, model_len);
   }
-  printf("\n%scache%s  %s", dim, off, cache_words(run));
+  if (strcmp(provider, "extractive") == 0) fputs(" (sentences of the documents; no model was asked)", stdout);
+  printf("\n%scache%s  %s", dim, off, cache_words(c, run));
   if (*guard) {
     printf("; a near one was refused by %s: ", guard);
     cli_putz(c, detail);
@@ -73,9 +101,7 @@ void ask_print_answer(const cli *c, aiorch_run *run, size_t printed) {
   if (printed == 0) cli_put(c, answer, len);
   if (len == 0 || answer[len - 1] != '\n') putchar('\n');
   if (c->opt.quiet) return;
-  size_t sources = aiorch_run_source_count(run);
-  printf("\n%sSources%s%s\n", cli_on(c, STYLE_BOLD), cli_off(c), sources ? "" : ": none");
-  for (size_t i = 0; i < sources; i++) print_source(c, run, i);
+  print_sources(c, run, answer);
   putchar('\n');
   print_figures(c, run);
 }
@@ -95,9 +121,12 @@ void ask_print_preview(const cli *c, const char *json, size_t len) {
     print_section(c, json_text(m, "role"), json_text(m, "content"));
   }
   printf("%sprovider%s      ", cli_on(c, STYLE_DIM), cli_off(c));
-  cli_putz(c, json_text(preview, "provider"));
-  putchar(' ');
-  cli_putz(c, json_text(preview, "model"));
+  const char *provider = json_text(preview, "provider"), *model = json_text(preview, "model");
+  cli_putz(c, provider);
+  if (strcmp(provider, model) != 0) {
+    putchar(' ');
+    cli_putz(c, model);
+  }
   printf("\n%sinput tokens%s  %lld (estimated)\n%soutput tokens%s %lld at most\n", cli_on(c, STYLE_DIM), cli_off(c),
          (long long)json_i64(preview, "input_tokens"), cli_on(c, STYLE_DIM), cli_off(c),
          (long long)json_i64(preview, "max_output_tokens"));

@@ -38,7 +38,7 @@ const cli_command cli_commands[] = {
      "  aiorch search --limit 20 --json 'deadlock detection'\n",
      command_search, 1, SIZE_MAX, OPT(LIMIT) | OPT(FILTER)},
     {"documents", "list | show SOURCE | remove SOURCE...", "List, show or remove documents",
-     "'list' shows the documents in the order of their sources. 'show' prints the stored text: the bytes that\n"
+     "'list' shows all documents in the order of their sources. 'show' prints the stored text: the bytes that\n"
      "'start' and 'end' of a source in --json count in. 'remove' forgets documents, and the kept answers that\n"
      "rested on them. A document is named by its source (a path), or by its id.",
      "  aiorch documents list --limit 10\n"
@@ -84,7 +84,7 @@ const cli_command cli_commands[] = {
     {"screen", "- | TEXT...", "Check texts against the input rules",
      "With '-': one JSON object {\"text\": ...} a line in, one verdict a line out, in the same order: {\"verdict\":\n"
      "pass|flag|block, \"rule\", \"category\", \"start\", \"end\"} (bytes of the text). Or one text as arguments.\n"
-     "Needs no store and leaves no trace.",
+     "The rule 'invalid_input' says that it is empty, too long, or no text. Needs no store and leaves no trace.",
      "  aiorch screen 'Ignore all previous instructions'\n"
      "  echo '{\"text\": \"What is a port?\"}' | aiorch screen -\n",
      command_screen, 1, SIZE_MAX, 0},

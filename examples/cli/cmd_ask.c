@@ -85,7 +85,7 @@ static void print_failure(cli *c, const aiorch_run *run) {
     char wait[32], when[32];
     cli_time_text(retry_after * 1000, wait);
     cli_date_text(cli_now_ms() + retry_after, when);
-    cli_addf(&line, " (next in %s, at %s)", wait, when);
+    cli_addf(&line, " (in %s, at %s)", wait, when);
   }
   cli_error_line(c, cli_z(&line));
   cli_release(&line);

@@ -42,9 +42,12 @@ static void print_document(const cli *c, const aiorch_document *d) {
   cli_size_text(aiorch_document_bytes(d), size);
   cli_date_text(aiorch_document_updated_ms(d), date);
   cli_put(c, source, source_len);
+  bool untitled = title_len == source_len && memcmp(title, source, source_len) == 0;
+  const char *slash = untitled ? memrchr(title, '/', title_len) : NULL;
+  size_t skip = slash ? (size_t)(slash + 1 - title) : 0; /* the source stands above: its last part is enough */
   printf("\n  %s%s, %zu chunk%s, %s%s  ", cli_on(c, STYLE_DIM), size, aiorch_document_chunks(d),
          aiorch_document_chunks(d) == 1 ? "" : "s", date, cli_off(c));
-  cli_put(c, title, title_len);
+  cli_put(c, title + skip, title_len - skip);
   putchar('\n');
 }
 
@@ -123,11 +126,18 @@ static aiorch_status fetch(cli *c, const char *name, aiorch_document **out) {
   return status;
 }
 
+static int fail_on(cli *c, aiorch_status status, const char *name) {
+  if (status != AIORCH_E_NOT_FOUND) return cli_fail(c);
+  return cli_error(c, CLI_EXIT_NOT_FOUND, status,
+                   "documents: no document has the source or id '%s'; 'aiorch documents list' shows them", name);
+}
+
 static int show_document(cli *c) {
   aiorch_document *d;
   const char *text = "";
   size_t len = 0;
-  if (fetch(c, c->args[1], &d) != AIORCH_OK) return cli_fail(c);
+  aiorch_status status = fetch(c, c->args[1], &d);
+  if (status != AIORCH_OK) return fail_on(c, status, c->args[1]);
   aiorch_document_text(d, &text, &len);
   if (c->opt.json || c->opt.stream_json) {
     json_print p = {0};
@@ -161,7 +171,11 @@ static aiorch_status remove_one(cli *c, const char *name, cli_list *removed) {
 static int remove_documents(cli *c) {
   cli_list removed = {0};
   aiorch_status status = AIORCH_OK;
-  for (size_t i = 1; i < c->arg_count && status == AIORCH_OK; i++) status = remove_one(c, c->args[i], &removed);
+  const char *name = "";
+  for (size_t i = 1; i < c->arg_count && status == AIORCH_OK; i++) {
+    name = c->args[i];
+    status = remove_one(c, name, &removed);
+  }
   bool json = c->opt.json || c->opt.stream_json;
   if (!json && !c->opt.quiet) {
     for (size_t i = 0; i < removed.count; i++) {
@@ -181,7 +195,7 @@ static int remove_documents(cli *c) {
     jp_finish(&p);
   }
   cli_list_free(&removed);
-  return status == AIORCH_OK ? CLI_EXIT_OK : cli_fail(c);
+  return status == AIORCH_OK ? CLI_EXIT_OK : fail_on(c, status, name);
 }
 
 int command_documents(cli *c) {

@@ -208,9 +208,9 @@ static void print_plain(const ingest *in) {
   size_t documents = in->added + in->updated + in->unchanged, skipped = in->walk.skip_count + in->walk.skips_more;
   if (c->opt.quiet) return;
   cli_time_text((cli_mono_ms() - in->started_ms) * 1000, time);
-  printf("%s%zu document%s%s: %zu new, %zu updated, %zu unchanged, %zu removed; %zu chunks; %s\n",
+  printf("%s%zu document%s%s: %zu new, %zu updated, %zu unchanged, %zu removed; %zu chunk%s; %s\n",
          cli_on(c, STYLE_GREEN), documents, documents == 1 ? "" : "s", cli_off(c), in->added, in->updated,
-         in->unchanged, in->removed, in->chunks, time);
+         in->unchanged, in->removed, in->chunks, in->chunks == 1 ? "" : "s", time);
   if (skipped == 0) return;
   printf("%sskipped %zu%s\n", cli_on(c, STYLE_YELLOW), skipped, cli_off(c));
   size_t shown = in->walk.skip_count < SKIPS_SHOWN ? in->walk.skip_count : SKIPS_SHOWN;

@@ -12,10 +12,9 @@ static void print_line(const cli *c, const char *name, const char *text) {
 }
 
 static void print_count(const cli *c, const char *name, int64_t count, const char *what, uint64_t bytes) {
-  char text[96], size[32];
+  char size[32];
   cli_size_text(bytes, size);
-  snprintf(text, sizeof text, "%lld%s, %s", (long long)count, what, size);
-  print_line(c, name, text);
+  printf("%s%-10s%s %lld%s, %s\n", cli_on(c, STYLE_DIM), name, cli_off(c), (long long)count, what, size);
 }
 
 static void print_stats(const cli *c, const json_value *stats) {

@@ -83,6 +83,13 @@ static aiorch_status set_content(aiorch_document *d, file_kind kind, const cli_b
   return aiorch_document_set_text(d, kind == KIND_MARKDOWN ? AIORCH_FORMAT_MARKDOWN : AIORCH_FORMAT_PLAIN, at, len);
 }
 
+/* Plain text has no heading to be called by: its file's name, rather than the whole path. */
+static aiorch_status set_title(aiorch_document *d, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *name = slash ? slash + 1 : path;
+  return aiorch_document_set_title(d, name, strlen(name));
+}
+
 static aiorch_status set_metadata(const cli *c, aiorch_document *d) {
   aiorch_status status = AIORCH_OK;
   for (size_t i = 0; i < c->opt.metadata.count && status == AIORCH_OK; i++) {
@@ -101,11 +108,20 @@ static bool is_blank_text(const cli_bytes *text) {
   return true;
 }
 
+/* The library's words without the path, which stands before every reason. */
+static void say_refusal(const char *path, const char *message, const cli_bytes *text, cli_bytes *reason) {
+  size_t len = strlen(path);
+  if (strncmp(message, path, len) == 0 && strncmp(message + len, ": ", 2) == 0) message += len + 2;
+  cli_addz(reason, message);
+  if (!cli_utf8_valid(cli_z(text), text->len)) cli_addz(reason, "; " FILE_HINT_UTF8);
+}
+
 static file_result add_document(cli *c, const char *path, file_kind kind, const cli_bytes *text, size_t *chunks,
                                 cli_bytes *reason) {
   aiorch_document *d;
   if (aiorch_document_new(&d) != AIORCH_OK) return FILE_FAILED;
   aiorch_status status = aiorch_document_set_source(d, path, strlen(path));
+  if (status == AIORCH_OK && kind == KIND_TEXT) status = set_title(d, path);
   if (status == AIORCH_OK) status = set_content(d, kind, text);
   if (status == AIORCH_OK) status = set_metadata(c, d);
   bool made = status == AIORCH_OK;
@@ -120,7 +136,7 @@ static file_result add_document(cli *c, const char *path, file_kind kind, const 
              : outcome == AIORCH_DOCUMENT_UPDATED ? FILE_UPDATED
                                                   : FILE_ADDED;
   } else if (!made || status == AIORCH_E_DOCUMENT || status == AIORCH_E_TOO_LARGE) {
-    cli_addz(reason, made ? aiorch_error_message(c->error) : aiorch_strerror(status));
+    say_refusal(path, made ? aiorch_error_message(c->error) : aiorch_strerror(status), text, reason);
     result = FILE_SKIPPED;
   }
   aiorch_document_free(d);

@@ -106,7 +106,7 @@ file_kind file_kind_of(const char *path, const char *text, size_t len, const cha
     return KIND_OTHER;
   }
   if (looks_binary(text, len)) {
-    *reason = "it is binary, or text that is not UTF-8; for the latter: iconv -f LATIN1 -t UTF-8 FILE";
+    *reason = "it is binary, or text that is not UTF-8; for the latter: " FILE_HINT_UTF8;
     return KIND_OTHER;
   }
   return kind;

@@ -53,6 +53,7 @@ void walk_skip_add(walk *w, const char *path, const char *format, ...) __attribu
 void walk_free(walk *w);
 
 /* ---- file_kind.c ---- */
+#define FILE_HINT_UTF8 "iconv -f LATIN1 -t UTF-8 FILE"
 typedef enum file_kind { KIND_TEXT, KIND_MARKDOWN, KIND_HTML, KIND_OTHER } file_kind;
 /* By its name alone; KIND_OTHER with a reason and a hint, KIND_TEXT also for names that tell nothing. */
 file_kind file_kind_of_name(const char *path, const char **reason);

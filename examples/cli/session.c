@@ -138,18 +138,26 @@ static void read_timeout(cli *c) {
   aiorch_text_free(text);
 }
 
+/* Whatever is wrong with a configuration is 7: one that is a folder or too long too. One that is not there stays 9. */
+static int fail_configuration(cli *c) {
+  int code = cli_fail(c);
+  return code == CLI_EXIT_NOT_FOUND || aiorch_error_status(c->error) == AIORCH_E_NOMEM ? code : CLI_EXIT_CONFIG;
+}
+
 int cli_configure(cli *c) {
   if (aiorch_error_new(&c->error) != AIORCH_OK || aiorch_config_new(&c->config) != AIORCH_OK) {
     return cli_error(c, CLI_EXIT_INTERNAL, AIORCH_E_NOMEM, "out of memory; free some and try again");
   }
-  if (aiorch_config_from_env(c->config, c->error) != AIORCH_OK) return cli_fail(c);
-  if (c->opt.config && aiorch_config_load_file(c->config, c->opt.config, c->error) != AIORCH_OK) return cli_fail(c);
+  if (aiorch_config_from_env(c->config, c->error) != AIORCH_OK) return fail_configuration(c);
+  if (c->opt.config && aiorch_config_load_file(c->config, c->opt.config, c->error) != AIORCH_OK) {
+    return fail_configuration(c);
+  }
   if (c->opt.store &&
       aiorch_config_set_str(c->config, "store", c->opt.store, strlen(c->opt.store), c->error) != AIORCH_OK) {
-    return cli_fail(c);
+    return fail_configuration(c);
   }
   if (!c->opt.user && aiorch_config_set_bool(c->config, "anonymous", 1, c->error) != AIORCH_OK) return cli_fail(c);
-  if (apply_sets(c) != AIORCH_OK) return cli_fail(c);
+  if (apply_sets(c) != AIORCH_OK) return fail_configuration(c);
   read_timeout(c);
   return CLI_EXIT_OK;
 }

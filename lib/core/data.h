@@ -1,18 +1,26 @@
-/* Data files that the build puts into the library (cmake/embed.cmake): each is followed by a NUL that len does not count. */
+/* Data files that the build puts into the library (cmake/embed.cmake). */
 #ifndef AIO_CORE_DATA_H
 #define AIO_CORE_DATA_H
 
 #include <stddef.h>
 
+/* Followed by a NUL that len does not count. */
 typedef struct aio__data {
   const char *name; /* "0001_knowledge.sql" */
   const char *text;
   size_t len;
 } aio__data;
 
-extern const aio__data aio__data_input_rules;        /* lib/guard/input_rules.json */
-extern const aio__data aio__data_output_rules;       /* lib/guard/output_rules.json */
-extern const aio__data aio__data_prices;             /* lib/cost/prices.json */
+/* A large file, packed (text/unpack.h): it is read once, when a handle is opened. */
+typedef struct aio__packed {
+  const char *name;
+  const char *bytes;
+  size_t packed_len, len;
+} aio__packed;
+
+extern const aio__packed aio__data_input_rules;      /* lib/guard/input_rules.json */
+extern const aio__packed aio__data_output_rules;     /* lib/guard/output_rules.json */
+extern const aio__packed aio__data_prices;           /* lib/cost/prices.json */
 extern const aio__data aio__data_sqlite_knowledge[]; /* sql/sqlite/knowledge/NNNN_*.sql in order; ends with name NULL */
 extern const aio__data aio__data_sqlite_ledger[];    /* sql/sqlite/ledger/NNNN_*.sql */
 

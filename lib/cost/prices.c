@@ -15,8 +15,8 @@
 
 #include <string.h>
 
-#include "core/data.h"
 #include "cost/price_lines.h"
+#include "text/unpack.h"
 
 static const int64_t MILLION = 1000000;
 static const int64_t MS_PER_MINUTE = 60000;
@@ -36,15 +36,17 @@ aiorch_status aio__prices_new(const aio__alloc *al, aio__str overrides, aio__pri
   if (prices == NULL) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory for prices");
   prices->al = al;
   aio__arena_init(&prices->arena, al, ARENA_BLOCK);
-  aiorch_status status = AIORCH_OK;
-  if (overrides.n > 0) {
+  char *text = aio__unpack(&aio__data_prices, al);
+  aiorch_status status = text != NULL ? AIORCH_OK : aio__error_set(error, AIORCH_E_NOMEM, "out of memory for prices");
+  if (status == AIORCH_OK && overrides.n > 0) {
     status = aio__price_lines_read(&prices->arena, overrides, "cost.prices_file", &prices->lines[0], &prices->count[0],
                                    error);
   }
   if (status == AIORCH_OK) {
-    status = aio__price_lines_read(&prices->arena, aio__str_n(aio__data_prices.text, aio__data_prices.len),
-                                   "built-in prices", &prices->lines[1], &prices->count[1], error);
+    status = aio__price_lines_read(&prices->arena, aio__str_n(text, aio__data_prices.len), "built-in prices",
+                                   &prices->lines[1], &prices->count[1], error);
   }
+  aio__free(al, text);
   if (status != AIORCH_OK) {
     aio__prices_free(prices);
     return status;

@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#include "core/data.h"
 #include "guard/rule_set.h"
 #include "text/normalize.h"
+#include "text/unpack.h"
 
 enum { ARENA_BLOCK_MIN = 4096, ARENA_BLOCK_MAX = 256 * 1024 };
 
@@ -22,11 +22,14 @@ aiorch_status aio__input_guard_new(const aio__alloc *al, aio__str extra_rules, a
   aio__input_guard *guard = aio__calloc(al, 1, sizeof *guard);
   if (guard == NULL) return aio__error_set(error, AIORCH_E_NOMEM, "input rules: out of memory");
   guard->al = al;
+  char *text = aio__unpack(&aio__data_input_rules, al);
   const aio__rule_file files[] = {
-    {"input_rules.json", {aio__data_input_rules.text, aio__data_input_rules.len}},
+    {"input_rules.json", {text, aio__data_input_rules.len}},
     {"validate.rules_file", extra_rules},
   };
-  aiorch_status status = aio__rule_set_new(al, files, 2, true, &guard->rules, error);
+  aiorch_status status = text != NULL ? aio__rule_set_new(al, files, 2, true, &guard->rules, error)
+                                      : aio__error_set(error, AIORCH_E_NOMEM, "input rules: out of memory");
+  aio__free(al, text);
   if (status != AIORCH_OK) {
     aio__free(al, guard);
     return status;

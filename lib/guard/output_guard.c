@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#include "core/data.h"
 #include "guard/rule_set.h"
+#include "text/unpack.h"
 
 enum {
   LOOKBACK = 1024,     /* a finding begins at most so many bytes before what is new */
@@ -28,8 +28,11 @@ aiorch_status aio__output_guard_new(const aio__alloc *al, aio__output_guard **ou
   aio__output_guard *guard = aio__calloc(al, 1, sizeof *guard);
   if (guard == NULL) return aio__error_set(error, AIORCH_E_NOMEM, "output rules: out of memory");
   guard->al = al;
-  const aio__rule_file file = {"output_rules.json", {aio__data_output_rules.text, aio__data_output_rules.len}};
-  aiorch_status status = aio__rule_set_new(al, &file, 1, false, &guard->rules, error);
+  char *text = aio__unpack(&aio__data_output_rules, al);
+  const aio__rule_file file = {"output_rules.json", {text, aio__data_output_rules.len}};
+  aiorch_status status = text != NULL ? aio__rule_set_new(al, &file, 1, false, &guard->rules, error)
+                                      : aio__error_set(error, AIORCH_E_NOMEM, "output rules: out of memory");
+  aio__free(al, text);
   if (status != AIORCH_OK) {
     aio__free(al, guard);
     return status;

@@ -63,7 +63,8 @@ __attribute__((format(printf, 2, 0))) static aio__str format_text(aiorch_run *ru
   char text[AIO__ERROR_MESSAGE_MAX];
   int n = vsnprintf(text, sizeof text, format, args);
   size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-  return aio__arena_str(&run->arena, aio__str_n(text, aio__utf8_cut(aio__str_n(text, len), len)));
+  /* What was cut may end inside a character. */
+  return aio__arena_str(&run->arena, aio__str_n(text, aio__utf8_check(aio__str_n(text, len), NULL)));
 }
 
 aiorch_status aio__run_fail(aiorch_run *run, int stage, aiorch_status status, const char *format, ...) {

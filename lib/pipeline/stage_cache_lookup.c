@@ -131,7 +131,7 @@ static aiorch_status revalidate(aiorch_run *run) {
   aio__op *op = aio__run_op_begin(run, run->deadline_ns);
   return marked(run, aio__run_op(run, store->cache->revalidated(store, op, run->tenant,
                                                                 aio__str_n(run->entry.id, AIO__UUID_LEN),
-                                                                run->lookup_ms)));
+                                                                run->knowledge)));
 }
 
 static aiorch_status looked_up(aiorch_run *run, aiorch_status st) {

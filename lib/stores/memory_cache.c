@@ -278,15 +278,14 @@ static aiorch_status put(aio__store *base, aio__op *op, aio__str tenant_name, co
   return aio__mem_leave(store, status);
 }
 
-static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant_name, aio__str id, int64_t checked_ms) {
+static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant_name, aio__str id, int64_t knowledge) {
   aio__mem_store *store = (aio__mem_store *)base;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   const aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
   aio__mem_entry *entry = tenant != NULL ? aio__map_get(&tenant->entries_by_id, id) : NULL;
   if (entry != NULL) {
-    bool later = tenant->knowledge > 0 && checked_ms <= tenant->knowledge_ms;
-    int64_t stood = tenant->knowledge - (later ? 1 : 0);
+    int64_t stood = knowledge - 1 < tenant->knowledge ? knowledge - 1 : tenant->knowledge;
     if (stood > entry->stood) entry->stood = stood;
   }
   return aio__mem_leave(store, AIORCH_OK);

@@ -33,7 +33,7 @@ static bool touch(aio__sq_store *store, aio__str tenant, const char *id, int64_t
     aio__sq_touch one = touches->touch[i];
     memmove(&touches->touch[i], &touches->touch[i + 1], (touches->n - i - 1) * sizeof one);
     one.hits++;
-    one.now_ms = now_ms;
+    if (now_ms < one.now_ms) one.now_ms = now_ms;
     touches->touch[touches->n - 1] = one;
   } else if (touches->n < AIO__SQ_TOUCHES_MAX) {
     char *copy = aio__strndup(store->env.al, tenant.p, tenant.n);
@@ -442,7 +442,7 @@ static aiorch_status put(aio__store *base, aio__op *op, aio__str tenant, const a
   return status;
 }
 
-static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant, aio__str id, int64_t checked_ms) {
+static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant, aio__str id, int64_t knowledge) {
   aio__sq_store *store = (aio__sq_store *)base;
   aio__sq_conn *conn = NULL;
   aio__sq_tenant row;
@@ -450,7 +450,7 @@ static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant,
   if (status != AIORCH_OK) return status;
   status = aio__sq_tenant_get(conn, &op->error, tenant, &row);
   if (status == AIORCH_OK && row.no != 0) {
-    int64_t stood = row.knowledge - (row.knowledge > 0 && checked_ms <= row.knowledge_ms);
+    int64_t stood = knowledge - 1 < row.knowledge ? knowledge - 1 : row.knowledge;
     status = aio__sq_run(conn, &op->error, AIO__SQ_CACHE_REVALIDATED, "ssi", tenant, id, stood);
   }
   return aio__sq_write_end(conn, op, status);

@@ -67,8 +67,8 @@ static aiorch_status configure(aio__sq_conn *conn, bool writes, aiorch_error *er
   return AIORCH_OK;
 }
 
-/* Opens the file, and makes a new one the owner's alone: it holds what people ask. Its journals take the mode over. Where
- * a file system knows no modes, the folder's has to do. */
+/* Opens the file, and makes a new one the owner's alone: it holds what people ask. Its journals take the mode over.
+ * Where a file system knows no modes, the folder's has to do. */
 static int open_file(aio__sq_conn *conn, bool writes) {
   const char *path = conn->owner->path;
   struct stat info;

@@ -77,7 +77,7 @@ struct aio__sq_db {
 typedef struct aio__sq_touch {
   aio__str tenant; /* allocated, followed by the id */
   char id[AIO__UUID_LEN + 1];
-  int64_t hits, now_ms; /* of the last one */
+  int64_t hits, now_ms; /* the earliest */
 } aio__sq_touch;
 
 typedef struct aio__sq_touches {

@@ -116,8 +116,8 @@
 
 #define AIO__SQ_KNOWLEDGE_SQL(X) AIO__SQ_DOCUMENT_SQL(X) AIO__SQ_CHUNK_SQL(X) AIO__SQ_CACHE_SQL(X)
 
-/* sum() fails where it passes an integer. Money is summed in dollars and in what is left of them (aio__sq_money); tokens
- * end at 2^53 as in aio__usage_add, and up to there a sum in floating point is exact. */
+/* sum() fails where it passes an integer. Money is summed in dollars and in what is left of them; tokens end at 2^53 as
+ * in aio__usage_add, and up to there a sum in floating point is exact. */
 #define AIO__SQ_MONEY(column) \
   "coalesce(sum(" column " / 1000000000), 0), coalesce(sum(" column " % 1000000000), 0)"
 #define AIO__SQ_TOKENS(name) "CAST(min(total(" name "_tokens), 9007199254740992.0) AS INTEGER)"

@@ -79,7 +79,7 @@ aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_
     return aio__error_set(error, AIORCH_E_STORE, "reading or writing %s failed (%s, %s): check its disk", path, words,
                           strerror(system != 0 ? system : EIO));
   case SQLITE_TOOBIG:
-    return aio__error_set(error, AIORCH_E_TOO_LARGE, "%s takes no value that large (SQLite's limit is 1,000,000,000 bytes)",
+    return aio__error_set(error, AIORCH_E_TOO_LARGE, "%s takes no value above SQLite's limit (1,000,000,000 bytes)",
                           path);
   case SQLITE_CONSTRAINT:
     return aio__error_set(error, AIORCH_E_STORE, "%s refused a row (%s): an id is in use by something else", path,

@@ -3,6 +3,9 @@
  * so that many runs share one fsync. Each call has a savepoint: one that fails takes nothing else with it; and when the
  * transaction itself is lost, its calls are tried again one by one. A call whose deadline has passed is ended without
  * having been applied, except a settlement: money that was spent is written down however late it is.
+ *
+ * An admission waits for no disk. When nothing else does, and nobody is at the connection, its caller carries it out: to
+ * wake the thread and to be woken by it takes longer than the admission.
  */
 #include <signal.h>
 #include <string.h>
@@ -18,17 +21,17 @@ typedef struct block {
 
 struct aio__sq_writer {
   aio__sq_store *store;
-  pthread_mutex_t mutex; /* guards all but what is the thread's alone */
+  pthread_mutex_t mutex; /* guards all but batch, n and full_sync */
   pthread_cond_t cond;
   pthread_t thread;
   bool started, stopping;
+  bool busy; /* the thread, or the caller of an admission, is at the connection */
   aio__sq_job *first, *last, *idle;
   block *blocks;
   size_t queued;
-  /* the thread's alone */
-  aio__sq_job *batch[AIO__SQ_BATCH_MAX];
+  aio__sq_job *batch[AIO__SQ_BATCH_MAX]; /* the thread's alone */
   size_t n;
-  bool full_sync;
+  bool full_sync; /* theirs who are at the connection */
 };
 
 static const aio__clock *clock_of(const aio__sq_writer *w) {
@@ -124,19 +127,24 @@ static bool apply_one(aio__sq_conn *conn, aio__sq_job *job) {
   return !sqlite3_get_autocommit(conn->db);
 }
 
-/* Applies the jobs in one transaction; it stands (AIORCH_OK) or nothing of it does. */
-static aiorch_status transact(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job **jobs, size_t *count,
-                              aiorch_error *error) {
-  aiorch_status status = choose_sync(w, conn, jobs, *count, error);
-  if (status == AIORCH_OK) status = begin(w, conn, jobs, count, error);
-  if (status != AIORCH_OK) return status;
-  for (size_t i = 0; i < *count; i++) {
+/* Inside the transaction, which stands afterwards (AIORCH_OK) or nothing of it does. */
+static aiorch_status apply_all(aio__sq_conn *conn, aio__sq_job **jobs, size_t count, aiorch_error *error) {
+  for (size_t i = 0; i < count; i++) {
     if (apply_one(conn, jobs[i])) continue;
-    status = jobs[i]->status != AIORCH_OK ? aio__error_copy(error, &jobs[i]->op->error) : aio__sq_fail(conn, error);
+    aiorch_status status =
+      jobs[i]->status != AIORCH_OK ? aio__error_copy(error, &jobs[i]->op->error) : aio__sq_fail(conn, error);
     aio__sq_rollback(conn);
     return status;
   }
   return aio__sq_commit(conn, error);
+}
+
+/* Applies the jobs in one transaction. */
+static aiorch_status transact(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job **jobs, size_t *count,
+                              aiorch_error *error) {
+  aiorch_status status = choose_sync(w, conn, jobs, *count, error);
+  if (status == AIORCH_OK) status = begin(w, conn, jobs, count, error);
+  return status == AIORCH_OK ? apply_all(conn, jobs, *count, error) : status;
 }
 
 static void finish_all(aio__sq_writer *w, aio__sq_job **jobs, size_t count) {
@@ -172,8 +180,9 @@ static void *run(void *ctx) {
   aio__sq_writer *w = ctx;
   pthread_mutex_lock(&w->mutex);
   for (;;) {
-    while (w->first == NULL && !w->stopping) pthread_cond_wait(&w->cond, &w->mutex);
+    while (w->busy || (w->first == NULL && !w->stopping)) pthread_cond_wait(&w->cond, &w->mutex);
     if (w->first == NULL) break;
+    w->busy = true;
     for (w->n = 0; w->first != NULL && w->n < AIO__SQ_BATCH_MAX; w->n++) {
       w->batch[w->n] = w->first;
       w->first = w->first->next;
@@ -182,6 +191,7 @@ static void *run(void *ctx) {
     pthread_mutex_unlock(&w->mutex);
     carry_out(w);
     pthread_mutex_lock(&w->mutex);
+    w->busy = false;
   }
   pthread_mutex_unlock(&w->mutex);
   return NULL;
@@ -245,10 +255,43 @@ static aiorch_status enqueue(aio__sq_writer *w, const aio__sq_job *job) {
   return AIORCH_PENDING;
 }
 
+/* ---- on the caller's thread ------------------------------------------------------------------------------------- */
+
+/* A checkpoint waits for the disk, so when one is due it is the thread's turn. */
+static bool may_go_at_once(const aio__sq_writer *w, const aio__sq_job *job) {
+  const aio__sq_conn *conn = w->store->ledger.writer;
+  return job->kind == AIO__SQ_ADMIT && !w->busy && !w->stopping && w->first == NULL &&
+         conn->wal_pages < conn->checkpoint_at;
+}
+
+/* AIORCH_AGAIN: another process writes, and to wait for it is the thread's part. */
+static aiorch_status go_at_once(aio__sq_writer *w, const aio__sq_job *asked) {
+  aio__sq_conn *conn = w->store->ledger.writer;
+  aio__sq_job job = *asked, *jobs[] = {&job};
+  aiorch_error error;
+  aio__error_init(&error);
+  aiorch_status status = choose_sync(w, conn, jobs, 1, &error);
+  if (status == AIORCH_OK) status = aio__sq_try_begin(conn, &error);
+  if (status == AIORCH_OK) status = apply_all(conn, jobs, 1, &error);
+  if (status == AIORCH_AGAIN) return status;
+  if (status != AIORCH_OK) return aio__error_copy(&job.op->error, &error);
+  if (job.status == AIORCH_OK) *job.admission = job.admission_result;
+  return job.status;
+}
+
 aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
+  aiorch_status status = AIORCH_AGAIN;
   if (is_late(w, job)) return late(w, job->op);
   pthread_mutex_lock(&w->mutex);
-  aiorch_status status = enqueue(w, job);
+  if (may_go_at_once(w, job)) {
+    w->busy = true;
+    pthread_mutex_unlock(&w->mutex);
+    status = go_at_once(w, job);
+    pthread_mutex_lock(&w->mutex);
+    w->busy = false;
+    if (w->first != NULL || w->stopping) pthread_cond_signal(&w->cond);
+  }
+  if (status == AIORCH_AGAIN) status = enqueue(w, job);
   pthread_mutex_unlock(&w->mutex);
   return status;
 }

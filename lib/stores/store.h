@@ -172,8 +172,10 @@ typedef struct aio__cache_ops {
    * A live entry of the same scope and key stays (*stored false) unless it is stale or limits->replace says otherwise. */
   aiorch_status (*put)(aio__store *store, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
                        const aio__cache_limits *limits, int64_t now_ms, bool *stored);
-  /* After revalidation: the entry is good for the knowledge as it was at `checked_ms`. */
-  aiorch_status (*revalidated)(aio__store *store, aio__op *op, aio__str tenant, aio__str id, int64_t checked_ms);
+  /* After revalidation: the entry is good for the tenant's knowledge as it stood at the lookup before it (its
+   * `knowledge`). By the counter, not by the clock: a document counts as of when its adding began, and may have come in
+   * only after the check. */
+  aiorch_status (*revalidated)(aio__store *store, aio__op *op, aio__str tenant, aio__str id, int64_t knowledge);
   /* Newest first; answer and sources left empty, rests_on filled. */
   aiorch_status (*list)(aio__store *store, aio__op *op, aio__str tenant, size_t limit, int64_t now_ms,
                         aio__arena *arena, aio__cache_entry **entries, size_t *count);

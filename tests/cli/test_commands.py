@@ -74,6 +74,29 @@ def ask_plain_shows_answer_sources_cache_cost_and_time(box):
 
 
 @case
+def ask_plain_tells_cited_sources_from_others(box):
+    box.write("docs/a.txt", "The blue gate opens at nine o'clock every day.\n")
+    box.write("docs/b.txt", "The gate was painted last year by two people from the village.\n")
+    box.run("ingest", box.at("docs"))
+    out = box.run("ask", "When does the blue gate open?").out
+    cited, others = out.split("\nSources\n")[1].split("\nAlso found\n")
+    assert "[1] a.txt\n      " + box.at("docs/a.txt") in cited and "b.txt" not in cited, out
+    assert "[2] b.txt" in others and "a.txt" not in others, out
+    out = box.run("ask", "Who paints village fences in winter with green oil?").out
+    assert "do not answer" in out and "\nFound, but not cited\n" in out and "\nSources" not in out, out
+    out = box.run("ask", "Which elephants swim?").out
+    assert "\nSources: none\n" in out, out
+
+
+@case
+def ask_plain_says_why_the_cache_is_off(box):
+    filled(box)
+    out = box.run("ask", "--filter", "product=web", QUESTION).out
+    assert "cache  off (" in out and "--user" in out, out
+    assert "cache  off\n" in box.run("ask", "--set", "cache.mode=off", QUESTION).out
+
+
+@case
 def ask_quiet_prints_the_answer_alone(box):
     filled(box)
     answer = box.json("ask", QUESTION)["answer"]
@@ -234,8 +257,8 @@ def documents_list_show_remove(box):
 @case
 def unknown_documents_exit_9(box):
     filled(box)
-    box.error("documents", "show", "nothing.md", code=9, name="NOT_FOUND")
-    box.error("documents", "remove", "nothing.md", code=9, name="NOT_FOUND")
+    for args in (["show", "nothing.md"], ["remove", "docs/ports.md", "nothing.md"]):
+        assert "'nothing.md'" in box.error("documents", *args, code=9, name="NOT_FOUND")["message"]
 
 
 @case

@@ -96,17 +96,31 @@ def other_formats_are_skipped_with_a_reason_and_a_hint(box):
     box.write("d/l.html", "<html><script>x()</script></html>")
     box.write("d/m.txt", TEXT)
     box.write("d/n.c", "/* " + TEXT + " */ int main(void) { return 0; }")
+    box.write("d/o.txt", b"caf\xe9") # too short to look binary; the library refuses it
     result = box.json("ingest", "d")
     reasons = skipped(result)
     assert result["documents"] == 2 and set(reasons) == {
         "a.pdf", "named.txt", "b.docx", "c.png", "d.zip", "e.bin", "f", "g.txt", "h.txt", "i.txt", "j.txt", "k.css",
-        "l.html"}
+        "l.html", "o.txt"}
     for name, word in (("a.pdf", "pdftotext"), ("named.txt", "pdftotext"), ("b.docx", "pandoc"), ("c.png", "image"),
                        ("d.zip", "unpack"), ("e.bin", "binary"), ("g.txt", "iconv"), ("h.txt", "iconv"),
-                       ("i.txt", "empty"), ("l.html", "empty")):
-        assert word in reasons[name], (name, reasons[name])
+                       ("i.txt", "empty"), ("l.html", "empty"), ("o.txt", "iconv")):
+        assert word in reasons[name] and box.path not in reasons[name], (name, reasons[name])
     plain = box.run("ingest", "d").out
-    assert "skipped 13" in plain and "pdftotext" in plain
+    assert "skipped 14" in plain and "pdftotext" in plain
+
+
+@case
+def text_without_a_heading_is_called_by_its_file(box):
+    box.write("d/plain.txt", TEXT)
+    box.write("d/bare.md", "No heading here, only one line of words.\n")
+    box.write("d/head.md", "# Doors\n\nA door of oak.\n")
+    box.run("ingest", "d")
+    titles = {os.path.basename(d["source"]): d["title"] for d in box.json("documents", "list")["documents"]}
+    assert titles["plain.txt"] == "plain.txt" and titles["head.md"] == "Doors", titles
+    assert titles["bare.md"] == box.at("d/bare.md"), titles
+    out = box.run("documents", "list").out
+    assert out.count(box.at("d/bare.md")) == 1 and "  bare.md\n" in out and "  plain.txt\n" in out, out
 
 
 @case

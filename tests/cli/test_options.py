@@ -40,11 +40,29 @@ def usage_errors_exit_2_and_name_what_is_near(box):
             (["search", "--limit"], "needs a value"), (["ask", "--color=pink", "x"], "pink"),
             (["ask", "--filter", "novalue", "x"], "novalue"), (["ask", "--json=1", "x"], "no value"),
             (["documents", "burn"], "list show remove"), (["documents", "show"], "SOURCE"),
-            (["cache", "invalidate"], "TAG"), (["cache", "purge", "all"], "all"), (["costs", "now"], "too many"),
+            (["cache", "invalidate"], "TAG"), (["cache", "purge", "all"], "all"), (["costs", "now"], "no argument"),
+            (["config", "check", "a", "b"], "too many"), (["ask", "--tenant=", "x"], "--tenant needs a name of 1 to 255"),
+            (["ask", "--user", "u" * 256, "x"], "has 256"),
             (["stats", "--set", "x"], "--set"), (["config", "explain"], "check show describe"),
             (["ingest"], "PATH")):
         error = box.error(*args, code=2, name="INVALID")
         assert words in error["message"], (args, error)
+
+
+@case
+def another_word_altogether_is_not_taken_for_a_slip(box):
+    for args in (["ask", "--frob", "x"], ["frobnicate"], ["ask", "--deadline", "x"]):
+        assert "did you mean" not in box.error(*args, code=2, name="INVALID")["message"], args
+
+
+@case
+def whatever_is_wrong_with_a_configuration_exits_7_and_a_missing_one_9(box):
+    box.write("big.json", '{"store": "' + "x" * 5_000_000 + '"}')
+    box.write("comma.json", '{"cache": {"ttl_s": 5,}}')
+    for name in (box.path, "big.json", "comma.json"):
+        for args in (["config", "check", name], ["ask", "--config", name, "x"]):
+            assert box.run("--json", *args, code=7, store=False).json["error"]["message"]
+    box.run("config", "check", "nowhere.json", code=9, store=False)
 
 
 @case

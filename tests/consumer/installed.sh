@@ -11,6 +11,11 @@ mv "$work/first" "$work/prefix"
 prefix=$work/prefix
 libdir=$(dirname "$(find "$prefix" -name libaiorch.a)")
 
+if [ -n "${AIORCH_CLI-}" ]; then
+  echo "== the command line, beside its library"
+  "$prefix/bin/aiorch" version
+fi
+
 echo "== find_package"
 "$cmake" -S "$here" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$work/cmake.log" 2>&1 || { cat "$work/cmake.log"; exit 1; }
 "$cmake" --build "$work/cmake" >"$work/cmake.log" 2>&1 || { cat "$work/cmake.log"; exit 1; }

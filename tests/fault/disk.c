@@ -204,7 +204,7 @@ static void case_injected(scenario_ledger *ledger) {
     {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, ENOSPC, full},
     {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, EIO, broken},
     {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_SHORT, 0, broken},
-    {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, EROFS, broken},
+    {WRAP_BIT(WRAP_WRITE) | WRAP_BIT(WRAP_PWRITE), WRAP_FAIL, EROFS, read_only},
     {WRAP_BIT(WRAP_FSYNC) | WRAP_BIT(WRAP_FDATASYNC), WRAP_FAIL, EIO, broken},
   };
   char store[PATH_MAX];

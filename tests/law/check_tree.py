@@ -32,6 +32,7 @@ THIRD_PARTY = {
     "cJSON.h": "text/json.c",
     "pcre2.h": "text/pattern.c",
     "utf8proc.h": "text/normalize.c",
+    "zlib.h": "text/unpack.c",
     "curl/curl.h": "net/http.c",
     "sqlite3.h": "stores/",
     "libpq-fe.h": "stores/",

@@ -19,11 +19,12 @@ static void test_add_message__up_to_its_limits(void **state) {
   assert_non_null(strstr(words(run), "at most 4096 messages"));
   aiorch_run_free(run);
   run = fixture_ask(&f, "acme", "u1", NULL);
-  char *text = malloc(AIO__MESSAGE_BYTES_MAX + 1u);
+  const size_t most = AIO__MESSAGE_BYTES_MAX;
+  char *text = malloc(most + 1);
   assert_non_null(text);
-  memset(text, 'a', AIO__MESSAGE_BYTES_MAX + 1u);
-  assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_USER, text, AIO__MESSAGE_BYTES_MAX + 1u), AIORCH_E_TOO_LARGE);
-  assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_USER, text, AIO__MESSAGE_BYTES_MAX), AIORCH_OK);
+  memset(text, 'a', most + 1);
+  assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_USER, text, most + 1), AIORCH_E_TOO_LARGE);
+  assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_USER, text, most), AIORCH_OK);
   assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_USER, "x", 1), AIORCH_E_TOO_LARGE);
   assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_SYSTEM, "", 0), AIORCH_OK);
   free(text);
@@ -129,7 +130,8 @@ static void test_set_answer__bounds_and_once(void **state) {
   assert_int_equal(aiorch_run_set_answer(run, "", 0, AIORCH_FINISH_STOP, NULL, NULL), AIORCH_E_INVALID);
   assert_int_equal(aiorch_run_set_answer(run, "x", 1, AIORCH_FINISH_STOP - 1, NULL, NULL), AIORCH_E_INVALID);
   assert_int_equal(aiorch_run_set_answer(run, "x", 1, AIORCH_FINISH_ERROR + 1, NULL, NULL), AIORCH_E_INVALID);
-  assert_int_equal(aiorch_run_set_answer(run, longer, sizeof longer, AIORCH_FINISH_STOP, NULL, NULL), AIORCH_E_TOO_LARGE);
+  assert_int_equal(aiorch_run_set_answer(run, longer, sizeof longer, AIORCH_FINISH_STOP, NULL, NULL),
+                   AIORCH_E_TOO_LARGE);
   assert_non_null(strstr(words(run), "generate.response_max_bytes"));
   assert_int_equal(aiorch_run_set_usage(run, AIORCH_USAGE_INPUT, 1), AIORCH_E_STATE);
   assert_int_equal(aiorch_run_set_answer(run, "Mine.", 5, AIORCH_FINISH_LENGTH, "own", NULL), AIORCH_OK);

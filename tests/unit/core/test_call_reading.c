@@ -1,4 +1,4 @@
-/* lib/core/call_api.c: what each accessor gives for each kind of call, what may be handed over, and who may hold a call. */
+/* lib/core/call_api.c: what each accessor gives for each kind of call, what may be handed over, and who may hold it. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,7 +105,8 @@ static void test_read__generate(void **state) {
   assert_int_equal(aiorch_call_max_tokens(h.call), 50);
   assert_text(aiorch_call_request_json(h.call, &text, &n),
               "{\"model\":\"m-1\",\"system\":\"Be brief.\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello?\"},"
-              "{\"role\":\"assistant\",\"content\":\"\"}],\"sources\":[{\"n\":1,\"title\":\"Guide\",\"uri\":\"guide.md\","
+              "{\"role\":\"assistant\",\"content\":\"\"}],"
+              "\"sources\":[{\"n\":1,\"title\":\"Guide\",\"uri\":\"guide.md\","
               "\"text\":\"A \\\"text\\\".\"}],\"max_tokens\":50}");
   const char *again;
   assert_int_equal(aiorch_call_request_json(h.call, &again, NULL), AIORCH_OK);
@@ -137,7 +138,8 @@ static void test_read__embed(void **state) {
   assert_text(aiorch_call_text(h.call, 0, &text, &n), "first");
   assert_text(aiorch_call_text(h.call, 1, &text, &n), "second");
   assert_int_equal(aiorch_call_text(h.call, 2, &text, &n), AIORCH_E_INVALID);
-  assert_text(aiorch_call_request_json(h.call, &text, &n), "{\"purpose\":\"passage\",\"texts\":[\"first\",\"second\"]}");
+  assert_text(aiorch_call_request_json(h.call, &text, &n),
+              "{\"purpose\":\"passage\",\"texts\":[\"first\",\"second\"]}");
   assert_int_equal(aiorch_call_model(h.call, &text, &n), AIORCH_E_STATE);
   assert_int_equal(aiorch_call_system(h.call, &text, &n), AIORCH_E_STATE);
   assert_int_equal(aiorch_call_message(h.call, 0, NULL, &text, &n), AIORCH_E_STATE);
@@ -379,7 +381,8 @@ static void test_put__hits_of_a_search(void **state) {
   for (size_t i = 0; i < 40; i++) {
     assert_int_equal(result->hits[i].query, i % 2);
     assert_int_equal(result->hits[i].id.n, i + 1);
-    assert_true(result->hits[i].similarity > (double)i / 100.0 - 1e-9 && result->hits[i].similarity < (double)i / 100.0 + 1e-9);
+    double off = result->hits[i].similarity - (double)i / 100.0;
+    assert_true(off > -1e-9 && off < 1e-9);
   }
   close_held(&h);
 }

@@ -18,7 +18,8 @@ static aio__prices *make(const char *overrides) {
 static void test_line__overrides_then_ours_then_none(void **state) {
   (void)state;
   aio__prices *ours = make("");
-  aio__prices *both = make("{\"prices\": [{\"model\": \"x-1\", \"input\": 1, \"date\": \"2026-01-01\", \"source\": \"s\"},"
+  aio__prices *both = make("{\"prices\": ["
+                           "{\"model\": \"x-1\", \"input\": 1, \"date\": \"2026-01-01\", \"source\": \"s\"},"
                            "{\"model\": \"x-2\", \"input\": 2, \"date\": \"2026-01-01\", \"source\": \"s\"}]}");
   size_t count = aio__prices_count(ours);
   assert_true(count > 2);
@@ -46,6 +47,9 @@ static void test_match__a_pattern_ends_where_it_says(void **state) {
     assert_true(aio__prices_match(pattern, AIO__LIT("ab")));
     assert_false(aio__prices_match(pattern, AIO__LIT("abc")));
   }
+  /* Going back to the star must not go by what is behind, either. */
+  assert_true(aio__prices_match(aio__str_n("*b*", 2), AIO__LIT("abcb")));
+  assert_true(aio__prices_match(aio__str_n("*b?", 2), AIO__LIT("bb")));
 }
 
 static void test_find__before_1970_is_the_first_minute_of_a_day(void **state) {

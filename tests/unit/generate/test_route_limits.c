@@ -66,7 +66,8 @@ static void test_chain__an_unknown_name_is_shown_up_to_its_limit(void **state) {
     memset(name, 'n', n);
     name[n] = '\0';
     assert_int_equal(aio__route_chain(&arena, name, &plugins, &fallback, &list, &count, &error), AIORCH_E_CONFIG);
-    (void)snprintf(words, sizeof words, "generate.chain: no provider \"%.63s\" is registered; \"extractive\" always is", name);
+    (void)snprintf(words, sizeof words,
+                   "generate.chain: no provider \"%.63s\" is registered; \"extractive\" always is", name);
     assert_string_equal(error.message, words);
   }
   aio__arena_free(&arena);

@@ -1,6 +1,6 @@
 /*
- * The digest itself. Entries outlive the process, so that what is in the scope, and its order, is a format: the test writes
- * it down a second time. Who changes cache_scope.c changes this, and SCOPE_VERSION, knowing that older entries miss.
+ * The digest itself. Entries outlive the process, so that what is in the scope, and its order, is a format: the test
+ * writes it down a second time. Who changes cache_scope.c changes this, and SCOPE_VERSION, knowing that older entries miss.
  */
 #include "../support/pipeline_fixture.h"
 
@@ -13,7 +13,8 @@ static void z(aio__sha256 *h, const char *text) { aio__sha256_str(h, aio__str_z(
 
 static void f64(aio__sha256 *h, double value) { aio__sha256_add(h, &value, sizeof value); }
 
-static void expected_scope(const aiorch_run *run, const char *user, size_t host_sources, uint8_t out[AIO__SHA256_SIZE]) {
+static void expected_scope(const aiorch_run *run, const char *user, size_t host_sources,
+                           uint8_t out[AIO__SHA256_SIZE]) {
   aio__sha256 h;
   aio__sha256_init(&h);
   aio__sha256_u64(&h, 1);
@@ -87,7 +88,8 @@ static aiorch_run *full_run(fixture *f, bool filters, bool sources) {
 }
 
 static const char settings[] =
-    "{\"prompt.system\": \"A prompt.\", \"generate\": {\"chain\": \"second,first\", \"model\": \"m-9\", \"max_tokens\": 77,"
+    "{\"prompt.system\": \"A prompt.\","
+    " \"generate\": {\"chain\": \"second,first\", \"model\": \"m-9\", \"max_tokens\": 77,"
     " \"temperature\": 0.25, \"provider_options\": \"{\\\"a\\\":1}\"}, \"retrieve\": {\"enabled\": true, \"top_k\": 6,"
     " \"context_tokens\": 900, \"threshold\": 0.5}, \"validate.rules\": \"flag\", \"output.check\": \"on\"}";
 

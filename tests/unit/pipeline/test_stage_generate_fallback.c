@@ -65,7 +65,8 @@ static void chained_close(chained *c) {
   if (c->with_vectors) fake_vectors_free(&c->vectors);
 }
 
-static void all_failed(simple *providers, size_t count, int32_t http_status, int64_t retry_after_ms, const char *message) {
+static void all_failed(simple *providers, size_t count, int32_t http_status, int64_t retry_after_ms,
+                       const char *message) {
   chained c = {.with_vectors = false};
   chained_open(&c, "{}", providers, count);
   aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_E_PROVIDERS_UNAVAILABLE);
@@ -128,7 +129,8 @@ static void test_all_failed__says_how_many_and_what_the_last_one_said(void **sta
 
 static void test_all_failed__names_the_last_provider(void **state) {
   (void)state;
-  simple bad[] = {{.status = AIORCH_E_NETWORK, .retry_after_ms = -1}, {.status = AIORCH_E_NETWORK, .retry_after_ms = -1}};
+  simple bad[] = {{.status = AIORCH_E_NETWORK, .retry_after_ms = -1},
+                  {.status = AIORCH_E_NETWORK, .retry_after_ms = -1}};
   chained c = {.with_vectors = false};
   chained_open(&c, "{}", bad, 2);
   aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_E_PROVIDERS_UNAVAILABLE);
@@ -162,7 +164,8 @@ static const char piece[] = "The begin of an answer that is longer than what is 
 
 static void test_failed__after_the_begin_what_was_given_out_stands(void **state) {
   (void)state;
-  simple cut[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1, .message = "reset"}, {.text = "Other."}};
+  simple cut[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1, .message = "reset"},
+                  {.text = "Other."}};
   chained c = {.with_vectors = false};
   chained_open(&c, "{\"output.check\": \"off\"}", cut, 2);
   aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_E_NETWORK);
@@ -215,7 +218,7 @@ static void test_failed__before_the_begin_nothing_of_it_stays(void **state) {
 
 static void test_failed__what_no_other_could_do_better_ends_the_run(void **state) {
   (void)state;
-  simple rejected[] = {{.status = AIORCH_E_PROVIDER_REJECTED, .http_status = 400, .retry_after_ms = -1, .message = "no"},
+  simple rejected[] = {{.status = AIORCH_E_PROVIDER_REJECTED, .retry_after_ms = -1, .message = "no"},
                        {.text = "Other.", .retry_after_ms = -1}};
   chained c = {.with_vectors = false};
   chained_open(&c, "{}", rejected, 2);
@@ -261,7 +264,8 @@ static void test_failed__words_that_are_the_runs_own(void **state) {
     assert_string_equal(fixture_answer(run), "Other.");
     aiorch_run_free(run);
     chained_close(&c);
-    simple late[] = {{.text = piece, .status = words[i], .retry_after_ms = -1}, {.text = "Other.", .retry_after_ms = -1}};
+    simple late[] = {{.text = piece, .status = words[i], .retry_after_ms = -1},
+                     {.text = "Other.", .retry_after_ms = -1}};
     chained_open(&c, "{\"output.check\": \"off\"}", late, 2);
     run = fixture_execute(&c.f, "What?", AIORCH_E_TRUNCATED);
     assert_string_equal(fixture_answer(run), piece);
@@ -276,7 +280,8 @@ static void test_failed__the_event_of_the_stage_has_the_status(void **state) {
   (void)state;
   static const struct {
     aiorch_status first, stage;
-  } rows[] = {{AIORCH_E_NETWORK, AIORCH_E_PROVIDERS_UNAVAILABLE}, {AIORCH_E_PROVIDER_REJECTED, AIORCH_E_PROVIDER_REJECTED},
+  } rows[] = {{AIORCH_E_NETWORK, AIORCH_E_PROVIDERS_UNAVAILABLE},
+              {AIORCH_E_PROVIDER_REJECTED, AIORCH_E_PROVIDER_REJECTED},
               {AIORCH_E_NOMEM, AIORCH_E_NOMEM}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     chained c = {.with_vectors = false};
@@ -286,7 +291,8 @@ static void test_failed__the_event_of_the_stage_has_the_status(void **state) {
     const aiorch_event *event = NULL;
     aiorch_status seen = AIORCH_OK;
     while (aiorch_run_next(run, 1000, &event) == AIORCH_OK) {
-      if (aiorch_event_type(event) != AIORCH_EVENT_STAGE || aiorch_event_stage(event) != AIORCH_STAGE_GENERATE) continue;
+      if (aiorch_event_type(event) != AIORCH_EVENT_STAGE) continue;
+      if (aiorch_event_stage(event) != AIORCH_STAGE_GENERATE) continue;
       seen = aiorch_event_status(event);
       assert_int_equal(aiorch_event_outcome(event), AIORCH_OUTCOME_ERROR);
     }

@@ -127,8 +127,10 @@ static void test_rate_limit__a_spent_budget_is_told_in_money(void **state) {
   fixture f;
   static const scripted_answer dear[] = {{.text = "An answer.", .input = 1000000, .output = 0}};
   /* The model of another name has a price: 3 USD for a million tokens. */
-  fixture_open(&f, "{\"budget.user_nano_usd\": 4000000000, \"budget.window_s\": 100, \"generate.model\": \"claude-sonnet-4-5\","
-                   " \"rate_limit.requests\": 0, \"cache.mode\": \"off\", \"generate.max_tokens\": 1}", dear, 1, NULL, 0);
+  static const char settings[] = "{\"budget.user_nano_usd\": 4000000000, \"budget.window_s\": 100,"
+                                 " \"generate.model\": \"claude-sonnet-4-5\", \"generate.max_tokens\": 1,"
+                                 " \"rate_limit.requests\": 0, \"cache.mode\": \"off\"}";
+  fixture_open(&f, settings, dear, 1, NULL, 0);
   aiorch_status st = AIORCH_OK;
   aiorch_run *run = NULL;
   int64_t known = 0;

@@ -105,6 +105,7 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_put__refused_when_a_document_has_moved_on),
   CASE(test_add_and_remove__drop_the_answers_they_fed),
   CASE(test_lookup__stale_after_knowledge_has_grown),
+  CASE(test_revalidated__a_document_that_took_long),
   CASE(test_put__knowledge_as_of_the_retrieval),
   CASE(test_put__least_recently_used_goes),
   CASE(test_put__expired_goes_first),

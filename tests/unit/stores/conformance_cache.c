@@ -171,7 +171,7 @@ static void test_lookup__stale_after_knowledge_has_grown(void **state) {
   add_text(f, ACME, "b", "T", "two", 2, T0 + 1);
   assert_true(ask(f, ACME, "q", T0 + 2, &got));
   assert_int_equal(got.stale, 1);
-  assert_int_equal(CALL(f, cache, revalidated, ACME, aio__str_z(got.id), T0 + 2), AIORCH_OK);
+  assert_int_equal(CALL(f, cache, revalidated, ACME, aio__str_z(got.id), got.knowledge), AIORCH_OK);
   assert_true(ask(f, ACME, "q", T0 + 2, &got));
   assert_int_equal(got.stale, 0);
   add_text(f, ACME, "b", "T", "two", 3, T0 + 3); /* unchanged: no growth */
@@ -184,6 +184,29 @@ static void test_lookup__stale_after_knowledge_has_grown(void **state) {
   assert_true(ask(f, ACME, "q", T0 + 6, &got));
   expect_str(got.answer, "newer");
   assert_int_equal(got.stale, 0);
+}
+
+/* A document that was begun to be added before the check, and came in after it. */
+static void test_revalidated__a_document_that_took_long(void **state) {
+  fixture *f = *state;
+  aio__cache_entry e = entry_of(1, "q", "a", NULL), got, checked;
+  add_text(f, ACME, "a", "T", "one", 1, T0 - 50);
+  assert_true(keep(f, ACME, &e, &ROOMY, T0));
+  add_text(f, ACME, "b", "T", "two", 2, T0 + 1);
+  assert_true(ask(f, ACME, "q", T0 + 9, &checked));
+  assert_int_equal(checked.stale, 1);
+  add_text(f, ACME, "c", "T", "three", 3, T0 + 5);
+  assert_int_equal(CALL(f, cache, revalidated, ACME, aio__str_z(checked.id), checked.knowledge), AIORCH_OK);
+  assert_true(ask(f, ACME, "q", T0 + 10, &got));
+  assert_int_equal(got.stale, 1);
+  assert_int_equal(CALL(f, cache, revalidated, ACME, aio__str_z(got.id), got.knowledge), AIORCH_OK);
+  assert_int_equal(CALL(f, cache, revalidated, ACME, aio__str_z(got.id), checked.knowledge), AIORCH_OK); /* late */
+  assert_true(ask(f, ACME, "q", T0 + 11, &got));
+  assert_int_equal(got.stale, 0);
+  assert_int_equal(CALL(f, cache, revalidated, ACME, aio__str_z(got.id), got.knowledge + 7), AIORCH_OK);
+  add_text(f, ACME, "d", "T", "four", 4, T0 + 12);
+  assert_true(ask(f, ACME, "q", T0 + 13, &got));
+  assert_int_equal(got.stale, 1);
 }
 
 /* The counter, not the clock, decides: a document added in the same millisecond as the answer was made, or between the

@@ -3,81 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "stores/sqlite_private.h"
-
-/* ---- folders ---------------------------------------------------------------------------------------------------- */
-
-static void make_folder(char *out, size_t size) {
-  const char *tmp = getenv("TMPDIR");
-  snprintf(out, size, "%s/aiorch-test-XXXXXX", tmp != NULL && tmp[0] != '\0' ? tmp : P_tmpdir);
-  assert_non_null(mkdtemp(out));
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at) {
-  (void)info;
-  (void)kind;
-  (void)at;
-  return remove(path);
-}
-
-aiorch_status open_store(fixture *f) {
-  char place[300];
-  if (f->folder[0] == '\0') make_folder(f->folder, sizeof f->folder);
-  snprintf(place, sizeof place, "%s/store", f->folder);
-  return aio__store_sqlite_open(&f->env, place, &f->store, &f->call.op.error);
-}
-
-static int teardown_folder(void **state) {
-  fixture f = *(fixture *)*state;
-  int code = teardown(state);
-  nftw(f.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-  return code;
-}
-
-static void close_store(fixture *f) {
-  f->store->close(f->store);
-  f->store = NULL;
-}
-
-static void path_in(const fixture *f, const char *name, char out[400]) {
-  snprintf(out, 400, "%s/store/%s", f->folder, name);
-}
-
-static int64_t query_number(const fixture *f, const char *file, const char *sql) {
-  char path[400];
-  sqlite3 *db;
-  sqlite3_stmt *stmt;
-  path_in(f, file, path);
-  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-  assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-  int64_t out = sqlite3_column_int64(stmt, 0);
-  sqlite3_finalize(stmt);
-  sqlite3_close(db);
-  return out;
-}
-
-static void execute(const fixture *f, const char *file, const char *sql) {
-  char path[400];
-  sqlite3 *db;
-  path_in(f, file, path);
-  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-  sqlite3_close(db);
-}
-
-static void expect_words(const fixture *f, const char *words) {
-  if (strstr(f->call.op.error.message, words) == NULL) fail_msg("\"%s\" lacks \"%s\"", f->call.op.error.message, words);
-}
+#include "stores/sqlite_folder.c"
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 
@@ -361,6 +293,47 @@ static void test_add__another_process_holds_the_writer(void **state) {
   assert_true(admit(f, ACME, 2, &c, 1, T0).admitted);
 }
 
+/* Another process holds the writer for long: what reads goes on, what writes ends at its deadline, without a trace. */
+static void test_calls__beside_a_writer_that_stays(void **state) {
+  fixture *f = *state;
+  char path[400];
+  sqlite3 *db;
+  aio__cache_entry e = entry_of(1, "q", "a", NULL), late_entry = entry_of(2, "late", "a", NULL), got, *all;
+  aio__store_document d = add_text(f, ACME, "a", "T", "words", 1, T0), shown = d, *list,
+                      late = {.source = AIO__LIT("late"), .hash = {hash_of("9"), 32}};
+  aio__found_chunk *found;
+  aio__unembedded *chunks;
+  aio__store_stats stats;
+  aio__str *removed;
+  size_t n;
+  uint64_t count;
+  bool yes;
+  assert_true(keep(f, ACME, &e, &ROOMY, T0));
+  path_in(f, "knowledge.db", path);
+  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+#define SOON aio__clock_after_ms(aio__clock_system(), 3)
+#define LATE(...) assert_int_equal(CALL_UNTIL(f, SOON, __VA_ARGS__), AIORCH_E_DEADLINE)
+  LATE(knowledge, add, ACME, &late, NULL, 0, T0, &f->arena, &(int){0}, &removed, &n);
+  LATE(knowledge, remove, ACME, AIO__LIT("a"), T0, &f->arena, &removed, &n);
+  LATE(knowledge, mark_embedded, ACME, AIO__LIT("m"), NULL, 0);
+  LATE(cache, put, ACME, &late_entry, &ROOMY, T0, &yes);
+  LATE(cache, revalidated, ACME, aio__str_z(e.id), 1);
+  LATE(cache, invalidate, ACME, AIO__LIT(""), &count);
+  assert_int_equal(search(f, ACME, "words", &found), 1);
+  assert_true(ask(f, ACME, "q", T0, &got));
+  assert_int_equal(CALL(f, cache, list, ACME, 9, T0, &f->arena, &all, &n), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, check, ACME, &d, &yes), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, list, ACME, AIO__LIT(""), 9, &f->arena, &list, &n), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, show, ACME, AIO__LIT("a"), &f->arena, &shown), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, unembedded, ACME, AIO__LIT("m"), 9, &f->arena, &chunks, &n, &count), AIORCH_OK);
+  assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
+  assert_int_equal(stats.documents + stats.cache_entries, 2);
+  sqlite3_close(db);
+  assert_int_equal(CALL(f, cache, put, ACME, &late_entry, &ROOMY, T0, &yes), AIORCH_OK);
+  assert_true(yes);
+}
+
 /* In a child: opens the same folder and asks for admission; its exit code is how often it got it. */
 static int child_race(const char *folder, int number) {
   fixture f = {.folder = ""};
@@ -444,235 +417,6 @@ static void test_settle__acknowledged_rows_survive_a_kill(void **state) {
   assert_int_equal(open_store(f), AIORCH_OK);
 }
 
-/* ---- the writer and the WAL ------------------------------------------------------------------------------------- */
-
-enum { GROUP = 200 };
-
-/* Many calls at once, one of them impossible: the others are done all the same. */
-static void test_writer__a_failing_call_takes_no_other_with_it(void **state) {
-  fixture *f = *state;
-  static waiting w[GROUP];
-  static aio__admission out[GROUP];
-  static char ids[GROUP][AIO__UUID_LEN + 1];
-  aio__constraint c = runs_limit("u", GROUP, HOUR), bad = money_limit("bad", INT64_MAX, INT64_MAX);
-  execute(f, "ledger.db",
-          "CREATE TRIGGER poison BEFORE INSERT ON admissions WHEN new.key = 'bad'"
-          " BEGIN SELECT raise(ABORT, 'poison'); END");
-  for (int i = 0; i < GROUP; i++) {
-    waiting_init(&w[i], AIO__NEVER);
-    assert_int_equal(f->store->ledger->admit(f->store, &w[i].op, ACME, aio__str_z(id_of(ids[i], "runs", i)),
-                                             i % 10 == 3 ? &bad : &c, 1, T0, &out[i]),
-                     AIORCH_PENDING);
-  }
-  for (int i = 0; i < GROUP; i++) {
-    aiorch_status status = waiting_end(&w[i], AIORCH_PENDING);
-    assert_int_equal(status, i % 10 == 3 ? AIORCH_E_STORE : AIORCH_OK);
-    if (status == AIORCH_OK) assert_true(out[i].admitted);
-  }
-  execute(f, "ledger.db", "DROP TRIGGER poison");
-  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM admissions"), GROUP - GROUP / 10);
-}
-
-/* A failure that takes the whole transaction along: the calls are tried again one by one. */
-static void test_writer__a_lost_transaction_is_done_again(void **state) {
-  fixture *f = *state;
-  static waiting w[GROUP];
-  static aio__admission out[GROUP];
-  static char ids[GROUP][AIO__UUID_LEN + 1];
-  aio__constraint c = runs_limit("u", GROUP, HOUR), bad = runs_limit("bad", 5, HOUR);
-  int failed = 0;
-  execute(f, "ledger.db",
-          "CREATE TRIGGER poison BEFORE INSERT ON admissions WHEN new.key = 'bad'"
-          " BEGIN SELECT raise(ROLLBACK, 'poison'); END");
-  for (int i = 0; i < GROUP; i++) {
-    waiting_init(&w[i], AIO__NEVER);
-    assert_int_equal(f->store->ledger->admit(f->store, &w[i].op, ACME, aio__str_z(id_of(ids[i], "runs", i)),
-                                             i == 150 ? &bad : &c, 1, T0, &out[i]),
-                     AIORCH_PENDING);
-  }
-  for (int i = 0; i < GROUP; i++) failed += waiting_end(&w[i], AIORCH_PENDING) != AIORCH_OK;
-  assert_int_equal(failed, 1);
-  execute(f, "ledger.db", "DROP TRIGGER poison");
-  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM admissions"), GROUP - 1);
-}
-
-static void test_close__does_what_waits(void **state) {
-  fixture *f = *state;
-  static waiting w[GROUP];
-  static aio__run_row rows[GROUP];
-  for (int i = 0; i < GROUP; i++) {
-    rows[i] = run_of(i, 1, T0);
-    waiting_init(&w[i], AIO__NEVER);
-    assert_int_equal(f->store->ledger->settle(f->store, &w[i].op, ACME, &rows[i], NULL, 0), AIORCH_PENDING);
-  }
-  close_store(f);
-  for (int i = 0; i < GROUP; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
-  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), GROUP);
-}
-
-static int64_t size_of(const fixture *f, const char *name) {
-  char path[400];
-  struct stat info;
-  path_in(f, name, path);
-  return stat(path, &info) == 0 ? (int64_t)info.st_size : 0;
-}
-
-/* The WAL is brought back into the database as it grows, and at the end. */
-static void test_checkpoint__keeps_the_wal_small(void **state) {
-  fixture *f = *state;
-  static char text[150001];
-  char source[16], label[32];
-  for (int i = 0; i < 100; i++) {
-    for (size_t c = 0; c < sizeof text - 1; c++) text[c] = (char)('a' + (c * 31 + (size_t)i * 17) % 25);
-    snprintf(source, sizeof source, "s%d", i % 5);
-    memcpy(text, label, (size_t)snprintf(label, sizeof label, "number %d of many ", i));
-    add_text(f, ACME, source, "T", text, i, T0 + i);
-  }
-  assert_true(size_of(f, "knowledge.db-wal") < 12 * 1024 * 1024);
-  assert_true(size_of(f, "knowledge.db") > 500000);
-  close_store(f);
-  assert_int_equal(size_of(f, "knowledge.db-wal"), 0);
-  assert_int_equal(open_store(f), AIORCH_OK);
-}
-
-/* Writes a megabyte to the knowledge database. */
-static void write_much(fixture *f) {
-  aio__sq_store *store = (aio__sq_store *)f->store;
-  aio__sq_conn *conn;
-  aio__op op;
-  aio__op_init(&op, AIO__NEVER, NULL, NULL);
-  assert_int_equal(aio__sq_write(&store->knowledge, &op, &conn), AIORCH_OK);
-  assert_int_equal(sqlite3_exec(conn->db,
-                                "CREATE TABLE IF NOT EXISTS pad (x); DELETE FROM pad;"
-                                "INSERT INTO pad VALUES (randomblob(1000000))",
-                                NULL, NULL, NULL),
-                   SQLITE_OK);
-  assert_int_equal(aio__sq_write_end(conn, &op, AIORCH_OK), AIORCH_OK);
-}
-
-static aio__sq_conn *begin_reading(aio__sq_store *store) {
-  aio__sq_conn *conn;
-  aio__op op;
-  aio__op_init(&op, AIO__NEVER, NULL, NULL);
-  if (aio__sq_read(&store->knowledge, &op, &conn) != AIORCH_OK) return NULL;
-  sqlite3_exec(conn->db, "SELECT count(*) FROM tenants", NULL, NULL, NULL); /* from here on it sees one state */
-  return conn;
-}
-
-typedef struct relay {
-  aio__sq_store *store;
-  atomic_bool stop;
-} relay;
-
-/* Each begins to read before the one before it has ended: there is never a moment without a reader. */
-static void *read_in_turns(void *ctx) {
-  relay *r = ctx;
-  aio__sq_conn *conn = begin_reading(r->store);
-  while (conn != NULL && !atomic_load(&r->stop)) {
-    aio__sq_conn *next = begin_reading(r->store);
-    aio__sq_read_end(conn);
-    conn = next;
-  }
-  if (conn != NULL) aio__sq_read_end(conn);
-  return NULL;
-}
-
-static void test_checkpoint__readers_without_a_gap(void **state) {
-  fixture *f = *state;
-  pthread_t threads[2];
-  relay r = {.store = (aio__sq_store *)f->store};
-  for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, read_in_turns, &r), 0);
-  for (int i = 0; i < 100; i++) write_much(f);
-  atomic_store(&r.stop, true);
-  for (int i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-  assert_in_range(size_of(f, "knowledge.db-wal"), 1, 48 << 20);
-}
-
-/* One that reads on and on holds the WAL, but not the writers: each checkpoint moves what it can, and the next is due
- * only when more has come. */
-static void test_checkpoint__a_reader_that_stays(void **state) {
-  fixture *f = *state;
-  aio__sq_store *store = (aio__sq_store *)f->store;
-  aio__sq_conn *reader = begin_reading(store);
-  assert_non_null(reader);
-  for (int i = 0; i < 30; i++) {
-    write_much(f);
-    assert_true(store->knowledge.writer->checkpoint_at > store->knowledge.writer->wal_pages);
-  }
-  aio__sq_read_end(reader);
-  for (int i = 0; i < 12; i++) write_much(f);
-  assert_in_range(store->knowledge.writer->wal_pages, 1, 3 * AIO__SQ_CHECKPOINT_PAGES);
-}
-
-static int lock(const fixture *f, const char *name, short kind, int fd) {
-  char path[400];
-  struct flock l = {.l_type = kind, .l_whence = SEEK_SET};
-  path_in(f, name, path);
-  if (fd < 0) fd = open(path, O_RDWR);
-  assert_true(fd >= 0);
-  if (fcntl(fd, F_OFD_SETLK, &l) == 0) return fd;
-  close(fd);
-  return -1;
-}
-
-/* While another holds the lock of a checkpoint nobody writes; while another writes nobody checkpoints. */
-static void test_checkpoint__never_beside_a_writer(void **state) {
-  fixture *f = *state;
-  aio__store_document d = {.source = AIO__LIT("a"), .hash = {hash_of("1"), 32}};
-  piece one = {"", "words"};
-  result r;
-  close_store(f);
-  f->options.store_busy_ms = 20;
-  assert_int_equal(open_store(f), AIORCH_OK);
-  int fd = lock(f, "knowledge.lock", F_WRLCK, -1);
-  assert_true(fd >= 0);
-  assert_int_equal(add_full(f, ACME, &d, &one, 1, 1, T0, &r), AIORCH_E_STORE_DOWN);
-  assert_true(lock(f, "knowledge.lock", F_RDLCK, fd) >= 0);
-  assert_int_equal(add_full(f, ACME, &d, &one, 1, 1, T0, &r), AIORCH_OK);
-  assert_true(size_of(f, "knowledge.db-wal") > 0);
-  close_store(f);
-  assert_true(size_of(f, "knowledge.db-wal") > 0);
-  close(fd);
-  assert_int_equal(open_store(f), AIORCH_OK);
-  aio__found_chunk *found;
-  assert_int_equal(search(f, ACME, "words", &found), 1);
-  close_store(f);
-  assert_int_equal(size_of(f, "knowledge.db-wal"), 0);
-}
-
-/* A call that took its time before another's but was let in after it: the other's stays where it was. */
-static void test_admit__a_slower_call_moves_no_time(void **state) {
-  fixture *f = *state;
-  aio__constraint c = runs_limit("u", 2, HOUR);
-  assert_true(admit(f, ACME, 1, &c, 1, T0 + 5000).admitted);
-  assert_true(admit(f, ACME, 2, &c, 1, T0).admitted);
-  assert_true(admit(f, ACME, 3, &c, 1, T0 + HOUR).admitted);
-  aio__admission a = admit(f, ACME, 4, &c, 1, T0 + HOUR + 4999);
-  assert_false(a.admitted);
-  assert_int_equal(a.retry_after_ms, 1);
-  assert_true(admit(f, ACME, 4, &c, 1, T0 + HOUR + 5000).admitted);
-}
-
-static void test_fail__what_the_system_said(void **state) {
-  fixture *f = *state;
-  static const struct {
-    int code, system;
-    aiorch_status status;
-  } cases[] = {{SQLITE_IOERR_WRITE, ENOSPC, AIORCH_E_STORE_FULL},    {SQLITE_IOERR_WRITE, EDQUOT, AIORCH_E_STORE_FULL},
-               {SQLITE_IOERR_WRITE, EROFS, AIORCH_E_STORE_READ_ONLY}, {SQLITE_IOERR_LOCK, EACCES, AIORCH_E_STORE_READ_ONLY},
-               {SQLITE_IOERR_READ, EIO, AIORCH_E_STORE},             {SQLITE_IOERR_FSYNC, EIO, AIORCH_E_STORE},
-               {SQLITE_IOERR_NOMEM, ENOMEM, AIORCH_E_NOMEM},         {SQLITE_CANTOPEN, EROFS, AIORCH_E_STORE_READ_ONLY},
-               {SQLITE_CANTOPEN, ENOENT, AIORCH_E_STORE},            {SQLITE_PERM, 0, AIORCH_E_STORE_READ_ONLY},
-               {SQLITE_PROTOCOL, 0, AIORCH_E_STORE_DOWN},            {SQLITE_BUSY_SNAPSHOT, 0, AIORCH_E_STORE_DOWN},
-               {SQLITE_TOOBIG, 0, AIORCH_E_TOO_LARGE},               {SQLITE_CORRUPT_VTAB, 0, AIORCH_E_STORE_CORRUPT},
-               {SQLITE_INTERRUPT, 0, AIORCH_E_DEADLINE}};
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    errno = cases[i].system;
-    assert_int_equal(aio__sq_fail_code("the/place", NULL, cases[i].code, &f->call.op.error), cases[i].status);
-    if (cases[i].status != AIORCH_E_NOMEM) expect_words(f, "the/place");
-  }
-}
-
 #define SQLITE_CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown_folder)
 
 static const struct CMUnitTest own[] = {
@@ -690,17 +434,9 @@ static const struct CMUnitTest own[] = {
   SQLITE_CASE(test_add__disk_full),
   SQLITE_CASE(test_settle__files_may_not_grow),
   SQLITE_CASE(test_add__another_process_holds_the_writer),
+  SQLITE_CASE(test_calls__beside_a_writer_that_stays),
   SQLITE_CASE(test_admit__racing_processes),
   SQLITE_CASE(test_settle__acknowledged_rows_survive_a_kill),
-  SQLITE_CASE(test_writer__a_failing_call_takes_no_other_with_it),
-  SQLITE_CASE(test_writer__a_lost_transaction_is_done_again),
-  SQLITE_CASE(test_close__does_what_waits),
-  SQLITE_CASE(test_checkpoint__keeps_the_wal_small),
-  SQLITE_CASE(test_checkpoint__readers_without_a_gap),
-  SQLITE_CASE(test_checkpoint__a_reader_that_stays),
-  SQLITE_CASE(test_checkpoint__never_beside_a_writer),
-  SQLITE_CASE(test_admit__a_slower_call_moves_no_time),
-  SQLITE_CASE(test_fail__what_the_system_said),
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

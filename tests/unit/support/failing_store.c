@@ -77,11 +77,11 @@ static aiorch_status put(aio__store *store, aio__op *op, aio__str tenant, const 
   return st ? st : after(s, FAILING_PUT, op, s->was.cache->put(s->inner, op, tenant, entry, limits, now_ms, stored));
 }
 
-static aiorch_status revalidated(aio__store *store, aio__op *op, aio__str tenant, aio__str id, int64_t checked_ms) {
+static aiorch_status revalidated(aio__store *store, aio__op *op, aio__str tenant, aio__str id, int64_t knowledge) {
   failing_store *s = self_of(store);
   aiorch_status st = before(s, FAILING_REVALIDATED, op);
   if (st) return st;
-  return after(s, FAILING_REVALIDATED, op, s->was.cache->revalidated(s->inner, op, tenant, id, checked_ms));
+  return after(s, FAILING_REVALIDATED, op, s->was.cache->revalidated(s->inner, op, tenant, id, knowledge));
 }
 
 static aiorch_status search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,

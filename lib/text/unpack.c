@@ -1,0 +1,32 @@
+/* See unpack.h. The only file that includes zlib.h. */
+#include "text/unpack.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <zlib.h>
+
+static voidpf take(voidpf al, uInt count, uInt size) { return aio__calloc(al, count, size); }
+
+static void give_back(voidpf al, voidpf memory) { aio__free(al, memory); }
+
+static bool inflate_all(const aio__packed *data, const aio__alloc *al, char *out) {
+  z_stream stream = {.zalloc = take, .zfree = give_back, .opaque = (voidpf)(uintptr_t)al};
+  stream.next_in = (z_const Bytef *)(uintptr_t)data->bytes;
+  stream.avail_in = (uInt)data->packed_len;
+  stream.next_out = (Bytef *)out;
+  stream.avail_out = (uInt)data->len;
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;
+  bool whole = inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_out == 0;
+  (void)inflateEnd(&stream);
+  return whole;
+}
+
+char *aio__unpack(const aio__packed *data, const aio__alloc *al) {
+  if (data->len > INT_MAX || data->packed_len > INT_MAX) return NULL;
+  char *text = aio__malloc(al, data->len + 1);
+  if (!text) return NULL;
+  text[data->len] = '\0';
+  if (inflate_all(data, al, text)) return text;
+  aio__free(al, text);
+  return NULL;
+}
