@@ -54,6 +54,7 @@ build() {
     fail "the build failed; the whole log is in $log"
   cli=$(find "$work/cmake" -type f -name aiorch -perm -u+x | head -n 1)
   [ -n "$cli" ] || fail "the build left no executable 'aiorch'; the whole log is in $log"
+  : >"$log" # a later failure is none of the build's
   echo "$cli"
 }
 
@@ -151,7 +152,7 @@ elif [ "$manual" = yes ]; then
     "Which port does the server listen on?" \
     "How do I add a column to a table?"
 else
-  echo "no question was given: asking about the three largest documents"
+  echo "no question was given (they come after the folder): asking about the three largest documents"
   # One question a line, put into "$@" without losing spaces.
   largest_titles >"$work/titles"
   while IFS= read -r title; do set -- "$@" "What is $title?"; done <"$work/titles"

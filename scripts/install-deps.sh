@@ -62,14 +62,7 @@ need_tests() {
 }
 
 as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif have sudo; then
-    sudo "$@"
-  else
-    echo "install-deps.sh: not root, and there is no sudo; install as root:$missing" >&2
-    exit 1
-  fi
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 apt_install() {
@@ -91,6 +84,11 @@ need_build
 
 if ! have apt-get; then
   echo "install-deps.sh: this system has no apt-get. Please install, then try again:$wanted" >&2
+  exit 1
+fi
+
+if [ "$(id -u)" -ne 0 ] && ! have sudo; then
+  echo "install-deps.sh: not root, and there is no sudo; install as root: apt-get install$missing" >&2
   exit 1
 fi
 

@@ -48,7 +48,7 @@ static bool class_matches(const char **p, const char *end, unsigned char c, bool
       if (*at == '\\' && at + 1 < end) at++;
       high = (unsigned char)*at++;
     }
-    hit |= c >= low && c <= high;
+    hit |= c == low || (c >= low && c <= high); /* to git the first character counts also in a range that is none */
   }
   *closed = at < end;
   *p = *closed ? at + 1 : end;

@@ -1,5 +1,7 @@
 /* The scope of a cached answer: a digest of everything that the answer depends on but the question itself. Every field is
  * length-prefixed and named by its order; to add one is to make all older entries miss, which is the point. */
+#include <string.h>
+
 #include "pipeline/stages.h"
 
 #include "text/normalize.h"
@@ -79,5 +81,17 @@ aiorch_status aio__cache_key(aiorch_run *run, uint8_t key[AIO__SHA256_SIZE]) {
   aio__sha256_init(&h);
   aio__sha256_str(&h, normal);
   aio__sha256_end(&h, key);
+  return AIORCH_OK;
+}
+
+aiorch_status aio__cache_place(aiorch_run *run) {
+  /* Filters say what this user may see; without a user there is nobody whose own the answer could be. */
+  bool nobodys = run->filter_count > 0 && run->user.n == 0;
+  if (nobodys || strcmp(run->options->cache_mode, "off") == 0) return AIORCH_PASS;
+  aio__cache_scope(run, run->scope);
+  aiorch_status st = aio__cache_key(run, run->key);
+  if (st) return st;
+  run->keyed = true;
+  run->lookup_ms = aio__clock_wall_ms(run->orch->clock);
   return AIORCH_OK;
 }

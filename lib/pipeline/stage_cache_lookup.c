@@ -148,18 +148,13 @@ static aiorch_status looked_up(aiorch_run *run, aiorch_status st) {
 
 static aiorch_status start(aiorch_run *run) {
   const char *mode = run->options->cache_mode;
-  /* Filters say what this user may see; without a user there is nobody whose own the answer could be. */
-  if (strcmp(mode, "off") == 0 || (run->filter_count > 0 && run->user.n == 0)) {
+  aiorch_status st = aio__cache_place(run);
+  if (st == AIORCH_PASS) {
     run->cache_outcome = AIORCH_CACHE_OFF;
     run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome = AIORCH_OUTCOME_SKIPPED;
-    return AIORCH_PASS;
+    return st;
   }
-  aio__cache_scope(run, run->scope);
-  if (aio__cache_key(run, run->key) != AIORCH_OK) {
-    return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, AIORCH_E_NOMEM, "out of memory for the cache key");
-  }
-  run->keyed = true;
-  run->lookup_ms = aio__clock_wall_ms(run->orch->clock);
+  if (st) return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, st, "out of memory for the cache key");
   if (run->answered) return AIORCH_PASS; /* only the key was needed, to keep it */
   if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) return miss(run);
   run->step = LOOKUP;

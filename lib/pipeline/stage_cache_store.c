@@ -115,7 +115,11 @@ static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
 aiorch_status aio__stage_cache_store(aiorch_run *run) {
   if (run->step == WAIT) return stored(run, aio__run_op_poll(run));
   aiorch_status st = check_hosts(run);
-  if (st) return drop(run, st, aiorch_strerror(st));
+  /* Run alone, nobody has asked the cache before: the place of the answer is worked out here. */
+  if (st == AIORCH_OK && !run->stages[AIORCH_STAGE_CACHE_LOOKUP].done && run->question != SIZE_MAX) {
+    st = aio__cache_place(run);
+  }
+  if (st < 0) return drop(run, st, aiorch_strerror(st));
   if (!may_keep(run)) {
     if (run->keyed && run->degraded) return drop(run, AIORCH_OK, NULL);
     return AIORCH_PASS;

@@ -33,6 +33,8 @@ void aio__log_cost_hand_over(aiorch_run *run);
 /* cache_scope.c: everything but the question; and the question's normalized text. AIORCH_E_NOMEM. */
 void aio__cache_scope(const aiorch_run *run, uint8_t scope[AIO__SHA256_SIZE]);
 aiorch_status aio__cache_key(aiorch_run *run, uint8_t key[AIO__SHA256_SIZE]);
+/* Both, onto the run, where its answer may be kept at all. AIORCH_PASS where not; AIORCH_E_NOMEM. */
+aiorch_status aio__cache_place(aiorch_run *run);
 
 /* The query's embedding as an attempt, also of a retrieval that was broken off. AIORCH_E_NOMEM. */
 aiorch_status aio__run_note_embedding(aiorch_run *run);

@@ -192,6 +192,19 @@ static void test_cache__the_oldest_unused_go_when_rows_run_out(void **state) {
   fixture_close(&f);
 }
 
+static void test_cache_store__alone_keeps_an_answer_of_the_host(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+  aiorch_run *run = fixture_ask(&f, "acme", "u1", "What?");
+  assert_int_equal(aiorch_run_set_answer(run, "Mine.", 5, AIORCH_FINISH_STOP, NULL, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_stage_cache_store(run), AIORCH_OK);
+  aiorch_run_free(run);
+  expect(&f, "What?", AIORCH_CACHE_EXACT, "Mine.");
+  assert_int_equal(f.first.calls, 0);
+  fixture_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_cache__a_hit_asks_nobody_and_costs_nothing),
@@ -204,6 +217,7 @@ int main(void) {
       cmocka_unit_test(test_cache__on_add_keep_and_flush),
       cmocka_unit_test(test_cache__a_hit_gives_the_sources_again),
       cmocka_unit_test(test_cache__the_oldest_unused_go_when_rows_run_out),
+      cmocka_unit_test(test_cache_store__alone_keeps_an_answer_of_the_host),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
