@@ -3,11 +3,12 @@
  *
  *   ingest [--json] [--store FOLDER] TEXTS
  *
- * TEXTS is a folder; each of its files is a document (".md": Markdown). They are read into memory first. The clock runs from
- * the first document to the closed store. Without --store the store is made in a temporary folder.
+ * TEXTS is a folder; each of its files is a document (".md": Markdown). They are read into memory first. The clock runs
+ * from the first document to the closed store. Without --store the store is made in a temporary folder.
  */
 #include <aiorch/aiorch.h>
 #include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,8 @@ static int read_text(const char *folder, const char *name, text *out) {
   if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) return 0;
   FILE *file = fopen(path, "rb");
   *out = (text){strdup(name), malloc((size_t)st.st_size), (size_t)st.st_size};
-  if (!file || !out->name || !out->bytes || fread(out->bytes, 1, out->n, file) != out->n) die(path, "it cannot be read");
+  if (!file || !out->name || !out->bytes || fread(out->bytes, 1, out->n, file) != out->n)
+    die(path, "it cannot be read");
   fclose(file);
   return 1;
 }
@@ -48,7 +50,8 @@ static size_t read_all(const char *folder, text *texts) {
   DIR *dir = opendir(folder);
   size_t n = 0;
   if (!dir) die(folder, "it cannot be read");
-  for (struct dirent *entry; n < FILES_MAX && (entry = readdir(dir));) n += (size_t)read_text(folder, entry->d_name, &texts[n]);
+  for (struct dirent *entry; n < FILES_MAX && (entry = readdir(dir));)
+    n += (size_t)read_text(folder, entry->d_name, &texts[n]);
   closedir(dir);
   if (n == 0) die(folder, "there is no text in it");
   return n;
@@ -67,10 +70,15 @@ static size_t add(aiorch *orch, const text *t, aiorch_error *error) {
   return chunks;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
+  (void)st, (void)kind, (void)at;
+  return remove(path);
+}
+
 int main(int argc, char **argv) {
   static text texts[FILES_MAX];
   const char *base = getenv("TMPDIR");
-  char made[4000], inside[4096];
+  char made[4000] = "", inside[4096];
   const char *folder = NULL, *store = NULL;
   int json = 0;
   for (int i = 1; i < argc; i++) {
@@ -102,12 +110,14 @@ int main(int argc, char **argv) {
   aiorch_free(orch);
   double seconds = now_s() - begin, rate = (double)bytes / 1e6 / seconds;
   if (json)
-    printf("{\"ingest_mb_per_s\": %.2f, \"documents\": %zu, \"chunks\": %zu, \"bytes\": %zu}\n", rate, count, chunks, bytes);
+    printf("{\"ingest_mb_per_s\": %.2f, \"documents\": %zu, \"chunks\": %zu, \"bytes\": %zu}\n", rate, count, chunks,
+           bytes);
   else
     printf("%zu documents, %zu chunks, %.1f MB in %.2f s: %.2f MB/s to full text, durable\n", count, chunks,
            (double)bytes / 1e6, seconds, rate);
   aiorch_config_free(config);
   aiorch_error_free(error);
+  if (made[0] != '\0') nftw(made, remove_one, 8, FTW_DEPTH | FTW_PHYS);
   for (size_t i = 0; i < count; i++) {
     free(texts[i].name);
     free(texts[i].bytes);

@@ -108,8 +108,8 @@ static void load_cache(const char *store, long rows) {
            "PRAGMA synchronous = OFF; BEGIN IMMEDIATE;"
            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %ld),"
            " t(now) AS (SELECT CAST(strftime('%%s', 'now') AS INTEGER) * 1000)"
-           " INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, used, hits, bytes, knowledge,"
-           " finish_reason, chunks, provider, model, query, sources, answer)"
+           " INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, used, hits, bytes,"
+           " knowledge, finish_reason, chunks, provider, model, query, sources, answer)"
            " SELECT '%s', printf('%%08x-0000-7000-8000-%%012x', i, i), randomblob(32), randomblob(32), now,"
            " now + 86400000 + i, i, 0, 1000, (SELECT knowledge FROM tenants WHERE tenant_id = '%s'), 1, x'', 'instant',"
            " 'instant', 'question number ' || i, '[]', hex(zeroblob(350)) FROM n, t WHERE %ld > 0;"
@@ -129,8 +129,9 @@ static void load_runs(const char *store, long rows) {
            " INSERT INTO ai_api_calls (tenant_id, id, user_id, provider, model, status, cache, input_tokens,"
            " cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated,"
            " cost_nano_usd, created_ms, duration_us)"
-           " SELECT '%s', printf('%%08x-0000-7000-8000-%%012x', i, i), 'user' || i %% 1000, 'instant', 'instant', 0, 1, 1200,"
-           " 0, 0, 0, 300, 0, 0, 1000000 + i %% 5000, now - 30 * 86400000 + i * 2000, 900000 FROM n, t WHERE %ld > 0;"
+           " SELECT '%s', printf('%%08x-0000-7000-8000-%%012x', i, i), 'user' || i %% 1000, 'instant', 'instant', 0,"
+           " 1, 1200, 0, 0, 0, 300, 0, 0, 1000000 + i %% 5000, now - 30 * 86400000 + i * 2000, 900000"
+           " FROM n, t WHERE %ld > 0;"
            "INSERT INTO run_totals (tenant_id, runs, cost_nano_usd) SELECT tenant_id, count(*), sum(cost_nano_usd)"
            " FROM ai_api_calls WHERE tenant_id = '%s' GROUP BY tenant_id; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);",
            rows, TENANT, rows, TENANT);

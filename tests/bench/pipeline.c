@@ -1,11 +1,12 @@
 /*
  * How long a run takes, and what it allocates. Public headers only; prints a table, or one JSON object with --json.
  *
- *   pipeline [--json] [--runs N] [--store FOLDER]
+ *   pipeline [--json] [--runs N] [--store FOLDER] [--sync-ms N]
  *
- * With --store the SQLite figures are taken over that store (load it first: tests/bench/load); without, over an empty one in a
- * temporary folder, and the table says so. Many users take turns, since a limit counts each user's runs. Speed is printed,
- * never asserted. README.md tells how to read the table.
+ * With --store the SQLite figures are taken over that store (load it first: tests/bench/load); without, over an empty
+ * one in a temporary folder, and the table says so. --sync-ms makes each fdatasync take N ms longer, as on a slower
+ * disk. Many users take turns, since a limit counts each user's runs. Speed is printed, never asserted. README.md tells
+ * how to read the table.
  */
 #include <aiorch/aiorch.h>
 #include <fcntl.h>
@@ -15,13 +16,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 static atomic_long allocations;
-static void *count_alloc(void *ud, size_t n) { (void)ud; atomic_fetch_add(&allocations, 1); return malloc(n); }
-static void *count_realloc(void *ud, void *p, size_t n) { (void)ud; atomic_fetch_add(&allocations, 1); return realloc(p, n); }
-static void count_free(void *ud, void *p) { (void)ud; free(p); }
+
+static void *count_alloc(void *ud, size_t n) {
+  (void)ud;
+  atomic_fetch_add(&allocations, 1);
+  return malloc(n);
+}
+
+static void *count_realloc(void *ud, void *p, size_t n) {
+  (void)ud;
+  atomic_fetch_add(&allocations, 1);
+  return realloc(p, n);
+}
+
+static void count_free(void *ud, void *p) {
+  (void)ud;
+  free(p);
+}
+
+/* Stands before the C library's, for SQLite too. */
+static long sync_ms;
+int fdatasync(int fd) {
+  const struct timespec more = {sync_ms / 1000, sync_ms % 1000 * 1000000};
+  if (sync_ms > 0) nanosleep(&more, NULL);
+  return (int)syscall(SYS_fdatasync, fd);
+}
 
 static void die(const char *what, aiorch_error *error) {
   fprintf(stderr, "pipeline: %s: %s\n", what, error ? aiorch_error_message(error) : "failed");
@@ -108,8 +132,10 @@ static unsigned long new_number(void) {
 
 /* A message of `len` bytes with a number in it, so that each is new. */
 static size_t make_message(char *out, size_t len, int mixed, unsigned long number) {
-  static const char ascii[] = "How do I keep the rows of a table in order while many writers add to it at the same time? ";
-  static const char scripts[] = "Wie l\xc3\xb6se ich das? \xd0\x9a\xd0\xb0\xd0\xba \xd1\x8d\xd1\x82\xd0\xbe? \xe3\x81\x93\xe3\x82\x8c\xe3\x81\xaf\xe4\xbd\x95? caf\xc3\xa9 ";
+  static const char ascii[] = "How do I keep the rows of a table in order while many writers add to it at the same "
+                              "time? ";
+  static const char scripts[] = "Wie l\xc3\xb6se ich das? \xd0\x9a\xd0\xb0\xd0\xba \xd1\x8d\xd1\x82\xd0\xbe? "
+                                "\xe3\x81\x93\xe3\x82\x8c\xe3\x81\xaf\xe4\xbd\x95? caf\xc3\xa9 ";
   const char *unit = mixed ? scripts : ascii;
   size_t n = (size_t)snprintf(out, len, "Question %lu: ", number), u = strlen(unit);
   while (n + u < len) {
@@ -149,7 +175,7 @@ static double measure_handed_over(aiorch *orch, int runs) {
   for (int i = -10; i < runs; i++) {
     double took = hit_handed_over(orch, user_of(user, "h", i + 10), text, n);
     if (i >= 0) us[i] = took;
-    one_run(orch, user, text, n, AIORCH_CACHE_EXACT); /* ends when the row before it is durable: the writer is at rest */
+    one_run(orch, user, text, n, AIORCH_CACHE_EXACT); /* ends when the row before it is durable, too */
   }
   figure f = summary(us, runs, 0);
   free(us);
@@ -286,13 +312,15 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--json") == 0) json = 1;
     else if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc) runs = atoi(argv[++i]);
     else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) store = argv[++i];
-    else return fprintf(stderr, "usage: pipeline [--json] [--runs N] [--store FOLDER]\n"), 2;
+    else if (strcmp(argv[i], "--sync-ms") == 0 && i + 1 < argc) sync_ms = atol(argv[++i]);
+    else return fprintf(stderr, "usage: pipeline [--json] [--runs N] [--store FOLDER] [--sync-ms N]\n"), 2;
   }
   const char *base = getenv("TMPDIR");
   char folder[4096], place[4200];
   snprintf(folder, sizeof folder, "%s/aiorch-bench-XXXXXX", base && *base ? base : "/tmp");
   if (!store && !mkdtemp(folder)) die("temporary folder", NULL);
   snprintf(place, sizeof place, "%s/store", folder);
+  if (runs < 10) return fprintf(stderr, "pipeline: --runs takes at least 10\n"), 2;
   if (json) printf("{");
   /* First: memory that an earlier handle has left would be used again and not be seen. */
   long before = resident_kib();
