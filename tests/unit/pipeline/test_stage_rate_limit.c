@@ -84,13 +84,16 @@ static void test_rate_limit__refused_messages_have_a_limit_of_their_own(void **s
 static void test_rate_limit__a_budget_stops_spending(void **state) {
   (void)state;
   fixture f;
-  /* One token costs 1,000 nano-USD both ways: an answer 1.5 million. */
-  fixture_open(&f, "{\"budget.user_nano_usd\": 3000000, \"cache.mode\": \"off\", \"rate_limit.requests\": 0}", answer, 1,
-               NULL, 0);
+  /* 1,000 tokens in and 500 out cost 10.5 million nano-USD; before it runs, a run reserves the most that it may cost. */
+  fixture_open(&f,
+               "{\"budget.user_nano_usd\": 60000000, \"cache.mode\": \"off\", \"rate_limit.requests\": 0,"
+               " \"generate.model\": \"claude-sonnet-4-5\"}",
+               answer, 1, NULL, 0);
   aiorch_status st = AIORCH_OK;
-  for (int i = 0; i < 5 && st == AIORCH_OK; i++) st = ask(&f, "u1", "What?", NULL);
-  /* The scripted model's price is unknown, so nothing is counted against the budget but the reserve of 1. */
-  assert_int_equal(st, AIORCH_OK);
+  for (int i = 0; i < 10 && st == AIORCH_OK; i++) st = ask(&f, "u1", "What?", NULL);
+  assert_int_equal(st, AIORCH_E_BUDGET_EXCEEDED);
+  assert_in_range(f.first.calls, 2, 5); /* 60 / 10.5, less what is held in reserve; more than one: the rest was given back */
+  assert_int_equal(ask(&f, "u2", "What?", NULL), AIORCH_OK);
   fixture_close(&f);
 }
 
