@@ -20,6 +20,8 @@ static const char *const SECTIONS[][3] = {
     {"budget", "budget", "Stage 2: how much money may be spent. Amounts are nano-USD: 1 USD is 1000000000."},
     {"cache", "cache", "Stages 3 and 7: answers that are kept and given again."},
     {"retrieve", "retrieve", "Stage 4: the sources that the model is given."},
+    {"embedder", "embedder", "Stages 3 and 4: what turns texts into vectors when no plug-in does."},
+    {"vector", "vector", "The vector index in memory."},
     {"chunk", "chunk", "How documents are cut. Sizes are estimated tokens."},
     {"knowledge", "knowledge", "Documents."},
     {"prompt", "prompt", "Stage 5: what the model is told."},

@@ -56,7 +56,9 @@ enum {
   AIORCH_E_BUDGET_EXCEEDED = -301,
 
   /* knowledge */
-  AIORCH_E_DOCUMENT = -400, /**< the document cannot be used: empty, not UTF-8, above a limit */
+  AIORCH_E_DOCUMENT = -400,           /**< the document cannot be used: empty, not UTF-8, above a limit */
+  AIORCH_E_EMBEDDER_MISMATCH = -401,  /**< what is stored was embedded by another model; the message names both */
+  AIORCH_E_MODEL = -402,              /**< a model's files cannot be used: missing, damaged, or of another architecture */
 
   /* generate */
   AIORCH_E_PROVIDERS_UNAVAILABLE = -500, /**< every provider of the chain failed; see the attempts */

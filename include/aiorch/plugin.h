@@ -35,7 +35,10 @@ extern "C" {
 enum { AIORCH_SLOT_OK = 1, AIORCH_SLOT_PENDING = 2 };
 
 /** Flags of a plug-in. */
-enum { AIORCH_PLUGIN_SERIAL = 1 /**< its slots are never called by two threads at once, but for cancel, which may not wait */ };
+enum {
+  AIORCH_PLUGIN_SERIAL = 1,      /**< its slots are never called by two threads at once, but for cancel, which may not wait */
+  AIORCH_PLUGIN_ONE_PURPOSE = 2  /**< embedder: the vector of a text is the same for every purpose, so one serves them all */
+};
 
 /** What a text is embedded for; models that tell them apart prepend different instructions. */
 enum { AIORCH_PURPOSE_QUERY = 1, AIORCH_PURPOSE_PASSAGE = 2, AIORCH_PURPOSE_SIMILARITY = 3 };

@@ -42,11 +42,12 @@ static aio__str last_part(aio__str key) {
   return aio__str_n(key.p + at, key.n - at);
 }
 
-/* How far apart two keys are; one whose section was left out or mistaken, but whose last part agrees, is near. */
+/* How far apart two keys are; one whose section was left out or mistaken, but whose last part agrees, is near. Among
+ * those that are equally near the one that is nearer as a whole comes first. */
 static size_t apart(aio__str key, aio__str candidate) {
   size_t whole = aio__option_distance(key, candidate);
   size_t part = aio__option_distance(last_part(key), last_part(candidate)) + 2;
-  return whole < part ? whole : part;
+  return (whole < part ? whole : part) * (AIO__OPTION_KEY_MAX + 1) + whole;
 }
 
 static const char *nearest(aio__str key, bool per_run) {

@@ -35,11 +35,33 @@
   I(cache_max_bytes, "cache.max_bytes", 268435456, 4096, 1099511627776, 0, "Most bytes of answers kept a tenant.")     \
   S(cache_on_add, "cache.on_add", "revalidate", "revalidate|keep|flush", 0,                                             \
     "When a document was added since an answer: retrieve again and compare, serve it all the same, or drop it.")       \
+  S(cache_match, "cache.match", "semantic", "semantic|exact", 1,                                                        \
+    "With an embedder, whether a question may be answered by what a near one was answered, or only by its own answer.") \
+  F(cache_threshold, "cache.threshold", 0.0, 0.0, 1.0, 1,                                                               \
+    "Least cosine similarity of a near hit; a run can only raise it (0: as measured for a known model).")               \
+  S(cache_guards, "cache.guards", "on", "on|off", 0,                                                                    \
+    "Whether a near hit must have the same numbers, names, negation and order, too; off is unsafe.")                    \
+  I(cache_max_age_s, "cache.max_age_s", 0, 0, 315360000, 1,                                                             \
+    "An answer older than this is no hit, in seconds; 0: any that is still kept.")                                      \
   B(retrieve_enabled, "retrieve.enabled", 1, 1, "Whether the store's documents are searched for context.")             \
   I(retrieve_top_k, "retrieve.top_k", 5, 1, 100, 1, "Most sources given to the model, after neighbours are merged.")   \
   I(retrieve_context_tokens, "retrieve.context_tokens", 3000, 50, 1000000, 1, "Most tokens of context.")               \
   F(retrieve_threshold, "retrieve.threshold", 0.0, -1.0, 1.0, 1,                                                        \
     "Least cosine similarity of the vector leg; needed with an embedder plug-in (0: as measured for a known model).")  \
+  F(retrieve_weight_text, "retrieve.weight_text", 1.0, 0.0, 100.0, 1, "Weight of full text when both legs are fused by rank.")\
+  F(retrieve_weight_vector, "retrieve.weight_vector", 1.0, 0.0, 100.0, 1,                                               \
+    "Weight of the vector leg when both are fused by rank.")                                                            \
+  S(embedder, "embedder", "auto", "auto|local|none", 0,                                                                 \
+    "\"auto\": a local model when one is on disk; \"local\": that or an error; a registered plug-in comes before both.")\
+  S(embedder_local_path, "embedder.local.path", "", NULL, 0,                                                            \
+    "Folder with local models, one folder each. Empty: $XDG_CACHE_HOME/aiorch/models, else ~/.cache/aiorch/models.")    \
+  S(embedder_local_model, "embedder.local.model", "all-MiniLM-L6-v2", NULL, 0, "The local model: the name of its folder.")\
+  S(embedder_local_precision, "embedder.local.precision", "int8", "int8|f32", 0,                                        \
+    "Weights of the local model: int8 is smaller and faster, f32 exact; their vectors never mix.")                      \
+  I(vector_memory_max, "vector.memory_max", 1073741824, 1048576, 1099511627776, 0,                                      \
+    "Most bytes of vector indexes in memory; the tenants least recently searched leave.")                               \
+  S(cpu, "cpu", "auto", "auto|plain|avx2|avx512", 0,                                                                    \
+    "Instructions for embedding and vector search; the best that the processor has, or less.")                          \
   I(chunk_target_tokens, "chunk.target_tokens", 220, 16, 8192, 0, "Size that chunks aim at.")                          \
   I(chunk_max_tokens, "chunk.max_tokens", 400, 32, 8192, 0, "Size that chunks never pass.")                            \
   I(document_max_bytes, "knowledge.document_max_bytes", 67108864, 1024, 268435456, 0, "Largest document, in bytes.")   \

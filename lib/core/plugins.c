@@ -126,7 +126,8 @@ static aiorch_status check_embedder(const import_rule *rule, const aiorch_embedd
 
 aiorch_status aio__plugins_set_embedder(aio__plugins *plugins, const aiorch_embedder_vtbl *vtbl, void *self,
                                         aiorch_error *error) {
-  static const import_rule rule = {"embedder", EMBEDDER_0_1, sizeof(aiorch_embedder_vtbl), AIORCH_PLUGIN_SERIAL};
+  static const import_rule rule = {"embedder", EMBEDDER_0_1, sizeof(aiorch_embedder_vtbl),
+                                   AIORCH_PLUGIN_SERIAL | AIORCH_PLUGIN_ONE_PURPOSE};
   aio__plugin_embedder made = {.self = self};
   aiorch_status status = import(&rule, &made.vtbl, vtbl, error);
   if (status == AIORCH_OK) status = check_embedder(&rule, &made.vtbl, error);

@@ -42,6 +42,8 @@ static const status_row STATUSES[] = {
   {AIORCH_E_BUDGET_EXCEEDED, 429, "BUDGET_EXCEEDED", "the budget is used up; try again later"},
 
   {AIORCH_E_DOCUMENT, 422, "DOCUMENT", "the document is empty, not UTF-8, or above a limit"},
+  {AIORCH_E_EMBEDDER_MISMATCH, 409, "EMBEDDER_MISMATCH", "what is stored was embedded by another model"},
+  {AIORCH_E_MODEL, 500, "MODEL", "a model's files are missing, damaged, or of an architecture that is not supported"},
 
   {AIORCH_E_PROVIDERS_UNAVAILABLE, 502, "PROVIDERS_UNAVAILABLE", "no provider could answer"},
   {AIORCH_E_OUTPUT_BLOCKED, 422, "OUTPUT_BLOCKED", "the output check refused the answer"},
