@@ -120,8 +120,9 @@ static aiorch_status mark_batch(embedding *e, aio__str *ids) {
   }
   aio__forget_vectors(e->orch, e->tenant, gone, away, e->deadline_ns);
   if (there == 0) return AIORCH_OK;
-  st = aio__sync_end(
-    &e->sync, store->knowledge->mark_embedded(store, &e->sync.op, e->tenant, e->fingerprint, ids, there), e->error);
+  aio__vectors vectors = {.fingerprint = e->fingerprint};
+  st = aio__sync_end(&e->sync, store->knowledge->mark_embedded(store, &e->sync.op, e->tenant, &vectors, ids, there),
+                     e->error);
   if (st == AIORCH_OK) e->done += there;
   return st;
 }

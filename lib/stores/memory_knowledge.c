@@ -461,14 +461,14 @@ static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant_n
   return aio__mem_leave(store, ok ? AIORCH_OK : aio__mem_nomem(op));
 }
 
-static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenant_name, aio__str fingerprint,
+static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenant_name, const aio__vectors *vectors,
                                    const aio__str *chunk_ids, size_t count) {
   aio__mem_store *store = (aio__mem_store *)base;
   uint64_t bit = 0;
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
-  if (tenant != NULL && count > 0) status = make_bit(tenant, fingerprint, op, &bit);
+  if (tenant != NULL && count > 0) status = make_bit(tenant, vectors->fingerprint, op, &bit);
   for (size_t i = 0; bit != 0 && i < count; i++) {
     aio__mem_chunk *chunk = aio__map_get(&tenant->chunks_by_id, chunk_ids[i]);
     if (chunk != NULL) chunk->marks |= bit;

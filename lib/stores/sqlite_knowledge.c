@@ -249,14 +249,14 @@ static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant, 
   return AIORCH_OK;
 }
 
-static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenant, aio__str fingerprint,
+static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenant, const aio__vectors *vectors,
                                    const aio__str *chunk_ids, size_t count) {
   aio__sq_store *store = (aio__sq_store *)base;
   aio__sq_conn *conn = NULL;
   aiorch_status status = aio__sq_write(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
   for (size_t i = 0; i < count && status == AIORCH_OK; i++)
-    status = aio__sq_run(conn, &op->error, AIO__SQ_EMBEDDED_NEW, "sss", tenant, fingerprint, chunk_ids[i]);
+    status = aio__sq_run(conn, &op->error, AIO__SQ_EMBEDDED_NEW, "sss", tenant, vectors->fingerprint, chunk_ids[i]);
   return aio__sq_write_end(conn, op, status);
 }
 

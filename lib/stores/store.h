@@ -69,6 +69,29 @@ typedef struct aio__store_document {
   size_t anchor_count;
 } aio__store_document;
 
+/* Vectors under one model: `count` rows of unit length. */
+typedef struct aio__vectors {
+  aio__str fingerprint;
+  size_t dimensions; /* 0: the rows are in a vector store plug-in, and only that they exist is noted */
+  const float *rows;
+} aio__vectors;
+
+/* What is nearest to one vector. */
+typedef struct aio__nearest_args {
+  aio__str fingerprint;
+  size_t dimensions;
+  const float *query; /* of unit length */
+  double threshold;   /* least cosine */
+  size_t limit;
+} aio__nearest_args;
+
+/* How much of a tenant's is embedded under a model. */
+typedef struct aio__vector_model {
+  aio__str fingerprint;
+  int64_t chunks, entries;
+  bool stored; /* the vectors themselves are in this store */
+} aio__vector_model;
+
 /* What add did: AIORCH_DOCUMENT_ADDED, _UPDATED, _UNCHANGED (knowledge.h). */
 
 /* A filter: `name` has one of the values of all filters with that name. */
@@ -88,6 +111,7 @@ typedef struct aio__found_chunk {
   uint64_t start, end;
   aio__str source, title, anchor, heading, text; /* text: [start, end) of the document */
   double score;                 /* full text: higher is better, comparable within one search */
+  double similarity;            /* nearest: cosine; 0 elsewhere */
 } aio__found_chunk;
 
 /* A chunk without a vector of a fingerprint. */
@@ -125,8 +149,21 @@ typedef struct aio__knowledge_ops {
   /* Chunks not yet marked as embedded under this fingerprint, oldest first; and how many there are in all. */
   aiorch_status (*unembedded)(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
                               aio__arena *arena, aio__unembedded **chunks, size_t *count, uint64_t *left);
-  aiorch_status (*mark_embedded)(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint,
+  /* Marks chunks as embedded and keeps their vectors, in one transaction; chunks that are gone are passed over. */
+  aiorch_status (*mark_embedded)(aio__store *store, aio__op *op, aio__str tenant, const aio__vectors *vectors,
                                  const aio__str *chunk_ids, size_t count);
+  /* Chunks by cosine to a vector, best first, that pass the filters: exact, also with filters. AIORCH_E_EMBEDDER_MISMATCH when
+   * chunks are embedded, but none under this fingerprint; the message names what there is and `aiorch reembed`. */
+  aiorch_status (*nearest)(aio__store *store, aio__op *op, aio__str tenant, const aio__nearest_args *args,
+                           const aio__pair *filters, size_t filter_count, aio__arena *arena, aio__found_chunk **chunks,
+                           size_t *count);
+  /* Every model that the tenant has chunks or kept answers under, by fingerprint. */
+  aiorch_status (*models)(aio__store *store, aio__op *op, aio__str tenant, aio__arena *arena, aio__vector_model **models,
+                          size_t *count);
+  /* Removes the vectors and marks of a model, of chunks and of kept answers alike, at most `limit` of them; *removed how many.
+   * Call again while it is `limit`: the writer is free in between. */
+  aiorch_status (*forget_model)(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
+                                size_t *removed);
 } aio__knowledge_ops;
 
 /* ---- cache ---------------------------------------------------------------------------------------------------------- */
@@ -155,7 +192,17 @@ typedef struct aio__cache_entry {
    * now, also when nothing was found; put takes where it stood before the sources were retrieved. 0: the entry is as new as
    * created_ms, and what was added in that very millisecond counts as later. */
   int64_t knowledge;
+  const aio__vectors *vector; /* of the question: one row, or NULL; put only */
+  bool neighbours;   /* a result of lookup: other live entries have this scope, so a near one may be worth an embedding */
+  bool exact_only;   /* serves its own question only: somebody said so (feedback) */
 } aio__cache_entry;
+
+/* An entry that may be near enough. */
+typedef struct aio__cache_near {
+  char id[AIO__UUID_LEN + 1];
+  aio__str query;
+  double similarity;
+} aio__cache_near;
 
 typedef struct aio__cache_limits {
   int64_t max_rows, max_bytes; /* a tenant */
@@ -172,6 +219,21 @@ typedef struct aio__cache_ops {
    * A live entry of the same scope and key stays (*stored false) unless it is stale or limits->replace says otherwise. */
   aiorch_status (*put)(aio__store *store, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
                        const aio__cache_limits *limits, int64_t now_ms, bool *stored);
+  /* Live entries of the scope by cosine of their questions, best first; not those that serve their own question only.
+   * AIORCH_E_EMBEDDER_MISMATCH as knowledge->nearest, of the scope. */
+  aiorch_status (*near)(aio__store *store, aio__op *op, aio__str tenant, aio__str scope, const aio__nearest_args *args,
+                        int64_t now_ms, aio__arena *arena, aio__cache_near **entries, size_t *count);
+  /* As lookup, by id and scope, and as if the question had been its own. */
+  aiorch_status (*read)(aio__store *store, aio__op *op, aio__str tenant, aio__str scope, aio__str id, int64_t now_ms,
+                        aio__arena *arena, aio__cache_entry *entry, bool *found);
+  /* Entries whose questions are not embedded under this fingerprint (chunk_id is the entry's id, text the question), for
+   * reembed; then their vectors. */
+  aiorch_status (*unembedded)(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
+                              aio__arena *arena, aio__unembedded **entries, size_t *count, uint64_t *left);
+  aiorch_status (*mark_embedded)(aio__store *store, aio__op *op, aio__str tenant, const aio__vectors *vectors,
+                                 const aio__str *ids, size_t count);
+  /* Sets exact_only. AIORCH_E_NOT_FOUND. */
+  aiorch_status (*exact_only)(aio__store *store, aio__op *op, aio__str tenant, aio__str id);
   /* After revalidation: the entry is good for the tenant's knowledge as it stood at the lookup before it (its
    * `knowledge`). By the counter, not by the clock: a document counts as of when its adding began, and may have come in
    * only after the check. */

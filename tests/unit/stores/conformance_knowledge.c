@@ -454,8 +454,8 @@ static void test_unembedded__oldest_first_until_marked(void **state) {
   expect_str(chunks[0].text, "T\nH\none");
   expect_str(chunks[1].text, "T\ntwo");
   aio__str ids[] = {aio__str_z(chunks[0].chunk_id), AIO__LIT("gone meanwhile")};
-  assert_int_equal(CALL(f, knowledge, mark_embedded, ACME, model, ids, 2), AIORCH_OK);
-  assert_int_equal(CALL(f, knowledge, mark_embedded, ACME, model, ids, 2), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, mark_embedded, ACME, &(aio__vectors){.fingerprint = model}, ids, 2), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, mark_embedded, ACME, &(aio__vectors){.fingerprint = model}, ids, 2), AIORCH_OK);
   assert_int_equal(CALL(f, knowledge, unembedded, ACME, model, 9, &f->arena, &chunks, &n, &left), AIORCH_OK);
   assert_int_equal(n, 2);
   assert_int_equal(left, 2);

@@ -105,7 +105,7 @@ static void attack_from(fixture *f, int number) {
     assert_int_equal(CALL(f, cache, invalidate, tenant, aio__str_z(id_of(id, "docu", i)), &gone), AIORCH_OK);
     assert_int_equal(gone, 0);
     aio__str chunk = aio__str_z(id_of(id, "chnk", i * 100));
-    assert_int_equal(CALL(f, knowledge, mark_embedded, tenant, AIO__LIT("m"), &chunk, 1), AIORCH_OK);
+    assert_int_equal(CALL(f, knowledge, mark_embedded, tenant, &(aio__vectors){.fingerprint = AIO__LIT("m")}, &chunk, 1), AIORCH_OK);
     aio__cache_entry e = entry_of(i + 500, "theirs", "x", &(aio__cache_source){.version = 1});
     memcpy((char *)(uintptr_t)e.rests_on[0].document_id, id_of(id, "docu", i), sizeof id);
     assert_false(keep(f, tenant, &e, &ROOMY, T0));
@@ -179,7 +179,7 @@ static aiorch_status tour(fixture *f, int round) {
   STEP(knowledge, list, ACME, AIO__LIT(""), 5, &f->arena, &docs, &n);
   STEP(knowledge, show, ACME, AIO__LIT("a"), &f->arena, &got);
   STEP(knowledge, unembedded, ACME, AIO__LIT("m"), 5, &f->arena, &todo, &n, &left);
-  STEP(knowledge, mark_embedded, ACME, AIO__LIT("m"), &chunk_id, 1);
+  STEP(knowledge, mark_embedded, ACME, &(aio__vectors){.fingerprint = AIO__LIT("m")}, &chunk_id, 1);
   aio__cache_source s = source_of(&d);
   aio__cache_entry e = entry_of(round, text, "answer", &s);
   STEP(cache, put, ACME, &e, &ROOMY, T0, &flag);

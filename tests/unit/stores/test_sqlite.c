@@ -316,7 +316,7 @@ static void test_calls__beside_a_writer_that_stays(void **state) {
 #define LATE(...) assert_int_equal(CALL_UNTIL(f, SOON, __VA_ARGS__), AIORCH_E_DEADLINE)
   LATE(knowledge, add, ACME, &late, NULL, 0, T0, &f->arena, &(int){0}, &removed, &n);
   LATE(knowledge, remove, ACME, AIO__LIT("a"), T0, &f->arena, &removed, &n);
-  LATE(knowledge, mark_embedded, ACME, AIO__LIT("m"), NULL, 0);
+  LATE(knowledge, mark_embedded, ACME, &(aio__vectors){.fingerprint = AIO__LIT("m")}, NULL, 0);
   LATE(cache, put, ACME, &late_entry, &ROOMY, T0, &yes);
   LATE(cache, revalidated, ACME, aio__str_z(e.id), 1);
   LATE(cache, invalidate, ACME, AIO__LIT(""), &count);
