@@ -133,7 +133,8 @@ AIORCH_API aiorch_status aiorch_knowledge_show(aiorch *orch, const char *tenant,
 /**
  * Searches as the retrieve stage does, without a run.
  *
- * @param filters_json  {"name": "value", "other": ["one", "two"]}, or NULL.
+ * @param filters_json  {"name": "value", "other": ["one", "two"], "path": {"prefix": "docs/"}, "year": {"from": "2020",
+ *                      "to": "2024"}}, or NULL; a list may mix these forms (see aiorch_run_add_filter and its kin).
  * @param limit  1 to 100.
  * @return AIORCH_OK (also with no hit); AIORCH_E_INVALID for filters that are none.
  * Ownership: the caller frees `*out` with aiorch_hits_free.  Threads: any.  Since: 0.1

@@ -69,6 +69,24 @@ AIORCH_API aiorch_status aiorch_run_set_option(aiorch_run *run, const char *key,
  */
 AIORCH_API aiorch_status aiorch_run_add_filter(aiorch_run *run, const char *name, size_t name_len, const char *value,
                                                size_t value_len);
+/**
+ * As aiorch_run_add_filter, for values that begin with `prefix`.
+ *
+ * @return as aiorch_run_add_filter.
+ * Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_run_add_filter_prefix(aiorch_run *run, const char *name, size_t name_len,
+                                                      const char *prefix, size_t prefix_len);
+/**
+ * As aiorch_run_add_filter, for values from `from` to `to`, both included. When the value and the bounds are all decimal
+ * numbers ("-3", "12.50") they are compared as numbers, else byte by byte, as suits dates like 2024-05-31.
+ *
+ * @param from, to  NULL leaves that end open; one of the two is needed.
+ * @return as aiorch_run_add_filter.
+ * Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_run_add_filter_range(aiorch_run *run, const char *name, size_t name_len,
+                                                     const char *from, size_t from_len, const char *to, size_t to_len);
 
 /** Keeps a pointer of the caller's on the run, never read. AIORCH_OK, AIORCH_E_INVALID. Since: 0.1 */
 AIORCH_API aiorch_status aiorch_run_set_user_data(aiorch_run *run, void *user_data);

@@ -2,6 +2,7 @@
  * (pipeline/run_hold.c), so that a callback that comes back in is told so instead of being let in twice. */
 #include <string.h>
 
+#include "api/filter_json.h"
 #include "pipeline/stages.h"
 
 aiorch_status aiorch_run_new(aiorch *orch, const char *tenant, size_t tenant_len, const char *user, size_t user_len,
@@ -61,35 +62,58 @@ aiorch_status aiorch_run_set_option(aiorch_run *run, const char *key, const char
   return st;
 }
 
-static aiorch_status add_filter(aiorch_run *run, aio__str name, aio__str value) {
+/* False: out of memory. A bound that is open stays so. */
+static bool copy_text(aiorch_run *run, aio__str text, aio__str *out) {
+  *out = text.p ? aio__arena_str(&run->arena, text) : text;
+  return !text.p || out->p;
+}
+
+static aiorch_status add_filter(aiorch_run *run, const aio__filter *filter) {
   if (run->phase != AIO__RUN_NEW) {
     return aio__run_refuse(run, AIORCH_E_STATE, "the run has begun: filters are added before its first step");
   }
   if (run->filter_count >= AIO__FILTERS_MAX) {
     return aio__run_refuse(run, AIORCH_E_TOO_LARGE, "a run has at most %d filters", AIO__FILTERS_MAX);
   }
-  if (name.n == 0 || name.n > 63 || value.n > 1024) {
-    return aio__run_refuse(run, AIORCH_E_INVALID,
-                          "a filter has a name of 1 to 63 bytes and a value of at most 1,024");
-  }
+  const char *fault = aio__filter_fault(filter);
+  if (fault) return aio__run_refuse(run, AIORCH_E_INVALID, "%s", fault);
   if (!run->filters) run->filters = aio__arena_alloc(&run->arena, AIO__FILTERS_MAX * sizeof *run->filters);
-  aio__pair pair = {.name = aio__arena_str(&run->arena, name),
-                    .value = value.n ? aio__arena_str(&run->arena, value) : AIO__LIT("")};
-  if (!run->filters || !pair.name.p || !pair.value.p) {
+  aio__filter own = {.kind = filter->kind};
+  if (!run->filters || !copy_text(run, filter->name, &own.name) || !copy_text(run, filter->value, &own.value) ||
+      !copy_text(run, filter->to, &own.to)) {
     return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for a filter");
   }
-  run->filters[run->filter_count++] = pair;
+  run->filters[run->filter_count++] = own;
   return AIORCH_OK;
+}
+
+static aiorch_status enter_filter(aiorch_run *run, const aio__filter *filter) {
+  aiorch_status st = aio__run_take(run);
+  if (st) return st;
+  st = add_filter(run, filter);
+  (void)aio__run_give_back(run);
+  return st;
 }
 
 aiorch_status aiorch_run_add_filter(aiorch_run *run, const char *name, size_t name_len, const char *value,
                                     size_t value_len) {
   if (!name || (!value && value_len > 0)) return AIORCH_E_INVALID;
-  aiorch_status st = aio__run_take(run);
-  if (st) return st;
-  st = add_filter(run, aio__str_n(name, name_len), aio__str_n(value, value_len));
-  (void)aio__run_give_back(run);
-  return st;
+  aio__filter filter = {aio__str_n(name, name_len), AIO__FILTER_IS, {value ? value : "", value_len}, {NULL, 0}};
+  return enter_filter(run, &filter);
+}
+
+aiorch_status aiorch_run_add_filter_prefix(aiorch_run *run, const char *name, size_t name_len, const char *prefix,
+                                           size_t prefix_len) {
+  if (!name || (!prefix && prefix_len > 0)) return AIORCH_E_INVALID;
+  aio__filter filter = {aio__str_n(name, name_len), AIO__FILTER_PREFIX, {prefix ? prefix : "", prefix_len}, {NULL, 0}};
+  return enter_filter(run, &filter);
+}
+
+aiorch_status aiorch_run_add_filter_range(aiorch_run *run, const char *name, size_t name_len, const char *from,
+                                          size_t from_len, const char *to, size_t to_len) {
+  if (!name || (!from && from_len > 0) || (!to && to_len > 0)) return AIORCH_E_INVALID;
+  aio__filter filter = {aio__str_n(name, name_len), AIO__FILTER_RANGE, {from, from_len}, {to, to_len}};
+  return enter_filter(run, &filter);
 }
 
 aiorch_status aiorch_run_set_user_data(aiorch_run *run, void *user_data) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/config.h"
+#include "api/filter_json.h"
 #include "core/text_handle.h"
 #include "pipeline/run_state.h"
 #include "text/json.h"
@@ -78,28 +79,20 @@ static aiorch_status read_options(request *r, const aio__json_value *options) {
   return aio__config_apply_json(own, options, "request", AIO__LIT(""), true, r->error);
 }
 
-static aiorch_status add_filter(request *r, aio__str name, const aio__json_value *value) {
-  aio__str text;
-  if (!aio__json_str(value, &text)) {
-    return aio__error_set(r->error, AIORCH_E_INVALID, "request: filters.%.*s must be a text or a list of texts",
-                          (int)(name.n < 64 ? name.n : 64), name.p);
-  }
-  return pass_on(r, aiorch_run_add_filter(r->run, name.p, name.n, text.p, text.n));
+static aiorch_status add_filter(void *ctx, const aio__filter *f) {
+  request *r = ctx;
+  aiorch_status st;
+  if (f->kind == AIO__FILTER_PREFIX)
+    st = aiorch_run_add_filter_prefix(r->run, f->name.p, f->name.n, f->value.p, f->value.n);
+  else if (f->kind == AIO__FILTER_RANGE)
+    st = aiorch_run_add_filter_range(r->run, f->name.p, f->name.n, f->value.p, f->value.n, f->to.p, f->to.n);
+  else
+    st = aiorch_run_add_filter(r->run, f->name.p, f->name.n, f->value.p, f->value.n);
+  return pass_on(r, st);
 }
 
 static aiorch_status read_filters(request *r, const aio__json_value *filters) {
-  if (aio__json_typeof(filters) != AIO__JSON_OBJECT) return refuse(r, "\"filters\"", "an object");
-  for (const aio__json_value *at = aio__json_first(filters); at; at = aio__json_next(at)) {
-    aio__str name = aio__json_key(at);
-    bool list = aio__json_typeof(at) == AIO__JSON_ARRAY;
-    aiorch_status st = list ? AIORCH_OK : add_filter(r, name, at);
-    for (const aio__json_value *one = list ? aio__json_first(at) : NULL; one && st == AIORCH_OK;
-         one = aio__json_next(one)) {
-      st = add_filter(r, name, one);
-    }
-    if (st) return st;
-  }
-  return AIORCH_OK;
+  return aio__filters_read(filters, "request: filters", add_filter, r, r->error);
 }
 
 /* Members that the library gives a source (n, score, start, ...) may stand there and are not read. */

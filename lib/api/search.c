@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/filter_json.h"
 #include "pipeline/run_state.h"
 #include "text/json.h"
 
@@ -22,55 +23,41 @@ struct aiorch_hits {
 /* ---- filters ---------------------------------------------------------------------------------------------------- */
 
 typedef struct filters {
-  aio__pair *pairs;
+  aio__arena *arena;
+  aiorch_error *error;
+  aio__filter *filter;
   size_t count;
 } filters;
 
-static aiorch_status add_filter(aio__arena *arena, filters *to, aio__str name, const aio__json_value *value,
-                                aiorch_error *error) {
-  aio__str text;
-  if (!aio__json_str(value, &text)) {
-    return aio__error_set(error, AIORCH_E_INVALID, "filters: \"%.*s\" needs a text or an array of texts", (int)name.n,
-                          name.p);
-  }
-  if (to->count == AIO__FILTERS_MAX) {
-    return aio__error_set(error, AIORCH_E_INVALID, "filters: more than %d values", (int)AIO__FILTERS_MAX);
-  }
-  aio__pair pair = {aio__arena_str(arena, name), aio__arena_str(arena, text)};
-  if (!pair.name.p || !pair.value.p) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory for the filters");
-  to->pairs[to->count++] = pair;
+static aio__str copy_text(aio__arena *arena, aio__str text) {
+  return text.p ? aio__arena_str(arena, text) : text;
+}
+
+static aiorch_status add_filter(void *ctx, const aio__filter *filter) {
+  filters *to = ctx;
+  const char *fault = aio__filter_fault(filter);
+  if (fault) return aio__error_set(to->error, AIORCH_E_INVALID, "filters: %s", fault);
+  if (to->count == AIO__FILTERS_MAX)
+    return aio__error_set(to->error, AIORCH_E_INVALID, "filters: more than %d values", (int)AIO__FILTERS_MAX);
+  aio__filter own = {copy_text(to->arena, filter->name), filter->kind, copy_text(to->arena, filter->value),
+                     copy_text(to->arena, filter->to)};
+  bool copied = own.name.p && (own.value.p || !filter->value.p) && (own.to.p || !filter->to.p);
+  if (!copied) return aio__error_set(to->error, AIORCH_E_NOMEM, "out of memory for the filters");
+  to->filter[to->count++] = own;
   return AIORCH_OK;
 }
 
-static aiorch_status add_member(aio__arena *arena, filters *to, const aio__json_value *member, aiorch_error *error) {
-  aio__str name = aio__json_key(member);
-  if (aio__json_typeof(member) != AIO__JSON_ARRAY) return add_filter(arena, to, name, member, error);
-  aiorch_status st = AIORCH_OK;
-  for (const aio__json_value *v = aio__json_first(member); v && st == AIORCH_OK; v = aio__json_next(v)) {
-    st = add_filter(arena, to, name, v, error);
-  }
-  if (st == AIORCH_OK && aio__json_size(member) == 0) {
-    st = aio__error_set(error, AIORCH_E_INVALID, "filters: \"%.*s\" has no value", (int)name.n, name.p);
-  }
-  return st;
-}
-
-static aiorch_status read_filters(aio__arena *arena, const char *text, filters *to, aiorch_error *error) {
+static aiorch_status read_filters(const char *text, filters *to) {
   static const aio__json_limits limits = {FILTERS_JSON_MAX, 4, AIORCH_E_INVALID, "filters"};
+  aiorch_error *error = to->error;
   aio__json *json = NULL;
   if (!text || !text[0]) return AIORCH_OK;
-  aiorch_status st = aio__json_parse(arena->al, aio__str_z(text), &limits, &json, error);
+  aiorch_status st = aio__json_parse(to->arena->al, aio__str_z(text), &limits, &json, error);
   if (st == AIORCH_E_TOO_LARGE) st = aio__error_set(error, AIORCH_E_INVALID, "filters: longer than 1 MiB");
   if (st) return st;
-  const aio__json_value *root = aio__json_root(json);
-  to->pairs = aio__arena_alloc(arena, AIO__FILTERS_MAX * sizeof *to->pairs);
-  if (!to->pairs) st = aio__error_set(error, AIORCH_E_NOMEM, "out of memory for the filters");
-  if (st == AIORCH_OK && aio__json_typeof(root) != AIO__JSON_OBJECT) {
-    st = aio__error_set(error, AIORCH_E_INVALID, "filters: an object is needed, as in {\"lang\": \"en\"}");
-  }
-  for (const aio__json_value *m = aio__json_first(root); m && st == AIORCH_OK; m = aio__json_next(m)) {
-    st = add_member(arena, to, m, error);
-  }
+  to->filter = aio__arena_alloc(to->arena, AIO__FILTERS_MAX * sizeof *to->filter);
+  st = to->filter ? aio__filters_read(aio__json_root(json), "filters", add_filter, to, error)
+                  : aio__error_set(error, AIORCH_E_NOMEM, "out of memory for the filters");
   aio__json_free(json);
   return st;
 }
@@ -116,14 +103,14 @@ static aiorch_status write_json(aiorch_hits *hits) {
 
 static aiorch_status find(aiorch *orch, aiorch_hits *hits, aio__retrieval *r, const char *filters_json,
                           aiorch_error *error) {
-  filters f = {NULL, 0};
-  aiorch_status st = read_filters(&hits->arena, filters_json, &f, error);
+  filters f = {&hits->arena, error, NULL, 0};
+  aiorch_status st = read_filters(filters_json, &f);
   if (st) return st;
   r->orch = orch;
   r->arena = &hits->arena;
   r->options = &orch->options;
   r->run_id = AIO__LIT("");
-  r->filters = f.pairs;
+  r->filters = f.filter;
   r->filter_count = f.count;
   st = search(r, error);
   if (st) return st;

@@ -28,8 +28,11 @@ static void add_retrieval(aio__sha256 *h, const aiorch_run *run) {
   add_double(h, o->retrieve_threshold);
   aio__sha256_u64(h, run->filter_count);
   for (size_t i = 0; i < run->filter_count; i++) {
-    aio__sha256_str(h, run->filters[i].name);
-    aio__sha256_str(h, run->filters[i].value);
+    const aio__filter *filter = &run->filters[i];
+    aio__sha256_str(h, filter->name);
+    aio__sha256_u64(h, (uint64_t)filter->kind << 2 | (filter->value.p ? 1u : 0u) | (filter->to.p ? 2u : 0u));
+    aio__sha256_str(h, filter->value);
+    aio__sha256_str(h, filter->to);
   }
   aio__sha256_u64(h, run->host_sources ? run->source_count : 0);
   for (size_t i = 0; run->host_sources && i < run->source_count; i++) {

@@ -38,7 +38,7 @@ typedef struct aio__retrieval {
   aio__waker *waker;
   const aio__options *options;         /* the run's */
   aio__str tenant, run_id, query;
-  const aio__pair *filters;
+  const aio__filter *filters;
   size_t filter_count, limit;          /* limit: top_k, or what a search asks for */
   int64_t token_budget;                /* 0: none */
   int64_t deadline_ns;

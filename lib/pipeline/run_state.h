@@ -70,7 +70,7 @@ struct aiorch_run {
   aio__message *messages;
   size_t message_count, message_cap, message_bytes;
   size_t question;                 /* index of the last user message; SIZE_MAX when there is none */
-  aio__pair *filters;
+  aio__filter *filters;
   size_t filter_count;
 
   /* the engine (engine.c) */

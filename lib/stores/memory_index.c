@@ -200,16 +200,16 @@ static void find_words(search *s) {
   s->rank.average_words = s->tenant->chunks > 0 ? (double)s->tenant->word_total / (double)s->tenant->chunks : 0.0;
 }
 
-static bool has_value(const aio__store_document *d, const aio__pair *filters, size_t count, aio__str name) {
+static bool has_value(const aio__store_document *d, const aio__filter *filters, size_t count, aio__str name) {
   for (size_t i = 0; i < count; i++) {
     if (!aio__str_eq(filters[i].name, name)) continue;
     for (size_t m = 0; m < d->metadata_count; m++)
-      if (aio__str_eq(d->metadata[m].name, name) && aio__str_eq(d->metadata[m].value, filters[i].value)) return true;
+      if (aio__str_eq(d->metadata[m].name, name) && aio__filter_fits(&filters[i], d->metadata[m].value)) return true;
   }
   return false;
 }
 
-static bool passes(const aio__mem_chunk *chunk, const aio__pair *filters, size_t count) {
+static bool passes(const aio__mem_chunk *chunk, const aio__filter *filters, size_t count) {
   for (size_t i = 0; i < count; i++)
     if (!has_value(&chunk->document->row, filters, count, filters[i].name)) return false;
   return true;
@@ -290,7 +290,7 @@ aiorch_status aio__mem_search(aio__store *base, aio__op *op, aio__str tenant, co
 }
 
 aiorch_status aio__mem_fetch(aio__store *base, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
-                             const aio__pair *filters, size_t filter_count, aio__arena *arena,
+                             const aio__filter *filters, size_t filter_count, aio__arena *arena,
                              aio__found_chunk *chunks) {
   aio__mem_store *store = (aio__mem_store *)base;
   aiorch_status status = aio__mem_enter(store, op);

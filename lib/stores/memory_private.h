@@ -165,7 +165,7 @@ void aio__mem_words_free(aio__mem_tenant *tenant);
 aiorch_status aio__mem_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,
                               aio__arena *arena, aio__found_chunk **chunks, size_t *count);
 aiorch_status aio__mem_fetch(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
-                             const aio__pair *filters, size_t filter_count, aio__arena *arena,
+                             const aio__filter *filters, size_t filter_count, aio__arena *arena,
                              aio__found_chunk *chunks);
 
 /* ---- memory_knowledge.c, memory_cache.c, memory_ledger.c -------------------------------------------------------- */

@@ -187,7 +187,7 @@ aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__
 aiorch_status aio__sq_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,
                              aio__arena *arena, aio__found_chunk **chunks, size_t *count);
 aiorch_status aio__sq_fetch(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
-                            const aio__pair *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
+                            const aio__filter *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
 /* Registers aio_score, the ranking of chunk_words, on a connection. */
 aiorch_status aio__sq_score_register(aio__sq_conn *conn, aiorch_error *error);
 

@@ -97,14 +97,19 @@ static void merge(ranges *all, uint64_t names) {
   all->n = n;
 }
 
-static aiorch_status match_filter(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__pair *filter,
+static aiorch_status match_filter(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__filter *filter,
                                   uint64_t bit, ranges *all) {
   sqlite3_stmt *stmt = NULL;
   aiorch_status status =
-    aio__sq_query(conn, error, AIO__SQ_METADATA_MATCH, &stmt, "sss", tenant, filter->name, filter->value);
+    aio__sq_query(conn, error, AIO__SQ_METADATA_FROM, &stmt, "sss", tenant, filter->name, aio__filter_first(filter));
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
     int64_t first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
-    if (count == 0) continue;
+    aio__str value = aio__sq_text(stmt, 2);
+    if (aio__filter_beyond(filter, value)) {
+      aio__sq_reset(stmt);
+      return AIORCH_OK;
+    }
+    if (count == 0 || !aio__filter_fits(filter, value)) continue;
     bool sane = count > 0 && count <= AIO__SQ_DOCUMENT_BYTES_MAX && first >= 0 && first < INT64_MAX / 2;
     status = sane ? add_range(all, first, count, bit, error)
                   : aio__sq_fail_code(conn->owner->path, NULL, SQLITE_CORRUPT, error);
@@ -113,7 +118,7 @@ static aiorch_status match_filter(aio__sq_conn *conn, aiorch_error *error, aio__
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-static aiorch_status match_filters(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__pair *filters,
+static aiorch_status match_filters(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__filter *filters,
                                    size_t count, ranges *all) {
   uint64_t names = 0;
   aiorch_status status = AIORCH_OK;
@@ -305,7 +310,7 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
 }
 
 aiorch_status aio__sq_fetch(aio__store *base, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
-                            const aio__pair *filters, size_t filter_count, aio__arena *arena,
+                            const aio__filter *filters, size_t filter_count, aio__arena *arena,
                             aio__found_chunk *chunks) {
   aio__sq_store *store = (aio__sq_store *)base;
   aio__sq_conn *conn = NULL;

@@ -44,9 +44,9 @@
   X(METADATA_NEW, "INSERT INTO document_metadata (tenant_id, document, position, name, value)" \
     " VALUES (?1,?2,?3,?4,?5)") \
   X(METADATA_DROP, "DELETE FROM document_metadata WHERE tenant_id = ?1 AND document = ?2") \
-  X(METADATA_MATCH, "SELECT d.first_chunk, d.chunk_count FROM document_metadata m JOIN documents d" \
-                    " ON d.no = m.document AND d.tenant_id = m.tenant_id" \
-                    " WHERE m.tenant_id = ?1 AND m.name = ?2 AND m.value = ?3 ORDER BY d.first_chunk") \
+  X(METADATA_FROM, "SELECT d.first_chunk, d.chunk_count, m.value FROM document_metadata m JOIN documents d" \
+                   " ON d.no = m.document AND d.tenant_id = m.tenant_id" \
+                   " WHERE m.tenant_id = ?1 AND m.name = ?2 AND m.value >= ?3 ORDER BY m.value") \
   X(CHANGE_NEW, "INSERT INTO changes (tenant_id, kind, document_id, at_ms) VALUES (?1,?2,?3,?4)") \
   X(CHANGES_PRUNE, "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?1")
 

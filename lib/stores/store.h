@@ -30,6 +30,7 @@
 #include "core/uuid.h"
 #include "cost/limits.h"
 #include "cost/usage.h"
+#include "stores/filter.h"
 
 typedef struct aio__store aio__store;
 
@@ -94,10 +95,9 @@ typedef struct aio__vector_model {
 
 /* What add did: AIORCH_DOCUMENT_ADDED, _UPDATED, _UNCHANGED (knowledge.h). */
 
-/* A filter: `name` has one of the values of all filters with that name. */
 typedef struct aio__search_args {
   aio__str query;               /* a person's words; the store makes its own full-text query of them */
-  const aio__pair *filters;
+  const aio__filter *filters;   /* filter.h says what passes them */
   size_t filter_count;
   size_t limit;
 } aio__search_args;
@@ -145,7 +145,7 @@ typedef struct aio__knowledge_ops {
                           aio__arena *arena, aio__found_chunk **chunks, size_t *count);
   /* Chunks by id, in the order of the ids; those that are not there (or fail the filters) have an empty chunk_id. */
   aiorch_status (*fetch)(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
-                         const aio__pair *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
+                         const aio__filter *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
   /* Chunks not yet marked as embedded under this fingerprint, oldest first; and how many there are in all. */
   aiorch_status (*unembedded)(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
                               aio__arena *arena, aio__unembedded **chunks, size_t *count, uint64_t *left);
@@ -155,7 +155,7 @@ typedef struct aio__knowledge_ops {
   /* Chunks by cosine to a vector, best first, that pass the filters: exact, also with filters. AIORCH_E_EMBEDDER_MISMATCH when
    * chunks are embedded, but none under this fingerprint; the message names what there is and `aiorch reembed`. */
   aiorch_status (*nearest)(aio__store *store, aio__op *op, aio__str tenant, const aio__nearest_args *args,
-                           const aio__pair *filters, size_t filter_count, aio__arena *arena, aio__found_chunk **chunks,
+                           const aio__filter *filters, size_t filter_count, aio__arena *arena, aio__found_chunk **chunks,
                            size_t *count);
   /* Every model that the tenant has chunks or kept answers under, by fingerprint. */
   aiorch_status (*models)(aio__store *store, aio__op *op, aio__str tenant, aio__arena *arena, aio__vector_model **models,

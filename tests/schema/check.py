@@ -72,6 +72,8 @@ def requests_are_what_the_library_takes(box):
     message = {"role": "user", "content": "Which port?"}
     good = [{"messages": [message]}, {"tenant": "t", "user": "u", "messages": [message], "options": {"cache.ttl_s": 60},
                                       "filters": {"a": "b", "c": ["d", "e"]}},
+            {"messages": [message], "filters": {"p": {"prefix": "x"}, "r": {"from": "1", "to": "2"}, "o": {"to": "9"},
+                                                "l": ["x", {"prefix": "y"}, {"from": "z"}]}},
             {"messages": [message], "options": {"cache": {"ttl_s": 60}}, "sources": [{"text": "x"}], "answer": "y",
              "usage": {"input": 1}, "provider": "p", "model": "m", "finish_reason": "stop"}]
     for request in good:
@@ -79,6 +81,9 @@ def requests_are_what_the_library_takes(box):
         validate(box.json("stage", "validate", stdin=json.dumps(request)), "run")
     bad = [{"messages": "x"}, {"messages": [{"role": "king", "content": "x"}]}, {"messages": [{"role": "user"}]},
            {"message": []}, {"messages": [message], "usage": {"inputs": 1}},
+           {"messages": [message], "filters": {"a": []}}, {"messages": [message], "filters": {"a": {}}},
+           {"messages": [message], "filters": {"a": {"prefix": "x", "to": "y"}}},
+           {"messages": [message], "filters": {"a": {"from": 1}}},
            {"messages": [message], "filters": {"a": 1}}, {"messages": [message],
                                                           "finish_reason": "done", "answer": "x"},
            {"tenant": 1, "messages": [message]}]

@@ -44,8 +44,11 @@ static void test_add_filter__names_values_and_how_many(void **state) {
   assert_int_equal(aiorch_run_add_filter(run, "n", 1, NULL, 1), AIORCH_E_INVALID);
   assert_int_equal(aiorch_run_add_filter(run, "", 0, "v", 1), AIORCH_E_INVALID);
   assert_int_equal(aiorch_run_add_filter(run, name, 64, "v", 1), AIORCH_E_INVALID);
-  assert_int_equal(aiorch_run_add_filter(run, "n", 1, value, 1025), AIORCH_E_INVALID);
   assert_non_null(strstr(words(run), "1 to 63 bytes"));
+  assert_int_equal(aiorch_run_add_filter(run, "n", 1, value, 1025), AIORCH_E_INVALID);
+  assert_non_null(strstr(words(run), "1,024 bytes"));
+  assert_int_equal(run->filter_count, 0);
+  assert_int_equal(aiorch_run_add_filter(run, "n", 1, "\xFF", 1), AIORCH_E_INVALID);
   assert_int_equal(run->filter_count, 0);
   assert_int_equal(aiorch_run_add_filter(run, name, 63, value, 1024), AIORCH_OK);
   assert_int_equal(aiorch_run_add_filter(run, "n", 1, NULL, 0), AIORCH_OK);
@@ -284,10 +287,46 @@ static void test_free__inside_its_own_slot_frees_it_afterwards(void **state) {
   fixture_close(&f);
 }
 
+static void test_add_filter__prefix_and_range(void **state) {
+  (void)state;
+  fixture f;
+  char value[1025];
+  memset(value, 'v', sizeof value);
+  fixture_open(&f, NULL, answer, 1, NULL, 0);
+  aiorch_run *run = fixture_ask(&f, "acme", "u1", "What?");
+  assert_int_equal(aiorch_run_add_filter_prefix(NULL, "n", 1, "p", 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_prefix(run, NULL, 0, "p", 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_prefix(run, "n", 1, NULL, 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_prefix(run, "n", 1, value, 1025), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_range(NULL, "n", 1, "a", 1, "b", 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_range(run, NULL, 0, "a", 1, "b", 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_range(run, "n", 1, NULL, 1, "b", 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_range(run, "n", 1, "a", 1, NULL, 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_range(run, "n", 1, "a", 1, value, 1025), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_add_filter_range(run, "n", 1, NULL, 0, NULL, 0), AIORCH_E_INVALID);
+  assert_non_null(strstr(words(run), "a range needs a bound"));
+  assert_int_equal(run->filter_count, 0);
+  assert_int_equal(aiorch_run_add_filter_prefix(run, "n", 1, "p", 1), AIORCH_OK);
+  assert_int_equal(aiorch_run_add_filter_prefix(run, "n", 1, NULL, 0), AIORCH_OK);
+  assert_int_equal(aiorch_run_add_filter_range(run, "n", 1, "a", 1, "b", 1), AIORCH_OK);
+  assert_int_equal(aiorch_run_add_filter_range(run, "n", 1, NULL, 0, "b", 1), AIORCH_OK);
+  assert_int_equal(aiorch_run_add_filter_range(run, "n", 1, "a", 1, NULL, 0), AIORCH_OK);
+  assert_int_equal(run->filter_count, 5);
+  assert_int_equal(run->filters[0].kind, AIO__FILTER_PREFIX);
+  assert_int_equal(run->filters[1].value.n, 0);
+  assert_int_equal(run->filters[2].kind, AIO__FILTER_RANGE);
+  assert_true(aio__str_eqz(run->filters[2].to, "b"));
+  assert_null(run->filters[3].value.p);
+  assert_null(run->filters[4].to.p);
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_add_message__up_to_its_limits),
       cmocka_unit_test(test_add_filter__names_values_and_how_many),
+      cmocka_unit_test(test_add_filter__prefix_and_range),
       cmocka_unit_test(test_add_source__what_it_needs_and_how_many),
       cmocka_unit_test(test_set__after_the_begin_is_refused),
       cmocka_unit_test(test_set_option__what_is_no_option),

@@ -71,7 +71,8 @@ static void test_run_from_json__all_members(void **state) {
                             "{\"role\":\"assistant\",\"content\":\"a1\"},{\"role\":\"tool\",\"content\":\"t\"},"
                             "{\"role\":\"user\",\"content\":\"q2\"}],"
                             "\"options\":{\"cache.ttl_s\":60,\"retrieve\":{\"top_k\":3}},"
-                            "\"filters\":{\"team\":\"a\",\"lang\":[\"de\",\"en\"]}}");
+                            "\"filters\":{\"team\":\"a\",\"lang\":[\"de\",\"en\"],\"path\":{\"prefix\":\"docs/\"},"
+                            "\"year\":[{\"from\":\"2020\",\"to\":\"2024\"},{\"to\":\"1999\"}]}}");
   assert_true(aio__str_eqz(run->tenant, "acme"));
   assert_true(aio__str_eqz(run->user, "u1"));
   assert_int_equal(run->message_count, 5);
@@ -82,9 +83,16 @@ static void test_run_from_json__all_members(void **state) {
   assert_int_equal(run->options->cache_ttl_s, 60);
   assert_int_equal(run->options->retrieve_top_k, 3);
   assert_int_equal(run->options->deadline_ms, f->orch->options.deadline_ms);
-  assert_int_equal(run->filter_count, 3);
+  assert_int_equal(run->filter_count, 6);
   assert_true(aio__str_eqz(run->filters[2].name, "lang"));
   assert_true(aio__str_eqz(run->filters[2].value, "en"));
+  assert_int_equal(run->filters[3].kind, AIO__FILTER_PREFIX);
+  assert_true(aio__str_eqz(run->filters[3].value, "docs/"));
+  assert_int_equal(run->filters[4].kind, AIO__FILTER_RANGE);
+  assert_true(aio__str_eqz(run->filters[4].value, "2020"));
+  assert_true(aio__str_eqz(run->filters[4].to, "2024"));
+  assert_null(run->filters[5].value.p);
+  assert_true(aio__str_eqz(run->filters[5].to, "1999"));
   aiorch_run_free(run);
 }
 
@@ -145,6 +153,12 @@ static void test_run_from_json__requests_that_are_none(void **state) {
       {WHO "\"filters\":[]}", AIORCH_E_INVALID, "filters"},
       {WHO "\"filters\":{\"a\":1}}", AIORCH_E_INVALID, "filters.a"},
       {WHO "\"filters\":{\"a\":[\"x\",1]}}", AIORCH_E_INVALID, "filters.a"},
+      {WHO "\"filters\":{\"a\":[]}}", AIORCH_E_INVALID, "filters.a has no value"},
+      {WHO "\"filters\":{\"a\":{}}}", AIORCH_E_INVALID, "filters.a needs {\"prefix\""},
+      {WHO "\"filters\":{\"a\":{\"from\":\"1\",\"prefix\":\"x\"}}}", AIORCH_E_INVALID, "filters.a needs"},
+      {WHO "\"filters\":{\"a\":{\"from\":1}}}", AIORCH_E_INVALID, "filters.a needs"},
+      {WHO "\"filters\":{\"a\":{\"begin\":\"x\"}}}", AIORCH_E_INVALID, "filters.a needs"},
+      {WHO "\"filters\":{\"a\":[[\"x\"]]}}", AIORCH_E_INVALID, "filters.a needs a text"},
       {WHO "\"sources\":{}}", AIORCH_E_INVALID, "sources"},
       {WHO "\"sources\":[1]}", AIORCH_E_INVALID, "sources"},
       {WHO "\"sources\":[{\"text\":5}]}", AIORCH_E_INVALID, "text"},

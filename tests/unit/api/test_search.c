@@ -146,8 +146,15 @@ static void test_search__filters(void **state) {
   assert_int_equal(search(&f, "swallows", "{\"lang\": [\"de\", \"en\"]}", 5, &hits, NULL), AIORCH_OK);
   assert_true(aiorch_hits_count(hits) >= 2);
   aiorch_hits_free(hits);
+  assert_int_equal(search(&f, "swallows", "{\"lang\": {\"prefix\": \"d\"}}", 5, &hits, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_hits_count(hits), 1);
+  aiorch_hits_free(hits);
+  assert_int_equal(search(&f, "swallows", "{\"lang\": {\"from\": \"df\"}}", 5, &hits, NULL), AIORCH_OK);
+  assert_true(aiorch_hits_count(hits) >= 1);
+  assert_string_not_equal(uri(hits, 0), "voegel.md#top");
+  aiorch_hits_free(hits);
   static const char *const bad[] = {"[]", "{\"lang\": 1}",          "{\"lang\": []}", "{\"lang\": [1]}",
-                                    "{",  "{\"a\": {\"b\": \"c\"}}"};
+                                    "{",  "{\"a\": {\"b\": \"c\"}}", "{\"\": \"x\"}", "{\"a\": {\"to\": 1}}"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     assert_int_equal(search(&f, "swallows", bad[i], 5, &hits, NULL), AIORCH_E_INVALID);
   }

@@ -72,6 +72,37 @@ static void test_cache_scope__each_field_alone_misses(void **state) {
   fixture_close(&f);
 }
 
+static void scope_with(fixture *f, const char *prefix, const char *from, const char *to, uint8_t scope[]) {
+  aiorch_run *run = fixture_ask(f, "acme", "u1", "What is it?");
+  size_t from_len = from ? strlen(from) : 0, to_len = to ? strlen(to) : 0;
+  aiorch_status st = prefix ? aiorch_run_add_filter_prefix(run, "a", 1, prefix, strlen(prefix))
+                            : aiorch_run_add_filter_range(run, "a", 1, from, from_len, to, to_len);
+  assert_int_equal(st, AIORCH_OK);
+  aio__cache_scope(run, scope);
+  aiorch_run_free(run);
+}
+
+static void test_cache_scope__each_kind_of_filter(void **state) {
+  (void)state;
+  fixture f;
+  uint8_t scope[7][AIO__SHA256_SIZE];
+  fixture_open(&f, NULL, answer, 1, NULL, 0);
+  aiorch_run *run = fixture_ask(&f, "acme", "u1", "What is it?");
+  assert_int_equal(aiorch_run_add_filter(run, "a", 1, "b", 1), AIORCH_OK);
+  aio__cache_scope(run, scope[0]);
+  aiorch_run_free(run);
+  scope_with(&f, "b", NULL, NULL, scope[1]);
+  scope_with(&f, NULL, "b", NULL, scope[2]);
+  scope_with(&f, NULL, "b", "", scope[3]);
+  scope_with(&f, NULL, NULL, "b", scope[4]);
+  scope_with(&f, NULL, "", "b", scope[5]);
+  scope_with(&f, NULL, "b", "b", scope[6]);
+  for (size_t i = 0; i < 7; i++) {
+    for (size_t k = 0; k < i; k++) assert_memory_not_equal(scope[i], scope[k], sizeof scope[i]);
+  }
+  fixture_close(&f);
+}
+
 static void test_cache_scope__another_user_shares_without_filters(void **state) {
   (void)state;
   fixture f;
@@ -112,6 +143,7 @@ static void test_cache_key__case_and_space_do_not_matter_but_words_do(void **sta
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_cache_scope__each_field_alone_misses),
+      cmocka_unit_test(test_cache_scope__each_kind_of_filter),
       cmocka_unit_test(test_cache_scope__another_user_shares_without_filters),
       cmocka_unit_test(test_cache_scope__deadline_and_ttl_are_no_part_of_it),
       cmocka_unit_test(test_cache_key__case_and_space_do_not_matter_but_words_do),

@@ -357,12 +357,16 @@ static void add_with(fixture *f, const char *source, const char *lang, const cha
   assert_int_equal(add_full(f, ACME, &d, &one, 1, number, T0, &r), AIORCH_OK);
 }
 
-static size_t filtered(fixture *f, const aio__pair *filters, size_t count) {
+static size_t filtered(fixture *f, const aio__filter *filters, size_t count) {
   aio__search_args args = {.query = AIO__LIT("bilby"), .filters = filters, .filter_count = count, .limit = 10};
   aio__found_chunk *found;
   size_t n = 0;
   assert_int_equal(CALL(f, knowledge, search, ACME, &args, &f->arena, &found, &n), AIORCH_OK);
   return n;
+}
+
+static aio__filter is(const char *name, const char *value) {
+  return (aio__filter){.name = aio__str_z(name), .kind = AIO__FILTER_IS, .value = aio__str_z(value)};
 }
 
 static void test_search__filters(void **state) {
@@ -371,15 +375,82 @@ static void test_search__filters(void **state) {
   add_with(f, "2", "de", "x", 2);
   add_with(f, "3", "fr", "y", 3);
   add_with(f, "4", "en", "y", 4);
-  aio__pair en = {AIO__LIT("lang"), AIO__LIT("en")}, de = {AIO__LIT("lang"), AIO__LIT("de")},
-            x = {AIO__LIT("team"), AIO__LIT("x")}, no = {AIO__LIT("lang"), AIO__LIT("it")},
-            odd = {AIO__LIT("other"), AIO__LIT("en")};
+  aio__filter en = is("lang", "en"), de = is("lang", "de"), x = is("team", "x"), no = is("lang", "it"),
+              odd = is("other", "en");
   assert_int_equal(filtered(f, &en, 1), 2);
-  assert_int_equal(filtered(f, (aio__pair[]){en, de}, 2), 3);
-  assert_int_equal(filtered(f, (aio__pair[]){en, x, de}, 3), 2);
-  assert_int_equal(filtered(f, (aio__pair[]){en, x}, 2), 1);
+  assert_int_equal(filtered(f, (aio__filter[]){en, de}, 2), 3);
+  assert_int_equal(filtered(f, (aio__filter[]){en, x, de}, 3), 2);
+  assert_int_equal(filtered(f, (aio__filter[]){en, x}, 2), 1);
   assert_int_equal(filtered(f, &no, 1), 0);
-  assert_int_equal(filtered(f, (aio__pair[]){en, odd}, 2), 0);
+  assert_int_equal(filtered(f, (aio__filter[]){en, odd}, 2), 0);
+}
+
+static aio__filter prefix(const char *name, const char *value) {
+  return (aio__filter){aio__str_z(name), AIO__FILTER_PREFIX, aio__str_z(value), {NULL, 0}};
+}
+
+/* NULL: open. */
+static aio__filter range(const char *name, const char *from, const char *to) {
+  aio__filter filter = {.name = aio__str_z(name), .kind = AIO__FILTER_RANGE};
+  if (from) filter.value = aio__str_z(from);
+  if (to) filter.to = aio__str_z(to);
+  return filter;
+}
+
+static size_t filtered_by(fixture *f, aio__filter filter) { return filtered(f, &filter, 1); }
+
+static void test_search__filters_by_prefix(void **state) {
+  fixture *f = *state;
+  add_with(f, "1", "docs/a", "x", 1);
+  add_with(f, "2", "docs/b", "x", 2);
+  add_with(f, "3", "docs", "y", 3);
+  add_with(f, "4", "doc/\xC3\xA9", "y", 4);
+  add_with(f, "5", "", "y", 5);
+  assert_int_equal(filtered_by(f, prefix("lang", "docs/")), 2);
+  assert_int_equal(filtered_by(f, prefix("lang", "docs")), 3);
+  assert_int_equal(filtered_by(f, prefix("lang", "docs/b")), 1);
+  assert_int_equal(filtered_by(f, prefix("lang", "docs/b/")), 0);
+  assert_int_equal(filtered_by(f, prefix("lang", "doc/\xC3\xA9")), 1);
+  assert_int_equal(filtered_by(f, prefix("lang", "e")), 0);
+  assert_int_equal(filtered_by(f, prefix("lang", "")), 5);
+  assert_int_equal(filtered_by(f, prefix("other", "")), 0);
+  assert_int_equal(filtered(f, (aio__filter[]){prefix("lang", "docs/"), is("lang", "")}, 2), 3);
+  assert_int_equal(filtered(f, (aio__filter[]){prefix("lang", "doc"), is("team", "y")}, 2), 2);
+}
+
+static void test_search__filters_by_range(void **state) {
+  fixture *f = *state;
+  add_with(f, "1", "2023-12-31", "9", 1);
+  add_with(f, "2", "2024-01-01", "10", 2);
+  add_with(f, "3", "2024-05-31", "-2.5", 3);
+  add_with(f, "4", "2025-01-01", "ten", 4);
+  assert_int_equal(filtered_by(f, range("lang", "2024-01-01", "2024-12-31")), 2);
+  assert_int_equal(filtered_by(f, range("lang", "2024", "2025")), 2);
+  assert_int_equal(filtered_by(f, range("lang", NULL, "2024-01-01")), 2);
+  assert_int_equal(filtered_by(f, range("lang", "2024-05-31", NULL)), 2);
+  assert_int_equal(filtered_by(f, range("lang", "2025", "2024")), 0);
+  assert_int_equal(filtered_by(f, range("team", "9", "10")), 2);
+  assert_int_equal(filtered_by(f, range("team", "-3", "9.0")), 2);
+  assert_int_equal(filtered_by(f, range("team", "10", NULL)), 2); /* "ten" lies behind "10" */
+  assert_int_equal(filtered_by(f, range("team", NULL, "-2.50")), 1);
+  assert_int_equal(filtered(f, (aio__filter[]){range("lang", "2024", NULL), range("team", "0", "9")}, 2), 0);
+  assert_int_equal(filtered(f, (aio__filter[]){range("team", NULL, "0"), is("team", "ten")}, 2), 2);
+}
+
+static void test_fetch__filters_by_prefix_and_range(void **state) {
+  fixture *f = *state;
+  add_with(f, "1", "docs/a", "7", 1);
+  add_with(f, "2", "blog/a", "70", 2);
+  aio__found_chunk *found, fetched[2];
+  assert_int_equal(search(f, ACME, "bilby", &found), 2);
+  aio__str ids[2] = {aio__str_z(found[0].chunk_id), aio__str_z(found[1].chunk_id)};
+  aio__filter docs = prefix("lang", "docs/"), high = range("team", "8", "100");
+  assert_int_equal(CALL(f, knowledge, fetch, ACME, ids, 2, &docs, 1, &f->arena, fetched), AIORCH_OK);
+  expect_str(fetched[0].source, "1");
+  assert_int_equal(fetched[1].chunk_id[0], 0);
+  assert_int_equal(CALL(f, knowledge, fetch, ACME, ids, 2, &high, 1, &f->arena, fetched), AIORCH_OK);
+  assert_int_equal(fetched[0].chunk_id[0], 0);
+  expect_str(fetched[1].source, "2");
 }
 
 static void test_search__names_the_nearest_anchor(void **state) {
@@ -423,7 +494,7 @@ static void test_fetch__in_the_order_of_the_ids(void **state) {
   add_with(f, "1", "en", "x", 1);
   add_with(f, "2", "de", "x", 2);
   aio__str ids[] = {aio__str_z(id_of(b, "chnk", 200)), AIO__LIT("no such id"), aio__str_z(id_of(a, "chnk", 100))};
-  aio__pair en = {AIO__LIT("lang"), AIO__LIT("en")};
+  aio__filter en = is("lang", "en");
   assert_int_equal(CALL(f, knowledge, fetch, ACME, ids, 3, NULL, 0, &f->arena, found), AIORCH_OK);
   assert_string_equal(found[0].chunk_id, b);
   assert_string_equal(found[1].chunk_id, "");

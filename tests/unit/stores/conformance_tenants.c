@@ -153,6 +153,7 @@ static aiorch_status tour(fixture *f, int round) {
   snprintf(text, sizeof text, "round %d of the same words", round);
   aio__anchor anchor = {0, AIO__LIT("top")};
   aio__pair pair = {AIO__LIT("lang"), AIO__LIT("en")};
+  aio__filter en = {.name = pair.name, .value = pair.value};
   aio__store_document d = {.source = AIO__LIT("a"),
                            .title = AIO__LIT("T"),
                            .text = aio__str_z(text),
@@ -163,7 +164,7 @@ static aiorch_status tour(fixture *f, int round) {
                            .metadata = &pair,
                            .metadata_count = 1};
   aio__store_chunk chunk = {.end = d.text.n, .hash = d.hash, .heading = AIO__LIT("H")};
-  aio__search_args args = {.query = AIO__LIT("round words"), .filters = &pair, .filter_count = 1, .limit = 5};
+  aio__search_args args = {.query = AIO__LIT("round words"), .filters = &en, .filter_count = 1, .limit = 5};
   aio__constraint c[] = {runs_limit("u", 1000000, HOUR), money_limit("m", 1000000, 1)};
   id_of(d.id, "docu", round);
   id_of(chunk.id, "chnk", round);
