@@ -1,5 +1,5 @@
 /*
- * Characters: what normalization makes of each one, by the tables of utf8proc. The only file that includes it.
+ * Characters: what normalization makes of each one, by the tables of Unicode.
  *
  * The views themselves are built in normalize_views.c; here are the folding of one character, cache keys, the spelling
  * of patterns and the question whether a text has anything to read.
@@ -7,13 +7,11 @@
 #include "text/normalize.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 #include "text/normalize_parts.h"
+#include "text/unicode.h"
 
 enum {
-  FOLDING = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
-  DECOMPOSED_MAX = 18, /* U+FDFA is the longest */
   SORTED_MARKS_MAX = 32, /* the stream-safe bound of UAX 15: longer runs of marks stay as they came */
   FOLD_GROWTH_MAX = 4  /* a character may become at most so many times its bytes; else it stays itself */
 };
@@ -29,16 +27,8 @@ bool aio__is_invisible(uint32_t c) {
          (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
-static bool is_space_category(utf8proc_category_t category) {
-  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
-}
-
-static bool is_mark_category(utf8proc_category_t category) {
-  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME;
-}
-
-static bool is_letter_category(utf8proc_category_t category) {
-  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
+static bool is_dropped_mark(aio__unicode_class class) {
+  return class == AIO__UNICODE_NONSPACING || class == AIO__UNICODE_ENCLOSING;
 }
 
 /* Typographic punctuation and signs, as ASCII. */
@@ -59,12 +49,12 @@ static bool stays_as_it_is(uint32_t c) {
   return (c >= 0x3400 && c <= 0x9FFF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0x20000 && c <= 0x2FFFF);
 }
 
-static void fold_decomposed(const utf8proc_int32_t *parts, size_t count, size_t max_bytes, aio__folded *out) {
+static void fold_decomposed(const uint32_t *parts, size_t count, size_t max_bytes, aio__folded *out) {
   for (size_t i = 0; i < count; i++) {
-    uint32_t c = (uint32_t)parts[i];
-    utf8proc_category_t category = utf8proc_category(parts[i]);
-    if (is_mark_category(category) || category == UTF8PROC_CATEGORY_CC || aio__is_invisible(c)) continue;
-    if (c >= 0x80) c = is_space_category(category) ? ' ' : plain_punctuation(c);
+    uint32_t c = parts[i];
+    aio__unicode_class class = aio__unicode_classify(c);
+    if (is_dropped_mark(class) || class == AIO__UNICODE_CONTROL || aio__is_invisible(c)) continue;
+    if (c >= 0x80) c = class == AIO__UNICODE_SPACE ? ' ' : plain_punctuation(c);
     char latin = c >= 0x80 ? aio__latin_lookalike(c) : 0;
     char bytes[4];
     size_t n = latin != 0 ? 1 : aio__utf8_put(c, bytes);
@@ -90,13 +80,13 @@ void aio__fold_character(uint32_t code_point, aio__folded *out) {
     out->letter = true;
     return;
   }
-  utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
-  if (aio__is_invisible(code_point) || category == UTF8PROC_CATEGORY_CC) {
+  aio__unicode_class class = aio__unicode_classify(code_point);
+  if (aio__is_invisible(code_point) || class == AIO__UNICODE_CONTROL) {
     out->kind = code_point == 0x85 ? AIO__FOLD_SPACE : AIO__FOLD_INVISIBLE;
     return;
   }
-  if (is_space_category(category) || is_mark_category(category)) {
-    out->kind = is_mark_category(category) ? AIO__FOLD_MARK : AIO__FOLD_SPACE;
+  if (class == AIO__UNICODE_SPACE || is_dropped_mark(class)) {
+    out->kind = class == AIO__UNICODE_SPACE ? AIO__FOLD_SPACE : AIO__FOLD_MARK;
     return;
   }
   char latin = aio__latin_lookalike(code_point);
@@ -106,17 +96,15 @@ void aio__fold_character(uint32_t code_point, aio__folded *out) {
     out->letter = true;
     return;
   }
-  utf8proc_int32_t parts[DECOMPOSED_MAX];
-  int last_class = 0;
-  utf8proc_ssize_t count = utf8proc_decompose_char((utf8proc_int32_t)code_point, parts, DECOMPOSED_MAX,
-                                                   (utf8proc_option_t)FOLDING, &last_class);
+  uint32_t parts[AIO__UNICODE_FOLD_MAX];
+  size_t count = aio__unicode_fold(code_point, parts);
   char own[4];
   size_t max_bytes = FOLD_GROWTH_MAX * aio__utf8_put(code_point, own);
   if (max_bytes > AIO__FOLD_BYTES) max_bytes = AIO__FOLD_BYTES;
-  if (count > 0 && count <= DECOMPOSED_MAX) fold_decomposed(parts, (size_t)count, max_bytes, out);
+  fold_decomposed(parts, count, max_bytes, out);
   if (out->n == 0) fold_to_itself(code_point, out);
-  out->letter = is_letter_category(category) || aio__is_alnum(out->bytes[0]);
-  if (is_letter_category(category)) out->looks = aio__confusable(code_point, &out->weak);
+  out->letter = class == AIO__UNICODE_LETTER || aio__is_alnum(out->bytes[0]);
+  if (class == AIO__UNICODE_LETTER) out->looks = aio__confusable(code_point, &out->weak);
 }
 
 aiorch_status aio__normalize_spelling(aio__arena *arena, aio__str text, aio__str *out) {
@@ -144,9 +132,9 @@ bool aio__normalize_is_blank(aio__str text) {
     uint32_t c = aio__next_valid(text.p, &pos);
     if (c > 0x20 && c < 0x7F) return false;
     if (c < 0x80) continue;
-    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
-    bool blank = is_space_category(category) || is_mark_category(category) || category == UTF8PROC_CATEGORY_MC ||
-                 category == UTF8PROC_CATEGORY_CC || aio__is_invisible(c);
+    aio__unicode_class class = aio__unicode_classify(c);
+    bool blank = class == AIO__UNICODE_SPACE || class == AIO__UNICODE_CONTROL || class == AIO__UNICODE_SPACING ||
+                 is_dropped_mark(class) || aio__is_invisible(c);
     if (!blank) return false;
   }
   return true;
@@ -154,8 +142,9 @@ bool aio__normalize_is_blank(aio__str text) {
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
-static bool is_key_space(int32_t c) {
-  return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x80 && (c == 0x85 || is_space_category(utf8proc_category(c))));
+static bool is_key_space(uint32_t c) {
+  return c == ' ' || (c >= 9 && c <= 13) ||
+         (c >= 0x80 && (c == 0x85 || aio__unicode_classify(c) == AIO__UNICODE_SPACE));
 }
 
 static bool key_ascii(aio__str text, char *out, size_t *out_len) {
@@ -177,41 +166,38 @@ static bool key_ascii(aio__str text, char *out, size_t *out_len) {
 
 /* Canonical order by insertion, run by run. utf8proc's own sort is quadratic in the length of a run of marks, which a
  * sender chooses; beyond the stream-safe bound a run keeps its order (equal texts still get equal keys). */
-static void sort_marks(utf8proc_int32_t *cps, size_t n) {
+static void sort_marks(uint32_t *cps, size_t n) {
   for (size_t start = 0; start < n;) {
     size_t end = start;
-    while (end < n && cps[end] >= 0x300 && utf8proc_get_property(cps[end])->combining_class != 0) end++;
+    while (end < n && cps[end] >= 0x300 && aio__unicode_combining_class(cps[end]) != 0) end++;
     size_t sorted = end - start > SORTED_MARKS_MAX ? start : end;
     for (size_t i = start + 1; i < sorted; i++) {
-      utf8proc_int32_t c = cps[i];
-      utf8proc_propval_t cls = utf8proc_get_property(c)->combining_class;
+      uint32_t c = cps[i];
+      uint8_t class = aio__unicode_combining_class(c);
       size_t k = i;
-      for (; k > start && utf8proc_get_property(cps[k - 1])->combining_class > cls; k--) cps[k] = cps[k - 1];
+      for (; k > start && aio__unicode_combining_class(cps[k - 1]) > class; k--) cps[k] = cps[k - 1];
       cps[k] = c;
     }
     start = end + 1;
   }
 }
 
-static size_t decompose_all(aio__str text, utf8proc_int32_t *out, size_t cap) {
+static size_t decompose_all(aio__str text, uint32_t *out, size_t cap) {
   size_t n = 0;
-  int last_class = 0;
   for (size_t pos = 0; pos < text.n;) {
-    utf8proc_int32_t c = (utf8proc_int32_t)aio__next_valid(text.p, &pos);
-    utf8proc_int32_t parts[DECOMPOSED_MAX];
-    utf8proc_ssize_t count = 1;
-    parts[0] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-    if (c >= 0x80) {
-      count = utf8proc_decompose_char(c, parts, DECOMPOSED_MAX, (utf8proc_option_t)FOLDING, &last_class);
-    }
-    for (utf8proc_ssize_t i = 0; i < count; i++, n++) {
+    uint32_t c = aio__next_valid(text.p, &pos);
+    uint32_t parts[AIO__UNICODE_FOLD_MAX];
+    size_t count = 1;
+    if (c >= 0x80) count = aio__unicode_fold(c, parts);
+    else parts[0] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+    for (size_t i = 0; i < count; i++, n++) {
       if (n < cap) out[n] = parts[i];
     }
   }
   return n;
 }
 
-static size_t trim_code_points(utf8proc_int32_t *cps, size_t n) {
+static size_t trim_code_points(uint32_t *cps, size_t n) {
   size_t kept = 0;
   for (size_t i = 0; i < n; i++) {
     if (!is_key_space(cps[i])) {
@@ -232,13 +218,12 @@ aiorch_status aio__normalize_key(aio__arena *arena, aio__str text, aio__str *out
     return AIORCH_OK;
   }
   size_t needed = decompose_all(text, NULL, 0);
-  utf8proc_int32_t *cps = aio__arena_alloc(arena, (needed + 1) * sizeof *cps);
+  uint32_t *cps = aio__arena_alloc(arena, (needed + 1) * sizeof *cps);
   if (cps == NULL) return AIORCH_E_NOMEM;
   decompose_all(text, cps, needed);
   n = trim_code_points(cps, needed);
   sort_marks(cps, n);
-  utf8proc_ssize_t len = utf8proc_reencode(cps, (utf8proc_ssize_t)n, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-  if (len < 0) return AIORCH_E_NOMEM;
-  *out = aio__str_n((const char *)cps, (size_t)len);
+  size_t len = aio__unicode_compose(cps, n);
+  *out = aio__str_n((const char *)cps, len);
   return AIORCH_OK;
 }

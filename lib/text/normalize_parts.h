@@ -1,6 +1,6 @@
 /*
- * What the normalize_*.c files share: the writer of a view under construction, the folding of one character (the only
- * part that knows utf8proc), and the decoders.
+ * What the normalize_*.c files share: the writer of a view under construction, the folding of one character, and the
+ * decoders.
  */
 #ifndef AIO_TEXT_NORMALIZE_PARTS_H
 #define AIO_TEXT_NORMALIZE_PARTS_H

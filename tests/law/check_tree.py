@@ -31,7 +31,7 @@ THIRD_PARTY = {
     "cjson/cJSON.h": "text/json.c",
     "cJSON.h": "text/json.c",
     "pcre2.h": "text/pattern.c",
-    "utf8proc.h": "text/normalize.c",
+    "utf8proc.h": "text/unicode.c",
     "zlib.h": "text/unpack.c",
     "curl/curl.h": "net/http.c",
     "sqlite3.h": "stores/",
