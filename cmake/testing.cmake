@@ -17,6 +17,7 @@ function(aiorch_test name)
   set(environment
     "AIORCH_ROOT=${PROJECT_SOURCE_DIR}" "AIORCH_BUILD=${PROJECT_BINARY_DIR}" "AIORCH_PYTHON=${AIORCH_PYTHON}"
     "AIORCH_CC=${CMAKE_C_COMPILER}" "AIORCH_LIB=$<TARGET_FILE:aiorch>" "AIORCH_SANITIZE=${AIORCH_SANITIZE}"
+    "AIORCH_TEST_MODELS=${PROJECT_SOURCE_DIR}/build/models"
     "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
     "UBSAN_OPTIONS=print_stacktrace=1" "TSAN_OPTIONS=suppressions=${AIORCH_TESTS_DIR}/tsan.supp:halt_on_error=1")
   if(TARGET aiorch_cli)

@@ -57,6 +57,7 @@ need_tests() {
   need universal-ctags "Universal Ctags (ctags)" universal_ctags
   need git "git" have git
   need python3 "Python 3.9 or newer" have "$python"
+  need python3-pip "pip for that Python" module pip
   need python3-pycparser "pycparser for that Python" module pycparser
   need python3-jsonschema "jsonschema for that Python" module jsonschema
 }

@@ -166,6 +166,8 @@ done
 
 mkdir -p "$logs"
 sh scripts/install-deps.sh --tests || { say "0 passed, 1 failed"; exit 1; }
+# Without them tests are skipped: in the edit loop that may be, in a run of everything it is a failure.
+sh scripts/get-test-models.sh || [ "$mode" = quick ] || count_failure "models for tests (scripts/get-test-models.sh)"
 
 if [ "$mode" = quick ]; then
   quick

@@ -17,7 +17,7 @@ typedef struct aio__wordpiece aio__wordpiece;
 
 enum {
   AIO__WORDPIECE_VOCABULARY_MAX = 1 << 20,    /* entries */
-  AIO__WORDPIECE_FILE_MAX = 64 << 20,         /* bytes of vocab.txt or tokenizer.json */
+  AIO__WORDPIECE_FILE_MAX = 32 << 20,         /* bytes of vocab.txt or tokenizer.json */
   AIO__WORDPIECE_WORD_MAX = 100               /* characters; a longer word is one [UNK] */
 };
 
