@@ -6,20 +6,32 @@
 
 static const double K1 = 1.2;
 static const double B = 0.75;
-static const double FIELD_WEIGHT[AIO__FTS_FIELDS] = {5.0, 3.0, 1.0};
+static const uint32_t FIELD_WEIGHT[AIO__FTS_FIELDS] = {5, 3, 1};
 
 double aio__fts_worth(const aio__fts_term *term, uint64_t chunks, uint64_t with_term) {
   double all = (double)(chunks > with_term ? chunks : with_term), with = (double)with_term;
   return term->weight * log(1.0 + (all - with + 0.5) / (with + 0.5));
 }
 
-double aio__fts_score(const aio__fts_rank *rank, const aio__fts_counts *counts, double words) {
+uint32_t aio__fts_field_weight(size_t field) {
+  return field < AIO__FTS_FIELDS ? FIELD_WEIGHT[field] : 0;
+}
+
+double aio__fts_norm(const aio__fts_rank *rank, double words) {
   double average = rank->average_words > 1.0 ? rank->average_words : 1.0;
-  double norm = K1 * (1.0 - B + B * words / average), score = 0.0;
+  return K1 * (1.0 - B + B * words / average);
+}
+
+double aio__fts_part(double worth, double often, double norm) {
+  return often > 0.0 ? worth * often * (K1 + 1.0) / (often + norm) : 0.0;
+}
+
+double aio__fts_score(const aio__fts_rank *rank, const aio__fts_counts *counts, double words) {
+  double norm = aio__fts_norm(rank, words), score = 0.0;
   for (size_t i = 0; i < rank->n; i++) {
     double often = 0.0;
-    for (size_t f = 0; f < AIO__FTS_FIELDS; f++) often += FIELD_WEIGHT[f] * (double)counts->n[i][f];
-    if (often > 0.0) score += rank->worth[i] * often * (K1 + 1.0) / (often + norm);
+    for (size_t f = 0; f < AIO__FTS_FIELDS; f++) often += (double)FIELD_WEIGHT[f] * (double)counts->n[i][f];
+    score += aio__fts_part(rank->worth[i], often, norm);
   }
   return score;
 }

@@ -18,6 +18,11 @@ typedef struct aio__fts_counts {
 } aio__fts_counts;
 
 double aio__fts_worth(const aio__fts_term *term, uint64_t chunks, uint64_t with_term);
+/* What a term adds to a score that stands `often` times in a chunk, a time in a field counting as that field's weight. */
+double aio__fts_part(double worth, double often, double norm);
+uint32_t aio__fts_field_weight(size_t field);
+/* How much a chunk's length holds its score down. */
+double aio__fts_norm(const aio__fts_rank *rank, double words);
 double aio__fts_score(const aio__fts_rank *rank, const aio__fts_counts *counts, double words);
 
 typedef struct aio__fts_hit {

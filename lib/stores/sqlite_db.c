@@ -35,6 +35,7 @@ static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages) {
 static void conn_free(aio__sq_conn *conn) {
   if (conn == NULL) return;
   const aio__sq_db *db = conn->owner;
+  aio__sq_postings_free(conn);
   for (int i = 0; conn->statements != NULL && i < db->statements; i++) sqlite3_finalize(conn->statements[i]);
   sqlite3_close(conn->db);
   aio__free(alloc_of(db), conn->statements);
@@ -96,7 +97,7 @@ static aiorch_status conn_new(aio__sq_db *db, bool writes, int64_t deadline_ns, 
   if (status == AIORCH_OK && sqlite3_db_readonly(conn->db, "main") == 1)
     status = aio__sq_fail_code(db->path, NULL, SQLITE_READONLY, error);
   if (status == AIORCH_OK) status = configure(conn, writes, error);
-  if (status == AIORCH_OK && db->sql == aio__sq_knowledge_statements) status = aio__sq_score_register(conn, error);
+  if (status == AIORCH_OK && db->sql == aio__sq_knowledge_statements) status = aio__sq_take_register(conn, error);
   /* What ends a transaction is made ready now: later there may be no memory for it. */
   sqlite3_stmt *stmt = NULL;
   if (status == AIORCH_OK) status = aio__sq_query(conn, error, AIO__SQ_COMMIT, &stmt, "");

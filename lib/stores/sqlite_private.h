@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "core/data.h"
+#include "stores/fts_lists.h"
 #include "stores/sqlite_statements.h"
 #include "stores/store.h"
 
@@ -37,11 +38,13 @@ enum {
 
 typedef struct aio__sq_store aio__sq_store;
 typedef struct aio__sq_db aio__sq_db;
+typedef struct aio__sq_postings aio__sq_postings;
 
 typedef struct aio__sq_conn {
   sqlite3 *db;
   aio__sq_db *owner;
   sqlite3_stmt **statements;
+  aio__sq_postings *postings; /* NULL before its first search */
   struct aio__sq_conn *next;
   int64_t deadline_ns; /* of the call under way; a long statement ends by then */
   int wal_pages;       /* as of the last commit */
@@ -170,7 +173,7 @@ static inline int64_t aio__sq_last_no(const aio__sq_tenant *tenant) {
   return (tenant->no << AIO__SQ_TENANT_SHIFT) | (((int64_t)1 << AIO__SQ_TENANT_SHIFT) - 1);
 }
 
-/* ---- sqlite_document.c, sqlite_knowledge.c, sqlite_search.c, sqlite_cache.c ------------------------------------- */
+/* ---- sqlite_document.c, sqlite_knowledge.c, sqlite_search.c ----------------------------------------------------- */
 
 /* [start, end) of a document's text. */
 aiorch_status aio__sq_document_text(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t document,
@@ -188,8 +191,23 @@ aiorch_status aio__sq_search(aio__store *store, aio__op *op, aio__str tenant, co
                              aio__arena *arena, aio__found_chunk **chunks, size_t *count);
 aiorch_status aio__sq_fetch(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
                             const aio__filter *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
-/* Registers aio_score, the ranking of chunk_words, on a connection. */
-aiorch_status aio__sq_score_register(aio__sq_conn *conn, aiorch_error *error);
+
+/* ---- sqlite_postings.c ------------------------------------------------------------------------------------------ */
+
+/* Registers aio_take, by which a list is read, on a connection. */
+aiorch_status aio__sq_take_register(aio__sq_conn *conn, aiorch_error *error);
+/* Before and after a search; lists that it was given hold until the end of it. */
+aiorch_status aio__sq_postings_begin(aio__sq_conn *conn, aiorch_error *error);
+void aio__sq_postings_end(aio__sq_conn *conn);
+void aio__sq_postings_free(aio__sq_conn *conn);
+/* Where the term stands in the tenant's chunks, or with `prefix` any word that it begins. Numbers count from the tenant's
+ * first. */
+aiorch_status aio__sq_postings_find(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *tenant,
+                                    const aio__fts_term *term, bool prefix, aio__fts_list *out);
+/* How many words chunk `no` has. */
+aiorch_status aio__sq_postings_words(aio__sq_conn *conn, aiorch_error *error, int64_t no, uint32_t *out);
+
+/* ---- sqlite_cache.c --------------------------------------------------------------------------------------------- */
 
 /* Removes cached answers that rest on a document; inside a write transaction. */
 aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,

@@ -1,57 +1,15 @@
 /*
- * Full-text search. How many of the tenant's chunks have each word is asked first, within the tenant's range of
- * numbers; words that none has stand for longer ones or are left out; then each chunk that has any of them is scored by
- * aio_score, which is given what a word is worth, so that nothing of another tenant weighs in as it would with FTS5's
- * own bm25().
+ * Full-text search. A list is read for each word of the question, of where it stands in the tenant's range of chunk
+ * numbers; words that no chunk has stand for longer ones or are left out. What a word is worth comes from the length of
+ * its list, and the lists are ranked by fts_lists.c: nothing of another tenant weighs in, as it would with FTS5's own
+ * bm25().
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "stores/fts_rank.h"
 #include "stores/sqlite_private.h"
 
-enum { SEARCH_LIMIT_MAX = 1000, EXPRESSION_MAX = 16384, FILTERS_MAX = 64 };
-
-static const char RANK_TYPE[] = "aio__fts_rank";
-
-/* ---- the ranking function --------------------------------------------------------------------------------------- */
-
-static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *context, int argc,
-                  sqlite3_value **argv) {
-  const aio__fts_rank *rank = argc == 1 ? sqlite3_value_pointer(argv[0], RANK_TYPE) : NULL;
-  aio__fts_counts counts;
-  int hits = 0, words = 0;
-  if (rank == NULL) {
-    sqlite3_result_error(context, "aio_score is for libaiorch's own use", -1);
-    return;
-  }
-  memset(&counts, 0, sizeof counts);
-  int code = api->xInstCount(fts, &hits);
-  for (int i = 0; i < hits && code == SQLITE_OK; i++) {
-    int term = 0, field = 0, offset = 0;
-    code = api->xInst(fts, i, &term, &field, &offset);
-    if (code == SQLITE_OK && term < AIO__FTS_TERMS_MAX && field < AIO__FTS_FIELDS) counts.n[term][field]++;
-  }
-  if (code == SQLITE_OK) code = api->xColumnSize(fts, -1, &words);
-  if (code == SQLITE_OK)
-    sqlite3_result_double(context, aio__fts_score(rank, &counts, (double)words));
-  else
-    sqlite3_result_error_code(context, code);
-}
-
-aiorch_status aio__sq_score_register(aio__sq_conn *conn, aiorch_error *error) {
-  fts5_api *api = NULL;
-  sqlite3_stmt *stmt = NULL;
-  int code = sqlite3_prepare_v2(conn->db, "SELECT fts5(?1)", -1, &stmt, NULL);
-  if (code == SQLITE_OK) code = sqlite3_bind_pointer(stmt, 1, (void *)&api, "fts5_api_ptr", NULL);
-  if (code == SQLITE_OK) sqlite3_step(stmt);
-  sqlite3_finalize(stmt);
-  if (code != SQLITE_OK && (code & 0xff) == SQLITE_NOMEM) return aio__sq_nomem(error);
-  if (api == NULL)
-    return aio__error_set(error, AIORCH_E_UNSUPPORTED, "this SQLite was built without FTS5: use another build of it");
-  code = api->xCreateFunction(api, "aio_score", NULL, score, NULL);
-  return code == SQLITE_OK ? AIORCH_OK : aio__sq_fail_code(conn->owner->path, conn->db, code, error);
-}
+enum { SEARCH_LIMIT_MAX = 1000, FILTERS_MAX = 64 };
 
 /* ---- filters ---------------------------------------------------------------------------------------------------- */
 
@@ -192,76 +150,48 @@ typedef struct search {
   aio__str tenant;
   aio__sq_tenant row;
   aio__fts_query query;
-  aio__fts_rank rank;
-  aio__buf expression;
+  aio__fts_lists lists;
   ranges allowed;
   aio__fts_top top;
 } search;
 
-static aiorch_status count_term(search *s, const aio__fts_term *term, bool prefix, int64_t *out) {
-  sqlite3_stmt *stmt = NULL;
-  aio__buf_reset(&s->expression);
-  aio__fts_term_write(term, prefix, &s->expression);
-  if (s->expression.failed != AIORCH_OK) return aio__sq_nomem(s->error);
-  aiorch_status status =
-    aio__sq_query(s->conn, s->error, AIO__SQ_WORDS_COUNT, &stmt, "sii", aio__buf_view(&s->expression),
-                  aio__sq_first_no(&s->row), aio__sq_last_no(&s->row));
-  if (status == AIORCH_OK) status = aio__sq_step(s->conn, s->error, stmt);
-  if (status != AIORCH_OK) return status;
-  *out = sqlite3_column_int64(stmt, 0);
-  aio__sq_reset(stmt);
-  return AIORCH_OK;
+static aiorch_status words_of(void *ctx, uint64_t chunk, uint32_t *out) {
+  search *s = ctx;
+  return aio__sq_postings_words(s->conn, s->error, aio__sq_first_no(&s->row) + (int64_t)chunk, out);
 }
 
-/* Leaves in s->expression the terms that the tenant's chunks have, and in s->rank what they are worth. */
-static aiorch_status weigh_terms(search *s) {
-  bool prefix[AIO__FTS_TERMS_MAX] = {false};
-  size_t n = 0;
+static bool is_allowed(void *ctx, uint64_t chunk) {
+  const search *s = ctx;
+  return passes(&s->allowed, aio__sq_first_no(&s->row) + (int64_t)chunk);
+}
+
+/* Finds the lists of the terms that the tenant's chunks have, and what those are worth. */
+static aiorch_status find_lists(search *s) {
+  aio__fts_lists *lists = &s->lists;
   for (size_t i = 0; i < s->query.n; i++) {
     const aio__fts_term *term = &s->query.term[i];
-    int64_t with = 0;
-    aiorch_status status = count_term(s, term, false, &with);
-    bool longer = with == 0 && !term->word.compound && term->word.n >= AIO__FTS_PREFIX_MIN;
-    if (status == AIORCH_OK && longer) status = count_term(s, term, true, &with);
+    aio__fts_list list;
+    aiorch_status status = aio__sq_postings_find(s->conn, s->error, &s->row, term, false, &list);
+    bool longer = status == AIORCH_OK && list.n == 0 && !term->word.compound && term->word.n >= AIO__FTS_PREFIX_MIN;
+    if (longer) status = aio__sq_postings_find(s->conn, s->error, &s->row, term, true, &list);
     if (status != AIORCH_OK) return status;
-    if (with == 0) continue;
-    s->rank.worth[n] = aio__fts_worth(term, (uint64_t)s->row.chunks, (uint64_t)with);
-    prefix[n] = longer;
-    s->query.term[n++] = *term;
+    if (list.n == 0) continue;
+    lists->rank.worth[lists->rank.n] = aio__fts_worth(term, (uint64_t)s->row.chunks, list.n);
+    lists->list[lists->rank.n++] = list;
   }
-  s->query.n = s->rank.n = n;
-  s->rank.average_words = s->row.chunks > 0 ? (double)s->row.words / (double)s->row.chunks : 0.0;
-  aio__buf_reset(&s->expression);
-  for (size_t i = 0; i < n; i++) {
-    if (i > 0) aio__buf_z(&s->expression, " OR ");
-    aio__fts_term_write(&s->query.term[i], prefix[i], &s->expression);
-  }
-  return s->expression.failed == AIORCH_OK ? AIORCH_OK : aio__sq_nomem(s->error);
-}
-
-static aiorch_status score_all(search *s) {
-  sqlite3_stmt *stmt = NULL;
-  aiorch_status status =
-    aio__sq_query(s->conn, s->error, AIO__SQ_WORDS_SCORE, &stmt, "sii", aio__buf_view(&s->expression),
-                  aio__sq_first_no(&s->row), aio__sq_last_no(&s->row));
-  if (status == AIORCH_OK && sqlite3_bind_pointer(stmt, 4, &s->rank, RANK_TYPE, NULL) != SQLITE_OK) {
-    status = aio__sq_fail(s->conn, s->error);
-    aio__sq_reset(stmt);
-  }
-  while (status == AIORCH_OK && (status = aio__sq_step(s->conn, s->error, stmt)) == AIORCH_OK) {
-    int64_t no = sqlite3_column_int64(stmt, 0);
-    if (!passes(&s->allowed, no)) continue;
-    aio__fts_top_offer(&s->top, (aio__fts_hit){sqlite3_column_double(stmt, 1), no, NULL});
-  }
-  if (status == AIORCH_DONE) aio__fts_top_sort(&s->top);
-  return status == AIORCH_DONE ? AIORCH_OK : status;
+  lists->rank.average_words = s->row.chunks > 0 ? (double)s->row.words / (double)s->row.chunks : 0.0;
+  lists->words = words_of;
+  lists->passes = is_allowed;
+  lists->ctx = s;
+  return AIORCH_OK;
 }
 
 static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk *out, size_t *count) {
   aiorch_status status = AIORCH_OK;
   for (size_t i = 0; i < s->top.n && status == AIORCH_OK; i++) {
     sqlite3_stmt *stmt = NULL;
-    status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant, s->top.hits[i].key);
+    status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant,
+                           aio__sq_first_no(&s->row) + s->top.hits[i].key);
     if (status == AIORCH_OK) status = fetch_one(s->conn, s->error, s->tenant, stmt, &s->allowed, arena, &out[*count]);
     if (status == AIORCH_OK)
       out[(*count)++].score = s->top.hits[i].score;
@@ -277,10 +207,13 @@ static aiorch_status search_rows(search *s, const aio__search_args *args, aio__a
   if (status != AIORCH_OK || s->row.chunks == 0) return status;
   status = match_filters(s->conn, s->error, s->tenant, args->filters, args->filter_count, &s->allowed);
   if (status != AIORCH_OK || (s->allowed.active && s->allowed.n == 0)) return status;
-  status = weigh_terms(s);
-  if (status != AIORCH_OK || s->query.n == 0) return status;
-  status = score_all(s);
-  return status == AIORCH_OK ? read_hits(s, arena, out, count) : status;
+  status = aio__sq_postings_begin(s->conn, s->error);
+  if (status == AIORCH_OK) status = find_lists(s);
+  if (status == AIORCH_OK) status = aio__fts_lists_rank(&s->lists, &s->top);
+  aio__sq_postings_end(s->conn);
+  if (status != AIORCH_OK) return status;
+  aio__fts_top_sort(&s->top);
+  return read_hits(s, arena, out, count);
 }
 
 aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, const aio__search_args *args,
@@ -289,7 +222,6 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
   size_t limit = args->limit < SEARCH_LIMIT_MAX ? args->limit : SEARCH_LIMIT_MAX, n = 0;
   search s = {.error = &op->error, .tenant = tenant, .allowed.al = store->env.al};
   aio__fts_query_parse(args->query, &s.query);
-  aio__buf_init(&s.expression, store->env.al, EXPRESSION_MAX);
   s.top.cap = limit;
   s.top.hits = aio__malloc(store->env.al, (limit + 1) * sizeof *s.top.hits);
   aio__found_chunk *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
@@ -305,7 +237,6 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
   }
   aio__free(store->env.al, s.top.hits);
   aio__free(store->env.al, s.allowed.range);
-  aio__buf_free(&s.expression);
   return status;
 }
 

@@ -67,9 +67,9 @@
                  " WHERE c.tenant_id = ?1 AND c.id = ?2") \
   X(WORDS_NEW, "INSERT INTO chunk_words (rowid, title, heading, body) VALUES (?1,?2,?3,?4)") \
   X(WORDS_DROP, "INSERT INTO chunk_words (chunk_words, rowid, title, heading, body) VALUES ('delete',?1,?2,?3,?4)") \
-  X(WORDS_COUNT, "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3") \
-  X(WORDS_SCORE, "SELECT rowid, aio_score(chunk_words, ?4) FROM chunk_words WHERE chunk_words MATCH ?1" \
-                 " AND rowid BETWEEN ?2 AND ?3") \
+  X(WORDS_TAKE, "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3" \
+                " AND aio_take(chunk_words, ?4)") \
+  X(WORDS_SIZES, "SELECT id, sz FROM chunk_words_docsize WHERE id BETWEEN ?1 AND ?2") \
   X(EMBEDDED_NEW, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)" \
                   " SELECT ?1, ?2, no FROM chunks WHERE tenant_id = ?1 AND id = ?3") \
   X(EMBEDDED_MOVE, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)" \
