@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "pipeline/retrieval_private.h"
-#include "stores/fts_query.h"
+#include "stores/fts_match.h"
 
 static const double COVERAGE = 0.6, GAIN_MAX = 1.5, TITLE = 0.4, REST = 0.7;
 static const double K1 = 1.5, B = 0.75, TITLE_TIMES = 5.0, HEADING_TIMES = 3.0;
@@ -34,23 +34,11 @@ typedef struct scored {
 } scored;
 
 typedef struct ranking {
-  aio__fts_query query; /* words stemmed in place */
+  aio__fts_query query;
+  aio__fts_match match;
   scored *items;
   size_t count;
 } ranking;
-
-static void stem(aio__fts_word *word) {
-  if (!word->compound) word->n = aio__fts_stem(word->text, word->n);
-}
-
-/* Which term a word is; SIZE_MAX: none. */
-static size_t term_of(const aio__fts_query *query, const aio__fts_word *word) {
-  for (size_t i = 0; i < query->n; i++) {
-    const aio__fts_word *term = &query->term[i].word;
-    if (term->n == word->n && memcmp(term->text, word->text, word->n) == 0) return i;
-  }
-  return SIZE_MAX;
-}
 
 /* Adds `times` for each term in the text; returns the number of words. */
 static size_t count_terms(const ranking *all, aio__str text, double times, scored *to) {
@@ -60,8 +48,7 @@ static size_t count_terms(const ranking *all, aio__str text, double times, score
   aio__fts_words_init(&words, text);
   while (aio__fts_words_next(&words, &word)) {
     if (!word.compound) n++;
-    stem(&word);
-    size_t term = term_of(&all->query, &word);
+    size_t term = aio__fts_match_word(&all->match, &word);
     if (term != SIZE_MAX) to->worth[term] += times;
   }
   return n;
@@ -76,8 +63,7 @@ static double title_share(const ranking *all, aio__str title) {
   while (aio__fts_words_next(&words, &word)) {
     if (word.compound || (word.text[0] >= '0' && word.text[0] <= '9')) continue;
     words_in_title += 1;
-    stem(&word);
-    size_t term = term_of(&all->query, &word);
+    size_t term = aio__fts_match_word(&all->match, &word);
     if (term != SIZE_MAX) asked += all->query.term[term].weight;
   }
   return words_in_title > 0 ? asked / words_in_title : 0;
@@ -153,7 +139,7 @@ aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
   all->items = aio__arena_alloc(retrieval->arena, w->text_count * sizeof *all->items);
   if (!all->items) return AIORCH_E_NOMEM;
   aio__fts_query_parse(retrieval->query, &all->query);
-  for (size_t t = 0; t < all->query.n; t++) stem(&all->query.term[t].word);
+  aio__fts_match_init(&all->match, &all->query);
   read_candidates(w, all);
   weigh(all);
   for (size_t i = 0; i < all->count; i++) all->items[i].best = true;

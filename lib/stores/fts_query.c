@@ -9,8 +9,7 @@
 enum {
   FOLDED_MAX = 8,
   COMPOUND_PARTS_MAX = 8,
-  SEEN_MAX = 64,
-  STEM_CHANGES = 2 /* letters at the end of a stem that its word may not have there */
+  SEEN_MAX = 64
 };
 
 static const double KIN_WEIGHT = 0.35; /* of a word that was not asked for but may be meant */
@@ -100,22 +99,29 @@ static void end_of_word(aio__fts_words *words, const aio__fts_word *word) {
   else if (words->parts > 0) words->due = true;
 }
 
-/* Takes what is at words->pos; false: the word has ended before it. */
+/* Takes what is at words->pos, no ASCII; false: the word has ended before it. */
 static bool take_character(aio__fts_words *words, aio__fts_word *out) {
-  unsigned char byte = (unsigned char)words->text.p[words->pos];
   size_t next = words->pos;
-  if (byte < 0x80) {
-    char c = ASCII[byte];
-    if (c == ' ' && out->n > 0) return false;
-    if (c != ' ' && out->n < sizeof out->text) out->text[out->n++] = c;
-    words->pos++;
-    return true;
-  }
   uint32_t c = aio__utf8_next(words->text, &next);
   if (!is_word(c) && out->n > 0) return false;
   if (is_word(c) && !is_mark(c)) put(out, fold(c));
   words->pos = next;
   return true;
+}
+
+/* Takes the ASCII at words->pos; false: the word has ended in it. */
+static bool take_ascii(aio__fts_words *words, aio__fts_word *out) {
+  const unsigned char *text = (const unsigned char *)words->text.p;
+  size_t pos = words->pos, end = words->text.n, n = out->n;
+  if (n == 0) {
+    while (pos < end && text[pos] < 0x80 && ASCII[text[pos]] == ' ') pos++;
+    words->begin = pos;
+  }
+  for (; pos < end && text[pos] < 0x80 && ASCII[text[pos]] != ' '; pos++)
+    if (n < sizeof out->text) out->text[n++] = ASCII[text[pos]];
+  out->n = n;
+  words->pos = pos;
+  return pos == end || text[pos] >= 0x80 || n == 0;
 }
 
 bool aio__fts_words_next(aio__fts_words *words, aio__fts_word *out) {
@@ -130,6 +136,10 @@ bool aio__fts_words_next(aio__fts_words *words, aio__fts_word *out) {
   out->n = 0;
   out->compound = false;
   while (words->pos < words->text.n) {
+    if ((unsigned char)words->text.p[words->pos] < 0x80) {
+      if (!take_ascii(words, out)) break;
+      continue;
+    }
     size_t before = words->pos;
     bool first = out->n == 0;
     if (!take_character(words, out)) break;
@@ -247,7 +257,7 @@ static void add_kin(parser *p, const char *kin) {
  * stemming. */
 static bool is_kin_word(const parser *p, size_t term, const char *text) {
   const aio__fts_word *asked = &p->out->term[term].word;
-  size_t n = p->stems.n[term], same = n > STEM_CHANGES + 1 ? n - STEM_CHANGES : 1;
+  size_t n = p->stems.n[term], same = n > AIO__FTS_STEM_CHANGES ? n - AIO__FTS_STEM_CHANGES : 1;
   if (asked->compound || asked->text[0] != text[0] || strncmp(asked->text, text, same) != 0) return false;
   char stem[AIO__FTS_WORD_MAX];
   aio__fts_word word = {.n = strlen(text)};

@@ -13,6 +13,7 @@ enum {
   AIO__FTS_WORD_MAX = 96,      /* bytes of a folded word; longer ones are cut */
   AIO__FTS_TERMS_MAX = 32,     /* of a query; what comes after is left out */
   AIO__FTS_QUESTION_MAX = 8192, /* bytes of a question that are read: some 1,300 words to find those terms in */
+  AIO__FTS_STEM_CHANGES = 2, /* letters at the end of a stem that its word may not have there */
   AIO__FTS_PREFIX_MIN = 4      /* shortest word that may stand for longer ones when nothing has the word itself */
 };
 
