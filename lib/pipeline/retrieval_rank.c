@@ -20,9 +20,10 @@
 
 #include "pipeline/retrieval_private.h"
 #include "stores/fts_match.h"
+#include "stores/fts_rank.h"
 
 static const double COVERAGE = 0.6, GAIN_MAX = 1.5, TITLE = 0.4, REST = 0.7;
-static const double K1 = 1.5, B = 0.75, TITLE_TIMES = 5.0, HEADING_TIMES = 3.0;
+static const double K1 = 1.5, B = 0.75;
 
 /* One candidate: how much each term of the query is in it. */
 typedef struct scored {
@@ -40,8 +41,9 @@ typedef struct ranking {
   size_t count;
 } ranking;
 
-/* Adds `times` for each term in the text; returns the number of words. */
-static size_t count_terms(const ranking *all, aio__str text, double times, scored *to) {
+/* Adds the field's weight for each term in the text; returns the number of words. */
+static size_t count_terms(const ranking *all, aio__str text, size_t field, scored *to) {
+  double times = (double)aio__fts_field_weight(field);
   aio__fts_words words;
   aio__fts_word word;
   size_t n = 0;
@@ -74,10 +76,15 @@ static void read_candidates(const aio__retrieval_work *w, ranking *all) {
     const aio__found_chunk *chunk = &w->text[i];
     scored *s = &all->items[i];
     s->at = i;
-    s->words = count_terms(all, chunk->title, TITLE_TIMES, s) + count_terms(all, chunk->heading, HEADING_TIMES, s) +
-               count_terms(all, chunk->text, 1.0, s);
     s->title_share = title_share(all, chunk->title);
     s->score = chunk->score;
+    if (chunk->often != NULL) {
+      s->words = chunk->words;
+      for (size_t t = 0; t < all->query.n; t++) s->worth[t] = (double)chunk->often[t];
+      continue;
+    }
+    s->words = count_terms(all, chunk->title, AIO__FTS_TITLE, s) + count_terms(all, chunk->heading, AIO__FTS_HEADING, s) +
+               count_terms(all, chunk->text, AIO__FTS_BODY, s);
   }
 }
 

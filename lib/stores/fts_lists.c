@@ -11,8 +11,8 @@
 static const double SLACK = 1.000001;
 
 typedef struct cursor {
-  const uint64_t *at, *end;
-  size_t term;
+  const aio__fts_list *list;
+  size_t at, term;
   double worth, bound; /* bound: what it can add to a score at most */
 } cursor;
 
@@ -33,7 +33,7 @@ static void begin(walk *w) {
     double bound = aio__fts_part(rank->worth[i], (double)list->most, norm);
     size_t at = w->n++;
     for (; at > 0 && w->cursor[at - 1].bound > bound; at--) w->cursor[at] = w->cursor[at - 1];
-    w->cursor[at] = (cursor){list->posting, list->posting + list->n, i, rank->worth[i], bound};
+    w->cursor[at] = (cursor){list, 0, i, rank->worth[i], bound};
   }
   for (size_t i = 0; i < w->n; i++) w->below[i] = w->cursor[i].bound + (i > 0 ? w->below[i - 1] : 0.0);
 }
@@ -45,34 +45,36 @@ static bool too_low(const walk *w, double most) {
 
 static bool lowest(const walk *w, uint64_t *chunk) {
   uint64_t low = UINT64_MAX;
-  for (size_t i = w->first; i < w->n; i++)
-    if (w->cursor[i].at < w->cursor[i].end && *w->cursor[i].at < low) low = *w->cursor[i].at;
+  for (size_t i = w->first; i < w->n; i++) {
+    const cursor *c = &w->cursor[i];
+    if (c->at < c->list->n && c->list->posting[c->at] < low) low = c->list->posting[c->at];
+  }
   *chunk = aio__fts_posting_chunk(low);
   return low != UINT64_MAX;
 }
 
-/* Moves a cursor to the first posting of the chunk or one behind it: in steps that double, then by halves. */
-static void seek(cursor *c, uint64_t chunk) {
+/* In steps that double, then by halves. */
+size_t aio__fts_list_seek(const aio__fts_list *list, size_t from, uint64_t chunk) {
   uint64_t wanted = aio__fts_posting(chunk, 0);
-  size_t left = (size_t)(c->end - c->at), low = 0, high = 1;
-  while (high < left && c->at[high] < wanted) {
-    low = high;
-    high *= 2;
+  size_t low = from, step = 1;
+  while (step < list->n - low && list->posting[low + step] < wanted) {
+    low += step;
+    step *= 2;
   }
-  if (high > left) high = left;
+  size_t high = step < list->n - low ? low + step : list->n;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if (c->at[middle] < wanted)
+    if (list->posting[middle] < wanted)
       low = middle + 1;
     else
       high = middle;
   }
-  c->at += low;
+  return low;
 }
 
 static uint32_t take(cursor *c, uint64_t chunk) {
-  if (c->at == c->end || aio__fts_posting_chunk(*c->at) != chunk) return 0;
-  return aio__fts_posting_often(*c->at++);
+  if (c->at == c->list->n || aio__fts_posting_chunk(c->list->posting[c->at]) != chunk) return 0;
+  return aio__fts_posting_often(c->list->posting[c->at++]);
 }
 
 /* Takes what the walked lists say of the chunk; returns what it can come to at most. */
@@ -96,7 +98,7 @@ static bool complete(walk *w, uint64_t chunk, double norm) {
   for (size_t i = w->first; i-- > 0;) {
     cursor *c = &w->cursor[i];
     if (too_low(w, score + w->below[i])) return false;
-    seek(c, chunk);
+    c->at = aio__fts_list_seek(c->list, c->at, chunk);
     w->often[c->term] = take(c, chunk);
     score += aio__fts_part(c->worth, (double)w->often[c->term], norm);
   }

@@ -34,6 +34,9 @@ typedef struct aio__fts_lists {
   void *ctx;
 } aio__fts_lists;
 
+/* The place from `from` on of the first posting of the chunk or one behind it: quick when it is near. */
+size_t aio__fts_list_seek(const aio__fts_list *list, size_t from, uint64_t chunk);
+
 /* Offers to `top`, keyed by the chunks' numbers, all that can be among its best. What `words` fails with, or AIORCH_OK. */
 aiorch_status aio__fts_lists_rank(const aio__fts_lists *lists, aio__fts_top *top);
 

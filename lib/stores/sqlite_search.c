@@ -151,6 +151,8 @@ typedef struct search {
   aio__sq_tenant row;
   aio__fts_query query;
   aio__fts_lists lists;
+  size_t term[AIO__FTS_TERMS_MAX]; /* of a list: which one of the query */
+  bool longer[AIO__FTS_TERMS_MAX];
   ranges allowed;
   aio__fts_top top;
 } search;
@@ -176,13 +178,49 @@ static aiorch_status find_lists(search *s) {
     if (longer) status = aio__sq_postings_find(s->conn, s->error, &s->row, term, true, &list);
     if (status != AIORCH_OK) return status;
     if (list.n == 0) continue;
-    lists->rank.worth[lists->rank.n] = aio__fts_worth(term, (uint64_t)s->row.chunks, list.n);
-    lists->list[lists->rank.n++] = list;
+    size_t n = lists->rank.n++;
+    lists->rank.worth[n] = aio__fts_worth(term, (uint64_t)s->row.chunks, list.n);
+    lists->list[n] = list;
+    s->term[n] = i;
+    s->longer[n] = longer;
   }
   lists->rank.average_words = s->row.chunks > 0 ? (double)s->row.words / (double)s->row.chunks : 0.0;
   lists->words = words_of;
   lists->passes = is_allowed;
   lists->ctx = s;
+  return AIORCH_OK;
+}
+
+static int by_key(const void *a, const void *b) {
+  const aio__fts_hit *x = a, *y = b;
+  return x->key < y->key ? -1 : x->key > y->key ? 1 : 0;
+}
+
+/* Leaves with each hit how often it has each term of the query, and after that its words. A compound counts as two words
+ * anywhere beside each other, which says less than the chunk's text does: then nothing is left. */
+static aiorch_status note_often(search *s, aio__arena *arena) {
+  size_t n = s->query.n;
+  for (size_t i = 0; i < n; i++)
+    if (s->query.term[i].word.compound) return AIORCH_OK;
+  uint32_t *rows = aio__arena_alloc(arena, s->top.n * (n + 1) * sizeof *rows);
+  if (rows == NULL) return aio__sq_nomem(s->error);
+  if (s->top.n > 1) qsort(s->top.hits, s->top.n, sizeof *s->top.hits, by_key);
+  for (size_t h = 0; h < s->top.n; h++) {
+    uint32_t *row = s->top.hits[h].chunk = &rows[h * (n + 1)];
+    aiorch_status status = words_of(s, (uint64_t)s->top.hits[h].key, &row[n]);
+    if (status != AIORCH_OK) return status;
+  }
+  for (size_t i = 0; i < s->lists.rank.n; i++) {
+    const aio__fts_list *list = &s->lists.list[i];
+    for (size_t h = 0, at = 0; h < s->top.n && !s->longer[i]; h++) {
+      uint64_t chunk = (uint64_t)s->top.hits[h].key;
+      at = aio__fts_list_seek(list, at, chunk);
+      if (at == list->n) break;
+      uint32_t *row = s->top.hits[h].chunk;
+      if (aio__fts_posting_chunk(list->posting[at]) == chunk)
+        row[s->term[i]] = aio__fts_posting_often(list->posting[at]);
+    }
+  }
   return AIORCH_OK;
 }
 
@@ -193,10 +231,14 @@ static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk *o
     status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant,
                            aio__sq_first_no(&s->row) + s->top.hits[i].key);
     if (status == AIORCH_OK) status = fetch_one(s->conn, s->error, s->tenant, stmt, &s->allowed, arena, &out[*count]);
-    if (status == AIORCH_OK)
-      out[(*count)++].score = s->top.hits[i].score;
-    else if (status == AIORCH_DONE)
+    if (status == AIORCH_OK) {
+      aio__found_chunk *found = &out[(*count)++];
+      found->score = s->top.hits[i].score;
+      found->often = s->top.hits[i].chunk;
+      if (found->often != NULL) found->words = found->often[s->query.n];
+    } else if (status == AIORCH_DONE) {
       status = AIORCH_OK;
+    }
   }
   return status;
 }
@@ -210,6 +252,7 @@ static aiorch_status search_rows(search *s, const aio__search_args *args, aio__a
   status = aio__sq_postings_begin(s->conn, s->error);
   if (status == AIORCH_OK) status = find_lists(s);
   if (status == AIORCH_OK) status = aio__fts_lists_rank(&s->lists, &s->top);
+  if (status == AIORCH_OK) status = note_often(s, arena);
   aio__sq_postings_end(s->conn);
   if (status != AIORCH_OK) return status;
   aio__fts_top_sort(&s->top);

@@ -112,6 +112,9 @@ typedef struct aio__found_chunk {
   aio__str source, title, anchor, heading, text; /* text: [start, end) of the document */
   double score;                 /* full text: higher is better, comparable within one search */
   double similarity;            /* nearest: cosine; 0 elsewhere */
+  const uint32_t *often;        /* full text, of each term of the query: aio__fts_field_weight for each time it stands in the
+                                 * chunk; NULL: not known */
+  uint32_t words;               /* when often is known */
 } aio__found_chunk;
 
 /* A chunk without a vector of a fingerprint. */
