@@ -2,7 +2,7 @@
  * The step machine of retrieval: asks the legs, one thing at a time, and hands what they found on.
  *
  *   BEGIN -> TEXT (store op; the query's embedding is under way meanwhile) -> EMBED -> VECTORS -> FETCH (store op) ->
- * ENDED
+ * FUSE -> PACK (store ops: texts, of those that will be read) -> ENDED
  *
  * While a store op is out it may write into the arena from another thread, so nothing here touches the arena then.
  */
@@ -14,7 +14,7 @@
 #include "pipeline/retrieval_private.h"
 #include "text/tokens.h"
 
-enum { BEGIN = 0, TEXT, EMBED, VECTORS, FETCH, FUSE, ENDED };
+enum { BEGIN = 0, TEXT, EMBED, VECTORS, FETCH, FUSE, PACK, ENDED };
 
 void aio__retrieval_init(aio__retrieval *retrieval) {
   memset(retrieval, 0, sizeof *retrieval);
@@ -209,7 +209,7 @@ static aiorch_status begin(aio__retrieval *r) {
   aio__store *store = r->orch->store;
   aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
   if (!args) return AIORCH_E_NOMEM;
-  *args = (aio__search_args){r->query, r->filters, r->filter_count, leg_limit(r)};
+  *args = (aio__search_args){r->query, r->filters, r->filter_count, leg_limit(r), true};
   r->phase = TEXT;
   op_started(r, store->knowledge->search(store, op_begin(r), r->tenant, args, r->arena, &w->text, &w->text_count));
   return AIORCH_OK;
@@ -257,14 +257,54 @@ static aiorch_status start_fetch(aio__retrieval *r) {
 
 static aiorch_status fuse(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
-  aio__candidate *candidates = NULL;
-  size_t count = 0;
   aiorch_status st = w->missing_count > 0 ? leg_ended(r, "the vector leg") : AIORCH_OK;
-  r->all_failed = w->failed > 0 && w->failed >= w->legs;
   if (st == AIORCH_OK && w->missing_count > 0 && r->op.status < 0) w->missing_count = 0;
   if (st == AIORCH_OK) st = aio__retrieval_rank_text(r);
-  if (st == AIORCH_OK) st = aio__retrieval_fuse(r, &candidates, &count);
-  if (st == AIORCH_OK) st = aio__retrieval_pack(r, candidates, count);
+  if (st == AIORCH_OK) st = aio__retrieval_fuse(r, &w->candidates, &w->candidate_count);
+  r->phase = PACK;
+  return st;
+}
+
+/* The candidates from `first` on whose text was left out, as many as are looked at in any case. */
+static aiorch_status start_fill(aio__retrieval *r, size_t first) {
+  aio__retrieval_work *w = work_of(r);
+  aio__store *store = r->orch->store;
+  size_t most = r->limit * AIO__LOOK_TIMES_LIMIT;
+  w->lean = aio__arena_alloc(r->arena, most * sizeof *w->lean);
+  w->filled = aio__arena_alloc(r->arena, most * sizeof *w->filled);
+  if (!w->lean || !w->filled) return AIORCH_E_NOMEM;
+  for (size_t i = first; i < w->candidate_count && w->lean_count < most; i++) {
+    const aio__found_chunk *chunk = w->candidates[i].chunk;
+    if (!chunk->text.p) w->lean[w->lean_count++] = aio__str_z(chunk->chunk_id);
+  }
+  op_started(r, store->knowledge->fetch(store, op_begin(r), r->tenant, w->lean, w->lean_count, r->filters,
+                                        r->filter_count, r->arena, w->filled));
+  return AIORCH_OK;
+}
+
+/* What has gone meanwhile, or cannot be read, is no candidate any more. */
+static aiorch_status filled(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aiorch_status st = leg_ended(r, "full-text search");
+  size_t n = 0, next = 0;
+  for (size_t i = 0; i < w->candidate_count; i++) {
+    aio__candidate c = w->candidates[i];
+    bool asked = !c.chunk->text.p && next < w->lean_count;
+    if (asked) c.chunk = &w->filled[next++];
+    if (r->op.status < 0 ? c.chunk->text.p != NULL : !asked || c.chunk->chunk_id[0] != '\0') w->candidates[n++] = c;
+  }
+  w->candidate_count = n;
+  w->lean_count = 0;
+  return st;
+}
+
+static aiorch_status pack(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  size_t needed = 0;
+  aiorch_status st = w->lean_count > 0 ? filled(r) : AIORCH_OK;
+  if (st == AIORCH_OK) st = aio__retrieval_pack(r, w->candidates, w->candidate_count, &needed);
+  if (st == AIORCH_AGAIN) return start_fill(r, needed);
+  r->all_failed = w->failed > 0 && w->failed >= w->legs;
   if (st == AIORCH_OK) r->phase = ENDED;
   return st;
 }
@@ -281,8 +321,10 @@ static aiorch_status step_once(aio__retrieval *r) {
     return searched(r);
   case FETCH:
     return start_fetch(r);
-  default:
+  case FUSE:
     return fuse(r);
+  default:
+    return pack(r);
   }
 }
 

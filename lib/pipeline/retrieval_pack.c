@@ -13,7 +13,6 @@
 
 enum {
   GROUP_TOKENS_MAX = 1200, /* of merged neighbours */
-  LOOK_TIMES_LIMIT = 2,    /* neighbours are looked for among so many times the limit */
   SOURCE_OVERHEAD = 12,    /* tokens of a source's number and frame in the prompt */
   PART_MIN = 60,           /* a later source is cut to fit only when so many tokens of it remain */
   SHINGLE_WORDS = 4,
@@ -171,12 +170,16 @@ static aiorch_status open_group(packing *p, const aio__candidate *c) {
   return st;
 }
 
-static aiorch_status make_groups(packing *p, const aio__candidate *candidates, size_t count) {
+static aiorch_status make_groups(packing *p, const aio__candidate *candidates, size_t count, size_t *needed) {
   size_t limit = p->r->limit;
   for (size_t i = 0; i < count; i++) {
     bool done = false;
-    bool look = i < limit * LOOK_TIMES_LIMIT || p->count < limit;
+    bool look = i < limit * AIO__LOOK_TIMES_LIMIT || p->count < limit;
     if (!look) break;
+    if (!candidates[i].chunk->text.p) {
+      *needed = i;
+      return AIORCH_AGAIN;
+    }
     aiorch_status st = extend(p, &candidates[i], &done);
     if (st == AIORCH_OK && !done && p->count < limit) st = open_group(p, &candidates[i]);
     if (st) return st;
@@ -281,7 +284,8 @@ static void digest(aio__retrieval *r) {
   aio__sha256_end(&h, r->digest);
 }
 
-aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidate *candidates, size_t count) {
+aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidate *candidates, size_t count,
+                                  size_t *needed) {
   packing p = {retrieval, NULL, 0};
   size_t most = count < retrieval->limit ? count : retrieval->limit;
   int64_t left = retrieval->token_budget > 0 ? retrieval->token_budget : INT64_MAX;
@@ -289,7 +293,7 @@ aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidat
     p.groups = aio__arena_alloc(retrieval->arena, most * sizeof *p.groups);
     retrieval->sources = aio__arena_alloc(retrieval->arena, most * sizeof *retrieval->sources);
     if (!p.groups || !retrieval->sources) return AIORCH_E_NOMEM;
-    aiorch_status st = make_groups(&p, candidates, count);
+    aiorch_status st = make_groups(&p, candidates, count, needed);
     if (st) return st;
   }
   for (size_t i = 0; i < p.count; i++) {

@@ -8,7 +8,8 @@ enum {
   AIO__LEG_MIN = 100, /* candidates of a leg: so many, or so many times the limit, whichever is more */
   AIO__LEG_TIMES_LIMIT = 4,
   AIO__LEG_FILTERED_TIMES = 4,
-  AIO__RRF_K = 60
+  AIO__RRF_K = 60,
+  AIO__LOOK_TIMES_LIMIT = 2 /* neighbours are looked for among so many times the limit */
 };
 
 /* A chunk that some leg found. Ranks count from 1; 0: the leg did not find it. */
@@ -32,6 +33,11 @@ typedef struct aio__retrieval_work {
   aio__str *missing;         /* ids that only vectors found */
   aio__found_chunk *fetched; /* their chunks */
   size_t missing_count;
+  aio__candidate *candidates; /* of both legs, best first */
+  size_t candidate_count;
+  aio__str *lean;            /* ids of candidates whose text was left out */
+  aio__found_chunk *filled;  /* the same with it */
+  size_t lean_count;
   int64_t embed_started_ns;
   int legs, failed;
 } aio__retrieval_work;
@@ -40,7 +46,9 @@ typedef struct aio__retrieval_work {
 aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval);
 /* Fuses both legs by rank, best first. */
 aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **out, size_t *count);
-/* Merges neighbours, drops near-duplicates, cuts to limit and budget; sets sources and digest. */
-aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidate *candidates, size_t count);
+/* Merges neighbours, drops near-duplicates, cuts to limit and budget; sets sources and digest. AIORCH_AGAIN: nothing is
+ * set, for the text of candidate *needed has to be there first. */
+aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidate *candidates, size_t count,
+                                  size_t *needed);
 
 #endif

@@ -184,7 +184,8 @@ aiorch_status aio__sq_document_add(aio__store *store, aio__op *op, aio__str tena
 aiorch_status aio__sq_document_remove(aio__store *store, aio__op *op, aio__str tenant, aio__str source, int64_t now_ms,
                                       aio__arena *arena, aio__str **removed_chunks, size_t *removed_count);
 
-/* A chunk of the columns of CHUNK_BY_NO, CHUNK_BY_ID and UNEMBEDDED. */
+/* A chunk of the columns of CHUNK_BY_NO, CHUNK_BY_ID and UNEMBEDDED; found_row: without its text. */
+aiorch_status aio__sq_found_row(aiorch_error *error, sqlite3_stmt *stmt, aio__arena *arena, aio__found_chunk *out);
 aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, sqlite3_stmt *stmt,
                                   aio__arena *arena, aio__found_chunk *out);
 aiorch_status aio__sq_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args,

@@ -112,8 +112,7 @@ static bool passes(const ranges *all, int64_t no) {
 
 /* ---- one chunk -------------------------------------------------------------------------------------------------- */
 
-aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, sqlite3_stmt *stmt,
-                                  aio__arena *arena, aio__found_chunk *out) {
+aiorch_status aio__sq_found_row(aiorch_error *error, sqlite3_stmt *stmt, aio__arena *arena, aio__found_chunk *out) {
   memset(out, 0, sizeof *out);
   aio__sq_id(stmt, 1, out->chunk_id);
   out->ordinal = (uint32_t)sqlite3_column_int64(stmt, 2);
@@ -124,7 +123,13 @@ aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__
   out->document_version = sqlite3_column_int64(stmt, 10);
   bool copied = aio__sq_copy(stmt, 6, arena, &out->heading) && aio__sq_copy(stmt, 7, arena, &out->anchor) &&
                 aio__sq_copy(stmt, 11, arena, &out->source) && aio__sq_copy(stmt, 12, arena, &out->title);
-  if (!copied) return aio__sq_nomem(error);
+  return copied ? AIORCH_OK : aio__sq_nomem(error);
+}
+
+aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, sqlite3_stmt *stmt,
+                                  aio__arena *arena, aio__found_chunk *out) {
+  aiorch_status status = aio__sq_found_row(error, stmt, arena, out);
+  if (status != AIORCH_OK) return status;
   return aio__sq_document_text(conn, error, tenant, sqlite3_column_int64(stmt, 8), out->start, out->end, arena,
                                &out->text);
 }
@@ -155,6 +160,7 @@ typedef struct search {
   bool longer[AIO__FTS_TERMS_MAX];
   ranges allowed;
   aio__fts_top top;
+  bool lean;
 } search;
 
 static aiorch_status words_of(void *ctx, uint64_t chunk, uint32_t *out) {
@@ -224,21 +230,29 @@ static aiorch_status note_often(search *s, aio__arena *arena) {
   return AIORCH_OK;
 }
 
+static aiorch_status read_hit(search *s, const aio__fts_hit *hit, aio__arena *arena, aio__found_chunk *out) {
+  sqlite3_stmt *stmt = NULL;
+  aiorch_status status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant,
+                                       aio__sq_first_no(&s->row) + hit->key);
+  if (status == AIORCH_OK) status = aio__sq_step(s->conn, s->error, stmt);
+  if (status != AIORCH_OK) return status;
+  status = s->lean && hit->chunk != NULL ? aio__sq_found_row(s->error, stmt, arena, out)
+                                         : aio__sq_found_chunk(s->conn, s->error, s->tenant, stmt, arena, out);
+  aio__sq_reset(stmt);
+  out->score = hit->score;
+  out->often = hit->chunk;
+  if (out->often != NULL) out->words = out->often[s->query.n];
+  return status;
+}
+
 static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk *out, size_t *count) {
   aiorch_status status = AIORCH_OK;
   for (size_t i = 0; i < s->top.n && status == AIORCH_OK; i++) {
-    sqlite3_stmt *stmt = NULL;
-    status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant,
-                           aio__sq_first_no(&s->row) + s->top.hits[i].key);
-    if (status == AIORCH_OK) status = fetch_one(s->conn, s->error, s->tenant, stmt, &s->allowed, arena, &out[*count]);
-    if (status == AIORCH_OK) {
-      aio__found_chunk *found = &out[(*count)++];
-      found->score = s->top.hits[i].score;
-      found->often = s->top.hits[i].chunk;
-      if (found->often != NULL) found->words = found->often[s->query.n];
-    } else if (status == AIORCH_DONE) {
+    status = read_hit(s, &s->top.hits[i], arena, &out[*count]);
+    if (status == AIORCH_OK)
+      (*count)++;
+    else if (status == AIORCH_DONE)
       status = AIORCH_OK;
-    }
   }
   return status;
 }
@@ -263,7 +277,7 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
                              aio__arena *arena, aio__found_chunk **chunks, size_t *count) {
   aio__sq_store *store = (aio__sq_store *)base;
   size_t limit = args->limit < SEARCH_LIMIT_MAX ? args->limit : SEARCH_LIMIT_MAX, n = 0;
-  search s = {.error = &op->error, .tenant = tenant, .allowed.al = store->env.al};
+  search s = {.error = &op->error, .tenant = tenant, .allowed.al = store->env.al, .lean = args->lean};
   aio__fts_query_parse(args->query, &s.query);
   s.top.cap = limit;
   s.top.hits = aio__malloc(store->env.al, (limit + 1) * sizeof *s.top.hits);

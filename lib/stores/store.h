@@ -100,6 +100,7 @@ typedef struct aio__search_args {
   const aio__filter *filters;   /* filter.h says what passes them */
   size_t filter_count;
   size_t limit;
+  bool lean;                    /* the text may be left out (.p NULL) of a chunk whose `often` is known */
 } aio__search_args;
 
 /* A chunk that was found, with its text and what a source needs. */

@@ -55,7 +55,8 @@ static void pack(packed *p, const aio__candidate *candidates, size_t count, size
   p->r.arena = &p->arena;
   p->r.limit = limit;
   p->r.token_budget = budget;
-  assert_int_equal(aio__retrieval_pack(&p->r, candidates, count), AIORCH_OK);
+  size_t needed = 0;
+  assert_int_equal(aio__retrieval_pack(&p->r, candidates, count, &needed), AIORCH_OK);
 }
 
 static aio__candidate candidate(const document *d, size_t chunk, double score) {
@@ -231,15 +232,41 @@ static void test_pack__out_of_memory(void **state) {
     aio__retrieval_init(&r);
     r.arena = &arena;
     r.limit = 5;
-    aiorch_status st = aio__retrieval_pack(&r, c, 4);
+    size_t needed = 0;
+    aiorch_status st = aio__retrieval_pack(&r, c, 4, &needed);
     assert_int_equal(st, t.failed > 0 ? AIORCH_E_NOMEM : AIORCH_OK);
     aio__arena_free(&arena);
     assert_int_equal(t.live, 0);
   } while (t.failed > 0);
 }
 
+static void test_pack__asks_for_a_text_that_was_left_out(void **state) {
+  (void)state;
+  static document d;
+  aio__arena arena;
+  aio__retrieval r;
+  size_t needed = 0;
+  make_document(&d, "a", "birds");
+  d.chunks[2].text = (aio__str){NULL, 0};
+  aio__candidate c[] = {candidate(&d, 0, 5), candidate(&d, 2, 4), candidate(&d, 5, 3)};
+  aio__arena_init(&arena, aio__alloc_default(), 4096);
+  aio__retrieval_init(&r);
+  r.arena = &arena;
+  r.limit = 3;
+  assert_int_equal(aio__retrieval_pack(&r, c, 3, &needed), AIORCH_AGAIN);
+  assert_int_equal(needed, 1);
+  assert_int_equal(r.source_count, 0);
+  d.chunks[5].text = (aio__str){NULL, 0};
+  r.limit = 1;
+  c[1] = candidate(&d, 4, 4);
+  assert_int_equal(aio__retrieval_pack(&r, c, 3, &needed), AIORCH_OK); /* the third is not looked at */
+  assert_int_equal(r.source_count, 1);
+  aio__arena_free(&arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_pack__asks_for_a_text_that_was_left_out),
     cmocka_unit_test(test_pack__neighbours_become_one),
     cmocka_unit_test(test_pack__two_sources_that_meet_become_one),
     cmocka_unit_test(test_pack__other_version_or_gap_is_no_neighbour),

@@ -80,6 +80,31 @@ static void test_rank_text__a_document_that_has_all_words_wins(void **state) {
   aio__arena_free(&l.arena);
 }
 
+/* What a store tells of its hits and what their texts say come to the same. */
+static void test_rank_text__counts_of_the_store_do_as_well(void **state) {
+  (void)state;
+  legs a, b;
+  const uint32_t often[][3] = {{0, 2, 0}, {0, 1, 0}, {1, 5, 1}}; /* undo, changes, halfway */
+  const uint32_t words[] = {7, 4, 6};
+  legs_init(&a, "undo changes halfway", 5);
+  legs_init(&b, "undo changes halfway", 5);
+  found(&a, "1", "a", "A", "changes and changes of the format", 5.0);
+  found(&a, "2", "b", "B", "changes are grouped", 4.8);
+  found(&a, "3", "b", "Changes", "you can undo them halfway", 4.0);
+  for (size_t i = 0; i < 3; i++) {
+    b.text[i] = a.text[i];
+    b.text[i].text = (aio__str){NULL, 0};
+    b.text[i].often = often[i];
+    b.text[i].words = words[i];
+  }
+  b.w.text_count = 3;
+  assert_int_equal(aio__retrieval_rank_text(&a.r), AIORCH_OK);
+  assert_int_equal(aio__retrieval_rank_text(&b.r), AIORCH_OK);
+  for (size_t i = 0; i < 3; i++) assert_string_equal(a.w.text[i].chunk_id, b.w.text[i].chunk_id);
+  aio__arena_free(&a.arena);
+  aio__arena_free(&b.arena);
+}
+
 static void test_rank_text__is_stable_without_any_word(void **state) {
   (void)state;
   legs l;
@@ -164,6 +189,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_rank_text__title_decides_between_equals),
     cmocka_unit_test(test_rank_text__a_document_that_has_all_words_wins),
+    cmocka_unit_test(test_rank_text__counts_of_the_store_do_as_well),
     cmocka_unit_test(test_rank_text__is_stable_without_any_word),
     cmocka_unit_test(test_fuse__both_legs_beat_one),
     cmocka_unit_test(test_fuse__the_best_of_each_leg_keeps_a_seat),
