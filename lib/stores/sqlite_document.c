@@ -43,6 +43,7 @@ typedef struct change {
   int64_t first_new, new_words;
   aio__str *removed;
   size_t removed_count;
+  bool again; /* it failed in a way that a second attempt may not */
 } change;
 
 static void change_init(change *c, aio__sq_store *store, aio__op *op, aio__str tenant, int64_t now_ms,
@@ -319,26 +320,42 @@ static aiorch_status replace_all(change *c) {
                      (int64_t)c->count - (int64_t)c->old_count, (int64_t)c->document->text.n - old_bytes);
 }
 
+/* When SQLite had no memory in the midst of a change, FTS5 may take its own half-done work for damage at the next one.
+ * With the rollback it forgets that: the second attempt tells. */
+static aiorch_status end_change(change *c, aio__op *op, aiorch_status status) {
+  c->again = status == AIORCH_E_STORE_CORRUPT && sqlite3_extended_errcode(c->conn->db) == SQLITE_CORRUPT_VTAB;
+  return aio__sq_write_end(c->conn, op, status);
+}
+
+static aiorch_status add_once(change *c, aio__sq_store *store, aio__op *op, int *outcome) {
+  aiorch_status status = prepare_new(c);
+  *outcome = AIORCH_DOCUMENT_UNCHANGED;
+  if (status == AIORCH_OK) status = aio__sq_write(&store->knowledge, op, &c->conn);
+  if (status != AIORCH_OK) return status;
+  status = aio__sq_tenant_make(c->conn, c->error, c->tenant, &c->row);
+  if (status == AIORCH_OK) status = load_document(c, c->document->source);
+  if (status == AIORCH_OK && (c->no == 0 || !aio__str_eq(c->hash, c->document->hash))) {
+    *outcome = c->no == 0 ? AIORCH_DOCUMENT_ADDED : AIORCH_DOCUMENT_UPDATED;
+    status = replace_all(c);
+  }
+  return end_change(c, op, status);
+}
+
 aiorch_status aio__sq_document_add(aio__store *base, aio__op *op, aio__str tenant, aio__store_document *document,
                                    const aio__store_chunk *chunks, size_t count, int64_t now_ms, aio__arena *arena,
                                    int *what, aio__str **removed_chunks, size_t *removed_count) {
   aio__sq_store *store = (aio__sq_store *)base;
   change c;
-  change_init(&c, store, op, tenant, now_ms, arena);
-  c.document = document;
-  c.chunks = chunks;
-  c.count = count;
   int outcome = AIORCH_DOCUMENT_UNCHANGED;
-  aiorch_status status = prepare_new(&c);
-  if (status == AIORCH_OK) status = aio__sq_write(&store->knowledge, op, &c.conn);
-  if (status == AIORCH_OK) {
-    status = aio__sq_tenant_make(c.conn, c.error, tenant, &c.row);
-    if (status == AIORCH_OK) status = load_document(&c, document->source);
-    if (status == AIORCH_OK && (c.no == 0 || !aio__str_eq(c.hash, document->hash))) {
-      outcome = c.no == 0 ? AIORCH_DOCUMENT_ADDED : AIORCH_DOCUMENT_UPDATED;
-      status = replace_all(&c);
-    }
-    status = aio__sq_write_end(c.conn, op, status);
+  aiorch_status status = AIORCH_OK;
+  for (int attempt = 0; attempt == 0 || (attempt == 1 && c.again); attempt++) {
+    if (attempt > 0) change_free(&c);
+    aio__error_clear(&op->error);
+    change_init(&c, store, op, tenant, now_ms, arena);
+    c.document = document;
+    c.chunks = chunks;
+    c.count = count;
+    status = add_once(&c, store, op, &outcome);
   }
   if (status == AIORCH_OK) {
     bool unchanged = outcome == AIORCH_DOCUMENT_UNCHANGED;
@@ -355,26 +372,34 @@ aiorch_status aio__sq_document_add(aio__store *base, aio__op *op, aio__str tenan
   return status;
 }
 
+static aiorch_status remove_once(change *c, aio__sq_store *store, aio__op *op, aio__str source) {
+  aiorch_status status = aio__sq_write(&store->knowledge, op, &c->conn);
+  if (status != AIORCH_OK) return status;
+  status = aio__sq_tenant_get(c->conn, c->error, c->tenant, &c->row);
+  if (status == AIORCH_OK) status = load_document(c, source);
+  if (status == AIORCH_OK && c->no == 0)
+    status = aio__error_set(c->error, AIORCH_E_NOT_FOUND, "no document with the source \"%.*s\"",
+                            (int)(source.n < 200 ? source.n : 200), source.p);
+  if (status == AIORCH_OK) status = load_old_chunks(c);
+  if (status == AIORCH_OK) status = drop_words(c);
+  if (status == AIORCH_OK) status = drop_rows(c);
+  if (status == AIORCH_OK) status = drop_marks(c);
+  if (status == AIORCH_OK) status = aio__sq_run(c->conn, c->error, AIO__SQ_DOCUMENT_DROP, "si", c->tenant, c->no);
+  if (status == AIORCH_OK) status = list_removed(c);
+  if (status == AIORCH_OK) status = note_change(c, CHANGE_REMOVE, c->id, -1, -(int64_t)c->old_count, -c->bytes);
+  return end_change(c, op, status);
+}
+
 aiorch_status aio__sq_document_remove(aio__store *base, aio__op *op, aio__str tenant, aio__str source, int64_t now_ms,
                                       aio__arena *arena, aio__str **removed_chunks, size_t *removed_count) {
   aio__sq_store *store = (aio__sq_store *)base;
   change c;
-  change_init(&c, store, op, tenant, now_ms, arena);
-  aiorch_status status = aio__sq_write(&store->knowledge, op, &c.conn);
-  if (status == AIORCH_OK) {
-    status = aio__sq_tenant_get(c.conn, c.error, tenant, &c.row);
-    if (status == AIORCH_OK) status = load_document(&c, source);
-    if (status == AIORCH_OK && c.no == 0)
-      status = aio__error_set(c.error, AIORCH_E_NOT_FOUND, "no document with the source \"%.*s\"",
-                              (int)(source.n < 200 ? source.n : 200), source.p);
-    if (status == AIORCH_OK) status = load_old_chunks(&c);
-    if (status == AIORCH_OK) status = drop_words(&c);
-    if (status == AIORCH_OK) status = drop_rows(&c);
-    if (status == AIORCH_OK) status = drop_marks(&c);
-    if (status == AIORCH_OK) status = aio__sq_run(c.conn, c.error, AIO__SQ_DOCUMENT_DROP, "si", tenant, c.no);
-    if (status == AIORCH_OK) status = list_removed(&c);
-    if (status == AIORCH_OK) status = note_change(&c, CHANGE_REMOVE, c.id, -1, -(int64_t)c.old_count, -c.bytes);
-    status = aio__sq_write_end(c.conn, op, status);
+  aiorch_status status = AIORCH_OK;
+  for (int attempt = 0; attempt == 0 || (attempt == 1 && c.again); attempt++) {
+    if (attempt > 0) change_free(&c);
+    aio__error_clear(&op->error);
+    change_init(&c, store, op, tenant, now_ms, arena);
+    status = remove_once(&c, store, op, source);
   }
   if (status == AIORCH_OK) {
     *removed_chunks = c.removed;
