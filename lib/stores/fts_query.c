@@ -9,7 +9,7 @@
 enum {
   FOLDED_MAX = 8,
   COMPOUND_PARTS_MAX = 8,
-  SEEN_MAX = 64
+  SEEN_MAX = 256
 };
 
 static const double KIN_WEIGHT = 0.35; /* of a word that was not asked for but may be meant */
@@ -224,7 +224,7 @@ static bool seen_before(seen *s, const aio__fts_words *words) {
   const char *word = words->text.p + words->begin;
   uint32_t n = (uint32_t)(words->pos - words->begin), hash = n;
   for (uint32_t i = 0; i < n; i++) hash = hash * 31 + (unsigned char)word[i];
-  size_t slot = (hash ^ hash >> 6) % SEEN_MAX;
+  size_t slot = (hash ^ hash >> 8) % SEEN_MAX;
   if (s->at[slot].n == n && memcmp(words->text.p + s->at[slot].begin, word, n) == 0) return true;
   s->at[slot].begin = (uint32_t)words->begin;
   s->at[slot].n = n;
@@ -265,14 +265,30 @@ static bool is_kin_word(const parser *p, size_t term, const char *text) {
   return has_stem(asked, (aio__str){stem, stem_copy(&word, stem)});
 }
 
+/* The first entry of the table that begins with `letter` or a later one. */
+static size_t kin_from(const aio__fts_kin *table, size_t count, char letter) {
+  size_t low = 0, high = count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (table[middle].word[0] < letter)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 static void add_all_kin(parser *p) {
+  bool meant[AIO__FTS_KIN_MAX] = {false};
   size_t count, asked = p->out->n;
   const aio__fts_kin *table = aio__fts_kin_table(&count);
-  for (size_t i = 0; i < count && p->out->n < AIO__FTS_TERMS_MAX; i++) {
-    bool meant = false;
-    for (size_t k = 0; k < asked && !meant; k++) meant = is_kin_word(p, k, table[i].word);
-    if (meant) add_kin(p, table[i].kin);
+  for (size_t k = 0; k < asked; k++) {
+    char letter = p->out->term[k].word.text[0];
+    for (size_t i = kin_from(table, count, letter); i < count && table[i].word[0] == letter; i++)
+      meant[i] = meant[i] || is_kin_word(p, k, table[i].word);
   }
+  for (size_t i = 0; i < count && p->out->n < AIO__FTS_TERMS_MAX; i++)
+    if (meant[i]) add_kin(p, table[i].kin);
 }
 
 void aio__fts_query_parse(aio__str question, aio__fts_query *out) {

@@ -75,11 +75,19 @@ static inline bool ends_with(const stemmer *s, const char *suffix, size_t len) {
 
 #define ENDS(s, suffix) ends_with(s, suffix, sizeof(suffix) - 1)
 
+static inline uint16_t pair_of(const char *p) {
+  uint16_t pair;
+  memcpy(&pair, p, sizeof pair);
+  return pair;
+}
+
 /* The first suffix that fits decides, whether or not what stands before it is long enough. */
 static void apply(stemmer *s, const rule *rules, size_t count, size_t more_than) {
+  if (s->n < 2) return;
+  uint16_t last = pair_of(s->w + s->n - 2);
   for (size_t i = 0; i < count; i++) {
     const rule *r = &rules[i];
-    if (!ends_with(s, r->suffix, r->len)) continue;
+    if (pair_of(r->suffix + r->len - 2) != last || !ends_with(s, r->suffix, r->len)) continue;
     size_t stem = s->n - r->len;
     if (measure(s->w, stem) <= more_than) return;
     memcpy(s->w + stem, r->with, r->with_len);

@@ -238,6 +238,8 @@ static const aio__fts_kin KIN[] = {
     {"year", "date"},
 };
 
+_Static_assert(sizeof KIN / sizeof KIN[0] <= AIO__FTS_KIN_MAX, "raise AIO__FTS_KIN_MAX");
+
 const aio__fts_kin *aio__fts_kin_table(size_t *count) {
   *count = sizeof KIN / sizeof KIN[0];
   return KIN;

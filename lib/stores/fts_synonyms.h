@@ -4,10 +4,13 @@
 
 #include <stddef.h>
 
+enum { AIO__FTS_KIN_MAX = 512 }; /* entries of the table */
+
 typedef struct aio__fts_kin {
   const char *word, *kin; /* kin: words with a space between */
 } aio__fts_kin;
 
+/* In the order of the words. */
 const aio__fts_kin *aio__fts_kin_table(size_t *count);
 
 #endif

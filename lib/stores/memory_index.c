@@ -271,7 +271,7 @@ aiorch_status aio__mem_search(aio__store *base, aio__op *op, aio__str tenant, co
   search s = {.tenant = aio__mem_tenant_get(store, tenant), .args = args};
   s.top.cap = args->limit < SEARCH_LIMIT_MAX ? args->limit : SEARCH_LIMIT_MAX;
   s.top.hits = aio__malloc(store->env.al, (s.top.cap + 1) * sizeof *s.top.hits);
-  if (s.tenant != NULL && s.top.hits != NULL) {
+  if (s.tenant != NULL && s.tenant->words.n > 0 && s.top.hits != NULL) {
     find_words(&s);
     score_all(&s);
   }

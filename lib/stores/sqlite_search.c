@@ -263,6 +263,7 @@ static aiorch_status search_rows(search *s, const aio__search_args *args, aio__a
   if (status != AIORCH_OK || s->row.chunks == 0) return status;
   status = match_filters(s->conn, s->error, s->tenant, args->filters, args->filter_count, &s->allowed);
   if (status != AIORCH_OK || (s->allowed.active && s->allowed.n == 0)) return status;
+  aio__fts_query_parse(args->query, &s->query);
   status = aio__sq_postings_begin(s->conn, s->error);
   if (status == AIORCH_OK) status = find_lists(s);
   if (status == AIORCH_OK) status = aio__fts_lists_rank(&s->lists, &s->top);
@@ -278,7 +279,6 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
   aio__sq_store *store = (aio__sq_store *)base;
   size_t limit = args->limit < SEARCH_LIMIT_MAX ? args->limit : SEARCH_LIMIT_MAX, n = 0;
   search s = {.error = &op->error, .tenant = tenant, .allowed.al = store->env.al, .lean = args->lean};
-  aio__fts_query_parse(args->query, &s.query);
   s.top.cap = limit;
   s.top.hits = aio__malloc(store->env.al, (limit + 1) * sizeof *s.top.hits);
   aio__found_chunk *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);

@@ -37,13 +37,31 @@ static bool keep_readable(aio__view_writer *w, size_t start, uint32_t end_offset
 
 /* ---- base64 ------------------------------------------------------------------------------------------------------ */
 
-static int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  if (c == '/' || c == '_') return 63;
-  return -1;
+/* 1 + the value of a digit; 0: none. */
+static const uint8_t base64_digits[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,  ['I'] = 9,
+    ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
+    ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27,
+    ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+    ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45,
+    ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
+    ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63,
+    ['-'] = 63, ['/'] = 64, ['_'] = 64};
+
+static inline int base64_digit(char c) {
+  return base64_digits[(unsigned char)c] - 1;
+}
+
+/* The next place from `pos` on, where no digit stands before, at which a run of BASE64_MIN begins; text.n: none. What has
+ * no digit in its last place is no such run, so most of a text is not looked at. */
+static size_t base64_start(aio__str text, size_t pos) {
+  while (pos < text.n && text.n - pos >= BASE64_MIN) {
+    size_t start = pos + BASE64_MIN;
+    while (start > pos && base64_digit(text.p[start - 1]) >= 0) start--;
+    if (start == pos) return pos;
+    pos = start;
+  }
+  return text.n;
 }
 
 /* The end of the run of digits that starts at `pos`; a run of some length goes on in the next line. */
@@ -80,16 +98,10 @@ static void base64_write(aio__view_writer *w, const aio__source *in, size_t star
 bool aio__decode_base64(aio__arena *arena, const aio__source *in, aio__source *out) {
   aio__view_writer w;
   aio__view_writer_init(&w, arena, in->text.n / 4 * 3);
-  for (size_t pos = 0; pos < in->text.n;) {
-    if (base64_digit(in->text.p[pos]) < 0) {
-      pos++;
-      continue;
-    }
+  for (size_t pos = 0; (pos = base64_start(in->text, pos)) < in->text.n;) {
     size_t digits, end = base64_run(in->text, pos, &digits), start = w.n;
-    if (digits >= BASE64_MIN) {
-      base64_write(&w, in, pos, end);
-      keep_readable(&w, start, offset_at(in, end));
-    }
+    base64_write(&w, in, pos, end);
+    keep_readable(&w, start, offset_at(in, end));
     pos = end;
   }
   return aio__view_writer_end(&w, offset_at(in, in->text.n), out);
@@ -97,10 +109,9 @@ bool aio__decode_base64(aio__arena *arena, const aio__source *in, aio__source *o
 
 /* ---- hex --------------------------------------------------------------------------------------------------------- */
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+static inline int hex_digit(char c) {
+  unsigned char digit = (unsigned char)(c - '0'), letter = (unsigned char)((c | 0x20) - 'a');
+  return digit < 10 ? digit : letter < 6 ? letter + 10 : -1;
 }
 
 /* The position of a pair of digits at `pos`, past \x and 0x; text.n when there is none. */
@@ -122,7 +133,13 @@ bool aio__decode_hex(aio__arena *arena, const aio__source *in, aio__source *out)
   aio__str text = in->text;
   bool in_word = false;
   for (size_t pos = 0; pos < text.n;) {
-    size_t pair = in_word ? text.n : hex_pair_at(text, pos), start = w.n, end = pos;
+    char c = text.p[pos];
+    if (in_word || (hex_digit(c) < 0 && c != '\\')) {
+      in_word = aio__is_alnum(c);
+      pos++;
+      continue;
+    }
+    size_t pair = hex_pair_at(text, pos), start = w.n, end = pos;
     while (pair < text.n) {
       aio__view_writer_put(&w, (char)(hex_digit(text.p[pair]) << 4 | hex_digit(text.p[pair + 1])), offset_at(in, pair));
       end = pair + 2;
@@ -131,7 +148,7 @@ bool aio__decode_hex(aio__arena *arena, const aio__source *in, aio__source *out)
     if (w.failed) return false;
     if (w.n - start < HEX_PAIRS_MIN || !keep_readable(&w, start, offset_at(in, end))) w.n = start;
     if (end == pos) {
-      in_word = aio__is_alnum(text.p[pos]);
+      in_word = aio__is_alnum(c);
       end++;
     }
     pos = end;
