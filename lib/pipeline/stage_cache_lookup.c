@@ -156,14 +156,15 @@ static aiorch_status start(aiorch_run *run) {
   }
   if (st) return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, st, "out of memory for the cache key");
   if (run->answered) return AIORCH_PASS; /* only the key was needed, to keep it */
-  if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) return miss(run);
+  aio__str scope = aio__str_n((const char *)run->scope, sizeof run->scope);
+  aio__str key = aio__str_n((const char *)run->key, sizeof run->key);
+  /* Who looks nothing up asks for a place where nothing is, to know where the tenant's knowledge stands. */
+  if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) scope = key = AIO__LIT("");
   run->step = LOOKUP;
   aio__store *store = run->orch->store;
   aio__op *op = aio__run_op_begin(run, run->deadline_ns);
-  return looked_up(run, aio__run_op(run, store->cache->lookup(
-                            store, op, run->tenant, aio__str_n((const char *)run->scope, sizeof run->scope),
-                            aio__str_n((const char *)run->key, sizeof run->key),
-                            run->lookup_ms, &run->arena, &run->entry, &run->entry_found)));
+  return looked_up(run, aio__run_op(run, store->cache->lookup(store, op, run->tenant, scope, key, run->lookup_ms,
+                                                              &run->arena, &run->entry, &run->entry_found)));
 }
 
 aiorch_status aio__stage_cache_lookup(aiorch_run *run) {

@@ -150,6 +150,42 @@ static void test_cache__on_add_keep_and_flush(void **state) {
   fixture_close(&f);
 }
 
+/* As far as the answer, in a mode that looks nothing up. */
+static aiorch_run *answer_in_mode(fixture *f, const char *value) {
+  aiorch_run *run = fixture_ask(f, "acme", "u1", question);
+  mode(run, value);
+  assert_int_equal(aiorch_stage_validate(run), AIORCH_OK);
+  assert_int_equal(aiorch_stage_rate_limit(run), AIORCH_OK);
+  assert_int_equal(aiorch_stage_cache_lookup(run), AIORCH_OK);
+  assert_int_equal(aiorch_run_cache_outcome(run), AIORCH_CACHE_MISS);
+  assert_int_equal(aiorch_stage_retrieve(run), AIORCH_OK);
+  assert_int_equal(aiorch_stage_generate(run), AIORCH_OK);
+  return run;
+}
+
+static void test_cache__write_and_refresh_know_what_came_meanwhile(void **state) {
+  (void)state;
+  static const char *const modes[] = {"write", "refresh"};
+  for (size_t i = 0; i < 2; i++) {
+    fixture f;
+    fixture_open(&f, "{\"cache.on_add\": \"flush\"}", answers, ANSWERS, NULL, 0);
+    fixture_add(&f, "acme", "zebra.md", zebra);
+    aiorch_run *run = answer_in_mode(&f, modes[i]);
+    f.clock.wall_ms -= 3600000; /* by the clock the next document is older than the answer */
+    fixture_add(&f, "acme", "horse.md", "# Horse\n\nA horse has no stripes.\n");
+    assert_int_equal(aiorch_stage_log_cost(run), AIORCH_OK);
+    assert_int_equal(aiorch_stage_cache_store(run), AIORCH_OK);
+    aiorch_run_free(run);
+    expect(&f, question, AIORCH_CACHE_MISS, "Second answer.");
+    run = answer_in_mode(&f, modes[i]); /* in the very millisecond of the last document */
+    assert_int_equal(aiorch_stage_log_cost(run), AIORCH_OK);
+    assert_int_equal(aiorch_stage_cache_store(run), AIORCH_OK);
+    aiorch_run_free(run);
+    expect(&f, question, AIORCH_CACHE_EXACT, i == 0 ? "Second answer." : "Third answer.");
+    fixture_close(&f);
+  }
+}
+
 static void test_cache__a_hit_gives_the_sources_again(void **state) {
   (void)state;
   fixture f;
@@ -215,7 +251,8 @@ int main(void) {
       cmocka_unit_test(test_cache__an_added_document_makes_answers_prove_themselves),
       cmocka_unit_test(test_cache__something_unanswerable_is_asked_again_after_its_document_came),
       cmocka_unit_test(test_cache__on_add_keep_and_flush),
-      cmocka_unit_test(test_cache__a_hit_gives_the_sources_again),
+      cmocka_unit_test(test_cache__write_and_refresh_know_what_came_meanwhile),
+    cmocka_unit_test(test_cache__a_hit_gives_the_sources_again),
       cmocka_unit_test(test_cache__the_oldest_unused_go_when_rows_run_out),
       cmocka_unit_test(test_cache_store__alone_keeps_an_answer_of_the_host),
   };
