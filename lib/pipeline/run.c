@@ -83,7 +83,9 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   }
   run->tenant = aio__arena_str(&run->arena, tenant);
   run->user = user.n ? aio__arena_str(&run->arena, user) : AIO__LIT("");
-  st = run->tenant.p && run->user.p ? aio__waker_new(orch->al, orch->clock, &run->waker) : AIORCH_E_NOMEM;
+  run->settlement = aio__settlement_new(orch, tenant, user);
+  bool have = run->tenant.p && run->user.p && run->settlement;
+  st = have ? aio__waker_new(orch->al, orch->clock, &run->waker) : AIORCH_E_NOMEM;
   if (st) {
     aio__error_set(error, st, "out of memory for a new run");
     goto fail;
@@ -166,7 +168,7 @@ static bool grow_attempts(aiorch_run *run) {
 }
 
 aio__attempt *aio__run_attempt(aiorch_run *run, int32_t kind) {
-  if (!grow_attempts(run)) return NULL;
+  if (!grow_attempts(run) || !aio__settlement_reserve(run->settlement, run->attempt_count + 1)) return NULL;
   aio__attempt *attempt = &run->attempts[run->attempt_count];
   memset(attempt, 0, sizeof *attempt);
   attempt->kind = kind;

@@ -1,25 +1,41 @@
 /* Settlement: see settlement.h. */
 #include "pipeline/settlement.h"
 
+#include <stdio.h>
+#include <string.h>
+
+enum { TEXT_MAX = 255, RUN_TEXTS = 2, ATTEMPT_TEXTS = 3, ROOM = TEXT_MAX + 1 };
+
+/* Room for the rows of attempts and for what they name. */
+typedef struct rows {
+  size_t cap;
+  char *texts;
+  aio__attempt_row row[];
+} rows;
+
 struct aio__settlement {
   aio__op op;
   atomic_int refs;      /* the run's and, until it has ended, the ledger's */
   atomic_bool ended;
+  bool started;
   aiorch *orch;
+  const aio__alloc *al;
   aio__waker *waker;
-  aio__arena arena;
+  aio__str tenant;
   aio__run_row run;
-  aio__attempt_row *attempts;
+  rows *attempts;
+  size_t attempt_count;
+  char texts[RUN_TEXTS * ROOM];
+  char names[]; /* tenant and user */
 };
 
 /* The place that the last reference leaves. The orchestrator is not held: it waits for `settling` to be 0 before it goes,
  * and the run that started this holds it until then. */
 void aio__settlement_release(aio__settlement *s) {
   if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
-  const aio__alloc *al = s->arena.al;
   aio__waker_release(s->waker);
-  aio__arena_free(&s->arena);
-  aio__free(al, s);
+  aio__free(s->al, s->attempts);
+  aio__free(s->al, s);
 }
 
 static void settled_one(aiorch *orch) {
@@ -29,9 +45,17 @@ static void settled_one(aiorch *orch) {
   pthread_mutex_unlock(&orch->mutex);
 }
 
+static void log_lost(const aiorch *orch, aiorch_status status) {
+  char members[64];
+  int n = snprintf(members, sizeof members, "\"reason\":\"%s\"", aiorch_status_name(status));
+  if (n > 0 && (size_t)n < sizeof members)
+    aio__log_event(orch->log, AIORCH_LOG_ERROR, "cost_rows_lost", aio__str_n(members, (size_t)n));
+}
+
 static void ended(aio__settlement *s) {
   aiorch *orch = s->orch;
   aio__count(&orch->counters, s->op.status == AIORCH_OK ? AIO__N_COST_ROWS : AIO__N_STORE_ERRORS);
+  if (s->op.status < 0) log_lost(orch, s->op.status);
   atomic_store_explicit(&s->ended, true, memory_order_release);
   if (s->waker) aio__waker_signal(s->waker);
   aio__settlement_release(s);
@@ -43,29 +67,13 @@ static void done(aio__op *op, void *ctx) {
   ended(ctx);
 }
 
-static bool keep(aio__arena *arena, aio__str *text) {
-  if (text->n == 0) {
-    *text = AIO__LIT("");
-    return true;
-  }
-  *text = aio__arena_str(arena, *text);
-  return text->p != NULL;
-}
-
-static bool keep_rows(aio__settlement *s, const aio__attempt_row *attempts, size_t count) {
-  if (!keep(&s->arena, &s->run.user) || !keep(&s->arena, &s->run.provider) || !keep(&s->arena, &s->run.model)) {
-    return false;
-  }
-  s->attempts = aio__arena_alloc(&s->arena, (count ? count : 1) * sizeof *s->attempts);
-  if (!s->attempts) return false;
-  for (size_t i = 0; i < count; i++) {
-    aio__attempt_row *row = &s->attempts[i];
-    *row = attempts[i];
-    if (!keep(&s->arena, &row->provider) || !keep(&s->arena, &row->model) || !keep(&s->arena, &row->request_id)) {
-      return false;
-    }
-  }
-  return true;
+/* Into the next room; a name that is too long for it is cut. */
+static void keep(char **room, aio__str *text) {
+  size_t n = aio__utf8_cut(*text, TEXT_MAX);
+  if (n > 0) memcpy(*room, text->p, n);
+  (*room)[n] = '\0';
+  *text = aio__str_n(*room, n);
+  *room += ROOM;
 }
 
 /* ---- attempts of processes that died ---- */
@@ -117,35 +125,73 @@ static void expire_attempts(aiorch *orch) {
   expiry_ended(e);
 }
 
+/* ---- rows ---- */
+
+aio__settlement *aio__settlement_new(aiorch *orch, aio__str tenant, aio__str user) {
+  aio__settlement *s = aio__calloc(orch->al, 1, sizeof *s + tenant.n + user.n + 2);
+  if (!s) return NULL;
+  atomic_init(&s->refs, 1);
+  s->orch = orch;
+  s->al = orch->al;
+  if (tenant.n > 0) memcpy(s->names, tenant.p, tenant.n);
+  s->tenant = aio__str_n(s->names, tenant.n);
+  char *second = s->names + tenant.n + 1;
+  if (user.n > 0) memcpy(second, user.p, user.n);
+  s->run.user = aio__str_n(second, user.n);
+  return s;
+}
+
+bool aio__settlement_reserve(aio__settlement *s, size_t count) {
+  size_t cap = s->attempts ? s->attempts->cap : 0;
+  if (count <= cap) return true;
+  cap = cap * 2 > count ? cap * 2 : count;
+  size_t head = sizeof(rows) + cap * sizeof(aio__attempt_row);
+  rows *more = aio__malloc(s->al, head + cap * ATTEMPT_TEXTS * ROOM);
+  if (!more) return false;
+  more->cap = cap;
+  more->texts = (char *)more + head;
+  aio__free(s->al, s->attempts); /* rows come only when all have their room */
+  s->attempts = more;
+  return true;
+}
+
+void aio__settlement_add(aio__settlement *s, const aio__attempt_row *attempt) {
+  aio__attempt_row *row = &s->attempts->row[s->attempt_count];
+  char *room = s->attempts->texts + s->attempt_count++ * ATTEMPT_TEXTS * ROOM;
+  *row = *attempt;
+  keep(&room, &row->provider);
+  keep(&room, &row->model);
+  keep(&room, &row->request_id);
+}
+
 /* ---- start ---- */
 
-aiorch_status aio__settlement_start(aiorch *orch, aio__str tenant, const aio__run_row *run,
-                                    const aio__attempt_row *attempts, size_t count, aio__waker *waker,
-                                    aio__settlement **out) {
-  aio__settlement *s = aio__calloc(orch->al, 1, sizeof *s);
-  if (!s) return AIORCH_E_NOMEM;
-  atomic_init(&s->refs, 2);
-  s->orch = orch;
+bool aio__settlement_started(const aio__settlement *s) {
+  return s->started;
+}
+
+void aio__settlement_start(aio__settlement *s, const aio__run_row *run, aio__waker *waker) {
+  aiorch *orch = s->orch;
+  aio__str user = s->run.user;
+  char *room = s->texts;
+  s->started = true;
   s->run = *run;
-  aio__arena_init(&s->arena, orch->al, 1024);
-  if (!keep(&s->arena, &tenant) || !keep_rows(s, attempts, count)) {
-    aio__arena_free(&s->arena);
-    aio__free(orch->al, s);
-    return AIORCH_E_NOMEM;
-  }
+  s->run.user = user;
+  keep(&room, &s->run.provider);
+  keep(&room, &s->run.model);
+  atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
   s->waker = waker ? aio__waker_retain(waker) : NULL;
   pthread_mutex_lock(&orch->mutex);
   orch->settling++;
   pthread_mutex_unlock(&orch->mutex);
   aio__op_init(&s->op, aio__clock_after_ms(orch->clock, AIO__SETTLE_GRACE_MS), done, s);
-  aiorch_status st = orch->store->ledger->settle(orch->store, &s->op, tenant, &s->run, s->attempts, count);
-  *out = s;
+  const aio__attempt_row *attempts = s->attempts ? s->attempts->row : NULL;
+  aiorch_status st = orch->store->ledger->settle(orch->store, &s->op, s->tenant, &s->run, attempts, s->attempt_count);
   if (st != AIORCH_PENDING) {
     s->op.status = st;
     ended(s);
   }
   expire_attempts(orch);
-  return AIORCH_OK;
 }
 
 aiorch_status aio__settlement_poll(aio__settlement *s, aiorch_error *error) {

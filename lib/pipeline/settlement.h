@@ -9,11 +9,15 @@
 
 typedef struct aio__settlement aio__settlement;
 
-/* Copies the rows and hands them to the ledger. `waker` (may be NULL) is signalled when it has ended. The caller holds one
- * reference. AIORCH_E_NOMEM: nothing was handed over. */
-aiorch_status aio__settlement_start(aiorch *orch, aio__str tenant, const aio__run_row *run,
-                                    const aio__attempt_row *attempts, size_t count, aio__waker *waker,
-                                    aio__settlement **out);
+/* Made with the run, and given room for each attempt before that is made: no lack of memory at the end of a run loses
+ * what it has spent. The caller holds one reference. NULL: out of memory. */
+aio__settlement *aio__settlement_new(aiorch *orch, aio__str tenant, aio__str user);
+bool aio__settlement_reserve(aio__settlement *settlement, size_t attempts);
+/* Copies the row into room that was reserved. Names are cut at 255 bytes. */
+void aio__settlement_add(aio__settlement *settlement, const aio__attempt_row *attempt);
+/* Copies the run's row and hands all rows to the ledger, once. `waker` (may be NULL) is signalled when it has ended. */
+void aio__settlement_start(aio__settlement *settlement, const aio__run_row *run, aio__waker *waker);
+bool aio__settlement_started(const aio__settlement *settlement);
 /* AIORCH_PENDING, or how it ended; `error` (may be NULL) gets the words. */
 aiorch_status aio__settlement_poll(aio__settlement *settlement, aiorch_error *error);
 void aio__settlement_release(aio__settlement *settlement); /* takes NULL */

@@ -21,19 +21,15 @@ static void fill_run_row(const aiorch_run *run, aio__run_row *row) {
   row->duration_us = (aio__run_now(run) - run->started_ns) / 1000;
 }
 
-static aiorch_status hand_over(aiorch_run *run, aio__waker *waker) {
+static void hand_over(aiorch_run *run, aio__waker *waker) {
   aio__run_row row;
-  aio__attempt_row *attempts = NULL;
   fill_run_row(run, &row);
-  if (run->attempt_count > 0) {
-    attempts = aio__calloc(run->al, run->attempt_count, sizeof *attempts);
-    if (!attempts) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < run->attempt_count; i++) {
+    aio__attempt_row attempt;
+    aio__attempt_to_row(run, &run->attempts[i], &attempt);
+    aio__settlement_add(run->settlement, &attempt);
   }
-  for (size_t i = 0; i < run->attempt_count; i++) aio__attempt_to_row(run, &run->attempts[i], &attempts[i]);
-  aiorch_status st = aio__settlement_start(run->orch, run->tenant, &row, attempts, run->attempt_count, waker,
-                                           &run->settlement);
-  aio__free(run->al, attempts);
-  return st;
+  aio__settlement_start(run->settlement, &row, waker);
 }
 
 static aiorch_status settled(aiorch_run *run) {
@@ -47,24 +43,17 @@ static aiorch_status settled(aiorch_run *run) {
 aiorch_status aio__stage_log_cost(aiorch_run *run) {
   if (run->step == WAIT) return settled(run);
   run->step = WAIT;
-  if (hand_over(run, run->waker) != AIORCH_OK) {
-    return aio__run_fail(run, AIORCH_STAGE_LOG_COST, AIORCH_E_NOMEM, "out of memory for the cost rows");
-  }
+  hand_over(run, run->waker);
   return settled(run);
 }
 
 void aio__log_cost_hand_over(aiorch_run *run) {
-  if (run->settlement || run->preview) return;
+  if (aio__settlement_started(run->settlement) || run->preview) return;
   /* An admission that is still out may be granted when nobody waits for it any more: its money must be given back. */
   bool admitting = run->op_out && run->stages[AIORCH_STAGE_RATE_LIMIT].begun && !run->stages[AIORCH_STAGE_RATE_LIMIT].done;
   if (!admitting && !aio__run_has_spending(run)) return;
   aio__stage_record *record = &run->stages[AIORCH_STAGE_LOG_COST];
   record->done = true;
-  if (hand_over(run, NULL) == AIORCH_OK) {
-    record->outcome = AIORCH_OUTCOME_OK;
-    return;
-  }
-  record->outcome = AIORCH_OUTCOME_ERROR;
-  aio__count(&run->orch->counters, AIO__N_STORE_ERRORS);
-  aio__log_event(run->orch->log, AIORCH_LOG_ERROR, "cost_rows_lost", AIO__LIT("\"reason\":\"out of memory\""));
+  record->outcome = AIORCH_OUTCOME_OK;
+  hand_over(run, NULL);
 }

@@ -4,6 +4,8 @@
  * transaction itself is lost, its calls are tried again one by one. A call whose deadline has passed is ended without
  * having been applied, except a settlement: money that was spent is written down however late it is.
  *
+ * A settlement for which there is no memory, or no thread, is carried out by its caller (carry_out_here).
+ *
  * An admission waits for no disk. When nothing else does, and nobody is at the connection, its caller carries it out: to
  * wake the thread and to be woken by it takes longer than the admission.
  */
@@ -31,9 +33,10 @@ struct aio__sq_writer {
   pthread_cond_t cond;
   pthread_t thread;
   bool started, stopping;
-  bool busy; /* the thread, or the caller of an admission, is at the connection */
+  bool busy; /* the thread, or a caller, is at the connection */
   aio__sq_job *first, *last, *idle;
   block *blocks;
+  size_t waiting; /* callers that carry out their own settlement and wait for the connection */
   size_t queued, crowd; /* calls that have not ended; the most there were at once since the last fsync */
   aio__sq_job *batch[AIO__SQ_BATCH_MAX]; /* the thread's alone */
   size_t n;
@@ -55,6 +58,14 @@ static bool is_late(const aio__sq_writer *w, const aio__sq_job *job) {
 static aiorch_status late(const aio__sq_writer *w, aio__op *op) {
   return aio__error_set(&op->error, AIORCH_E_DEADLINE, "the deadline passed while waiting for %s; nothing was changed",
                         w->store->ledger.path);
+}
+
+/* The thread; and whoever waits with it. */
+static void wake(aio__sq_writer *w) {
+  if (w->waiting > 0)
+    pthread_cond_broadcast(&w->cond);
+  else
+    pthread_cond_signal(&w->cond);
 }
 
 /* Hands the results over, gives the job's memory back, and tells who waits. */
@@ -213,6 +224,7 @@ static void carry_out_batch(aio__sq_writer *w) {
   carry_out(w);
   pthread_mutex_lock(&w->mutex);
   w->busy = false;
+  if (w->waiting > 0) wake(w);
 }
 
 /*
@@ -309,7 +321,7 @@ static aiorch_status enqueue(aio__sq_writer *w, const aio__sq_job *job) {
   w->last = copy;
   w->queued++;
   if (w->queued > w->crowd) w->crowd = w->queued;
-  pthread_cond_signal(&w->cond);
+  wake(w);
   return AIORCH_PENDING;
 }
 
@@ -337,6 +349,30 @@ static aiorch_status go_at_once(aio__sq_writer *w, const aio__sq_job *asked) {
   return job.status;
 }
 
+/* A settlement for which there is no room in the queue, or no thread: rather than lose it, its caller waits for the disk.
+ * While others are in the queue the connection is the thread's. */
+static aiorch_status carry_out_here(aio__sq_writer *w, const aio__sq_job *asked) {
+  aio__sq_job job = *asked, *jobs[] = {&job};
+  size_t count = 1;
+  aiorch_error error;
+  aio__error_init(&error);
+  aio__error_clear(&job.op->error);
+  w->waiting++;
+  while (w->busy || has_durable(w)) pthread_cond_wait(&w->cond, &w->mutex);
+  w->waiting--;
+  w->busy = true;
+  pthread_mutex_unlock(&w->mutex);
+  aiorch_status status = transact(w, w->store->ledger.writer, jobs, &count, &error);
+  if (status != AIORCH_OK)
+    aio__error_copy(&job.op->error, &error);
+  else
+    status = job.status;
+  pthread_mutex_lock(&w->mutex);
+  w->busy = false;
+  wake(w);
+  return status;
+}
+
 aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
   aiorch_status status = AIORCH_AGAIN;
   if (is_late(w, job)) return late(w, job->op);
@@ -347,9 +383,11 @@ aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
     status = go_at_once(w, job);
     pthread_mutex_lock(&w->mutex);
     w->busy = false;
-    if (w->first != NULL || w->stopping) pthread_cond_signal(&w->cond);
+    if (w->first != NULL || w->stopping || w->waiting > 0) wake(w);
   }
   if (status == AIORCH_AGAIN) status = enqueue(w, job);
+  bool no_room = status == AIORCH_E_NOMEM || status == AIORCH_E_SYSTEM;
+  if (no_room && job->kind == AIO__SQ_SETTLE) status = carry_out_here(w, job);
   pthread_mutex_unlock(&w->mutex);
   return status;
 }
@@ -376,7 +414,7 @@ void aio__sq_writer_free(aio__sq_writer *w) {
   if (w == NULL) return;
   pthread_mutex_lock(&w->mutex);
   w->stopping = true;
-  pthread_cond_signal(&w->cond);
+  wake(w);
   pthread_mutex_unlock(&w->mutex);
   if (w->started) pthread_join(w->thread, NULL);
   while (w->blocks != NULL) {

@@ -274,6 +274,55 @@ static void test_admit__a_slower_call_moves_no_time(void **state) {
   assert_true(admit(f, ACME, 4, &c, 1, T0 + HOUR + 5000).admitted);
 }
 
+static void *settle_one(void *ctx) {
+  fixture *f = ctx;
+  waiting w;
+  aio__run_row run = run_of(AIO__SQ_QUEUE_BLOCK + 1, 5, T0);
+  waiting_init(&w, AIO__NEVER);
+  aiorch_status status = f->store->ledger->settle(f->store, &w.op, ACME, &run, NULL, 0);
+  return waiting_end(&w, status) == AIORCH_OK && status == AIORCH_OK ? f : NULL;
+}
+
+/* The queue is full and there is no memory for more of it: who comes next waits for its turn and settles by itself. */
+static void test_settle__without_memory_behind_a_full_queue(void **state) {
+  fixture *f = *state;
+  static waiting w[AIO__SQ_QUEUE_BLOCK];
+  static aio__run_row runs[AIO__SQ_QUEUE_BLOCK];
+  aio__store_stats stats;
+  pthread_t thread;
+  void *settled;
+  sqlite3 *held = hold_ledger(f);
+  for (int i = 0; i < AIO__SQ_QUEUE_BLOCK; i++) {
+    runs[i] = run_of(i, 5, T0);
+    waiting_init(&w[i], AIO__NEVER);
+    assert_int_equal(f->store->ledger->settle(f->store, &w[i].op, ACME, &runs[i], NULL, 0), AIORCH_PENDING);
+  }
+  f->memory.fail_on = true;
+  f->memory.fail_at = f->memory.count + 1;
+  assert_int_equal(pthread_create(&thread, NULL, settle_one, f), 0);
+  sqlite3_close(held);
+  for (int i = 0; i < AIO__SQ_QUEUE_BLOCK; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
+  assert_int_equal(pthread_join(thread, &settled), 0);
+  f->memory.fail_at = 0;
+  assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
+  assert_int_equal(stats.runs, AIO__SQ_QUEUE_BLOCK + 1);
+  (void)settled; /* it was in the queue when it came after the others had gone */
+}
+
+/* With no memory for a queue and the ledger held by another: an error, as it would be with one. */
+static void test_settle__without_memory_or_ledger(void **state) {
+  fixture *f = *state;
+  aio__run_row run = run_of(1, 5, T0);
+  sqlite3 *held = hold_ledger(f);
+  f->options.store_busy_ms = 5;
+  f->memory.fail_on = true;
+  f->memory.fail_at = f->memory.count + 1;
+  assert_int_equal(CALL(f, ledger, settle, ACME, &run, NULL, 0), AIORCH_E_STORE_DOWN);
+  sqlite3_close(held);
+  assert_int_equal(CALL(f, ledger, settle, ACME, &run, NULL, 0), AIORCH_OK);
+  f->memory.fail_at = 0;
+}
+
 /* Who waits for the writer of another process is the loop that looks at deadlines, never SQLite. */
 static void test_admit__never_waits_inside_sqlite(void **state) {
   fixture *f = *state;
@@ -324,6 +373,8 @@ int main(void) {
     SQLITE_CASE(test_checkpoint__a_reader_that_stays),
     SQLITE_CASE(test_checkpoint__never_beside_a_writer),
     SQLITE_CASE(test_admit__a_slower_call_moves_no_time),
+    SQLITE_CASE(test_settle__without_memory_behind_a_full_queue),
+    SQLITE_CASE(test_settle__without_memory_or_ledger),
     SQLITE_CASE(test_admit__never_waits_inside_sqlite),
     SQLITE_CASE(test_fail__what_the_system_said),
   };
