@@ -1,11 +1,12 @@
 /*
- * Where words stand, and how many a chunk has, as read from FTS5 and kept for the next search on the same connection.
+ * Where words stand, how many a chunk has and what a hit is, as read and kept for the next search on the same connection.
+ * SQLite forgets its pages whenever anybody writes, and every answer that is kept is a write.
  *
  * A list is good as long as the tenant's chunks are those that it was made of. The number of its next chunk never goes
- * back, and while that stands still chunks only go: the two together tell one state from any other. A chunk's length
- * needs no such mark, for a number is used once.
+ * back, and while that stands still chunks only go: the two together tell one state from any other. Of a chunk
+ * nothing changes as long as it is there, for a number is used once: its row and its length need no such mark.
  *
- * Lists are kept in two generations: when the young one is full it becomes the old one, and what nobody has asked for
+ * Lists and rows are kept in two generations: when the young one is full it becomes the old one, and what nobody has asked for
  * since the last time goes.
  */
 #include <string.h>
@@ -14,9 +15,9 @@
 #include "stores/sqlite_private.h"
 
 enum {
-  KEPT_BYTES = 1 << 20,   /* of lists in one generation */
-  KEPT_ONE_MAX = 1 << 17, /* a longer list is read anew each time */
-  KEPT_OVERHEAD = 64,     /* of a list in a map */
+  KEPT_BYTES = 1 << 21,   /* in one generation */
+  KEPT_ONE_MAX = 1 << 18, /* what is longer is read anew each time */
+  KEPT_OVERHEAD = 64,     /* of one in a map */
   BLOCK_CHUNKS = 256,     /* whose lengths are read together */
   BLOCKS_MAX = 8192,      /* two million chunks: 4 MiB */
   EXPRESSION_MAX = 256,
@@ -26,13 +27,24 @@ enum {
 
 static const char POSTINGS_TYPE[] = "aio__sq_postings";
 
+/* What is kept, the head of each kind. */
 typedef struct kept {
-  int64_t next_chunk, chunks;
   aio__str key;
   size_t bytes;
-  aio__fts_list list;
   struct kept *next; /* while it is one that passes */
-} kept; /* followed by the postings and the key */
+} kept;
+
+typedef struct kept_list {
+  kept head;
+  int64_t next_chunk, chunks;
+  aio__fts_list list;
+} kept_list; /* followed by the postings and the key */
+
+typedef struct kept_row {
+  kept head;
+  uint64_t key;
+  aio__found_chunk chunk;
+} kept_row; /* followed by its texts */
 
 typedef struct generation {
   aio__map by_key;
@@ -202,21 +214,22 @@ static aiorch_status read_list(aio__sq_conn *conn, aiorch_error *error, const ai
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-static kept *keep_taken(aio__sq_postings *p, const aio__sq_tenant *tenant, aio__str key) {
-  size_t postings = p->taken_n * sizeof *p->taken, bytes = sizeof(kept) + postings + key.n;
-  kept *k = aio__malloc(p->al, bytes);
+static kept_list *list_new(aio__sq_postings *p, const aio__sq_tenant *tenant, aio__str key) {
+  size_t postings = p->taken_n * sizeof *p->taken, bytes = sizeof(kept_list) + postings + key.n;
+  kept_list *k = aio__malloc(p->al, bytes);
   if (k == NULL) return NULL;
   uint64_t *posting = (uint64_t *)(void *)(k + 1);
   char *name = (char *)(posting + p->taken_n);
   if (postings > 0) memcpy(posting, p->taken, postings);
   memcpy(name, key.p, key.n);
-  *k = (kept){.next_chunk = tenant->next_chunk,
-              .chunks = tenant->chunks,
-              .key = {name, key.n},
-              .bytes = bytes + KEPT_OVERHEAD,
-              .list = {posting, p->taken_n, p->most}};
+  *k = (kept_list){.head = {.key = {name, key.n}, .bytes = bytes + KEPT_OVERHEAD},
+                   .next_chunk = tenant->next_chunk,
+                   .chunks = tenant->chunks,
+                   .list = {posting, p->taken_n, p->most}};
   return k;
 }
+
+/* ---- keeping ---------------------------------------------------------------------------------------------------- */
 
 static bool put_kept(aio__sq_postings *p, kept *k) {
   if (k->bytes > KEPT_ONE_MAX) {
@@ -238,35 +251,103 @@ static kept *take_out(generation *g, aio__str key) {
   return k;
 }
 
-/* A list of before that is still good; what is no longer good goes. */
-static kept *find_kept(aio__sq_postings *p, const aio__sq_tenant *tenant, aio__str key) {
-  kept *k = take_out(&p->young, key);
-  if (k == NULL) k = take_out(&p->old, key);
-  if (k == NULL || (k->next_chunk == tenant->next_chunk && k->chunks == tenant->chunks)) return k;
-  aio__free(p->al, k);
-  return NULL;
+/* AIORCH_OK: *out is young, or was not there (NULL). */
+static aiorch_status find_kept(aio__sq_postings *p, aiorch_error *error, aio__str key, kept **out) {
+  *out = aio__map_get(&p->young.by_key, key);
+  if (*out != NULL) return AIORCH_OK;
+  *out = take_out(&p->old, key);
+  return *out == NULL || put_kept(p, *out) ? AIORCH_OK : aio__sq_nomem(error);
 }
 
 aiorch_status aio__sq_postings_find(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *tenant,
                                     const aio__fts_term *term, bool prefix, aio__fts_list *out) {
   aio__sq_postings *p = conn->postings;
-  char key[sizeof tenant->no + AIO__FTS_WORD_MAX + 1];
+  kept *found = NULL;
+  char bytes[sizeof tenant->no + AIO__FTS_WORD_MAX + 1];
   size_t n = sizeof tenant->no;
-  memcpy(key, &tenant->no, n);
-  key[n++] = prefix ? '*' : '=';
-  memcpy(key + n, term->word.text, term->word.n);
-  n += term->word.n;
-  kept *k = find_kept(p, tenant, (aio__str){key, n});
+  memcpy(bytes, &tenant->no, n);
+  bytes[n++] = prefix ? '*' : '=';
+  memcpy(bytes + n, term->word.text, term->word.n);
+  aio__str key = {bytes, n + term->word.n};
+  aiorch_status status = find_kept(p, error, key, &found);
+  if (status != AIORCH_OK) return status;
+  kept_list *k = (kept_list *)found;
+  if (k != NULL && (k->next_chunk != tenant->next_chunk || k->chunks != tenant->chunks)) {
+    aio__free(p->al, take_out(&p->young, key));
+    k = NULL;
+  }
   if (k == NULL) {
     aio__buf_reset(&p->expression);
     aio__fts_term_write(term, prefix, &p->expression);
     if (p->expression.failed != AIORCH_OK) return aio__sq_nomem(error);
-    aiorch_status status = read_list(conn, error, tenant, aio__buf_view(&p->expression));
+    status = read_list(conn, error, tenant, aio__buf_view(&p->expression));
     if (status != AIORCH_OK) return status;
-    k = keep_taken(p, tenant, (aio__str){key, n});
+    k = list_new(p, tenant, key);
+    if (k == NULL || !put_kept(p, &k->head)) return aio__sq_nomem(error);
   }
-  if (k == NULL || !put_kept(p, k)) return aio__sq_nomem(error);
   *out = k->list;
+  return AIORCH_OK;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+enum { ROW_TEXTS = 4 };
+
+static void texts_of(aio__found_chunk *chunk, aio__str *out[ROW_TEXTS]) {
+  out[0] = &chunk->source;
+  out[1] = &chunk->title;
+  out[2] = &chunk->anchor;
+  out[3] = &chunk->heading;
+}
+
+static kept_row *row_new(aio__sq_postings *p, uint64_t no, const aio__found_chunk *chunk) {
+  size_t bytes = sizeof(kept_row) + chunk->source.n + chunk->title.n + chunk->anchor.n + chunk->heading.n;
+  kept_row *k = aio__malloc(p->al, bytes);
+  if (k == NULL) return NULL;
+  aio__str *text[ROW_TEXTS];
+  char *at = (char *)(k + 1);
+  *k = (kept_row){.head = {.bytes = bytes + KEPT_OVERHEAD}, .key = no, .chunk = *chunk};
+  k->head.key = (aio__str){(const char *)&k->key, sizeof k->key};
+  texts_of(&k->chunk, text);
+  for (size_t i = 0; i < ROW_TEXTS; i++) {
+    if (text[i]->n > 0) memcpy(at, text[i]->p, text[i]->n);
+    text[i]->p = at;
+    at += text[i]->n;
+  }
+  return k;
+}
+
+static aiorch_status read_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no, aio__arena *arena,
+                              aio__found_chunk *out) {
+  sqlite3_stmt *stmt = NULL;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", tenant, no);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status;
+  status = aio__sq_found_row(error, stmt, arena, out);
+  aio__sq_reset(stmt);
+  return status;
+}
+
+aiorch_status aio__sq_postings_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
+                                   aio__arena *arena, aio__found_chunk *out) {
+  aio__sq_postings *p = conn->postings;
+  uint64_t key = (uint64_t)no;
+  kept *found = NULL;
+  aiorch_status status = find_kept(p, error, (aio__str){(const char *)&key, sizeof key}, &found);
+  if (status != AIORCH_OK) return status;
+  if (found == NULL) {
+    status = read_row(conn, error, tenant, no, arena, out);
+    if (status != AIORCH_OK) return status;
+    kept_row *k = row_new(p, key, out);
+    return k != NULL && put_kept(p, &k->head) ? AIORCH_OK : aio__sq_nomem(error);
+  }
+  aio__str *text[ROW_TEXTS];
+  *out = ((kept_row *)found)->chunk;
+  texts_of(out, text);
+  for (size_t i = 0; i < ROW_TEXTS; i++) {
+    *text[i] = aio__arena_str(arena, *text[i]);
+    if (text[i]->p == NULL) return aio__sq_nomem(error);
+  }
   return AIORCH_OK;
 }
 

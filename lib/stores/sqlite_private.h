@@ -197,7 +197,8 @@ aiorch_status aio__sq_fetch(aio__store *store, aio__op *op, aio__str tenant, con
 
 /* Registers aio_take, by which a list is read, on a connection. */
 aiorch_status aio__sq_take_register(aio__sq_conn *conn, aiorch_error *error);
-/* Before and after a search; lists that it was given hold until the end of it. */
+/* Before and after a search; lists that it was given hold until the end of it. Rows are asked for only of chunks that the
+ * lists name. */
 aiorch_status aio__sq_postings_begin(aio__sq_conn *conn, aiorch_error *error);
 void aio__sq_postings_end(aio__sq_conn *conn);
 void aio__sq_postings_free(aio__sq_conn *conn);
@@ -205,6 +206,9 @@ void aio__sq_postings_free(aio__sq_conn *conn);
  * first. */
 aiorch_status aio__sq_postings_find(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *tenant,
                                     const aio__fts_term *term, bool prefix, aio__fts_list *out);
+/* Chunk `no` without its text. AIORCH_DONE: not there. */
+aiorch_status aio__sq_postings_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
+                                   aio__arena *arena, aio__found_chunk *out);
 /* How many words chunk `no` has. */
 aiorch_status aio__sq_postings_words(aio__sq_conn *conn, aiorch_error *error, int64_t no, uint32_t *out);
 

@@ -231,18 +231,21 @@ static aiorch_status note_often(search *s, aio__arena *arena) {
 }
 
 static aiorch_status read_hit(search *s, const aio__fts_hit *hit, aio__arena *arena, aio__found_chunk *out) {
+  int64_t no = aio__sq_first_no(&s->row) + hit->key;
+  bool lean = s->lean && hit->chunk != NULL;
   sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant,
-                                       aio__sq_first_no(&s->row) + hit->key);
-  if (status == AIORCH_OK) status = aio__sq_step(s->conn, s->error, stmt);
+  aiorch_status status;
+  if (lean) {
+    status = aio__sq_postings_row(s->conn, s->error, s->tenant, no, arena, out);
+  } else {
+    status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant, no);
+    if (status == AIORCH_OK) status = fetch_one(s->conn, s->error, s->tenant, stmt, &s->allowed, arena, out);
+  }
   if (status != AIORCH_OK) return status;
-  status = s->lean && hit->chunk != NULL ? aio__sq_found_row(s->error, stmt, arena, out)
-                                         : aio__sq_found_chunk(s->conn, s->error, s->tenant, stmt, arena, out);
-  aio__sq_reset(stmt);
   out->score = hit->score;
   out->often = hit->chunk;
   if (out->often != NULL) out->words = out->often[s->query.n];
-  return status;
+  return AIORCH_OK;
 }
 
 static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk *out, size_t *count) {
@@ -268,10 +271,10 @@ static aiorch_status search_rows(search *s, const aio__search_args *args, aio__a
   if (status == AIORCH_OK) status = find_lists(s);
   if (status == AIORCH_OK) status = aio__fts_lists_rank(&s->lists, &s->top);
   if (status == AIORCH_OK) status = note_often(s, arena);
-  aio__sq_postings_end(s->conn);
-  if (status != AIORCH_OK) return status;
   aio__fts_top_sort(&s->top);
-  return read_hits(s, arena, out, count);
+  if (status == AIORCH_OK) status = read_hits(s, arena, out, count);
+  aio__sq_postings_end(s->conn);
+  return status;
 }
 
 aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, const aio__search_args *args,
