@@ -40,11 +40,12 @@ typedef struct kept_list {
   aio__fts_list list;
 } kept_list; /* followed by the postings and the key */
 
-typedef struct kept_row {
+typedef struct kept_chunk {
   kept head;
-  uint64_t key;
+  int64_t next_chunk, chunks; /* 0: it was asked for by its number */
+  int64_t no;
   aio__found_chunk chunk;
-} kept_row; /* followed by its texts */
+} kept_chunk; /* followed by its texts and the key */
 
 typedef struct generation {
   aio__map by_key;
@@ -289,66 +290,102 @@ aiorch_status aio__sq_postings_find(aio__sq_conn *conn, aiorch_error *error, con
   return AIORCH_OK;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------- */
+/* ---- chunks ----------------------------------------------------------------------------------------------------- */
 
-enum { ROW_TEXTS = 4 };
+enum { CHUNK_TEXTS = 5 };
 
-static void texts_of(aio__found_chunk *chunk, aio__str *out[ROW_TEXTS]) {
+static void texts_of(aio__found_chunk *chunk, aio__str *out[CHUNK_TEXTS]) {
   out[0] = &chunk->source;
   out[1] = &chunk->title;
   out[2] = &chunk->anchor;
   out[3] = &chunk->heading;
+  out[4] = &chunk->text;
 }
 
-static kept_row *row_new(aio__sq_postings *p, uint64_t no, const aio__found_chunk *chunk) {
-  size_t bytes = sizeof(kept_row) + chunk->source.n + chunk->title.n + chunk->anchor.n + chunk->heading.n;
-  kept_row *k = aio__malloc(p->al, bytes);
+static kept_chunk *chunk_new(aio__sq_postings *p, aio__str key, int64_t no, const aio__found_chunk *chunk) {
+  aio__found_chunk copy = *chunk;
+  aio__str *text[CHUNK_TEXTS];
+  size_t bytes = sizeof(kept_chunk) + key.n;
+  texts_of(&copy, text);
+  for (size_t i = 0; i < CHUNK_TEXTS; i++) bytes += text[i]->n;
+  kept_chunk *k = aio__malloc(p->al, bytes);
   if (k == NULL) return NULL;
-  aio__str *text[ROW_TEXTS];
   char *at = (char *)(k + 1);
-  *k = (kept_row){.head = {.bytes = bytes + KEPT_OVERHEAD}, .key = no, .chunk = *chunk};
-  k->head.key = (aio__str){(const char *)&k->key, sizeof k->key};
-  texts_of(&k->chunk, text);
-  for (size_t i = 0; i < ROW_TEXTS; i++) {
+  for (size_t i = 0; i < CHUNK_TEXTS; i++) {
+    if (text[i]->p == NULL) continue; /* left out */
     if (text[i]->n > 0) memcpy(at, text[i]->p, text[i]->n);
     text[i]->p = at;
     at += text[i]->n;
   }
+  memcpy(at, key.p, key.n);
+  *k = (kept_chunk){.head = {.key = {at, key.n}, .bytes = bytes + KEPT_OVERHEAD}, .no = no, .chunk = copy};
   return k;
 }
 
-static aiorch_status read_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no, aio__arena *arena,
-                              aio__found_chunk *out) {
-  sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", tenant, no);
-  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
-  if (status != AIORCH_OK) return status;
-  status = aio__sq_found_row(error, stmt, arena, out);
-  aio__sq_reset(stmt);
-  return status;
+static aiorch_status give_chunk(const kept_chunk *k, aiorch_error *error, aio__arena *arena, aio__found_chunk *out) {
+  aio__str *text[CHUNK_TEXTS];
+  *out = k->chunk;
+  texts_of(out, text);
+  for (size_t i = 0; i < CHUNK_TEXTS; i++) {
+    if (text[i]->p == NULL) continue;
+    *text[i] = aio__arena_str(arena, *text[i]);
+    if (text[i]->p == NULL) return aio__sq_nomem(error);
+  }
+  return AIORCH_OK;
 }
 
 aiorch_status aio__sq_postings_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
                                    aio__arena *arena, aio__found_chunk *out) {
   aio__sq_postings *p = conn->postings;
-  uint64_t key = (uint64_t)no;
+  aio__str key = {(const char *)&no, sizeof no};
+  sqlite3_stmt *stmt = NULL;
   kept *found = NULL;
-  aiorch_status status = find_kept(p, error, (aio__str){(const char *)&key, sizeof key}, &found);
+  aiorch_status status = find_kept(p, error, key, &found);
   if (status != AIORCH_OK) return status;
-  if (found == NULL) {
-    status = read_row(conn, error, tenant, no, arena, out);
-    if (status != AIORCH_OK) return status;
-    kept_row *k = row_new(p, key, out);
-    return k != NULL && put_kept(p, &k->head) ? AIORCH_OK : aio__sq_nomem(error);
+  if (found != NULL) return give_chunk((kept_chunk *)found, error, arena, out);
+  status = aio__sq_query(conn, error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", tenant, no);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status;
+  status = aio__sq_found_row(error, stmt, arena, out);
+  aio__sq_reset(stmt);
+  if (status != AIORCH_OK) return status;
+  kept_chunk *k = chunk_new(p, key, no, out);
+  return k != NULL && put_kept(p, &k->head) ? AIORCH_OK : aio__sq_nomem(error);
+}
+
+/* An id stays with a text when its document changes around it: what was read under it is good for one state only. */
+aiorch_status aio__sq_postings_chunk(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *row,
+                                     aio__str tenant, aio__str id, aio__arena *arena, int64_t *no,
+                                     aio__found_chunk *out) {
+  aio__sq_postings *p = conn->postings;
+  char bytes[sizeof row->no + 1 + AIO__UUID_LEN];
+  sqlite3_stmt *stmt = NULL;
+  kept *found = NULL;
+  if (id.n > AIO__UUID_LEN) return AIORCH_DONE;
+  memcpy(bytes, &row->no, sizeof row->no);
+  bytes[sizeof row->no] = '#';
+  if (id.n > 0) memcpy(bytes + sizeof row->no + 1, id.p, id.n);
+  aio__str key = {bytes, sizeof row->no + 1 + id.n};
+  aiorch_status status = find_kept(p, error, key, &found);
+  if (status != AIORCH_OK) return status;
+  kept_chunk *k = (kept_chunk *)found;
+  if (k != NULL && k->next_chunk == row->next_chunk && k->chunks == row->chunks) {
+    *no = k->no;
+    return give_chunk(k, error, arena, out);
   }
-  aio__str *text[ROW_TEXTS];
-  *out = ((kept_row *)found)->chunk;
-  texts_of(out, text);
-  for (size_t i = 0; i < ROW_TEXTS; i++) {
-    *text[i] = aio__arena_str(arena, *text[i]);
-    if (text[i]->p == NULL) return aio__sq_nomem(error);
-  }
-  return AIORCH_OK;
+  if (k != NULL) aio__free(p->al, take_out(&p->young, key));
+  status = aio__sq_query(conn, error, AIO__SQ_CHUNK_BY_ID, &stmt, "ss", tenant, id);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status;
+  *no = sqlite3_column_int64(stmt, 0);
+  status = aio__sq_found_chunk(conn, error, tenant, stmt, arena, out);
+  aio__sq_reset(stmt);
+  if (status != AIORCH_OK) return status;
+  k = chunk_new(p, key, *no, out);
+  if (k == NULL) return aio__sq_nomem(error);
+  k->next_chunk = row->next_chunk;
+  k->chunks = row->chunks;
+  return put_kept(p, &k->head) ? AIORCH_OK : aio__sq_nomem(error);
 }
 
 /* ---- lengths ---------------------------------------------------------------------------------------------------- */

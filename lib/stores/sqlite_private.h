@@ -209,6 +209,10 @@ aiorch_status aio__sq_postings_find(aio__sq_conn *conn, aiorch_error *error, con
 /* Chunk `no` without its text. AIORCH_DONE: not there. */
 aiorch_status aio__sq_postings_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
                                    aio__arena *arena, aio__found_chunk *out);
+/* The chunk of this id with its text. AIORCH_DONE: not there. */
+aiorch_status aio__sq_postings_chunk(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *row,
+                                     aio__str tenant, aio__str id, aio__arena *arena, int64_t *no,
+                                     aio__found_chunk *out);
 /* How many words chunk `no` has. */
 aiorch_status aio__sq_postings_words(aio__sq_conn *conn, aiorch_error *error, int64_t no, uint32_t *out);
 

@@ -134,19 +134,6 @@ aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__
                                &out->text);
 }
 
-/* AIORCH_DONE: not there. */
-static aiorch_status fetch_one(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, sqlite3_stmt *stmt,
-                               const ranges *allowed, aio__arena *arena, aio__found_chunk *out) {
-  aiorch_status status = aio__sq_step(conn, error, stmt);
-  if (status != AIORCH_OK) return status;
-  if (passes(allowed, sqlite3_column_int64(stmt, 0)))
-    status = aio__sq_found_chunk(conn, error, tenant, stmt, arena, out);
-  else
-    status = AIORCH_DONE;
-  aio__sq_reset(stmt);
-  return status;
-}
-
 /* ---- search ----------------------------------------------------------------------------------------------------- */
 
 typedef struct search {
@@ -239,7 +226,10 @@ static aiorch_status read_hit(search *s, const aio__fts_hit *hit, aio__arena *ar
     status = aio__sq_postings_row(s->conn, s->error, s->tenant, no, arena, out);
   } else {
     status = aio__sq_query(s->conn, s->error, AIO__SQ_CHUNK_BY_NO, &stmt, "si", s->tenant, no);
-    if (status == AIORCH_OK) status = fetch_one(s->conn, s->error, s->tenant, stmt, &s->allowed, arena, out);
+    if (status == AIORCH_OK) status = aio__sq_step(s->conn, s->error, stmt);
+    if (status != AIORCH_OK) return status;
+    status = aio__sq_found_chunk(s->conn, s->error, s->tenant, stmt, arena, out);
+    aio__sq_reset(stmt);
   }
   if (status != AIORCH_OK) return status;
   out->score = hit->score;
@@ -300,6 +290,21 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
   return status;
 }
 
+static aiorch_status fetch_all(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__str *ids,
+                               size_t count, const ranges *allowed, aio__arena *arena, aio__found_chunk *out) {
+  aio__sq_tenant row;
+  aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
+  if (status == AIORCH_OK) status = aio__sq_postings_begin(conn, error);
+  for (size_t i = 0; i < count && status == AIORCH_OK; i++) {
+    int64_t no = 0;
+    status = aio__sq_postings_chunk(conn, error, &row, tenant, ids[i], arena, &no, &out[i]);
+    if (status == AIORCH_OK && !passes(allowed, no)) memset(&out[i], 0, sizeof out[i]);
+    if (status == AIORCH_DONE) status = AIORCH_OK;
+  }
+  aio__sq_postings_end(conn);
+  return status;
+}
+
 aiorch_status aio__sq_fetch(aio__store *base, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
                             const aio__filter *filters, size_t filter_count, aio__arena *arena,
                             aio__found_chunk *chunks) {
@@ -311,12 +316,7 @@ aiorch_status aio__sq_fetch(aio__store *base, aio__op *op, aio__str tenant, cons
   aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
   status = match_filters(conn, &op->error, tenant, filters, filter_count, &allowed);
-  for (size_t i = 0; i < count && status == AIORCH_OK; i++) {
-    sqlite3_stmt *stmt = NULL;
-    status = aio__sq_query(conn, &op->error, AIO__SQ_CHUNK_BY_ID, &stmt, "ss", tenant, ids[i]);
-    if (status == AIORCH_OK) status = fetch_one(conn, &op->error, tenant, stmt, &allowed, arena, &out[i]);
-    if (status == AIORCH_DONE) status = AIORCH_OK;
-  }
+  if (status == AIORCH_OK) status = fetch_all(conn, &op->error, tenant, ids, count, &allowed, arena, out);
   aio__sq_read_end(conn);
   if (status == AIORCH_OK && count > 0) memcpy(chunks, out, count * sizeof *chunks);
   aio__free(store->env.al, allowed.range);

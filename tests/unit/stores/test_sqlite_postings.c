@@ -49,6 +49,33 @@ static void test_find__another_handle_changes_it(void **state) {
   aio__arena_free(&other.arena);
 }
 
+/* A chunk that is the same in the next version keeps its id, but not its place, nor its document's version. */
+static void test_fetch__follows_a_chunk_to_its_next_version(void **state) {
+  fixture *f = *state;
+  piece before[] = {{"", "first. "}, {"", "the numbat. "}}, after[] = {{"", "something longer before. "}, {"", "the numbat. "}};
+  aio__store_document d = {.source = AIO__LIT("a"), .title = AIO__LIT("T"), .hash = {hash_of("1"), 32}};
+  char id[AIO__UUID_LEN + 1];
+  aio__found_chunk got[2];
+  result r;
+  assert_int_equal(add_full(f, ACME, &d, before, 2, 1, T0, &r), AIORCH_OK);
+  aio__str ids[] = {aio__str_z(id_of(id, "chnk", 101)), AIO__LIT("no such id, and one that is longer than any id is")};
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(CALL(f, knowledge, fetch, ACME, ids, 2, NULL, 0, &f->arena, got), AIORCH_OK);
+    expect_str(got[0].text, "the numbat. ");
+    assert_int_equal(got[0].document_version, 1);
+    assert_int_equal(got[0].start, 7);
+    assert_int_equal(got[1].chunk_id[0], '\0');
+  }
+  d.hash = (aio__str){hash_of("2"), 32};
+  assert_int_equal(add_full(f, ACME, &d, after, 2, 2, T0 + 1, &r), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, fetch, ACME, ids, 2, NULL, 0, &f->arena, got), AIORCH_OK);
+  expect_str(got[0].text, "the numbat. ");
+  assert_int_equal(got[0].document_version, 2);
+  assert_int_equal(got[0].start, 25);
+  assert_int_equal(CALL(f, knowledge, fetch, AIO__LIT("other"), ids, 1, NULL, 0, &f->arena, got), AIORCH_OK);
+  assert_int_equal(got[0].chunk_id[0], '\0');
+}
+
 /* More words than are kept: what was read first is read again and is the same. */
 static void test_find__lists_that_had_to_go_come_back(void **state) {
   fixture *f = *state;
@@ -143,6 +170,7 @@ int main(void) {
     TEST(test_find__sees_what_was_added_replaced_and_removed),
     TEST(test_find__a_tenant_sees_its_own_lists),
     TEST(test_find__another_handle_changes_it),
+    TEST(test_fetch__follows_a_chunk_to_its_next_version),
     TEST(test_find__lists_that_had_to_go_come_back),
     TEST(test_words__as_many_as_the_chunk_has),
     TEST(test_words__a_length_that_is_gone_is_damage),
