@@ -74,8 +74,15 @@ static bool op_waits(aio__retrieval *r) {
 
 /* ---- the vector leg --------------------------------------------------------------------------------------------- */
 
-static bool has_vectors(const aiorch *orch) {
-  return orch->plugins.embedder.vtbl.embed && orch->plugins.vector_store.vtbl.search;
+/* A leg without weight is not asked; full text is when there is no other. */
+static bool has_vectors(const aio__retrieval *r) {
+  const aiorch *orch = r->orch;
+  bool there = orch->plugins.embedder.vtbl.embed && orch->plugins.vector_store.vtbl.search;
+  return there && r->options->retrieve_weight_vector > 0;
+}
+
+static bool has_text(const aio__retrieval *r) {
+  return r->options->retrieve_weight_text > 0 || !has_vectors(r);
 }
 
 static aiorch_status start_embed(aio__retrieval *r) {
@@ -203,9 +210,10 @@ static aiorch_status begin(aio__retrieval *r) {
     return AIORCH_OK;
   }
   aio__retrieval_work *w = work_of(r);
-  w->legs = has_vectors(r->orch) ? 2 : 1;
-  aiorch_status st = w->legs == 2 ? start_embed(r) : AIORCH_OK;
-  if (st) return st;
+  w->legs = has_vectors(r) && has_text(r) ? 2 : 1;
+  aiorch_status st = has_vectors(r) ? start_embed(r) : AIORCH_OK;
+  r->phase = EMBED;
+  if (st || !has_text(r)) return st;
   aio__store *store = r->orch->store;
   aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
   if (!args) return AIORCH_E_NOMEM;

@@ -154,7 +154,10 @@ aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
     if (all->items[i].best) lift(w, all, i);
   }
   qsort(all->items, all->count, sizeof *all->items, by_score);
-  for (size_t i = 0; i < all->count; i++) ordered[i] = w->text[all->items[i].at];
+  for (size_t i = 0; i < all->count; i++) {
+    ordered[i] = w->text[all->items[i].at];
+    ordered[i].score = all->items[i].score;
+  }
   w->text = ordered;
   return AIORCH_OK;
 }
@@ -221,6 +224,7 @@ static void keep_seat(aio__candidate *candidates, size_t count, bool vectors, si
 
 aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **out, size_t *count) {
   aio__retrieval_work *w = retrieval->work;
+  const aio__options *options = retrieval->options;
   size_t n = w->text_count, all = w->text_count + w->hit_count;
   *count = 0;
   if (all == 0) return AIORCH_OK;
@@ -231,7 +235,8 @@ aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **ou
   }
   n = add_vector_hits(w, candidates, n);
   for (size_t i = 0; i < n; i++) {
-    candidates[i].score = reciprocal(candidates[i].text_rank) + reciprocal(candidates[i].vector_rank);
+    candidates[i].score = options->retrieve_weight_text * reciprocal(candidates[i].text_rank) +
+                          options->retrieve_weight_vector * reciprocal(candidates[i].vector_rank);
   }
   qsort(candidates, n, sizeof *candidates, by_fused);
   if (retrieval->limit >= 2) {

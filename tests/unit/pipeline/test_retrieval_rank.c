@@ -15,6 +15,7 @@
 
 typedef struct legs {
   aio__arena arena;
+  aio__options options;
   aio__retrieval r;
   aio__retrieval_work w;
   aio__found_chunk text[8], fetched[8];
@@ -25,6 +26,8 @@ static void legs_init(legs *l, const char *query, size_t limit) {
   memset(l, 0, sizeof *l);
   aio__arena_init(&l->arena, aio__alloc_default(), 4096);
   l->r.arena = &l->arena;
+  l->options.retrieve_weight_text = l->options.retrieve_weight_vector = 1;
+  l->r.options = &l->options;
   l->r.query = aio__str_z(query);
   l->r.limit = limit;
   l->r.work = &l->w;
