@@ -63,7 +63,7 @@ static double title_share(const ranking *all, aio__str title) {
   double asked = 0, words_in_title = 0;
   aio__fts_words_init(&words, title);
   while (aio__fts_words_next(&words, &word)) {
-    if (word.compound || (word.text[0] >= '0' && word.text[0] <= '9')) continue;
+    if (word.compound || word.part || (word.text[0] >= '0' && word.text[0] <= '9')) continue;
     words_in_title += 1;
     size_t term = aio__fts_match_word(&all->match, &word);
     if (term != SIZE_MAX) asked += all->query.term[term].weight;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "stores/fts_runs.h"
 #include "stores/fts_synonyms.h"
 
 enum {
@@ -44,6 +45,10 @@ static uint32_t fold(uint32_t c) {
   if (c >= 0x391 && c <= 0x3A9) return c + 32;
   if (c >= 0x410 && c <= 0x42F) return c + 32;
   if (c >= 0x400 && c <= 0x40F) return c + 80;
+  if (c >= 0xFF10) {
+    c = aio__fts_half_width(c);
+    return c < 0x80 ? (uint32_t)ASCII[c] : c;
+  }
   return c;
 }
 
@@ -54,11 +59,18 @@ static bool is_word(uint32_t c) {
   if (c == 0xD7 || c == 0xF7 || c == UINT32_MAX) return false;
   if (c >= 0x2000 && c <= 0x2BFF) return false;
   if (c >= 0x3000 && c <= 0x3020) return c == 0x3005 || c == 0x3007;
-  if ((c >= 0xFE00 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF0F) || (c >= 0xFF1A && c <= 0xFF20)) return false;
+  if (c == 0x3099 || c == 0x309A || c == 0x30A0 || c == 0x30FB) return false;
+  if (c >= 0xFF00 && c <= 0xFF65) return aio__fts_half_width(c) != c;
+  if (c >= 0xFE00 && c <= 0xFE6F) return false;
   return !(c == 0xFEFF || c == 0xFFFD || (c >= 0x1F000 && c <= 0x1FAFF) || (c >= 0xE000 && c <= 0xF8FF));
 }
 
 static bool is_mark(uint32_t c) { return c >= 0x300 && c <= 0x36F; }
+
+/* A run is cut from what stands beside it. */
+static bool is_run_at(aio__str text, size_t pos) {
+  return pos < text.n && (unsigned char)text.p[pos] >= AIO__FTS_RUN_BYTE && aio__fts_run_next(text, &pos) != 0;
+}
 
 /* What joins the words of one piece: pg_dump, e-mail, postgresql.conf. */
 static bool is_joint(char c) { return c == '_' || c == '-' || c == '.'; }
@@ -92,7 +104,7 @@ static void join(aio__fts_words *words, const aio__fts_word *part) {
 /* After a word: does the piece go on? Otherwise a compound may be due. */
 static void end_of_word(aio__fts_words *words, const aio__fts_word *word) {
   size_t after = words->pos + 1;
-  bool goes_on = after < words->text.n && is_joint(words->text.p[words->pos]) &&
+  bool goes_on = after < words->text.n && is_joint(words->text.p[words->pos]) && !is_run_at(words->text, after) &&
                  is_word(aio__utf8_next(words->text, &after));
   if (goes_on || words->parts > 0) join(words, word);
   if (goes_on) words->pos++;
@@ -103,7 +115,7 @@ static void end_of_word(aio__fts_words *words, const aio__fts_word *word) {
 static bool take_character(aio__fts_words *words, aio__fts_word *out) {
   size_t next = words->pos;
   uint32_t c = aio__utf8_next(words->text, &next);
-  if (!is_word(c) && out->n > 0) return false;
+  if (out->n > 0 && (!is_word(c) || aio__fts_is_run(c))) return false;
   if (is_word(c) && !is_mark(c)) put(out, fold(c));
   words->pos = next;
   return true;
@@ -124,6 +136,26 @@ static bool take_ascii(aio__fts_words *words, aio__fts_word *out) {
   return pos == end || text[pos] >= 0x80 || n == 0;
 }
 
+/* The next word of a run; false: there is none at words->pos. */
+static bool take_run(aio__fts_words *words, aio__fts_word *out) {
+  if (words->pair_due) {
+    size_t after = words->pos, from = words->begin;
+    put(out, aio__fts_run_next(words->text, &from));
+    put(out, aio__fts_run_next(words->text, &after));
+    words->pair_due = false;
+    return out->pair = true;
+  }
+  size_t begin = words->pos;
+  uint32_t c = aio__fts_run_next(words->text, &words->pos);
+  if (c == 0) return false;
+  words->begin = begin;
+  words->pair_due = is_run_at(words->text, words->pos);
+  out->part = words->in_run || words->pair_due;
+  words->in_run = true;
+  put(out, c);
+  return true;
+}
+
 bool aio__fts_words_next(aio__fts_words *words, aio__fts_word *out) {
   if (words->due) {
     bool whole = words->parts > 1 && !words->overflow;
@@ -134,9 +166,12 @@ bool aio__fts_words_next(aio__fts_words *words, aio__fts_word *out) {
     if (whole) return true;
   }
   out->n = 0;
-  out->compound = false;
+  out->compound = out->part = out->pair = false;
   while (words->pos < words->text.n) {
-    if ((unsigned char)words->text.p[words->pos] < 0x80) {
+    unsigned char byte = (unsigned char)words->text.p[words->pos];
+    if (out->n == 0 && byte >= AIO__FTS_RUN_BYTE && take_run(words, out)) return true;
+    words->in_run = false;
+    if (byte < 0x80) {
       if (!take_ascii(words, out)) break;
       continue;
     }
@@ -238,7 +273,7 @@ static void gather(parser *p, aio__str question, bool stop_words) {
   p->out->n = 0;
   aio__fts_words_init(&words, question);
   while (p->out->n < AIO__FTS_TERMS_MAX && aio__fts_words_next(&words, &word)) {
-    if (!word.compound && seen_before(&before, &words)) continue;
+    if (word.part || (!word.compound && !word.pair && seen_before(&before, &words))) continue;
     if (stop_words || !is_stop_word(&word)) add_term(p, &word, 1.0);
   }
 }

@@ -1,7 +1,7 @@
 /*
  * Full text, as both stores understand it: how text is cut into words, what a person's question asks for, and how well a
- * chunk answers it. SQLite's tokenizer (porter unicode61) and this one agree on what a word is for the scripts that
- * separate words.
+ * chunk answers it. SQLite's tokenizer (porter unicode61) and this one agree on what a word is; what is written without
+ * spaces is cut as fts_runs.h says.
  */
 #ifndef AIO_STORES_FTS_QUERY_H
 #define AIO_STORES_FTS_QUERY_H
@@ -18,11 +18,12 @@ enum {
 };
 
 /* A folded word. A compound is what was written in one piece, as "pg_dump" or "postgresql.conf": its words with a space
- * between; it comes after them. */
+ * between; it comes after them. Of a run a part is one character of several, a pair two neighbours; a pair comes after the
+ * first of its parts. */
 typedef struct aio__fts_word {
   char text[AIO__FTS_WORD_MAX];
   size_t n;
-  bool compound;
+  bool compound, part, pair;
 } aio__fts_word;
 
 typedef struct aio__fts_words {
@@ -31,6 +32,7 @@ typedef struct aio__fts_words {
   aio__fts_word compound; /* what was gathered of the piece under way */
   size_t parts;
   bool overflow, due;
+  bool in_run, pair_due; /* the last word was a character of a run; it is the first of a pair */
 } aio__fts_words;
 
 void aio__fts_words_init(aio__fts_words *words, aio__str text);

@@ -24,6 +24,7 @@ typedef struct change {
   aio__str tenant;
   int64_t now_ms;
   aio__arena scratch, *results;
+  aio__sq_words given; /* to FTS5 */
   aio__sq_tenant row;
   /* what was there; no is 0 when nothing was */
   int64_t no, version, updated_ms, first_chunk, chunk_count, bytes;
@@ -55,10 +56,12 @@ static void change_init(change *c, aio__sq_store *store, aio__op *op, aio__str t
   c->results = results;
   aio__arena_init(&c->scratch, store->env.al, SCRATCH_BLOCK);
   aio__map_init(&c->by_hash, store->env.al);
+  aio__sq_words_init(&c->given, store->env.al);
 }
 
 static void change_free(change *c) {
   aio__map_free(&c->by_hash);
+  aio__sq_words_free(&c->given);
   aio__arena_free(&c->scratch);
 }
 
@@ -188,7 +191,7 @@ static aiorch_status drop_words(change *c) {
     const old_chunk *old = &c->old[i];
     if (old->start < 0 || old->stop < old->start || (uint64_t)old->stop > text.n) return damaged(c);
     aio__str body = {text.p + old->start, (size_t)(old->stop - old->start)};
-    status = aio__sq_run(c->conn, c->error, AIO__SQ_WORDS_DROP, "isss", old->no, c->title, old->heading, body);
+    status = aio__sq_words_run(c->conn, c->error, &c->given, AIO__SQ_WORDS_DROP, old->no, c->title, old->heading, body);
   }
   return status;
 }
@@ -275,7 +278,8 @@ static aiorch_status put_chunk(change *c, size_t i) {
                                      (int)i, (int64_t)chunk->tokens, c->words[i], (int64_t)chunk->start,
                                      (int64_t)chunk->end, chunk->heading, c->anchor_of[i], chunk->hash);
   if (status == AIORCH_OK)
-    status = aio__sq_run(c->conn, c->error, AIO__SQ_WORDS_NEW, "isss", no, c->document->title, chunk->heading, body);
+    status = aio__sq_words_run(c->conn, c->error, &c->given, AIO__SQ_WORDS_NEW, no, c->document->title, chunk->heading,
+                               body);
   if (status == AIORCH_OK && old != NULL) {
     old->kept = true;
     status = aio__sq_run(c->conn, c->error, AIO__SQ_EMBEDDED_MOVE, "sii", c->tenant, old->no, no);

@@ -66,6 +66,12 @@ static aiorch_status note(aio__sq_conn *conn, aiorch_error *error, int64_t versi
   return status;
 }
 
+/* What SQL alone cannot do, by the name behind the number. */
+static aiorch_status step_of(aio__sq_conn *conn, aiorch_error *error, const char *name) {
+  const char *what = strchr(name, '_');
+  return what != NULL && strcmp(what, "_words.sql") == 0 ? aio__sq_words_rebuild(conn, error) : AIORCH_OK;
+}
+
 /* Inside a write transaction: another process may have been faster. */
 static aiorch_status apply(aio__sq_conn *conn, aiorch_error *error) {
   int64_t version = 0;
@@ -77,6 +83,7 @@ static aiorch_status apply(aio__sq_conn *conn, aiorch_error *error) {
   const aio__data *migration = &conn->owner->migrations[version];
   for (; status == AIORCH_OK && migration->name != NULL; migration++) {
     status = execute(conn, error, migration->text);
+    if (status == AIORCH_OK) status = step_of(conn, error, migration->name);
     if (status == AIORCH_OK) status = note(conn, error, ++version, migration->name);
   }
   if (status == AIORCH_OK) status = set_pragma(conn, error, "application_id", conn->owner->application_id);

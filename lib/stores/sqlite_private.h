@@ -184,6 +184,21 @@ aiorch_status aio__sq_document_add(aio__store *store, aio__op *op, aio__str tena
 aiorch_status aio__sq_document_remove(aio__store *store, aio__op *op, aio__str tenant, aio__str source, int64_t now_ms,
                                       aio__arena *arena, aio__str **removed_chunks, size_t *removed_count);
 
+/* ---- sqlite_words.c --------------------------------------------------------------------------------------------- */
+
+/* Room for a row's fields, to be used again. */
+typedef struct aio__sq_words {
+  aio__buf spread[AIO__FTS_FIELDS];
+} aio__sq_words;
+
+void aio__sq_words_init(aio__sq_words *words, const aio__alloc *al);
+void aio__sq_words_free(aio__sq_words *words);
+/* WORDS_NEW or WORDS_DROP for chunk `no`. */
+aiorch_status aio__sq_words_run(aio__sq_conn *conn, aiorch_error *error, aio__sq_words *words, int id, int64_t no,
+                                aio__str title, aio__str heading, aio__str body);
+/* What the migration NNNN_words does beside its SQL. */
+aiorch_status aio__sq_words_rebuild(aio__sq_conn *conn, aiorch_error *error);
+
 /* A chunk of the columns of CHUNK_BY_NO, CHUNK_BY_ID and UNEMBEDDED; found_row: without its text. */
 aiorch_status aio__sq_found_row(aiorch_error *error, sqlite3_stmt *stmt, aio__arena *arena, aio__found_chunk *out);
 aiorch_status aio__sq_found_chunk(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, sqlite3_stmt *stmt,

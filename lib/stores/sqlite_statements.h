@@ -65,6 +65,10 @@
     " d.no, d.id, d.version," \
                " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
                  " WHERE c.tenant_id = ?1 AND c.id = ?2") \
+  X(DOCUMENT_NEXT, "SELECT no, tenant_id, title, first_chunk, chunk_count, bytes FROM documents WHERE no > ?1" \
+                   " ORDER BY no LIMIT 1") \
+  X(CHUNK_WORDS, "UPDATE chunks SET words = ?3 WHERE tenant_id = ?1 AND no = ?2") \
+  X(TENANT_WORDS, "UPDATE tenants SET words = words + ?2 WHERE tenant_id = ?1") \
   X(WORDS_NEW, "INSERT INTO chunk_words (rowid, title, heading, body) VALUES (?1,?2,?3,?4)") \
   X(WORDS_DROP, "INSERT INTO chunk_words (chunk_words, rowid, title, heading, body) VALUES ('delete',?1,?2,?3,?4)") \
   X(WORDS_TAKE, "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3" \

@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 #include "stores/fts_query.h"
+#include "stores/fts_runs.h"
 
 static aio__store *store_of(bool memory) {
   static fuzz_env env;
@@ -32,6 +33,12 @@ static void check_words(aio__str text) {
     FUZZ_CHECK(aio__fts_stem(stem, word.n) <= word.n);
   }
   FUZZ_CHECK(n == aio__fts_count_words(text));
+  aio__buf spread;
+  aio__buf_init(&spread, aio__alloc_default(), 16 * (text.n + 1));
+  aio__fts_spread(text, &spread);
+  FUZZ_CHECK(spread.failed == AIORCH_OK && aio__utf8_check(aio__buf_view(&spread), NULL) == spread.n);
+  FUZZ_CHECK(aio__fts_has_runs(text) || aio__str_eq(aio__buf_view(&spread), text));
+  aio__buf_free(&spread);
 }
 
 static void check_query(aio__str question) {

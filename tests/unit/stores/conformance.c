@@ -70,6 +70,7 @@ int teardown(void **state) {
 }
 
 #include "stores/conformance_knowledge.c"
+#include "stores/conformance_runs.c"
 #include "stores/conformance_cache.c"
 #include "stores/conformance_ledger.c"
 #include "stores/conformance_tenants.c"
@@ -96,6 +97,11 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_search__filters_by_prefix),
   CASE(test_search__filters_by_range),
   CASE(test_search__names_the_nearest_anchor),
+  CASE(test_search__parts_of_what_has_no_spaces),
+  CASE(test_search__longer_parts_rank_higher),
+  CASE(test_search__one_character),
+  CASE(test_search__mixed_scripts),
+  CASE(test_search__runs_are_replaced_and_removed),
   CASE(test_search__scores_know_nothing_of_other_tenants),
   CASE(test_fetch__in_the_order_of_the_ids),
   CASE(test_fetch__filters_by_prefix_and_range),

@@ -43,6 +43,19 @@ static void test_words__fold_and_cut(void **state) {
   expect_words("a--b -x- _y_", "a|b|x|y");
 }
 
+static void test_words__runs_are_taken_apart(void **state) {
+  (void)state;
+  expect_words("東", "東");
+  expect_words("東京都", "東|東京|京|京都|都");
+  expect_words("東京、都", "東|東京|京|都");
+  expect_words("iPhone手機で x", "iphone|手|手機|機|機で|で|x");
+  expect_words("a-東京 b_c", "a|東|東京|京|b|c|[b c]");
+  expect_words("a_b東", "a|b|[a b]|東");
+  expect_words("データ・ベース", "デ|デー|ー|ータ|タ|ベ|ベー|ー|ース|ス");
+  expect_words("ＳＱＬ　５", "sql|5");
+  expect_words("양심을", "양|양심|심|심을|을");
+}
+
 static void test_words__bytes_that_are_not_utf8_separate(void **state) {
   (void)state;
   expect_words("left\xffright\xc3", "left|right");
@@ -105,6 +118,14 @@ static void test_query__names_each_word_once(void **state) {
   assert_string_equal(terms_of("backup backups Backing BACKUP"), "backup|backing");
 }
 
+static void test_query__of_runs_asks_for_pairs(void **state) {
+  (void)state;
+  assert_string_equal(terms_of("東京都"), "東京|京都");
+  assert_string_equal(terms_of("犬"), "犬");
+  assert_string_equal(terms_of("猫と犬の VACUUM 東京東京"), "猫と|と犬|犬の|vacuum|東京|京東");
+  assert_string_equal(terms_of("a 犬、猫"), "犬|猫");
+}
+
 static void test_query__has_a_limit(void **state) {
   (void)state;
   char question[4000] = "";
@@ -134,6 +155,7 @@ int main(void) {
     cmocka_unit_test(test_words__fold_and_cut),          cmocka_unit_test(test_words__bytes_that_are_not_utf8_separate),
     cmocka_unit_test(test_words__long_ones_are_cut),     cmocka_unit_test(test_count_words__without_compounds),
     cmocka_unit_test(test_query__leaves_stop_words_out), cmocka_unit_test(test_query__names_each_word_once),
+    cmocka_unit_test(test_words__runs_are_taken_apart),  cmocka_unit_test(test_query__of_runs_asks_for_pairs),
     cmocka_unit_test(test_query__has_a_limit),           cmocka_unit_test(test_term_write__is_quoted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
