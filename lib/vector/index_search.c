@@ -1,0 +1,342 @@
+/* The search: one pass over the codes for all queries, then the rows of what may belong to the result. */
+#include <math.h>
+#include <string.h>
+
+#include "vector/index_private.h"
+
+/* The floor is what a few more than `limit` reach, since rows may be gone by the time they are read. A filter that
+ * refuses all but an eighth of the first 256 is asked before scoring from then on. */
+enum { SPARE_MIN = 2, ROOM_MIN = 64, ASKED_MIN = 256, AGAIN_MAX = 4, AGAIN_TIMES = 8, ALIGN = AIO__QUERY_ALIGN };
+
+typedef struct query {
+  aio__code_cut cut;
+  aio__nearest nearest;
+  float base;         /* the floor that the threshold sets */
+  float *exact;       /* of unit length, padded with zeros */
+  double length;
+} query;
+
+/* Neighbouring queries of one scope. */
+typedef struct group {
+  size_t first, count;
+} group;
+
+typedef struct search {
+  aio__index *index;
+  const aio__index_search *ask;
+  const aio__kernels *kernels;
+  size_t stride, query_stride;
+  float rounding; /* of a similarity by code */
+  query *queries;
+  int8_t *codes;
+  int32_t *dots;
+  float *row;
+  aio__near *best; /* room for the most that a query wants, plus one */
+  size_t best_room;
+  group groups[AIO__INDEX_QUERIES_MAX];
+  size_t group_count;
+  size_t moves; /* when the pass began */
+  size_t asked, refused;
+  uint32_t known, allowed; /* rows of the block at hand: asked about, and not refused */
+  void *memory;
+} search;
+
+/* ---- queries ---------------------------------------------------------------------------------------------------- */
+
+static void set_floor(query *q, float rounding) {
+  double floor = (double)q->nearest.floor, rest = 1 - floor * floor;
+  q->cut.floor = q->nearest.floor - rounding;
+  q->cut.slope = rest > 0 ? (float)(sqrt(rest) * 1.000001) : 0;
+}
+
+static double length_of(const float *vector, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)vector[i] * (double)vector[i];
+  return sqrt(sum);
+}
+
+/* Its code: as that of a row, but signed and up to the level's most. */
+static bool prepare(search *s, query *q, const float *from, int8_t *code) {
+  size_t dimensions = s->index->dimensions;
+  float *exact = q->exact;
+  float max = 0;
+  double length = length_of(from, dimensions), code_squares = 0, rest_squares = 0;
+  int32_t sum = 0;
+  if (!(fabs(length - 1) <= AIO__UNIT_SLACK)) return false;
+  for (size_t i = 0; i < dimensions; i++) {
+    exact[i] = (float)((double)from[i] / length);
+    max = fabsf(exact[i]) > max ? fabsf(exact[i]) : max;
+  }
+  double step = (double)max / s->kernels->query_max;
+  for (size_t i = 0; i < dimensions; i++) {
+    double scaled = (double)exact[i] / step;
+    code[i] = (int8_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+    double rest = (double)exact[i] - code[i] * step;
+    sum += code[i];
+    code_squares += code[i] * code[i];
+    rest_squares += rest * rest;
+  }
+  q->length = length;
+  q->cut.shift = sum * AIO__CODE_ZERO;
+  q->cut.unit = (float)(1 / sqrt(code_squares));
+  q->cut.error = (float)(sqrt(rest_squares) * 1.001 + 1e-6);
+  return true;
+}
+
+/* Starts a query from the beginning: nothing found, and room for what it wants. */
+static aiorch_status begin_query(search *s, query *q, size_t wanted) {
+  size_t most = AIO__INDEX_CANDIDATES(wanted), room = 2 * wanted + ROOM_MIN;
+  if (s->best_room < wanted) {
+    aio__near *best = aio__realloc(s->index->al, s->best, wanted * sizeof *best);
+    if (best == NULL) return AIORCH_E_NOMEM;
+    s->best = best;
+    s->best_room = wanted;
+  }
+  if (q->nearest.room < room) {
+    aio__near *at = aio__realloc(s->index->al, q->nearest.at, room * sizeof *at);
+    if (at == NULL) return AIORCH_E_NOMEM;
+    q->nearest.at = at;
+    q->nearest.room = room;
+  }
+  q->nearest.n = 0;
+  q->nearest.wanted = wanted;
+  q->nearest.most = most;
+  q->nearest.floor = q->base;
+  set_floor(q, s->rounding);
+  return AIORCH_OK;
+}
+
+/* ---- one vector, one block -------------------------------------------------------------------------------------- */
+
+static bool allows(search *s, const aio__block *block, uint32_t row) {
+  uint32_t bit = UINT32_C(1) << row;
+  if (s->ask->allow == NULL) return true;
+  if ((s->known & bit) == 0) {
+    bool allowed = s->ask->allow(s->ask->ctx, block->keys[row]);
+    s->known |= bit;
+    s->allowed |= allowed ? bit : 0;
+    s->asked++;
+    s->refused += !allowed;
+  }
+  return (s->allowed & bit) != 0;
+}
+
+static aiorch_status prune(search *s, query *q) {
+  bool repeats = atomic_load(&s->index->moves) != s->moves;
+  aiorch_status status = aio__nearest_prune(&q->nearest, s->index->al, s->best, repeats);
+  set_floor(q, s->rounding);
+  return status;
+}
+
+/* The query is as near to the code as p says, and the vector no further from the code than `error`. */
+static aiorch_status consider(search *s, query *q, const aio__block *block, uint32_t row) {
+  if (!allows(s, block, row)) return AIORCH_OK;
+  float error = block->errors[row];
+  float p = s->kernels->mixed(block->codes + row * s->stride, q->exact, s->stride) * block->units[row];
+  p = p > 1 ? 1 : p < -1 ? -1 : p;
+  float least = fabsf(p) - s->rounding, side = least > 0 ? sqrtf(1 - least * least) : 1;
+  aio__near near = {.key = block->keys[row],
+                    .high = p + side * error + (p < 0 ? -p : 0) * error * error + s->rounding,
+                    .low = p - side * error - (p > 0 ? p : 0) * error * error - s->rounding};
+  if (near.high < q->nearest.floor) return AIORCH_OK;
+  q->nearest.at[q->nearest.n++] = near;
+  return q->nearest.n == q->nearest.room ? prune(s, q) : AIORCH_OK;
+}
+
+/* The rows that may reach the floor. Rows that are not written yet are another thread's. */
+static uint32_t rows_that_pass(const search *s, const query *q, const aio__block *block, uint32_t rows, const int32_t *dots) {
+  if (rows == UINT32_MAX) return s->kernels->pass(dots, block->units, block->errors, &q->cut);
+  uint32_t passed = 0;
+  for (; rows != 0; rows &= rows - 1) {
+    int row = __builtin_ctz(rows);
+    passed |= (uint32_t)aio__code_passes(dots[row], block->units[row], block->errors[row], &q->cut) << row;
+  }
+  return passed;
+}
+
+static aiorch_status scan_group(search *s, const aio__block *block, const group *g, uint32_t rows) {
+  s->kernels->dots(block->codes, s->stride, rows, s->codes + g->first * s->query_stride, g->count, s->dots);
+  for (size_t i = 0; i < g->count; i++) {
+    query *q = &s->queries[g->first + i];
+    uint32_t passed = rows_that_pass(s, q, block, rows, s->dots + i * AIO__BLOCK_ROWS);
+    for (; passed != 0; passed &= passed - 1) {
+      aiorch_status status = consider(s, q, block, (uint32_t)__builtin_ctz(passed));
+      if (status != AIORCH_OK) return status;
+    }
+  }
+  return AIORCH_OK;
+}
+
+static uint32_t rows_of_scope(const search *s, const aio__block *block, const group *g, uint32_t live) {
+  if (s->ask->scopes == NULL) return live;
+  uint64_t scope = s->ask->scopes[g->first];
+  uint32_t rows = 0;
+  for (uint32_t left = live; left != 0; left &= left - 1) {
+    int row = __builtin_ctz(left);
+    rows |= (uint32_t)(block->scopes[row] == scope) << row;
+  }
+  return rows;
+}
+
+static aiorch_status scan_block(search *s, const aio__block *block) {
+  uint32_t live = aio__block_live(block);
+  bool ask_first = s->asked >= ASKED_MIN && s->refused > s->asked - s->asked / 8;
+  s->known = s->allowed = 0;
+  for (size_t i = 0; i < s->group_count; i++) {
+    uint32_t rows = rows_of_scope(s, block, &s->groups[i], live), asked = ask_first ? rows : 0;
+    for (; asked != 0; asked &= asked - 1) {
+      uint32_t row = (uint32_t)__builtin_ctz(asked);
+      if (!allows(s, block, row)) rows &= ~(UINT32_C(1) << row);
+    }
+    aiorch_status status = rows == 0 ? AIORCH_OK : scan_group(s, block, &s->groups[i], rows);
+    if (status != AIORCH_OK) return status;
+  }
+  return AIORCH_OK;
+}
+
+/* ---- the pass --------------------------------------------------------------------------------------------------- */
+
+static void make_groups(search *s, size_t first, size_t count) {
+  const uint64_t *scopes = s->ask->scopes;
+  s->group_count = 0;
+  for (size_t i = first; i < first + count; i++) {
+    if (i > first && (scopes == NULL || scopes[i] == scopes[i - 1])) s->groups[s->group_count - 1].count++;
+    else s->groups[s->group_count++] = (group){i, 1};
+  }
+}
+
+/* Downwards, as vectors move. */
+static aiorch_status scan(search *s, size_t first, size_t count) {
+  aio__index *index = s->index;
+  aiorch_status status = AIORCH_OK;
+  make_groups(s, first, count);
+  s->asked = s->refused = 0;
+  size_t slot = aio__gate_enter(index);
+  s->moves = atomic_load(&index->moves);
+  for (size_t at = atomic_load(&index->blocks); status == AIORCH_OK && at-- > 0;) {
+    const aio__block *block = atomic_load_explicit(aio__index_entry(index, at), memory_order_acquire);
+    if (block != NULL) status = scan_block(s, block);
+  }
+  for (size_t i = first; status == AIORCH_OK && i < first + count; i++) status = prune(s, &s->queries[i]);
+  aio__gate_leave(index, slot);
+  return status;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+enum { LANES = 8 };
+
+/* In f64 and in one order at every level, so that a result does not depend on the machine. */
+static double cosine(const float *of, double length, const float *row, size_t n) {
+  double dots[LANES] = {0}, squares[LANES] = {0}, dot = 0, square = 0;
+  size_t whole = n / LANES * LANES;
+  for (size_t i = 0; i < whole; i += LANES) {
+    for (size_t l = 0; l < LANES; l++) {
+      dots[l] += (double)of[i + l] * (double)row[i + l];
+      squares[l] += (double)row[i + l] * (double)row[i + l];
+    }
+  }
+  for (size_t i = whole; i < n; i++) {
+    dots[i - whole] += (double)of[i] * (double)row[i];
+    squares[i - whole] += (double)row[i] * (double)row[i];
+  }
+  for (size_t l = 0; l < LANES; l++) {
+    dot += dots[l];
+    square += squares[l];
+  }
+  return dot / (length * sqrt(square));
+}
+
+/* Reads rows of candidates, the most promising first, until none that is left can be among the best. *amiss: how many are
+ * gone, or less similar than their code said, so that they were changed meanwhile. */
+static aiorch_status read_rows(search *s, size_t number, size_t *n, size_t *amiss) {
+  const aio__index_search *ask = s->ask;
+  query *q = &s->queries[number];
+  size_t dimensions = s->index->dimensions;
+  *n = *amiss = 0;
+  aio__near_sort(q->nearest.at, q->nearest.n, aio__near_lower);
+  for (size_t i = 0; i < q->nearest.n; i++) {
+    const aio__near *near = &q->nearest.at[i];
+    if (*n == ask->limit && near->high < s->best[0].high) break;
+    aiorch_status status = ask->row(ask->ctx, near->key, s->row);
+    if (status != AIORCH_OK && status != AIORCH_E_NOT_FOUND) return status;
+    float similarity =
+        status == AIORCH_OK ? (float)cosine(ask->queries + number * dimensions, q->length, s->row, dimensions) : -2;
+    *amiss += !(similarity >= near->low);
+    if (!(similarity >= ask->threshold)) continue; /* so written that a NaN is left out */
+    aio__near_offer(s->best, n, ask->limit, (aio__near){near->key, similarity, similarity}, aio__near_lower);
+  }
+  return AIORCH_OK;
+}
+
+static aiorch_status finish(search *s, size_t number, aio__index_hit *hits, size_t *count) {
+  query *q = &s->queries[number];
+  size_t n = 0, amiss = 0;
+  aiorch_status status = read_rows(s, number, &n, &amiss);
+  /* Rows that are gone may have held the floor too high for what is left: once more, with a lower one. */
+  for (int again = 0; status == AIORCH_OK && again < AGAIN_MAX && amiss > 0 && q->nearest.floor > q->base &&
+                      (n < s->ask->limit || s->best[0].high < q->nearest.floor); again++) {
+    status = begin_query(s, q, AGAIN_TIMES * q->nearest.wanted + amiss);
+    if (status == AIORCH_OK) status = scan(s, number, 1);
+    if (status == AIORCH_OK) status = read_rows(s, number, &n, &amiss);
+  }
+  if (status != AIORCH_OK) return status;
+  aio__near_sort(s->best, n, aio__near_lower);
+  for (size_t i = 0; i < n; i++) hits[i] = (aio__index_hit){s->best[i].key, s->best[i].high};
+  *count = n;
+  return AIORCH_OK;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+static bool sound(const aio__index_search *ask) {
+  return ask->queries != NULL && ask->row != NULL && ask->query_count >= 1 &&
+         ask->query_count <= AIO__INDEX_QUERIES_MAX && ask->limit >= 1 && ask->limit <= AIO__INDEX_LIMIT_MAX &&
+         !isnan(ask->threshold);
+}
+
+/* All that has a size known at the start, in one piece. */
+static bool take_memory(search *s) {
+  size_t n = s->ask->query_count;
+  size_t codes = n * s->query_stride, exact = codes * sizeof(float), dots = n * AIO__BLOCK_ROWS * sizeof(int32_t);
+  size_t queries = n * sizeof(query), row = s->index->dimensions * sizeof(float);
+  s->memory = aio__calloc(s->index->al, 1, ALIGN - 1 + exact + codes + dots + queries + row);
+  if (s->memory == NULL) return false;
+  uint8_t *at = (uint8_t *)s->memory + (ALIGN - (uintptr_t)s->memory % ALIGN) % ALIGN;
+  float *exacts = (float *)(void *)at;
+  s->codes = (int8_t *)(at + exact);
+  s->dots = (int32_t *)(void *)(at + exact + codes);
+  s->queries = (query *)(void *)(at + exact + codes + dots);
+  s->row = (float *)(void *)(at + exact + codes + dots + queries);
+  for (size_t i = 0; i < n; i++) s->queries[i].exact = exacts + i * s->query_stride;
+  return true;
+}
+
+static aiorch_status begin(search *s) {
+  size_t limit = s->ask->limit, dimensions = s->index->dimensions;
+  for (size_t i = 0; i < s->ask->query_count; i++) {
+    query *q = &s->queries[i];
+    if (!prepare(s, q, s->ask->queries + i * dimensions, s->codes + i * s->query_stride)) return AIORCH_E_INVALID;
+    q->base = s->ask->threshold > -1 ? s->ask->threshold : -2;
+    aiorch_status status = begin_query(s, q, limit + limit / 16 + SPARE_MIN);
+    if (status != AIORCH_OK) return status;
+  }
+  return AIORCH_OK;
+}
+
+aiorch_status aio__index_search_run(aio__index *index, const aio__index_search *ask, aio__index_hit *hits, size_t *counts) {
+  if (!sound(ask)) return AIORCH_E_INVALID;
+  search s = {.index = index, .ask = ask, .kernels = index->kernels, .stride = index->stride};
+  s.query_stride = aio__query_stride(s.stride);
+  s.rounding = 2 * AIO__CODE_ROUNDING(s.stride);
+  if (!take_memory(&s)) return AIORCH_E_NOMEM;
+  aiorch_status status = begin(&s);
+  memset(counts, 0, ask->query_count * sizeof *counts);
+  if (status == AIORCH_OK) status = scan(&s, 0, ask->query_count);
+  for (size_t i = 0; status == AIORCH_OK && i < ask->query_count; i++)
+    status = finish(&s, i, hits + i * ask->limit, &counts[i]);
+  for (size_t i = 0; i < ask->query_count; i++) aio__free(index->al, s.queries[i].nearest.at);
+  aio__free(index->al, s.best);
+  aio__free(index->al, s.memory);
+  return status;
+}
