@@ -141,10 +141,10 @@ typedef struct row {
 
 static void write_row(const aio__index *index, aio__block *block, uint32_t at, const row *from) {
   memcpy(block->codes + at * index->stride, from->code, index->stride);
-  block->keys[at] = from->key;
-  block->scopes[at] = from->scope;
-  block->units[at] = from->fit.unit;
-  block->errors[at] = from->fit.error;
+  aio__block_keys(block)[at] = from->key;
+  aio__block_scopes(block)[at] = from->scope;
+  aio__block_units(block)[at] = from->fit.unit;
+  aio__block_errors(block)[at] = from->fit.error;
 }
 
 /* A row of this block that may be written, in the block or in a copy; its number, or AIO__BLOCK_ROWS: out of memory. */
@@ -226,7 +226,7 @@ static void lower_block(aio__index *index, size_t last, size_t at) {
   publish(index, at, block);
   for (uint32_t live = aio__block_live(block); live != 0; live &= live - 1) {
     uint32_t number = (uint32_t)__builtin_ctz(live);
-    aio__keys_move(index, block->keys[number], (uint32_t)at * AIO__BLOCK_ROWS + number);
+    aio__keys_move(index, aio__block_keys(block)[number], (uint32_t)at * AIO__BLOCK_ROWS + number);
   }
   mark(index, at, block);
   /* As drop_block does, but the block lives on. */
@@ -243,8 +243,8 @@ static uint32_t lower_rows(aio__index *index, size_t last) {
   uint32_t moved = 0, place;
   for (uint32_t live = aio__block_live(block); live != 0; live &= live - 1) {
     uint32_t number = (uint32_t)__builtin_ctz(live);
-    row from = {block->keys[number], block->scopes[number], block->codes + number * index->stride,
-                {block->units[number], block->errors[number]}};
+    row from = {aio__block_keys(block)[number], aio__block_scopes(block)[number], block->codes + number * index->stride,
+                {aio__block_units(block)[number], aio__block_errors(block)[number]}};
     size_t at = first_spare(index);
     if (at >= last || aio__index_block(index, at) == NULL || !fill_place(index, at, &from, &place)) break;
     aio__keys_move(index, from.key, place);
@@ -307,7 +307,7 @@ static size_t remove_from_block(aio__index *index, size_t at, uint64_t first, ui
   uint64_t keys[AIO__BLOCK_ROWS];
   size_t n = 0;
   for (uint32_t live = block == NULL ? 0 : aio__block_live(block); live != 0; live &= live - 1) {
-    uint64_t key = block->keys[__builtin_ctz(live)];
+    uint64_t key = aio__block_keys(block)[__builtin_ctz(live)];
     if (key >= first && key <= last) keys[n++] = key;
   }
   for (size_t i = 0; i < n; i++) (void)remove_one(index, keys[i]); /* the last of them may take the block with it */

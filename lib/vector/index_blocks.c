@@ -19,46 +19,31 @@ void aio__index_release(aio__index *index, void *memory, size_t size) {
   atomic_fetch_sub(&index->bytes, size);
 }
 
-/* What searches read of each block comes first, in the order in which they read it. */
-typedef struct layout {
-  size_t scopes, units, errors, keys, codes, size;
-} layout;
-
-static size_t align(size_t offset) {
-  return (offset + AIO__BLOCK_ALIGN - 1) / AIO__BLOCK_ALIGN * AIO__BLOCK_ALIGN;
+static size_t codes_offset(size_t room) {
+  size_t least = sizeof(aio__block) + AIO__ROW_BYTES * room;
+  return (least + AIO__BLOCK_ALIGN - 1) / AIO__BLOCK_ALIGN * AIO__BLOCK_ALIGN;
 }
 
-static layout layout_of(const aio__index *index, size_t room) {
-  layout l = {.scopes = align(sizeof(aio__block))};
-  l.units = l.scopes + room * sizeof(uint64_t);
-  l.errors = l.units + room * sizeof(float);
-  l.keys = l.errors + room * sizeof(float);
-  l.codes = align(l.keys + room * sizeof(uint64_t));
-  l.size = l.codes + room * index->stride + AIO__BLOCK_ALIGN - 1;
-  return l;
+static size_t block_size(const aio__index *index, size_t room) {
+  return codes_offset(room) + room * index->stride + AIO__BLOCK_ALIGN - 1;
 }
 
 aio__block *aio__block_new(aio__index *index, size_t room) {
-  layout l = layout_of(index, room);
-  void *memory = aio__index_alloc(index, l.size);
+  uint8_t *memory = aio__index_alloc(index, block_size(index, room));
   if (memory == NULL) return NULL;
-  uint8_t *begin = (uint8_t *)memory + (AIO__BLOCK_ALIGN - (uintptr_t)memory % AIO__BLOCK_ALIGN) % AIO__BLOCK_ALIGN;
+  uint8_t *begin = memory + (AIO__BLOCK_ALIGN - (uintptr_t)memory % AIO__BLOCK_ALIGN) % AIO__BLOCK_ALIGN;
   aio__block *block = (aio__block *)(void *)begin;
   atomic_init(&block->rows, 0);
   atomic_init(&block->dead, 0);
   block->room = (uint32_t)room;
-  block->codes = begin + l.codes;
-  block->keys = (uint64_t *)(void *)(begin + l.keys);
-  block->scopes = (uint64_t *)(void *)(begin + l.scopes);
-  block->units = (float *)(void *)(begin + l.units);
-  block->errors = (float *)(void *)(begin + l.errors);
+  block->codes = begin + codes_offset(room);
   block->memory = memory;
   block->next = NULL;
   return block;
 }
 
 void aio__block_free(aio__index *index, aio__block *block) {
-  if (block != NULL) aio__index_release(index, block->memory, layout_of(index, block->room).size);
+  if (block != NULL) aio__index_release(index, block->memory, block_size(index, block->room));
 }
 
 aio__block *aio__block_copy(aio__index *index, const aio__block *from, size_t room) {
@@ -66,10 +51,10 @@ aio__block *aio__block_copy(aio__index *index, const aio__block *from, size_t ro
   if (to == NULL) return NULL;
   uint32_t rows = atomic_load(&from->rows);
   memcpy(to->codes, from->codes, rows * index->stride);
-  memcpy(to->keys, from->keys, rows * sizeof *to->keys);
-  memcpy(to->scopes, from->scopes, rows * sizeof *to->scopes);
-  memcpy(to->units, from->units, rows * sizeof *to->units);
-  memcpy(to->errors, from->errors, rows * sizeof *to->errors);
+  memcpy(aio__block_scopes(to), aio__block_scopes(from), rows * sizeof(uint64_t));
+  memcpy(aio__block_units(to), aio__block_units(from), rows * sizeof(float));
+  memcpy(aio__block_errors(to), aio__block_errors(from), rows * sizeof(float));
+  memcpy(aio__block_keys(to), aio__block_keys(from), rows * sizeof(uint64_t));
   atomic_init(&to->rows, rows);
   atomic_init(&to->dead, atomic_load(&from->dead));
   return to;

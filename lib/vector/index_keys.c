@@ -26,7 +26,7 @@ static size_t after(const aio__keys *keys, size_t slot) {
 }
 
 static uint64_t key_at(const aio__index *index, uint32_t place) {
-  return aio__index_block(index, place / AIO__BLOCK_ROWS)->keys[place % AIO__BLOCK_ROWS];
+  return aio__block_keys(aio__index_block(index, place / AIO__BLOCK_ROWS))[place % AIO__BLOCK_ROWS];
 }
 
 /* The slot of the key, or the empty one at the end of its chain. */
@@ -67,10 +67,10 @@ static bool rebuild(aio__index *index, size_t cap) {
     const aio__block *block = aio__index_block(index, at);
     uint32_t rows = block == NULL ? 0 : aio__block_live(block);
     for (uint32_t live = rows; live != 0; live &= live - 1)
-      __builtin_prefetch(&keys.tags[home_of(&keys, spread(block->keys[__builtin_ctz(live)]))], 1);
+      __builtin_prefetch(&keys.tags[home_of(&keys, spread(aio__block_keys(block)[__builtin_ctz(live)]))], 1);
     for (uint32_t live = rows; live != 0; live &= live - 1) {
       uint32_t row = (uint32_t)__builtin_ctz(live);
-      add(&keys, block->keys[row], (uint32_t)at * AIO__BLOCK_ROWS + row);
+      add(&keys, aio__block_keys(block)[row], (uint32_t)at * AIO__BLOCK_ROWS + row);
     }
   }
   aio__index_release(index, old->places, old->cap * SLOT_BYTES);

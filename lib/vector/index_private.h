@@ -31,16 +31,33 @@ enum {
   AIO__PLACES_MAX = INT32_MAX /* not below the rows of all leaves */
 };
 
+/* Behind it lie scopes, units, errors, keys and codes of `room` rows, in the order in which a search reads them. */
 typedef struct aio__block {
   _Atomic uint32_t rows; /* written ones */
   _Atomic uint32_t dead; /* a bit for each that is gone */
-  uint32_t room;         /* for so many rows there is memory, AIO__BLOCK_ROWS at most */
+  uint32_t room;         /* a multiple of four, AIO__BLOCK_ROWS at most */
   uint8_t *codes;        /* aligned */
-  uint64_t *keys, *scopes;
-  float *units, *errors;
   void *memory;            /* what the allocator gave */
   struct aio__block *next; /* among those that wait for searches to end */
 } aio__block;
+
+enum { AIO__ROW_BYTES = 24 }; /* beside its code */
+
+static inline uint64_t *aio__block_scopes(const aio__block *block) {
+  return (uint64_t *)(void *)(block->codes - 24 * (size_t)block->room);
+}
+
+static inline float *aio__block_units(const aio__block *block) {
+  return (float *)(void *)(block->codes - 16 * (size_t)block->room);
+}
+
+static inline float *aio__block_errors(const aio__block *block) {
+  return (float *)(void *)(block->codes - 12 * (size_t)block->room);
+}
+
+static inline uint64_t *aio__block_keys(const aio__block *block) {
+  return (uint64_t *)(void *)(block->codes - 8 * (size_t)block->room);
+}
 
 typedef _Atomic(aio__block *) aio__entry; /* NULL: no block in this place */
 

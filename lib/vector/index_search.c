@@ -84,8 +84,8 @@ static bool prepare(search *s, query *q, const float *from, int8_t *code) {
 }
 
 /* Starts a query from the beginning: nothing found, and room for what it wants. */
-static aiorch_status begin_query(search *s, query *q, size_t wanted) {
-  size_t most = AIO__INDEX_CANDIDATES(wanted), room = 2 * wanted + ROOM_MIN;
+static aiorch_status begin_query(search *s, query *q, size_t wanted, size_t most) {
+  size_t room = 2 * wanted + ROOM_MIN;
   if (s->best_room < wanted) {
     aio__near *best = aio__realloc(s->index->al, s->best, wanted * sizeof *best);
     if (best == NULL) return AIORCH_E_NOMEM;
@@ -112,7 +112,7 @@ static bool allows(search *s, const aio__block *block, uint32_t row) {
   uint32_t bit = UINT32_C(1) << row;
   if (s->ask->allow == NULL) return true;
   if ((s->known & bit) == 0) {
-    bool allowed = s->ask->allow(s->ask->ctx, block->keys[row]);
+    bool allowed = s->ask->allow(s->ask->ctx, aio__block_keys(block)[row]);
     s->known |= bit;
     s->allowed |= allowed ? bit : 0;
     s->asked++;
@@ -131,11 +131,11 @@ static aiorch_status prune(search *s, query *q) {
 /* The query is as near to the code as p says, and the vector no further from the code than `error`. */
 static aiorch_status consider(search *s, query *q, const aio__block *block, uint32_t row) {
   if (!allows(s, block, row)) return AIORCH_OK;
-  float error = block->errors[row];
-  float p = s->kernels->mixed(block->codes + row * s->stride, q->exact, s->stride) * block->units[row];
+  float error = aio__block_errors(block)[row];
+  float p = s->kernels->mixed(block->codes + row * s->stride, q->exact, s->stride) * aio__block_units(block)[row];
   p = p > 1 ? 1 : p < -1 ? -1 : p;
   float least = fabsf(p) - s->rounding, side = least > 0 ? sqrtf(1 - least * least) : 1;
-  aio__near near = {.key = block->keys[row],
+  aio__near near = {.key = aio__block_keys(block)[row],
                     .high = p + side * error + (p < 0 ? -p : 0) * error * error + s->rounding,
                     .low = p - side * error - (p > 0 ? p : 0) * error * error - s->rounding};
   if (near.high < q->nearest.floor) return AIORCH_OK;
@@ -145,11 +145,11 @@ static aiorch_status consider(search *s, query *q, const aio__block *block, uint
 
 /* The rows that may reach the floor. Rows that are not written yet are another thread's. */
 static uint32_t rows_that_pass(const search *s, const query *q, const aio__block *block, uint32_t rows, const int32_t *dots) {
-  if (rows == UINT32_MAX) return s->kernels->pass(dots, block->units, block->errors, &q->cut);
+  if (rows == UINT32_MAX) return s->kernels->pass(dots, aio__block_units(block), aio__block_errors(block), &q->cut);
   uint32_t passed = 0;
   for (; rows != 0; rows &= rows - 1) {
     int row = __builtin_ctz(rows);
-    passed |= (uint32_t)aio__code_passes(dots[row], block->units[row], block->errors[row], &q->cut) << row;
+    passed |= (uint32_t)aio__code_passes(dots[row], aio__block_units(block)[row], aio__block_errors(block)[row], &q->cut) << row;
   }
   return passed;
 }
@@ -173,7 +173,7 @@ static uint32_t rows_of_scope(const search *s, const aio__block *block, const gr
   uint32_t rows = 0;
   for (uint32_t left = live; left != 0; left &= left - 1) {
     int row = __builtin_ctz(left);
-    rows |= (uint32_t)(block->scopes[row] == scope) << row;
+    rows |= (uint32_t)(aio__block_scopes(block)[row] == scope) << row;
   }
   return rows;
 }
@@ -276,7 +276,8 @@ static aiorch_status finish(search *s, size_t number, aio__index_hit *hits, size
   /* Rows that are gone may have held the floor too high for what is left: once more, with a lower one. */
   for (int again = 0; status == AIORCH_OK && again < AGAIN_MAX && amiss > 0 && q->nearest.floor > q->base &&
                       (n < s->ask->limit || s->best[0].high < q->nearest.floor); again++) {
-    status = begin_query(s, q, AGAIN_TIMES * q->nearest.wanted + amiss);
+    size_t wanted = AGAIN_TIMES * q->nearest.wanted + amiss;
+    status = begin_query(s, q, wanted, AIO__INDEX_CANDIDATES(wanted));
     if (status == AIORCH_OK) status = scan(s, number, 1);
     if (status == AIORCH_OK) status = read_rows(s, number, &n, &amiss);
   }
@@ -318,7 +319,8 @@ static aiorch_status begin(search *s) {
     query *q = &s->queries[i];
     if (!prepare(s, q, s->ask->queries + i * dimensions, s->codes + i * s->query_stride)) return AIORCH_E_INVALID;
     q->base = s->ask->threshold > -1 ? s->ask->threshold : -2;
-    aiorch_status status = begin_query(s, q, limit + limit / 16 + SPARE_MIN);
+    size_t wanted = limit + limit / 16 + SPARE_MIN;
+    aiorch_status status = begin_query(s, q, wanted, AIO__INDEX_CANDIDATES(limit));
     if (status != AIORCH_OK) return status;
   }
   return AIORCH_OK;
