@@ -5,8 +5,9 @@
 
 #include "vector/index_private.h"
 
-/* So many rows are there memory for beyond a quarter of what is in it before blocks are emptied into each other. */
-enum { WASTE_MAX = 64 };
+/* So many rows there may be memory for beyond a quarter of what is in it, and so many places without a block beyond half of
+ * all, before the last block is emptied or moved. */
+enum { WASTE_MAX = 64, GAPS_MAX = 8 };
 
 enum { AHEAD = 8 }; /* keys that are looked for while the memory of so many others is on its way */
 
@@ -275,9 +276,14 @@ static bool lower_last(aio__index *index) {
   return moved != 0;
 }
 
-static void tidy(aio__index *index) {
+static bool loose(const aio__index *index) {
   size_t count = atomic_load(&index->count);
-  while (index->slots - count > count / 4 + WASTE_MAX && lower_last(index)) continue;
+  return index->slots - count > count / 4 + WASTE_MAX ||
+         atomic_load(&index->blocks) > index->slots / AIO__BLOCK_ROWS * 2 + GAPS_MAX;
+}
+
+static void tidy(aio__index *index) {
+  while (loose(index) && lower_last(index)) continue;
   aio__keys_fit(index);
   aio__gate_settle(index);
 }
