@@ -69,7 +69,6 @@ static aiorch_status open_all(aio__sq_store *store, aiorch_error *error) {
   store->ledger.migrations = aio__data_sqlite_ledger;
   store->ledger.sql = aio__sq_ledger_statements;
   store->ledger.statements = AIO__SQ_LEDGER_COUNT;
-  store->ledger.full_sync = true;
   if (pthread_mutex_init(&store->touches.mutex, NULL) != 0) return aio__sq_nomem(error);
   store->touches.synced = true;
   aiorch_status status = make_folder(store->folder, error);

@@ -119,8 +119,16 @@ static aiorch_status open_lock(aio__sq_db *db, aiorch_error *error) {
   return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened: %s", db->lock_path, strerror(code));
 }
 
+/* SQLite has made it by now, and holds no lock on it that closing a descriptor would drop. */
+static aiorch_status open_wal(aio__sq_db *db, aiorch_error *error) {
+  const char *path = sqlite3_filename_wal(sqlite3_db_filename(db->writer->db, "main"));
+  db->wal_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (db->wal_fd >= 0) return AIORCH_OK;
+  return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened: %s", path, strerror(errno));
+}
+
 aiorch_status aio__sq_db_open(aio__sq_db *db, aiorch_error *error) {
-  db->lock_fd = -1;
+  db->lock_fd = db->wal_fd = -1;
   if (pthread_mutex_init(&db->mutex, NULL) != 0) return aio__sq_nomem(error);
   if (aio__cond_init(&db->cond) != 0) {
     pthread_mutex_destroy(&db->mutex);
@@ -130,9 +138,9 @@ aiorch_status aio__sq_db_open(aio__sq_db *db, aiorch_error *error) {
   aiorch_status status = open_lock(db, error);
   if (status == AIORCH_OK) status = conn_new(db, true, AIO__NEVER, &db->writer, error);
   if (status == AIORCH_OK) status = aio__sq_migrate(db->writer, error);
-  const char *sync = db->full_sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
-  if (status == AIORCH_OK && sqlite3_exec(db->writer->db, sync, NULL, NULL, NULL) != SQLITE_OK)
+  if (status == AIORCH_OK && sqlite3_exec(db->writer->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
     status = aio__sq_fail(db->writer, error);
+  if (status == AIORCH_OK) status = open_wal(db, error);
   if (status == AIORCH_OK) sqlite3_busy_timeout(db->writer->db, 0);
   return status;
 }
@@ -157,24 +165,30 @@ static void pause_ms(aio__sq_db *db, int64_t ns) {
   pthread_mutex_unlock(&db->mutex);
 }
 
-static void checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
-  aio__sq_db *db = conn->owner;
+static aiorch_status lock_alone(aio__sq_db *db, int wait_ms) {
   aiorch_status status = set_lock(db, F_WRLCK);
   for (int tries = wait_ms; status == AIORCH_AGAIN && tries > 0; tries--) {
     pause_ms(db, NS_PER_MS);
     status = set_lock(db, F_WRLCK);
   }
-  if (status != AIORCH_OK) {
+  return status;
+}
+
+/* SQLite's own code, or SQLITE_BUSY. */
+static int checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
+  aio__sq_db *db = conn->owner;
+  if (lock_alone(db, wait_ms) != AIORCH_OK) {
     conn->checkpoint_at = conn->wal_pages + AIO__SQ_CHECKPOINT_PAGES / 16;
-    return;
+    return SQLITE_BUSY;
   }
   int in_wal = 0, done = 0;
   conn->deadline_ns = AIO__NEVER;
   sqlite3_busy_timeout(conn->db, wait_ms);
-  sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, &in_wal, &done);
+  int code = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, &in_wal, &done);
   sqlite3_busy_timeout(conn->db, 0);
   conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES + (in_wal > 0 ? in_wal : conn->wal_pages);
   set_lock(db, F_UNLCK);
+  return code;
 }
 
 /* A WAL begins anew only at a moment at which nobody reads from it. Where readers follow each other without a gap there
@@ -183,6 +197,17 @@ void aio__sq_checkpoint_if_due(aio__sq_conn *conn) {
   if (conn->wal_pages < conn->checkpoint_at) return;
   bool large = conn->wal_pages >= AIO__SQ_CHECKPOINT_PAGES * AIO__SQ_WAL_LARGE;
   checkpoint(conn, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, large ? CHECKPOINT_WAIT_MS : 0);
+}
+
+aiorch_status aio__sq_sync(aio__sq_db *db, aiorch_error *error) {
+  int code;
+  do code = fdatasync(db->wal_fd);
+  while (code != 0 && errno == EINTR);
+  return code == 0 ? AIORCH_OK : aio__sq_fail_code(db->path, NULL, SQLITE_IOERR_FSYNC, error);
+}
+
+aiorch_status aio__sq_sync_again(aio__sq_conn *conn) {
+  return checkpoint(conn, SQLITE_CHECKPOINT_RESTART, CHECKPOINT_WAIT_MS) == SQLITE_OK ? AIORCH_OK : AIORCH_E_STORE;
 }
 
 void aio__sq_db_close(aio__sq_db *db) {
@@ -196,6 +221,7 @@ void aio__sq_db_close(aio__sq_db *db) {
   conn_free(db->writer);
   db->writer = NULL;
   if (db->lock_fd >= 0) close(db->lock_fd);
+  if (db->wal_fd >= 0) close(db->wal_fd);
   pthread_cond_destroy(&db->cond);
   pthread_mutex_destroy(&db->mutex);
   db->synced = false;

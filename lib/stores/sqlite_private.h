@@ -68,7 +68,7 @@ struct aio__sq_db {
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t cond;
   bool synced;    /* mutex and cond were made */
-  bool full_sync; /* the writer's synchronous setting */
+  int wal_fd; /* of the write-ahead log, for aio__sq_sync */
   aio__sq_conn *writer;
   bool writer_busy;
   aio__sq_waiter *first, *last;
@@ -130,6 +130,11 @@ aiorch_status aio__sq_try_begin(aio__sq_conn *conn, aiorch_error *error);
 aiorch_status aio__sq_commit(aio__sq_conn *conn, aiorch_error *error);
 void aio__sq_rollback(aio__sq_conn *conn);
 void aio__sq_checkpoint_if_due(aio__sq_conn *conn);
+/* Brings to the disk what was committed before. Needs no connection: others may commit meanwhile. */
+aiorch_status aio__sq_sync(aio__sq_db *db, aiorch_error *error);
+/* After a sync that failed: what the system has given up of the log may be missing under all that is written behind it. A
+ * checkpoint brings the log into the database and begins it anew. */
+aiorch_status aio__sq_sync_again(aio__sq_conn *conn);
 
 /* ---- sqlite_migrate.c ------------------------------------------------------------------------------------------- */
 

@@ -1,13 +1,14 @@
 /*
  * The thread that writes the ledger. It takes all calls that wait, up to a limit, and commits them as one transaction,
- * so that many runs share one fsync. Each call has a savepoint: one that fails takes nothing else with it; and when the
+ * so that many runs share one fsync. The fsync comes after the commit and without the connection: what needs no disk goes
+ * on meanwhile, carried out by who asks for it, and the next settlements gather. Each call has a savepoint: one that fails takes nothing else with it; and when the
  * transaction itself is lost, its calls are tried again one by one. A call whose deadline has passed is ended without
  * having been applied, except a settlement: money that was spent is written down however late it is.
  *
  * A settlement for which there is no memory, or no thread, is carried out by its caller (carry_out_here).
  *
- * An admission waits for no disk. When nothing else does, and nobody is at the connection, its caller carries it out: to
- * wake the thread and to be woken by it takes longer than the admission.
+ * An admission waits for no disk, nor does an attempt that is about to be made. When nothing else waits, or only for the
+ * disk, their caller carries them out: to wake the thread and to be woken by it takes longer.
  */
 #include <signal.h>
 #include <string.h>
@@ -19,7 +20,9 @@ enum {
   WAIT_MIN_NS = 500000,
   WAIT_MAX_NS = 10000000,
   GATHER_PART = 4,
-  SYNC_MAX_NS = 20000000
+  FRUITLESS_PAUSE = 8,
+  SYNC_MAX_NS = 20000000,
+  WAITING_MAX = 16 /* callers that wait for the connection; who comes then goes into the queue */
 };
 
 typedef struct block {
@@ -29,19 +32,20 @@ typedef struct block {
 
 struct aio__sq_writer {
   aio__sq_store *store;
-  pthread_mutex_t mutex; /* guards all but batch, n, sync_ns and full_sync */
+  pthread_mutex_t mutex; /* guards all but batch, n, fruitless and sync_ns */
   pthread_cond_t cond;
   pthread_t thread;
   bool started, stopping;
-  bool busy; /* the thread, or a caller, is at the connection */
+  bool unsure; /* a sync has failed, and no checkpoint has made up for it yet */
+  bool busy;    /* the thread, or a caller, is at the connection */
   aio__sq_job *first, *last, *idle;
   block *blocks;
-  size_t waiting; /* callers that carry out their own settlement and wait for the connection */
+  size_t waiting; /* callers that wait for the connection */
   size_t queued, crowd; /* calls that have not ended; the most there were at once since the last fsync */
   aio__sq_job *batch[AIO__SQ_BATCH_MAX]; /* the thread's alone */
   size_t n;
+  size_t fruitless; /* how often nothing came while it was waited for, in a row */
   int64_t sync_ns; /* how long the last transaction took that went to the disk */
-  bool full_sync; /* theirs who are at the connection */
 };
 
 static const aio__clock *clock_of(const aio__sq_writer *w) {
@@ -123,17 +127,6 @@ static bool is_durable(const aio__sq_job *job) {
          (job->kind == AIO__SQ_ATTEMPT && job->attempts->state != AIO__ATTEMPT_PENDING);
 }
 
-static aiorch_status choose_sync(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job *const *jobs, size_t count,
-                                 aiorch_error *error) {
-  bool full = false;
-  for (size_t i = 0; i < count; i++) full |= is_durable(jobs[i]);
-  if (full == w->full_sync) return AIORCH_OK;
-  const char *sql = full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
-  if (sqlite3_exec(conn->db, sql, NULL, NULL, NULL) != SQLITE_OK) return aio__sq_fail(conn, error);
-  w->full_sync = full;
-  return AIORCH_OK;
-}
-
 /* False when the transaction was lost. */
 static bool apply_one(aio__sq_conn *conn, aio__sq_job *job) {
   aiorch_error *error = &job->op->error;
@@ -163,36 +156,78 @@ static aiorch_status apply_all(aio__sq_conn *conn, aio__sq_job **jobs, size_t co
 /* Applies the jobs in one transaction. */
 static aiorch_status transact(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job **jobs, size_t *count,
                               aiorch_error *error) {
-  aiorch_status status = choose_sync(w, conn, jobs, *count, error);
-  if (status == AIORCH_OK) status = begin(w, conn, jobs, count, error);
+  aiorch_status status = begin(w, conn, jobs, count, error);
   return status == AIORCH_OK ? apply_all(conn, jobs, *count, error) : status;
 }
 
-static void finish_all(aio__sq_writer *w, aio__sq_job **jobs, size_t count) {
-  for (size_t i = 0; i < count; i++) finish(w, jobs[i], jobs[i]->status);
-}
-
-static void carry_out(aio__sq_writer *w) {
+/* Commits the batch, or as many of it as can be, and ends the others. */
+static void commit_batch(aio__sq_writer *w) {
   aio__sq_conn *conn = w->store->ledger.writer;
+  size_t all = w->n;
   aiorch_error error;
   aio__error_init(&error);
   aiorch_status status = transact(w, conn, w->batch, &w->n, &error);
-  if (status == AIORCH_OK) {
-    finish_all(w, w->batch, w->n);
-  } else if (w->n == 1 || status == AIORCH_E_STORE_DOWN) {
+  if (status != AIORCH_OK && (all == 1 || status == AIORCH_E_STORE_DOWN)) {
     fail_all(w, w->batch, &w->n, &error);
-  } else {
-    for (size_t i = 0; i < w->n; i++) {
+  } else if (status != AIORCH_OK) {
+    size_t n = w->n;
+    w->n = 0;
+    for (size_t i = 0; i < n; i++) {
       size_t one = 1;
       aio__error_clear(&w->batch[i]->op->error);
       status = transact(w, conn, &w->batch[i], &one, &error);
       if (status == AIORCH_OK)
-        finish_all(w, &w->batch[i], one);
+        w->batch[w->n++] = w->batch[i];
       else
         fail_all(w, &w->batch[i], &one, &error);
     }
   }
   aio__sq_checkpoint_if_due(conn);
+}
+
+/* ---- the disk --------------------------------------------------------------------------------------------------- */
+
+/* Both with the mutex held. */
+static void take_connection(aio__sq_writer *w) {
+  w->waiting++;
+  while (w->busy) pthread_cond_wait(&w->cond, &w->mutex);
+  w->waiting--;
+  w->busy = true;
+}
+
+static void give_connection(aio__sq_writer *w) {
+  w->busy = false;
+  wake(w);
+}
+
+/* What was committed comes to the disk. After a sync that failed only a checkpoint makes sure that nothing of the log is
+ * missing, and until one has succeeded each settlement asks for it. */
+static aiorch_status make_durable(aio__sq_writer *w, aiorch_error *error) {
+  aio__sq_db *db = &w->store->ledger;
+  aiorch_status status = aio__sq_sync(db, error);
+  pthread_mutex_lock(&w->mutex);
+  if (status != AIORCH_OK) w->unsure = true;
+  if (w->unsure) {
+    take_connection(w);
+    pthread_mutex_unlock(&w->mutex);
+    aiorch_status again = aio__sq_sync_again(db->writer);
+    pthread_mutex_lock(&w->mutex);
+    give_connection(w);
+    w->unsure = again != AIORCH_OK;
+    if (w->unsure && status == AIORCH_OK) /* of one before this, so that there are no words any more */
+      aio__sq_fail_code(db->path, NULL, SQLITE_IOERR_FSYNC, error);
+    status = again == AIORCH_OK ? AIORCH_OK : error->status;
+  }
+  pthread_mutex_unlock(&w->mutex);
+  return status;
+}
+
+static void finish_batch(aio__sq_writer *w, aiorch_status durable, const aiorch_error *error) {
+  for (size_t i = 0; i < w->n; i++) {
+    aio__sq_job *job = w->batch[i];
+    if (durable != AIORCH_OK && job->status == AIORCH_OK) job->status = aio__error_copy(&job->op->error, error);
+    finish(w, job, job->status);
+  }
 }
 
 /* ---- the thread ------------------------------------------------------------------------------------------------- */
@@ -218,35 +253,46 @@ static bool has_durable(const aio__sq_writer *w) {
   return job != NULL;
 }
 
-static void carry_out_batch(aio__sq_writer *w) {
-  w->busy = true;
+static void carry_out_batch(aio__sq_writer *w, bool durable) {
+  aiorch_error error;
+  aiorch_status status = AIORCH_OK;
+  aio__error_init(&error);
+  take_connection(w);
   pthread_mutex_unlock(&w->mutex);
-  carry_out(w);
+  commit_batch(w);
   pthread_mutex_lock(&w->mutex);
-  w->busy = false;
-  if (w->waiting > 0) wake(w);
+  give_connection(w);
+  pthread_mutex_unlock(&w->mutex);
+  if (durable && w->n > 0) status = make_durable(w, &error);
+  finish_batch(w, status, &error);
+  pthread_mutex_lock(&w->mutex);
 }
 
-/*
- * A run asks three times: for its admission, for its attempt, and to settle; and whoever asks while the disk works waits
- * until it has done. So what needs no disk goes first, and when several runs are under way, those that it lets go on get
- * a fraction of the time that the disk will take to bring their own settlement along. Without this a run would wait for
- * three fsyncs, with it for little more than one.
- */
-static void settle_together(aio__sq_writer *w) {
+/* Gives those that are about to settle a fraction of the time that the disk will take. Runs that take longer than that
+ * between two settlements bring nothing along: then it is tried but now and then. */
+static void gather(aio__sq_writer *w) {
   const aio__clock *clock = clock_of(w);
   int64_t until = aio__clock_now(clock) + w->sync_ns / GATHER_PART;
+  size_t before = w->queued;
+  if (w->fruitless++ > 0 && w->fruitless % FRUITLESS_PAUSE != 0) return;
   for (size_t i = 0; i < AIO__SQ_BATCH_MAX; i++) {
     if (w->queued >= w->crowd || w->stopping || !aio__clock_wait(clock, &w->cond, &w->mutex, until)) break;
     take_batch(w, false);
-    if (w->n > 0) carry_out_batch(w);
+    if (w->n > 0) carry_out_batch(w, false);
     if (aio__clock_now(clock) >= until) break;
   }
+  if (w->queued > before) w->fruitless = 0;
+}
+
+/* When several runs are under way, they share an fsync. */
+static void settle_together(aio__sq_writer *w) {
+  const aio__clock *clock = clock_of(w);
+  if (w->queued < w->crowd) gather(w);
   w->crowd = w->queued;
   take_batch(w, true);
   if (w->n == 0) return;
   int64_t begun = aio__clock_now(clock);
-  carry_out_batch(w);
+  carry_out_batch(w, true);
   int64_t took = aio__clock_now(clock) - begun;
   w->sync_ns = took < 0 ? 0 : took < SYNC_MAX_NS ? took : SYNC_MAX_NS;
 }
@@ -255,11 +301,10 @@ static void *run(void *ctx) {
   aio__sq_writer *w = ctx;
   pthread_mutex_lock(&w->mutex);
   for (;;) {
-    while (w->busy || (w->first == NULL && !w->stopping)) pthread_cond_wait(&w->cond, &w->mutex);
+    while (w->first == NULL && !w->stopping) pthread_cond_wait(&w->cond, &w->mutex);
     if (w->first == NULL) break;
     take_batch(w, false);
-    if (w->n > 0) carry_out_batch(w);
-    /* While a settlement is in the queue nobody goes at once (may_go_at_once): the connection is this thread's. */
+    if (w->n > 0) carry_out_batch(w, false);
     if (has_durable(w)) settle_together(w);
   }
   pthread_mutex_unlock(&w->mutex);
@@ -327,11 +372,21 @@ static aiorch_status enqueue(aio__sq_writer *w, const aio__sq_job *job) {
 
 /* ---- on the caller's thread ------------------------------------------------------------------------------------- */
 
-/* A checkpoint waits for the disk, so when one is due it is the thread's turn. */
-static bool may_go_at_once(const aio__sq_writer *w, const aio__sq_job *job) {
+static bool needs_no_disk(const aio__sq_job *job) {
+  return job->kind == AIO__SQ_ADMIT || (job->kind == AIO__SQ_ATTEMPT && !is_durable(job));
+}
+
+/* Waits for the connection, if not too many do: for them the thread makes one transaction of many. A checkpoint waits for
+ * the disk, so when one is due it is the thread's turn. */
+static bool may_go_at_once(aio__sq_writer *w, const aio__sq_job *job) {
   const aio__sq_conn *conn = w->store->ledger.writer;
-  return job->kind == AIO__SQ_ADMIT && !w->busy && !w->stopping && w->first == NULL &&
-         conn->wal_pages < conn->checkpoint_at;
+  bool in_time = true;
+  if (!needs_no_disk(job) || w->waiting >= WAITING_MAX) return false;
+  w->waiting++;
+  while (w->busy && !w->stopping && in_time)
+    in_time = aio__clock_wait(clock_of(w), &w->cond, &w->mutex, job->op->deadline_ns);
+  w->waiting--;
+  return !w->busy && !w->stopping && conn->wal_pages < conn->checkpoint_at;
 }
 
 /* AIORCH_AGAIN: another process writes, and to wait for it is the thread's part. */
@@ -340,36 +395,32 @@ static aiorch_status go_at_once(aio__sq_writer *w, const aio__sq_job *asked) {
   aio__sq_job job = *asked, *jobs[] = {&job};
   aiorch_error error;
   aio__error_init(&error);
-  aiorch_status status = choose_sync(w, conn, jobs, 1, &error);
-  if (status == AIORCH_OK) status = aio__sq_try_begin(conn, &error);
+  aiorch_status status = aio__sq_try_begin(conn, &error);
   if (status == AIORCH_OK) status = apply_all(conn, jobs, 1, &error);
   if (status == AIORCH_AGAIN) return status;
   if (status != AIORCH_OK) return aio__error_copy(&job.op->error, &error);
-  if (job.status == AIORCH_OK) *job.admission = job.admission_result;
+  if (job.status == AIORCH_OK && job.kind == AIO__SQ_ADMIT) *job.admission = job.admission_result;
   return job.status;
 }
 
 /* A settlement for which there is no room in the queue, or no thread: rather than lose it, its caller waits for the disk.
- * While others are in the queue the connection is the thread's. */
+ */
 static aiorch_status carry_out_here(aio__sq_writer *w, const aio__sq_job *asked) {
   aio__sq_job job = *asked, *jobs[] = {&job};
   size_t count = 1;
   aiorch_error error;
   aio__error_init(&error);
   aio__error_clear(&job.op->error);
-  w->waiting++;
-  while (w->busy || has_durable(w)) pthread_cond_wait(&w->cond, &w->mutex);
-  w->waiting--;
-  w->busy = true;
+  take_connection(w);
   pthread_mutex_unlock(&w->mutex);
   aiorch_status status = transact(w, w->store->ledger.writer, jobs, &count, &error);
-  if (status != AIORCH_OK)
-    aio__error_copy(&job.op->error, &error);
-  else
-    status = job.status;
   pthread_mutex_lock(&w->mutex);
-  w->busy = false;
-  wake(w);
+  give_connection(w);
+  pthread_mutex_unlock(&w->mutex);
+  if (status == AIORCH_OK) status = job.status;
+  if (status == AIORCH_OK) status = make_durable(w, &error);
+  if (status == error.status) aio__error_copy(&job.op->error, &error);
+  pthread_mutex_lock(&w->mutex);
   return status;
 }
 
@@ -382,8 +433,7 @@ aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
     pthread_mutex_unlock(&w->mutex);
     status = go_at_once(w, job);
     pthread_mutex_lock(&w->mutex);
-    w->busy = false;
-    if (w->first != NULL || w->stopping || w->waiting > 0) wake(w);
+    give_connection(w);
   }
   if (status == AIORCH_AGAIN) status = enqueue(w, job);
   bool no_room = status == AIORCH_E_NOMEM || status == AIORCH_E_SYSTEM;
@@ -396,7 +446,6 @@ aiorch_status aio__sq_writer_new(aio__sq_store *store, aio__sq_writer **out) {
   aio__sq_writer *w = aio__calloc(store->env.al, 1, sizeof *w);
   if (w == NULL) return AIORCH_E_NOMEM;
   w->store = store;
-  w->full_sync = true;
   if (pthread_mutex_init(&w->mutex, NULL) != 0) {
     aio__free(store->env.al, w);
     return AIORCH_E_NOMEM;
