@@ -194,7 +194,7 @@ static int checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
 /* A WAL begins anew only at a moment at which nobody reads from it. Where readers follow each other without a gap there
  * is none, so a large one makes it: who reads now is waited for, who comes now reads the database itself. */
 void aio__sq_checkpoint_if_due(aio__sq_conn *conn) {
-  if (conn->wal_pages < conn->checkpoint_at) return;
+  if (!aio__sq_checkpoint_is_due(conn)) return;
   bool large = conn->wal_pages >= AIO__SQ_CHECKPOINT_PAGES * AIO__SQ_WAL_LARGE;
   checkpoint(conn, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, large ? CHECKPOINT_WAIT_MS : 0);
 }

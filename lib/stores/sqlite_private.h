@@ -130,6 +130,9 @@ aiorch_status aio__sq_try_begin(aio__sq_conn *conn, aiorch_error *error);
 aiorch_status aio__sq_commit(aio__sq_conn *conn, aiorch_error *error);
 void aio__sq_rollback(aio__sq_conn *conn);
 void aio__sq_checkpoint_if_due(aio__sq_conn *conn);
+static inline bool aio__sq_checkpoint_is_due(const aio__sq_conn *conn) {
+  return conn->wal_pages >= conn->checkpoint_at;
+}
 /* Brings to the disk what was committed before. Needs no connection: others may commit meanwhile. */
 aiorch_status aio__sq_sync(aio__sq_db *db, aiorch_error *error);
 /* After a sync that failed: what the system has given up of the log may be missing under all that is written behind it. A

@@ -37,7 +37,8 @@ struct aio__sq_writer {
   pthread_t thread;
   bool started, stopping;
   bool unsure; /* a sync has failed, and no checkpoint has made up for it yet */
-  bool busy;    /* the thread, or a caller, is at the connection */
+  bool busy; /* the thread, or a caller, is at the connection */
+  bool slow; /* and waits there for another process or the disk */
   aio__sq_job *first, *last, *idle;
   block *blocks;
   size_t waiting; /* callers that wait for the connection */
@@ -103,22 +104,37 @@ static void fail_all(aio__sq_writer *w, aio__sq_job **jobs, size_t *count, const
   *count = 0;
 }
 
+/* While whoever is at the connection has to wait there, nobody waits for the connection. */
+static void set_slow(aio__sq_writer *w, bool slow) {
+  pthread_mutex_lock(&w->mutex);
+  w->slow = slow;
+  if (slow && w->waiting > 0) wake(w);
+  pthread_mutex_unlock(&w->mutex);
+}
+
 /* Until the write transaction stands, or nobody waits for it any more. */
 static aiorch_status begin(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job **jobs, size_t *count,
                            aiorch_error *error) {
   int64_t give_up = aio__clock_after_ms(clock_of(w), w->store->env.options->store_busy_ms), wait = WAIT_MIN_NS;
+  bool slow = false;
+  aiorch_status status;
   for (;;) {
     drop_late(w, jobs, count);
-    if (*count == 0) return AIORCH_DONE;
-    aiorch_status status = aio__sq_try_begin(conn, error);
-    if (status != AIORCH_AGAIN) return status;
+    status = *count == 0 ? AIORCH_DONE : aio__sq_try_begin(conn, error);
+    if (status != AIORCH_AGAIN) break;
     int64_t now = aio__clock_now(clock_of(w));
-    if (now >= give_up) return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_BUSY, error);
+    if (now >= give_up) {
+      status = aio__sq_fail_code(conn->owner->path, NULL, SQLITE_BUSY, error);
+      break;
+    }
+    if (!slow) set_slow(w, slow = true);
     pthread_mutex_lock(&w->mutex);
     aio__clock_wait(clock_of(w), &w->cond, &w->mutex, now + wait);
     pthread_mutex_unlock(&w->mutex);
     wait = wait * 2 < WAIT_MAX_NS ? wait * 2 : WAIT_MAX_NS;
   }
+  if (slow) set_slow(w, false);
+  return status;
 }
 
 /* What has cost money is on the disk before its call ends; what only counts survives the process. */
@@ -182,7 +198,10 @@ static void commit_batch(aio__sq_writer *w) {
         fail_all(w, &w->batch[i], &one, &error);
     }
   }
+  if (!aio__sq_checkpoint_is_due(conn)) return;
+  set_slow(w, true);
   aio__sq_checkpoint_if_due(conn);
+  set_slow(w, false);
 }
 
 /* ---- the disk --------------------------------------------------------------------------------------------------- */
@@ -209,9 +228,11 @@ static aiorch_status make_durable(aio__sq_writer *w, aiorch_error *error) {
   if (status != AIORCH_OK) w->unsure = true;
   if (w->unsure) {
     take_connection(w);
+    w->slow = true;
     pthread_mutex_unlock(&w->mutex);
     aiorch_status again = aio__sq_sync_again(db->writer);
     pthread_mutex_lock(&w->mutex);
+    w->slow = false;
     give_connection(w);
     w->unsure = again != AIORCH_OK;
     if (w->unsure && status == AIORCH_OK) /* of one before this, so that there are no words any more */
@@ -376,17 +397,17 @@ static bool needs_no_disk(const aio__sq_job *job) {
   return job->kind == AIO__SQ_ADMIT || (job->kind == AIO__SQ_ATTEMPT && !is_durable(job));
 }
 
-/* Waits for the connection, if not too many do: for them the thread makes one transaction of many. A checkpoint waits for
- * the disk, so when one is due it is the thread's turn. */
+/* Waits for the connection, but not when too many do, for whom the thread makes one transaction, nor when it will be long.
+ * A checkpoint waits for the disk, so when one is due it is the thread's turn. */
 static bool may_go_at_once(aio__sq_writer *w, const aio__sq_job *job) {
   const aio__sq_conn *conn = w->store->ledger.writer;
   bool in_time = true;
   if (!needs_no_disk(job) || w->waiting >= WAITING_MAX) return false;
   w->waiting++;
-  while (w->busy && !w->stopping && in_time)
+  while (w->busy && !w->slow && !w->stopping && in_time)
     in_time = aio__clock_wait(clock_of(w), &w->cond, &w->mutex, job->op->deadline_ns);
   w->waiting--;
-  return !w->busy && !w->stopping && conn->wal_pages < conn->checkpoint_at;
+  return !w->busy && !w->stopping && !aio__sq_checkpoint_is_due(conn);
 }
 
 /* AIORCH_AGAIN: another process writes, and to wait for it is the thread's part. */

@@ -81,14 +81,14 @@ typedef struct poor {
 static void poor_open(poor *p) {
   char place[300];
   const char *tmp = getenv("AIORCH_TEST_TMP");
-  static int number;
   aiorch_provider_vtbl vtbl;
   aiorch_config *config = NULL;
   memset(&vtbl, 0, sizeof vtbl);
   vtbl.struct_size = sizeof vtbl;
   vtbl.model = "poor";
   vtbl.generate = generate;
-  snprintf(place, sizeof place, "%s/poor-%d", tmp && *tmp ? tmp : "/tmp", number++);
+  snprintf(place, sizeof place, "%s/poor-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+  assert_non_null(mkdtemp(place));
   aio__test_alloc_init(&p->memory);
   assert_int_equal(aiorch_config_new_with(&p->memory.al, &config), AIORCH_OK);
   assert_int_equal(aiorch_config_set_str(config, "store", place, strlen(place), NULL), AIORCH_OK);

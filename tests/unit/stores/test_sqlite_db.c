@@ -9,6 +9,18 @@
 #include "stores/sqlite_folder.c"
 #include "stores/sqlite_private.h"
 
+/* ---- a disk that fails, before the C library's own: for SQLite, too ------------------------------------------------ */
+
+static atomic_int syncs, failing_fd = -1; /* the descriptor whose syncs fail; ALL_FAIL: each */
+enum { ALL_FAIL = -2 };
+
+int fdatasync(int fd) {
+  atomic_fetch_add(&syncs, 1);
+  if (atomic_load(&failing_fd) != ALL_FAIL && atomic_load(&failing_fd) != fd) return 0;
+  errno = EIO;
+  return -1;
+}
+
 /* ---- the writer and the WAL ------------------------------------------------------------------------------------- */
 
 enum { GROUP = 200 };
@@ -323,6 +335,64 @@ static void test_settle__without_memory_or_ledger(void **state) {
   f->memory.fail_at = 0;
 }
 
+static int64_t runs_there(fixture *f) {
+  aio__store_stats stats;
+  assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
+  return stats.runs;
+}
+
+/* What the disk did not take of the log comes into the database by a checkpoint. */
+static void test_settle__after_a_sync_that_failed(void **state) {
+  fixture *f = *state;
+  aio__sq_store *store = (aio__sq_store *)f->store;
+  aio__run_row run = run_of(1, 5, T0), more = run_of(2, 5, T0), last = run_of(3, 5, T0), between = run_of(4, 5, T0);
+  failing_fd = store->ledger.wal_fd;
+  assert_int_equal(CALL(f, ledger, settle, ACME, &run, NULL, 0), AIORCH_OK);
+  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), 1);
+  failing_fd = -1;
+  assert_int_equal(CALL(f, ledger, settle, ACME, &between, NULL, 0), AIORCH_OK);
+  failing_fd = ALL_FAIL;
+  assert_int_equal(CALL(f, ledger, settle, ACME, &more, NULL, 0), AIORCH_E_STORE);
+  expect_words(f, "check its disk");
+  sqlite3 *reader = NULL; /* under which no checkpoint can begin the log anew */
+  char path[400];
+  path_in(f, "ledger.db", path);
+  assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM ai_api_calls", NULL, NULL, NULL), SQLITE_OK);
+  failing_fd = -1;
+  assert_int_equal(CALL(f, ledger, settle, ACME, &more, NULL, 0), AIORCH_E_STORE); /* it syncs now, but who knows */
+  expect_words(f, "check its disk");
+  sqlite3_close(reader);
+  assert_int_equal(CALL(f, ledger, settle, ACME, &more, NULL, 0), AIORCH_OK);
+  assert_int_equal(CALL(f, ledger, settle, ACME, &last, NULL, 0), AIORCH_OK); /* syncs the head of the new log, too */
+  int before = atomic_load(&syncs);
+  last = run_of(5, 5, T0);
+  assert_int_equal(CALL(f, ledger, settle, ACME, &last, NULL, 0), AIORCH_OK);
+  assert_int_equal(atomic_load(&syncs), before + 1);
+  assert_int_equal(runs_there(f), 5);
+}
+
+/* What needs no disk does not wait for it. */
+static void test_attempt__pending_is_written_at_once(void **state) {
+  fixture *f = *state;
+  aio__sq_store *store = (aio__sq_store *)f->store;
+  aio__constraint c = runs_limit("u", 9, HOUR);
+  aio__attempt_row pending = attempt_of(1, 1, AIO__ATTEMPT_PENDING, T0);
+  aio__admission out;
+  waiting w;
+  int before = atomic_load(&syncs);
+  waiting_init(&w, AIO__NEVER);
+  aiorch_status status = store->head.ledger->attempt(f->store, &w.op, ACME, &pending);
+  assert_int_equal(status, AIORCH_OK);
+  assert_int_equal(waiting_end(&w, status), AIORCH_OK);
+  waiting_init(&w, AIO__NEVER);
+  char id[AIO__UUID_LEN + 1];
+  status = store->head.ledger->admit(f->store, &w.op, ACME, aio__str_z(id_of(id, "runs", 1)), &c, 1, T0, &out);
+  assert_int_equal(waiting_end(&w, status), AIORCH_OK);
+  assert_true(out.admitted);
+  assert_int_equal(atomic_load(&syncs), before);
+}
+
 /* Who waits for the writer of another process is the loop that looks at deadlines, never SQLite. */
 static void test_admit__never_waits_inside_sqlite(void **state) {
   fixture *f = *state;
@@ -375,6 +445,8 @@ int main(void) {
     SQLITE_CASE(test_admit__a_slower_call_moves_no_time),
     SQLITE_CASE(test_settle__without_memory_behind_a_full_queue),
     SQLITE_CASE(test_settle__without_memory_or_ledger),
+    SQLITE_CASE(test_settle__after_a_sync_that_failed),
+    SQLITE_CASE(test_attempt__pending_is_written_at_once),
     SQLITE_CASE(test_admit__never_waits_inside_sqlite),
     SQLITE_CASE(test_fail__what_the_system_said),
   };
