@@ -1,5 +1,5 @@
 -- ledger.db: who was admitted, what was asked of providers, what it has cost. A settled row is on the disk
--- (synchronous=FULL) before its call ends; admissions and pending attempts survive the death of the process.
+-- before its call ends; admissions and pending attempts survive the death of the process.
 
 -- The sliding log: what stands under a key counts from at_ms until its window has passed.
 CREATE TABLE admissions (
