@@ -38,6 +38,7 @@ size_t aio__option_distance(aio__str a, aio__str b) {
 
 static aio__str last_part(aio__str key) {
   size_t at = key.n;
+  if (at == 0) return key;
   while (at > 0 && key.p[at - 1] != '.') at--;
   return aio__str_n(key.p + at, key.n - at);
 }

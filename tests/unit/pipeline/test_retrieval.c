@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "pipeline/retrieval.h"
+#include "stores/fts_query.h"
 #include "support/virtual_clock.h"
 
 typedef struct late_store {
@@ -71,7 +72,7 @@ static void answer_fetch(late_store *s, aiorch_status status, const char *gone) 
 
 /* `count` chunks of a document each, without texts. */
 static void answer_lean(late_store *s, size_t count) {
-  static const uint32_t often[] = {1, 1, 1};
+  static const uint32_t often[AIO__FTS_TERMS_MAX] = {1, 1, 1};
   aio__found_chunk *c = aio__arena_alloc(s->arena, count * sizeof *c);
   assert_non_null(c);
   for (size_t i = 0; i < count; i++) {

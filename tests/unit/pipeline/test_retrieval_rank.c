@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "pipeline/retrieval_private.h"
+#include "stores/fts_query.h"
 #include "support/test_alloc.h"
 
 typedef struct legs {
@@ -87,7 +88,7 @@ static void test_rank_text__a_document_that_has_all_words_wins(void **state) {
 static void test_rank_text__counts_of_the_store_do_as_well(void **state) {
   (void)state;
   legs a, b;
-  const uint32_t often[][3] = {{0, 2, 0}, {0, 1, 0}, {1, 5, 1}}; /* undo, changes, halfway */
+  const uint32_t often[][AIO__FTS_TERMS_MAX] = {{0, 2, 0}, {0, 1, 0}, {1, 5, 1}}; /* undo, changes, halfway; no kin */
   const uint32_t words[] = {7, 4, 6};
   legs_init(&a, "undo changes halfway", 5);
   legs_init(&b, "undo changes halfway", 5);
