@@ -7,108 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stores/sqlite_private.h"
+#include "stores/sqlite_filter.h"
 
-enum { SEARCH_LIMIT_MAX = 1000, FILTERS_MAX = 64 };
-
-/* ---- filters ---------------------------------------------------------------------------------------------------- */
-
-/* The chunks of one document, and which of the filters' names it fits. */
-typedef struct range {
-  int64_t first, count;
-  uint64_t fits;
-} range;
-
-typedef struct ranges {
-  range *range;
-  size_t n, cap;
-  const aio__alloc *al;
-  bool active;
-} ranges;
-
-static aiorch_status add_range(ranges *all, int64_t first, int64_t count, uint64_t fits, aiorch_error *error) {
-  if (all->n == all->cap) {
-    size_t cap = all->cap > 0 ? all->cap * 2 : 64;
-    range *more = aio__realloc(all->al, all->range, cap * sizeof *more);
-    if (more == NULL) return aio__sq_nomem(error);
-    all->range = more;
-    all->cap = cap;
-  }
-  all->range[all->n++] = (range){first, count, fits};
-  return AIORCH_OK;
-}
-
-static int by_first(const void *a, const void *b) {
-  const range *x = a, *y = b;
-  return x->first < y->first ? -1 : x->first > y->first ? 1 : 0;
-}
-
-/* Joins the ranges of each document and keeps those that fit all names. */
-static void merge(ranges *all, uint64_t names) {
-  size_t n = 0;
-  if (all->n > 1) qsort(all->range, all->n, sizeof *all->range, by_first);
-  for (size_t i = 0; i < all->n;) {
-    range one = all->range[i++];
-    while (i < all->n && all->range[i].first == one.first) one.fits |= all->range[i++].fits;
-    if (one.fits == names) all->range[n++] = one;
-  }
-  all->n = n;
-}
-
-static aiorch_status match_filter(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__filter *filter,
-                                  uint64_t bit, ranges *all) {
-  sqlite3_stmt *stmt = NULL;
-  aiorch_status status =
-    aio__sq_query(conn, error, AIO__SQ_METADATA_FROM, &stmt, "sss", tenant, filter->name, aio__filter_first(filter));
-  while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
-    int64_t first = sqlite3_column_int64(stmt, 0), count = sqlite3_column_int64(stmt, 1);
-    aio__str value = aio__sq_text(stmt, 2);
-    if (aio__filter_beyond(filter, value)) {
-      aio__sq_reset(stmt);
-      return AIORCH_OK;
-    }
-    if (count == 0 || !aio__filter_fits(filter, value)) continue;
-    bool sane = count > 0 && count <= AIO__SQ_DOCUMENT_BYTES_MAX && first >= 0 && first < INT64_MAX / 2;
-    status = sane ? add_range(all, first, count, bit, error)
-                  : aio__sq_fail_code(conn->owner->path, NULL, SQLITE_CORRUPT, error);
-    if (status != AIORCH_OK) aio__sq_reset(stmt);
-  }
-  return status == AIORCH_DONE ? AIORCH_OK : status;
-}
-
-static aiorch_status match_filters(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__filter *filters,
-                                   size_t count, ranges *all) {
-  uint64_t names = 0;
-  aiorch_status status = AIORCH_OK;
-  if (count > FILTERS_MAX)
-    return aio__error_set(error, AIORCH_E_TOO_LARGE, "%zu filters: at most %d can be used", count, FILTERS_MAX);
-  all->active = count > 0;
-  for (size_t i = 0; i < count && status == AIORCH_OK; i++) {
-    size_t same = 0;
-    while (!aio__str_eq(filters[same].name, filters[i].name)) same++;
-    uint64_t bit = (uint64_t)1 << same;
-    names |= bit;
-    status = match_filter(conn, error, tenant, &filters[i], bit, all);
-  }
-  if (status == AIORCH_OK) merge(all, names);
-  return status;
-}
-
-static bool passes(const ranges *all, int64_t no) {
-  if (!all->active) return true;
-  size_t low = 0, high = all->n;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    const range *one = &all->range[middle];
-    if (no < one->first)
-      high = middle;
-    else if (no >= one->first + one->count)
-      low = middle + 1;
-    else
-      return true;
-  }
-  return false;
-}
+enum { SEARCH_LIMIT_MAX = 1000 };
 
 /* ---- one chunk -------------------------------------------------------------------------------------------------- */
 
@@ -145,7 +46,7 @@ typedef struct search {
   aio__fts_lists lists;
   size_t term[AIO__FTS_TERMS_MAX]; /* of a list: which one of the query */
   bool longer[AIO__FTS_TERMS_MAX];
-  ranges allowed;
+  aio__sq_ranges allowed;
   aio__fts_top top;
   bool lean;
 } search;
@@ -157,7 +58,7 @@ static aiorch_status words_of(void *ctx, uint64_t chunk, uint32_t *out) {
 
 static bool is_allowed(void *ctx, uint64_t chunk) {
   const search *s = ctx;
-  return passes(&s->allowed, aio__sq_first_no(&s->row) + (int64_t)chunk);
+  return aio__sq_ranges_pass(&s->allowed, aio__sq_first_no(&s->row) + (int64_t)chunk);
 }
 
 /* Finds the lists of the terms that the tenant's chunks have, and what those are worth. */
@@ -254,7 +155,7 @@ static aiorch_status search_rows(search *s, const aio__search_args *args, aio__a
                                  size_t *count) {
   aiorch_status status = aio__sq_tenant_get(s->conn, s->error, s->tenant, &s->row);
   if (status != AIORCH_OK || s->row.chunks == 0) return status;
-  status = match_filters(s->conn, s->error, s->tenant, args->filters, args->filter_count, &s->allowed);
+  status = aio__sq_filters_match(s->conn, s->error, s->tenant, args->filters, args->filter_count, &s->allowed);
   if (status != AIORCH_OK || (s->allowed.active && s->allowed.n == 0)) return status;
   aio__fts_query_parse(args->query, &s->query);
   status = aio__sq_postings_begin(s->conn, s->error);
@@ -286,19 +187,19 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
     *count = n;
   }
   aio__free(store->env.al, s.top.hits);
-  aio__free(store->env.al, s.allowed.range);
+  aio__sq_ranges_free(&s.allowed);
   return status;
 }
 
 static aiorch_status fetch_all(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__str *ids,
-                               size_t count, const ranges *allowed, aio__arena *arena, aio__found_chunk *out) {
+                               size_t count, const aio__sq_ranges *allowed, aio__arena *arena, aio__found_chunk *out) {
   aio__sq_tenant row;
   aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
   if (status == AIORCH_OK) status = aio__sq_postings_begin(conn, error);
   for (size_t i = 0; i < count && status == AIORCH_OK; i++) {
     int64_t no = 0;
     status = aio__sq_postings_chunk(conn, error, &row, tenant, ids[i], arena, &no, &out[i]);
-    if (status == AIORCH_OK && !passes(allowed, no)) memset(&out[i], 0, sizeof out[i]);
+    if (status == AIORCH_OK && !aio__sq_ranges_pass(allowed, no)) memset(&out[i], 0, sizeof out[i]);
     if (status == AIORCH_DONE) status = AIORCH_OK;
   }
   aio__sq_postings_end(conn);
@@ -310,15 +211,15 @@ aiorch_status aio__sq_fetch(aio__store *base, aio__op *op, aio__str tenant, cons
                             aio__found_chunk *chunks) {
   aio__sq_store *store = (aio__sq_store *)base;
   aio__sq_conn *conn = NULL;
-  ranges allowed = {.al = store->env.al};
+  aio__sq_ranges allowed = {.al = store->env.al};
   aio__found_chunk *out = aio__arena_alloc(arena, (count + 1) * sizeof *out);
   if (out == NULL) return aio__sq_nomem(&op->error);
   aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
-  status = match_filters(conn, &op->error, tenant, filters, filter_count, &allowed);
+  status = aio__sq_filters_match(conn, &op->error, tenant, filters, filter_count, &allowed);
   if (status == AIORCH_OK) status = fetch_all(conn, &op->error, tenant, ids, count, &allowed, arena, out);
   aio__sq_read_end(conn);
   if (status == AIORCH_OK && count > 0) memcpy(chunks, out, count * sizeof *chunks);
-  aio__free(store->env.al, allowed.range);
+  aio__sq_ranges_free(&allowed);
   return status;
 }
