@@ -1,5 +1,6 @@
 /* Every statement of the SQLite store in one place; each connection prepares what it needs once. A tenant is in each of
- * them that reads or writes rows of one; chunk numbers (no) hold their tenant. */
+ * them that reads or writes rows of one; chunk numbers (no) hold their tenant. "+tenant_id" is only compared: a range of
+ * numbers is not to be looked for among all of a tenant's. */
 #ifndef AIO_STORES_SQLITE_STATEMENTS_H
 #define AIO_STORES_SQLITE_STATEMENTS_H
 
@@ -54,9 +55,9 @@
   X(CHUNK_NEW, "INSERT INTO chunks (no, tenant_id, id, document, ordinal, tokens, words, start," \
     " stop, heading, anchor," \
                " hash) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)") \
-  X(CHUNKS_OF, "SELECT no, id, start, stop, heading, words, hash FROM chunks WHERE tenant_id = ?1" \
+  X(CHUNKS_OF, "SELECT no, id, start, stop, heading, words, hash FROM chunks WHERE +tenant_id = ?1" \
                " AND no BETWEEN ?2 AND ?3 ORDER BY no") \
-  X(CHUNKS_DROP, "DELETE FROM chunks WHERE tenant_id = ?1 AND no BETWEEN ?2 AND ?3") \
+  X(CHUNKS_DROP, "DELETE FROM chunks WHERE +tenant_id = ?1 AND no BETWEEN ?2 AND ?3") \
   X(CHUNK_BY_NO, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor," \
     " d.no, d.id, d.version," \
                " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
@@ -82,7 +83,7 @@
   X(EMBEDDED_COUNT, "SELECT count(*) FROM chunk_embeddings WHERE tenant_id = ?1 AND fingerprint = ?2") \
   X(UNEMBEDDED, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor, d.no, d.id, d.version," \
                 " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
-                " WHERE c.tenant_id = ?1 AND c.no BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM chunk_embeddings e" \
+                " WHERE +c.tenant_id = ?1 AND c.no BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM chunk_embeddings e" \
                 " WHERE e.tenant_id = ?1 AND e.fingerprint = ?4 AND e.chunk = c.no) ORDER BY c.no LIMIT ?5")
 
 #define AIO__SQ_CACHE_SQL(X) \
