@@ -65,10 +65,13 @@ static aiorch_status open_all(aio__sq_store *store, aiorch_error *error) {
   store->knowledge.migrations = aio__data_sqlite_knowledge;
   store->knowledge.sql = aio__sq_knowledge_statements;
   store->knowledge.statements = AIO__SQ_KNOWLEDGE_COUNT;
+  /* Vectors are read by the hundred thousand, and a page of 4 KiB holds no more than two of the usual size. */
+  store->knowledge.page_size = 8192;
   store->ledger.application_id = LEDGER_ID;
   store->ledger.migrations = aio__data_sqlite_ledger;
   store->ledger.sql = aio__sq_ledger_statements;
   store->ledger.statements = AIO__SQ_LEDGER_COUNT;
+  store->ledger.page_size = 4096;
   if (pthread_mutex_init(&store->touches.mutex, NULL) != 0) return aio__sq_nomem(error);
   store->touches.synced = true;
   aiorch_status status = make_folder(store->folder, error);

@@ -23,11 +23,15 @@ static int on_progress(void *ctx) {
   return conn->deadline_ns != AIO__NEVER && aio__clock_now(clock_of(conn->owner)) >= conn->deadline_ns;
 }
 
+static int checkpoint_pages(const aio__sq_conn *conn) {
+  return AIO__SQ_CHECKPOINT_BYTES / conn->owner->page_size;
+}
+
 static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages) {
   (void)db;
   (void)name;
   aio__sq_conn *conn = ctx;
-  if (pages < conn->wal_pages) conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES; /* the WAL has begun anew */
+  if (pages < conn->wal_pages) conn->checkpoint_at = checkpoint_pages(conn); /* the WAL has begun anew */
   conn->wal_pages = pages;
   return SQLITE_OK;
 }
@@ -49,6 +53,13 @@ static int64_t busy_ms(const aio__sq_db *db, int64_t deadline_ns) {
   return left < 0 ? 0 : left < most ? left : most;
 }
 
+/* Of a database that is there it changes nothing. */
+static int set_page_size(aio__sq_conn *conn) {
+  char sql[48];
+  sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA page_size = %d", conn->owner->page_size);
+  return sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
+}
+
 static aiorch_status configure(aio__sq_conn *conn, bool writes, aiorch_error *error) {
   sqlite3 *db = conn->db;
   int no_checkpoint = 0;
@@ -62,6 +73,7 @@ static aiorch_status configure(aio__sq_conn *conn, bool writes, aiorch_error *er
                         " PRAGMA cell_size_check = ON;",
                         NULL, NULL, NULL);
   if (code == SQLITE_OK && !writes) code = sqlite3_exec(db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+  if (code == SQLITE_OK && writes) code = set_page_size(conn);
   if (code != SQLITE_OK) return aio__sq_fail(conn, error);
   sqlite3_wal_hook(db, on_commit, conn);
   sqlite3_progress_handler(db, AIO__SQ_PROGRESS_STEPS, on_progress, conn);
@@ -86,7 +98,7 @@ static aiorch_status conn_new(aio__sq_db *db, bool writes, int64_t deadline_ns, 
   if (conn == NULL) return aio__sq_nomem(error);
   conn->owner = db;
   conn->deadline_ns = deadline_ns;
-  conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES;
+  conn->checkpoint_at = checkpoint_pages(conn);
   aiorch_status status = AIORCH_OK;
   conn->statements = aio__calloc(alloc_of(db), (size_t)db->statements, sizeof *conn->statements);
   if (conn->statements == NULL) status = aio__sq_nomem(error);
@@ -178,7 +190,7 @@ static aiorch_status lock_alone(aio__sq_db *db, int wait_ms) {
 static int checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
   aio__sq_db *db = conn->owner;
   if (lock_alone(db, wait_ms) != AIORCH_OK) {
-    conn->checkpoint_at = conn->wal_pages + AIO__SQ_CHECKPOINT_PAGES / 16;
+    conn->checkpoint_at = conn->wal_pages + checkpoint_pages(conn) / 16;
     return SQLITE_BUSY;
   }
   int in_wal = 0, done = 0;
@@ -186,7 +198,7 @@ static int checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
   sqlite3_busy_timeout(conn->db, wait_ms);
   int code = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, &in_wal, &done);
   sqlite3_busy_timeout(conn->db, 0);
-  conn->checkpoint_at = AIO__SQ_CHECKPOINT_PAGES + (in_wal > 0 ? in_wal : conn->wal_pages);
+  conn->checkpoint_at = checkpoint_pages(conn) + (in_wal > 0 ? in_wal : conn->wal_pages);
   set_lock(db, F_UNLCK);
   return code;
 }
@@ -195,7 +207,7 @@ static int checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
  * is none, so a large one makes it: who reads now is waited for, who comes now reads the database itself. */
 void aio__sq_checkpoint_if_due(aio__sq_conn *conn) {
   if (!aio__sq_checkpoint_is_due(conn)) return;
-  bool large = conn->wal_pages >= AIO__SQ_CHECKPOINT_PAGES * AIO__SQ_WAL_LARGE;
+  bool large = conn->wal_pages >= checkpoint_pages(conn) * AIO__SQ_WAL_LARGE;
   checkpoint(conn, large ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, large ? CHECKPOINT_WAIT_MS : 0);
 }
 

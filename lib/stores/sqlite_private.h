@@ -19,7 +19,7 @@
 
 enum {
   AIO__SQ_READERS_MAX = 8,              /* connections a database that read at the same time */
-  AIO__SQ_CHECKPOINT_PAGES = 1024,      /* a checkpoint is due when the WAL has grown by so many (4 MiB) */
+  AIO__SQ_CHECKPOINT_BYTES = 1 << 22,   /* a checkpoint is due when the WAL has grown by so many */
   AIO__SQ_WAL_LARGE = 4,                /* from so many times that size on a checkpoint waits a little for others */
   AIO__SQ_PROGRESS_STEPS = 2000,        /* how often a statement looks at its deadline */
   AIO__SQ_PART_BYTES = 65536,           /* of a document's text in one row */
@@ -65,6 +65,7 @@ struct aio__sq_db {
   const aio__data *migrations;
   const char *const *sql;
   int statements;
+  int page_size;         /* of a new database, in bytes */
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t cond;
   bool synced;    /* mutex and cond were made */

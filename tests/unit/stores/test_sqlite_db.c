@@ -234,7 +234,7 @@ static void test_checkpoint__a_reader_that_stays(void **state) {
   }
   aio__sq_read_end(reader);
   for (int i = 0; i < 12; i++) write_much(f);
-  assert_in_range(store->knowledge.writer->wal_pages, 1, 3 * AIO__SQ_CHECKPOINT_PAGES);
+  assert_in_range(store->knowledge.writer->wal_pages, 1, 3 * AIO__SQ_CHECKPOINT_BYTES / store->knowledge.page_size);
 }
 
 static int lock(const fixture *f, const char *name, short kind, int fd) {
