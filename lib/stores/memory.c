@@ -34,6 +34,7 @@ static void tenant_free(aio__mem_tenant *tenant) {
   const aio__alloc *al = tenant->al;
   aio__mem_knowledge_free(tenant);
   aio__mem_cache_free(tenant);
+  aio__mem_models_free(tenant);
   aio__mem_ledger_free(tenant);
   aio__free(al, (void *)(uintptr_t)tenant->name.p);
   aio__free(al, tenant);
@@ -50,11 +51,12 @@ aio__mem_tenant *aio__mem_tenant_make(aio__mem_store *store, aio__str name) {
   tenant = aio__calloc(al, 1, sizeof *tenant);
   if (tenant == NULL) return NULL;
   tenant->al = al;
+  tenant->cpu = store->cpu;
   tenant->name = (aio__str){aio__strndup(al, name.p, name.n), name.n};
   tenant->first_expiry = INT64_MAX;
   aio__map *const maps[] = {&tenant->documents_by_id,  &tenant->chunks_by_id,  &tenant->words,
                             &tenant->entries_by_place, &tenant->entries_by_id, &tenant->logs,
-                            &tenant->grants,           &tenant->runs,          &tenant->attempts};
+                            &tenant->grants,           &tenant->runs,          &tenant->attempts, &tenant->scopes};
   for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) aio__map_init(maps[i], al);
   if (tenant->name.p != NULL && aio__map_put(&store->tenants, tenant->name, tenant) == AIORCH_OK) return tenant;
   tenant_free(tenant);
@@ -78,6 +80,12 @@ aiorch_status aio__store_memory_open(const aio__store_env *env, aio__store **out
     return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
   }
   store->env = *env;
+  aiorch_status status = aio__cpu_from_setting(env->options->cpu, &store->cpu, error);
+  if (status != AIORCH_OK) {
+    pthread_mutex_destroy(&store->mutex);
+    aio__free(env->al, store);
+    return status;
+  }
   aio__map_init(&store->tenants, env->al);
   store->head.kind = "memory";
   store->head.place = "memory";

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "stores/memory_private.h"
+#include "stores/vector_rows.h"
 
 enum { LIST_MAX = 10000, ENTRY_OVERHEAD = 256, SOURCE_OVERHEAD = 48 };
 
@@ -25,7 +26,7 @@ static bool copy_row(aio__arena *arena, aio__cache_entry *row, bool whole) {
 
 static int64_t entry_bytes(const aio__cache_entry *e) {
   return (int64_t)(ENTRY_OVERHEAD + e->query.n + e->answer.n + e->sources.n + e->provider.n + e->model.n +
-                   e->rests_on_count * SOURCE_OVERHEAD);
+                   e->rests_on_count * SOURCE_OVERHEAD + (e->vector != NULL ? e->vector->dimensions * sizeof(float) : 0));
 }
 
 static void entry_free(const aio__alloc *al, aio__mem_entry *entry) {
@@ -47,6 +48,7 @@ static aio__mem_entry *entry_new(const aio__alloc *al, const aio__cache_entry *r
   aio__arena_init(&entry->arena, al, AIO__MEM_BLOCK);
   entry->row = *row;
   entry->row.hits = 0;
+  entry->row.vector = NULL;
   entry->bytes = entry_bytes(row);
   entry->place = make_place(&entry->arena, row->scope, row->key);
   if (entry->place.p != NULL && copy_row(&entry->arena, &entry->row, true)) return entry;
@@ -77,8 +79,48 @@ static void link_use(aio__mem_tenant *tenant, aio__mem_entry *entry) {
   tenant->newest = entry;
 }
 
+/* ---- the answers of one scope ----------------------------------------------------------------------------------- */
+
+/* The scope of an entry that is to be linked in, made when it is new. NULL: out of memory. */
+static aio__mem_scope *scope_for(aio__mem_tenant *tenant, aio__str name) {
+  aio__mem_scope *scope = aio__map_get(&tenant->scopes, name);
+  if (scope != NULL) return scope;
+  scope = aio__malloc(tenant->al, sizeof *scope + name.n);
+  if (scope == NULL) return NULL;
+  *scope = (aio__mem_scope){.name = {scope->bytes, name.n}};
+  if (name.n > 0) memcpy(scope->bytes, name.p, name.n);
+  if (aio__map_put(&tenant->scopes, scope->name, scope) == AIORCH_OK) return scope;
+  aio__free(tenant->al, scope);
+  return NULL;
+}
+
+static void scope_free_if_empty(aio__mem_tenant *tenant, aio__mem_scope *scope) {
+  if (scope == NULL || scope->newest != NULL) return;
+  aio__map_remove(&tenant->scopes, scope->name);
+  aio__free(tenant->al, scope);
+}
+
+static void link_scope(aio__mem_scope *scope, aio__mem_entry *entry) {
+  entry->scope = scope;
+  entry->scope_older = scope->newest;
+  entry->scope_newer = NULL;
+  if (scope->newest != NULL) scope->newest->scope_newer = entry;
+  scope->newest = entry;
+}
+
+static void unlink_scope(aio__mem_tenant *tenant, aio__mem_entry *entry) {
+  if (entry->scope_older != NULL) entry->scope_older->scope_newer = entry->scope_newer;
+  if (entry->scope_newer != NULL)
+    entry->scope_newer->scope_older = entry->scope_older;
+  else
+    entry->scope->newest = entry->scope_older;
+  scope_free_if_empty(tenant, entry->scope);
+}
+
 static void drop(aio__mem_tenant *tenant, aio__mem_entry *entry) {
   unlink_use(tenant, entry);
+  unlink_scope(tenant, entry);
+  aio__mem_unmark_all(tenant, AIO__MEM_ENTRIES, &entry->marks);
   aio__map_remove(&tenant->entries_by_place, entry->place);
   aio__map_remove(&tenant->entries_by_id, aio__str_z(entry->row.id));
   tenant->entry_count--;
@@ -90,6 +132,7 @@ void aio__mem_cache_free(aio__mem_tenant *tenant) {
   while (tenant->oldest != NULL) drop(tenant, tenant->oldest);
   aio__map_free(&tenant->entries_by_place);
   aio__map_free(&tenant->entries_by_id);
+  aio__map_free(&tenant->scopes);
 }
 
 static bool rests_on(const aio__mem_entry *entry, aio__str document_id) {
@@ -132,35 +175,70 @@ static void age_from(aio__mem_tenant *tenant, aio__mem_entry *entry, int64_t now
   if (entry->row.expires_ms < tenant->first_expiry) tenant->first_expiry = entry->row.expires_ms;
 }
 
+static bool has_neighbours(const aio__mem_tenant *tenant, aio__str scope_name, aio__str key, int64_t now_ms) {
+  const aio__mem_scope *scope = aio__map_get(&tenant->scopes, scope_name);
+  for (const aio__mem_entry *entry = scope != NULL ? scope->newest : NULL; entry != NULL; entry = entry->scope_older)
+    if (aio__mem_serves_others(entry, now_ms) && !aio__str_eq(entry->row.key, key)) return true;
+  return false;
+}
+
+/* `hit` NULL: nothing is there. */
+static aiorch_status answer(aio__mem_tenant *tenant, aio__op *op, aio__mem_entry *hit, int64_t now_ms,
+                            aio__arena *arena, aio__cache_entry *out) {
+  if (hit == NULL) return AIORCH_OK;
+  if (!give(tenant, hit, now_ms, true, arena, out)) return aio__mem_nomem(op);
+  age_from(tenant, hit, now_ms);
+  out->hits = ++hit->row.hits;
+  unlink_use(tenant, hit);
+  link_use(tenant, hit);
+  return AIORCH_OK;
+}
+
 static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant_name, aio__str scope, aio__str key,
                             int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
   aio__mem_store *store = (aio__mem_store *)base;
-  aio__cache_entry out = {0};
+  aio__cache_entry out = {.knowledge = 1};
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
   aio__mem_entry *hit = NULL;
-  out.knowledge = 1;
   if (tenant != NULL) {
-    out.knowledge = tenant->knowledge + 1;
     aio__str place = make_place(arena, scope, key);
     if (place.p == NULL) return aio__mem_leave(store, aio__mem_nomem(op));
     hit = aio__map_get(&tenant->entries_by_place, place);
     if (hit != NULL && (hit->row.expires_ms <= now_ms || !aio__str_eq(hit->row.scope, scope))) hit = NULL;
+    out.knowledge = tenant->knowledge + 1;
+    status = answer(tenant, op, hit, now_ms, arena, &out);
+    out.neighbours = has_neighbours(tenant, scope, key, now_ms);
   }
-  if (hit != NULL && !give(tenant, hit, now_ms, true, arena, &out)) return aio__mem_leave(store, aio__mem_nomem(op));
-  if (hit != NULL) {
-    age_from(tenant, hit, now_ms);
-    out.hits = ++hit->row.hits;
-    unlink_use(tenant, hit);
-    link_use(tenant, hit);
+  if (status == AIORCH_OK) {
+    *entry = out;
+    *found = hit != NULL;
   }
-  *entry = out;
-  *found = hit != NULL;
-  return aio__mem_leave(store, AIORCH_OK);
+  return aio__mem_leave(store, status);
 }
 
-static int newest_first(const void *a, const void *b) {
+static aiorch_status read_by_id(aio__store *base, aio__op *op, aio__str tenant_name, aio__str scope, aio__str id,
+                                int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
+  aio__mem_store *store = (aio__mem_store *)base;
+  aio__cache_entry out = {.knowledge = 1};
+  aiorch_status status = aio__mem_enter(store, op);
+  if (status != AIORCH_OK) return status;
+  aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
+  aio__mem_entry *hit = tenant != NULL ? aio__map_get(&tenant->entries_by_id, id) : NULL;
+  if (hit != NULL && (hit->row.expires_ms <= now_ms || !aio__str_eq(hit->row.scope, scope))) hit = NULL;
+  if (tenant != NULL) {
+    out.knowledge = tenant->knowledge + 1;
+    status = answer(tenant, op, hit, now_ms, arena, &out);
+  }
+  if (status == AIORCH_OK) {
+    *entry = out;
+    *found = hit != NULL;
+  }
+  return aio__mem_leave(store, status);
+}
+
+int aio__mem_newest_first(const void *a, const void *b) {
   const aio__mem_entry *x = *(aio__mem_entry *const *)a, *y = *(aio__mem_entry *const *)b;
   if (x->row.created_ms != y->row.created_ms) return x->row.created_ms > y->row.created_ms ? -1 : 1;
   return -strcmp(x->row.id, y->row.id); /* ids are sorted by time, too */
@@ -177,7 +255,7 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant_name, s
   for (aio__mem_entry *entry = live != NULL && tenant != NULL ? tenant->oldest : NULL; entry != NULL;
        entry = entry->newer)
     if (entry->row.expires_ms > now_ms) live[all++] = entry;
-  if (all > 1) qsort(live, all, sizeof(aio__mem_entry *), newest_first);
+  if (all > 1) qsort(live, all, sizeof(aio__mem_entry *), aio__mem_newest_first);
   if (limit > LIST_MAX) limit = LIST_MAX;
   if (limit > all) limit = all;
   aio__cache_entry *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
@@ -232,24 +310,44 @@ static void link_entry(aio__mem_tenant *tenant, aio__mem_entry *entry, const aio
   if (entry->row.expires_ms < tenant->first_expiry) tenant->first_expiry = entry->row.expires_ms;
 }
 
+/* Its vector, before it is linked in. */
+static aiorch_status mark_new(aio__mem_tenant *tenant, aio__op *op, aio__mem_entry *entry,
+                              const aio__vectors *vector) {
+  int which = 0;
+  if (vector == NULL) return AIORCH_OK;
+  aiorch_status status = aio__mem_model_for(tenant, op, AIO__MEM_ENTRIES, vector, &which);
+  if (status != AIORCH_OK) return status;
+  return aio__mem_mark(tenant, op, AIO__MEM_ENTRIES, which, &entry->marks, entry, aio__vector_scope(entry->row.scope),
+                       vector->rows);
+}
+
 static aiorch_status put_entry(aio__mem_tenant *tenant, aio__op *op, const aio__cache_entry *row,
                                const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
   *stored = aio__map_get(&tenant->entries_by_id, aio__str_z(row->id)) != NULL;
   if (*stored || !versions_hold(tenant, row)) return AIORCH_OK;
   aio__mem_entry *entry = entry_new(tenant->al, row);
   if (entry == NULL) return aio__mem_nomem(op);
+  aio__mem_scope *scope = NULL;
   aio__mem_entry *old = aio__map_get(&tenant->entries_by_place, entry->place);
   if (old != NULL && !limits->replace && old->row.expires_ms > now_ms && old->stood >= tenant->knowledge) {
     entry_free(tenant->al, entry);
     return AIORCH_OK;
   }
-  bool ok = aio__map_put(&tenant->entries_by_id, aio__str_z(entry->row.id), entry) == AIORCH_OK;
-  if (ok && old == NULL) ok = aio__map_put(&tenant->entries_by_place, entry->place, entry) == AIORCH_OK;
-  if (!ok) {
+  aiorch_status status = mark_new(tenant, op, entry, row->vector);
+  if (status == AIORCH_OK && (scope = scope_for(tenant, entry->row.scope)) == NULL) status = aio__mem_nomem(op);
+  if (status == AIORCH_OK && aio__map_put(&tenant->entries_by_id, aio__str_z(entry->row.id), entry) != AIORCH_OK)
+    status = aio__mem_nomem(op);
+  if (status == AIORCH_OK && old == NULL &&
+      aio__map_put(&tenant->entries_by_place, entry->place, entry) != AIORCH_OK)
+    status = aio__mem_nomem(op);
+  if (status != AIORCH_OK) {
     aio__map_remove(&tenant->entries_by_id, aio__str_z(entry->row.id));
+    aio__mem_unmark_all(tenant, AIO__MEM_ENTRIES, &entry->marks);
+    scope_free_if_empty(tenant, scope);
     entry_free(tenant->al, entry);
-    return aio__mem_nomem(op);
+    return status;
   }
+  link_scope(scope, entry);
   if (old != NULL) {
     drop(tenant, old);
     (void)aio__map_put(&tenant->entries_by_place, entry->place, entry); /* takes the room that `old` left */
@@ -263,11 +361,13 @@ static aiorch_status put(aio__store *base, aio__op *op, aio__str tenant_name, co
                          const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
   aio__mem_store *store = (aio__mem_store *)base;
   bool done = false;
+  aiorch_status status = entry->vector != NULL ? aio__vectors_check(entry->vector, 1, &op->error) : AIORCH_OK;
+  if (status != AIORCH_OK) return status;
   if (entry_bytes(entry) > limits->max_bytes || limits->max_rows < 1) {
     *stored = false;
     return AIORCH_OK;
   }
-  aiorch_status status = aio__mem_enter(store, op);
+  status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_make(store, tenant_name);
   if (tenant == NULL)
@@ -316,4 +416,14 @@ static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant_n
 }
 
 const aio__cache_ops aio__mem_cache_ops = {
-  .lookup = lookup, .put = put, .revalidated = revalidated, .list = list, .invalidate = invalidate};
+  .lookup = lookup,
+  .put = put,
+  .near = aio__mem_cache_near,
+  .read = read_by_id,
+  .unembedded = aio__mem_cache_unembedded,
+  .mark_embedded = aio__mem_cache_mark_embedded,
+  .exact_only = aio__mem_cache_exact_only,
+  .revalidated = revalidated,
+  .list = list,
+  .invalidate = invalidate,
+};

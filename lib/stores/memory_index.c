@@ -209,7 +209,7 @@ static bool has_value(const aio__store_document *d, const aio__filter *filters, 
   return false;
 }
 
-static bool passes(const aio__mem_chunk *chunk, const aio__filter *filters, size_t count) {
+bool aio__mem_passes(const aio__mem_chunk *chunk, const aio__filter *filters, size_t count) {
   for (size_t i = 0; i < count; i++)
     if (!has_value(&chunk->document->row, filters, count, filters[i].name)) return false;
   return true;
@@ -238,14 +238,14 @@ static aio__mem_chunk *next_chunk(search *s, aio__fts_counts *counts) {
 static void score_all(search *s) {
   aio__fts_counts counts;
   for (aio__mem_chunk *chunk; (chunk = next_chunk(s, &counts)) != NULL;) {
-    if (!passes(chunk, s->args->filters, s->args->filter_count)) continue;
+    if (!aio__mem_passes(chunk, s->args->filters, s->args->filter_count)) continue;
     double score = aio__fts_score(&s->rank, &counts, (double)chunk->word_count);
     aio__fts_top_offer(&s->top, (aio__fts_hit){score, chunk->no, chunk});
   }
   aio__fts_top_sort(&s->top);
 }
 
-static bool copy_chunk(const aio__mem_chunk *chunk, aio__arena *arena, aio__found_chunk *out) {
+bool aio__mem_copy_chunk(const aio__mem_chunk *chunk, aio__arena *arena, aio__found_chunk *out) {
   const aio__store_document *d = &chunk->document->row;
   memcpy(out->chunk_id, chunk->row.id, sizeof out->chunk_id);
   memcpy(out->document_id, d->id, sizeof out->document_id);
@@ -278,7 +278,7 @@ aiorch_status aio__mem_search(aio__store *base, aio__op *op, aio__str tenant, co
   aio__found_chunk *out = aio__arena_alloc(arena, (s.top.n + 1) * sizeof *out);
   bool ok = out != NULL && s.top.hits != NULL;
   for (size_t i = 0; i < s.top.n && ok; i++) {
-    ok = copy_chunk(s.top.hits[i].chunk, arena, &out[i]);
+    ok = aio__mem_copy_chunk(s.top.hits[i].chunk, arena, &out[i]);
     out[i].score = s.top.hits[i].score;
   }
   aio__free(store->env.al, s.top.hits);
@@ -300,7 +300,7 @@ aiorch_status aio__mem_fetch(aio__store *base, aio__op *op, aio__str tenant, con
   bool ok = out != NULL;
   for (size_t i = 0; i < count && ok && owner != NULL; i++) {
     const aio__mem_chunk *chunk = aio__map_get(&owner->chunks_by_id, ids[i]);
-    if (chunk != NULL && passes(chunk, filters, filter_count)) ok = copy_chunk(chunk, arena, &out[i]);
+    if (chunk != NULL && aio__mem_passes(chunk, filters, filter_count)) ok = aio__mem_copy_chunk(chunk, arena, &out[i]);
   }
   if (ok && count > 0) memcpy(chunks, out, count * sizeof *chunks);
   return aio__mem_leave(store, ok ? AIORCH_OK : aio__mem_nomem(op));

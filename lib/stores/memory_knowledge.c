@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "stores/memory_private.h"
+#include "stores/vector_rows.h"
 
 enum { LIST_MAX = 10000, BLOCK_MAX = 262144 };
 
@@ -30,9 +31,16 @@ static void document_free(const aio__alloc *al, aio__mem_document *document) {
   aio__free(al, document);
 }
 
+static void unmark_chunks(aio__mem_tenant *tenant, aio__mem_document *document) {
+  for (size_t i = 0; i < document->count; i++)
+    aio__mem_unmark_all(tenant, AIO__MEM_CHUNKS, &document->chunks[i].marks);
+}
+
 void aio__mem_knowledge_free(aio__mem_tenant *tenant) {
-  for (size_t i = 0; i < tenant->document_count; i++) document_free(tenant->al, tenant->documents[i]);
-  for (size_t i = 0; i < tenant->fingerprint_count; i++) aio__free(tenant->al, tenant->fingerprints[i]);
+  for (size_t i = 0; i < tenant->document_count; i++) {
+    unmark_chunks(tenant, tenant->documents[i]);
+    document_free(tenant->al, tenant->documents[i]);
+  }
   aio__free(tenant->al, tenant->documents);
   aio__map_free(&tenant->documents_by_id);
   aio__map_free(&tenant->chunks_by_id);
@@ -123,7 +131,7 @@ static bool keep_same(const aio__alloc *al, aio__mem_document *d, aio__mem_docum
     if (same == NULL) continue;
     same->kept = true;
     chunk->kept = true;
-    chunk->marks = same->marks;
+    chunk->same = same;
     memcpy(chunk->row.id, same->row.id, sizeof chunk->row.id);
   }
   aio__map_free(&by_hash);
@@ -184,7 +192,9 @@ static void replace(aio__mem_tenant *tenant, size_t at, aio__mem_document *d, ai
     if (!d->chunks[i].kept) continue;
     aio__map_remove(&tenant->chunks_by_id, aio__str_z(d->chunks[i].row.id));
     (void)aio__map_put(&tenant->chunks_by_id, aio__str_z(d->chunks[i].row.id), &d->chunks[i]);
+    aio__mem_marks_move(&d->chunks[i].marks, &d->chunks[i].same->marks, &d->chunks[i]);
   }
+  unmark_chunks(tenant, old);
   aio__map_remove(&tenant->documents_by_id, aio__str_z(old->row.id));
   (void)aio__map_put(&tenant->documents_by_id, aio__str_z(d->row.id), d);
   tenant->documents[at] = d;
@@ -325,6 +335,7 @@ static aiorch_status remove_document(aio__store *base, aio__op *op, aio__str ten
   aio__mem_cache_drop_for_document(tenant, aio__str_z(d->row.id));
   aio__mem_words_unlink(tenant, d);
   add_totals(tenant, d, -1);
+  unmark_chunks(tenant, d);
   forget_ids(tenant, d, d->count);
   aio__map_remove(&tenant->documents_by_id, aio__str_z(d->row.id));
   tenant->document_count--;
@@ -381,28 +392,6 @@ static aiorch_status show(aio__store *base, aio__op *op, aio__str tenant_name, a
 
 /* ---- marks of chunks that have vectors -------------------------------------------------------------------------- */
 
-/* The bit of a fingerprint, 0 when it is not known. */
-static uint64_t bit_of(const aio__mem_tenant *tenant, aio__str fingerprint) {
-  for (size_t i = 0; i < tenant->fingerprint_count; i++)
-    if (aio__str_eq((aio__str){tenant->fingerprints[i], tenant->fingerprint_lens[i]}, fingerprint))
-      return (uint64_t)1 << i;
-  return 0;
-}
-
-static aiorch_status make_bit(aio__mem_tenant *tenant, aio__str fingerprint, aio__op *op, uint64_t *bit) {
-  *bit = bit_of(tenant, fingerprint);
-  if (*bit != 0) return AIORCH_OK;
-  if (tenant->fingerprint_count == AIO__MEM_FINGERPRINTS_MAX)
-    return aio__error_set(&op->error, AIORCH_E_TOO_LARGE, "more than %d embedding models: open a new store",
-                          AIO__MEM_FINGERPRINTS_MAX);
-  char *copy = aio__strndup(tenant->al, fingerprint.p, fingerprint.n);
-  if (copy == NULL) return aio__mem_nomem(op);
-  tenant->fingerprints[tenant->fingerprint_count] = copy;
-  tenant->fingerprint_lens[tenant->fingerprint_count] = fingerprint.n;
-  *bit = (uint64_t)1 << tenant->fingerprint_count++;
-  return AIORCH_OK;
-}
-
 static int by_age(const void *a, const void *b) {
   const aio__mem_chunk *x = *(aio__mem_chunk *const *)a, *y = *(aio__mem_chunk *const *)b;
   return x->no < y->no ? -1 : x->no > y->no ? 1 : 0;
@@ -429,7 +418,7 @@ static size_t gather_unmarked(const aio__mem_tenant *tenant, uint64_t bit, aio__
   for (size_t i = 0; i < tenant->document_count; i++) {
     aio__mem_document *d = tenant->documents[i];
     for (size_t c = 0; c < d->count; c++)
-      if ((d->chunks[c].marks & bit) == 0) out[n++] = &d->chunks[c];
+      if ((d->chunks[c].marks.bits & bit) == 0) out[n++] = &d->chunks[c];
   }
   if (n > 1) qsort(out, n, sizeof(aio__mem_chunk *), by_age);
   return n;
@@ -443,7 +432,7 @@ static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant_n
   const aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
   size_t most = tenant != NULL ? (size_t)tenant->chunks : 0, all = 0, n = 0;
   aio__mem_chunk **unmarked = aio__malloc(store->env.al, (most + 1) * sizeof(aio__mem_chunk *));
-  if (unmarked != NULL && tenant != NULL) all = gather_unmarked(tenant, bit_of(tenant, fingerprint), unmarked);
+  if (unmarked != NULL && tenant != NULL) all = gather_unmarked(tenant, aio__mem_model_bit(tenant, fingerprint), unmarked);
   if (limit > all) limit = all;
   aio__unembedded *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
   bool ok = unmarked != NULL && out != NULL;
@@ -461,17 +450,86 @@ static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant_n
   return aio__mem_leave(store, ok ? AIORCH_OK : aio__mem_nomem(op));
 }
 
+static aiorch_status mark_chunks(aio__mem_tenant *tenant, aio__op *op, const aio__vectors *vectors,
+                                 const aio__str *ids, size_t count) {
+  int which = 0;
+  aio__mem_chunk *done = NULL; /* what was marked, to be unmarked when one fails */
+  aiorch_status status = aio__mem_model_for(tenant, op, AIO__MEM_CHUNKS, vectors, &which);
+  for (size_t i = 0; i < count && status == AIORCH_OK; i++) {
+    aio__mem_chunk *chunk = aio__map_get(&tenant->chunks_by_id, ids[i]);
+    if (chunk == NULL || (chunk->marks.bits & (uint64_t)1 << which) != 0) continue;
+    const float *row = vectors->dimensions > 0 ? vectors->rows + i * vectors->dimensions : NULL;
+    status = aio__mem_mark(tenant, op, AIO__MEM_CHUNKS, which, &chunk->marks, chunk, 0, row);
+    if (status != AIORCH_OK) continue;
+    chunk->same = done;
+    done = chunk;
+  }
+  while (status != AIORCH_OK && done != NULL) {
+    aio__mem_unmark(tenant, AIO__MEM_CHUNKS, which, &done->marks);
+    done = done->same;
+  }
+  return status;
+}
+
 static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenant_name, const aio__vectors *vectors,
                                    const aio__str *chunk_ids, size_t count) {
   aio__mem_store *store = (aio__mem_store *)base;
-  uint64_t bit = 0;
-  aiorch_status status = aio__mem_enter(store, op);
+  aiorch_status status = aio__vectors_check(vectors, count, &op->error);
+  if (status == AIORCH_OK) status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
-  if (tenant != NULL && count > 0) status = make_bit(tenant, vectors->fingerprint, op, &bit);
-  for (size_t i = 0; bit != 0 && i < count; i++) {
-    aio__mem_chunk *chunk = aio__map_get(&tenant->chunks_by_id, chunk_ids[i]);
-    if (chunk != NULL) chunk->marks |= bit;
+  if (tenant != NULL && tenant->chunks > 0 && count > 0) status = mark_chunks(tenant, op, vectors, chunk_ids, count);
+  return aio__mem_leave(store, status);
+}
+
+/* ---- nearest ----------------------------------------------------------------------------------------------------- */
+
+typedef struct wanted {
+  const aio__filter *filters;
+  size_t count;
+} wanted;
+
+static bool fits(const aio__mem_near *near, const void *owner) {
+  const wanted *w = near->ctx;
+  return aio__mem_passes(owner, w->filters, w->count);
+}
+
+static aiorch_status nearest_of(aio__mem_tenant *tenant, aio__op *op, const aio__nearest_args *args, const wanted *w,
+                                aio__arena *arena, aio__found_chunk **chunks, size_t *count) {
+  int which = aio__mem_model_find(tenant, args->fingerprint);
+  const aio__mem_set *set = which >= 0 ? &tenant->models[which].set[AIO__MEM_CHUNKS] : NULL;
+  if (set == NULL || set->marks == 0) return aio__mem_others(tenant, op, AIO__MEM_CHUNKS, args->fingerprint);
+  aio__mem_near near = {.tenant = tenant, .set = set, .fits = w->count > 0 ? fits : NULL, .ctx = w};
+  aiorch_status status = aio__mem_near_search(&near, op, args, NULL);
+  aio__found_chunk *out = status == AIORCH_OK ? aio__arena_alloc(arena, (near.n + 1) * sizeof *out) : NULL;
+  if (status == AIORCH_OK && out == NULL) status = aio__mem_nomem(op);
+  for (size_t i = 0; i < near.n && status == AIORCH_OK; i++) {
+    if (!aio__mem_copy_chunk(near.found[i].owner, arena, &out[i])) status = aio__mem_nomem(op);
+    out[i].similarity = near.found[i].similarity;
+  }
+  if (status == AIORCH_OK) {
+    *chunks = out;
+    *count = near.n;
+  }
+  aio__mem_near_free(&near);
+  return status;
+}
+
+static aiorch_status nearest(aio__store *base, aio__op *op, aio__str tenant_name, const aio__nearest_args *args,
+                             const aio__filter *filters, size_t filter_count, aio__arena *arena,
+                             aio__found_chunk **chunks, size_t *count) {
+  aio__mem_store *store = (aio__mem_store *)base;
+  wanted w = {filters, filter_count};
+  aiorch_status status = aio__nearest_check(args, &op->error);
+  if (status == AIORCH_OK) status = aio__mem_enter(store, op);
+  if (status != AIORCH_OK) return status;
+  aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
+  aio__found_chunk *out = NULL;
+  size_t n = 0;
+  if (tenant != NULL) status = nearest_of(tenant, op, args, &w, arena, &out, &n);
+  if (status == AIORCH_OK) {
+    *chunks = out;
+    *count = n;
   }
   return aio__mem_leave(store, status);
 }
@@ -486,4 +544,7 @@ const aio__knowledge_ops aio__mem_knowledge_ops = {
   .fetch = aio__mem_fetch,
   .unembedded = unembedded,
   .mark_embedded = mark_embedded,
+  .nearest = nearest,
+  .models = aio__mem_models,
+  .forget_model = aio__mem_forget_model,
 };

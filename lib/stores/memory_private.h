@@ -12,9 +12,10 @@
 #include "core/map.h"
 #include "stores/fts_rank.h"
 #include "stores/store.h"
+#include "vector/index.h"
 
 enum {
-  AIO__MEM_FINGERPRINTS_MAX = 64, /* embedding models a tenant */
+  AIO__MEM_MODELS_MAX = 64,    /* embedding models a tenant */
   AIO__MEM_RUNS_MAX = 4000000,    /* run rows a tenant; a host that keeps more wants a store on disk */
   AIO__MEM_BLOCK = 1024           /* bytes of an arena block of a document or an answer */
 };
@@ -22,6 +23,36 @@ enum {
 typedef struct aio__mem_document aio__mem_document;
 typedef struct aio__mem_chunk aio__mem_chunk;
 typedef struct aio__mem_tenant aio__mem_tenant;
+
+/* Which models a chunk or an answer is embedded by, and the vectors that are here: the others are in a plug-in. */
+typedef struct aio__mem_vector {
+  struct aio__mem_vector *next; /* of the same owner */
+  void *owner;                  /* aio__mem_chunk or aio__mem_entry */
+  uint64_t key;                 /* in the index */
+  int model;
+  float row[];
+} aio__mem_vector;
+
+typedef struct aio__mem_marks {
+  uint64_t bits;
+  aio__mem_vector *vectors;
+} aio__mem_marks;
+
+typedef enum aio__mem_kind { AIO__MEM_CHUNKS, AIO__MEM_ENTRIES, AIO__MEM_KINDS } aio__mem_kind;
+
+/* The vectors of one kind under one model. */
+typedef struct aio__mem_set {
+  aio__index *index;
+  aio__map by_key;
+  size_t dimensions; /* 0: none is here */
+  int64_t marks;
+} aio__mem_set;
+
+typedef struct aio__mem_model {
+  char *fingerprint;
+  size_t fingerprint_len;
+  aio__mem_set set[AIO__MEM_KINDS];
+} aio__mem_model;
 
 typedef struct aio__mem_posting {
   aio__mem_chunk *chunk;
@@ -51,9 +82,9 @@ struct aio__mem_chunk {
   aio__str anchor;
   int64_t no;
   uint64_t word_count;
-  uint64_t marks;       /* fingerprints under which it is embedded */
+  aio__mem_marks marks;
   bool kept;            /* lives on in the next version of its document */
-  aio__mem_chunk *same; /* another chunk with this hash */
+  aio__mem_chunk *same; /* links of a moment: chunks with one hash, chunks just marked; what one that lives on was */
 };
 
 struct aio__mem_document {
@@ -64,13 +95,26 @@ struct aio__mem_document {
   uint64_t words;
 };
 
-typedef struct aio__mem_entry {
+typedef struct aio__mem_entry aio__mem_entry;
+
+/* The kept answers of one scope. */
+typedef struct aio__mem_scope {
+  aio__str name;
+  aio__mem_entry *newest;
+  char bytes[];
+} aio__mem_scope;
+
+struct aio__mem_entry {
   aio__cache_entry row;
   aio__arena arena;
   aio__str place; /* scope and key */
+  aio__mem_marks marks;
   int64_t bytes, stood;
-  struct aio__mem_entry *older, *newer; /* by use */
-} aio__mem_entry;
+  aio__mem_entry *older, *newer; /* by use */
+  aio__mem_scope *scope;
+  aio__mem_entry *scope_older, *scope_newer;
+  aio__mem_entry *marked_before; /* a link of a moment */
+};
 
 /* What one call of admit wrote. It is freed when none of its items stands in a log any more. */
 typedef struct aio__mem_grant aio__mem_grant;
@@ -111,15 +155,18 @@ typedef struct aio__mem_attempts {
 struct aio__mem_tenant {
   aio__str name;
   const aio__alloc *al;
+  aio__cpu cpu;
   /* knowledge */
   aio__mem_document **documents; /* by source */
   size_t document_count, document_cap;
   aio__map documents_by_id, chunks_by_id, words;
   int64_t next_chunk, chunks, word_total, text_bytes, knowledge, knowledge_ms;
-  char *fingerprints[AIO__MEM_FINGERPRINTS_MAX];
-  size_t fingerprint_lens[AIO__MEM_FINGERPRINTS_MAX], fingerprint_count;
+  /* vectors */
+  aio__mem_model *models;
+  size_t model_count, model_cap;
+  uint64_t next_vector;
   /* cache */
-  aio__map entries_by_place, entries_by_id;
+  aio__map entries_by_place, entries_by_id, scopes;
   aio__mem_entry *oldest, *newest;
   int64_t entry_count, entry_bytes, first_expiry;
   /* ledger */
@@ -133,6 +180,7 @@ typedef struct aio__mem_store {
   aio__store head;
   aio__store_env env;
   pthread_mutex_t mutex;
+  aio__cpu cpu;
   aio__map tenants;
 } aio__mem_store;
 
@@ -168,6 +216,65 @@ aiorch_status aio__mem_fetch(aio__store *store, aio__op *op, aio__str tenant, co
                              const aio__filter *filters, size_t filter_count, aio__arena *arena,
                              aio__found_chunk *chunks);
 
+bool aio__mem_passes(const aio__mem_chunk *chunk, const aio__filter *filters, size_t count);
+bool aio__mem_copy_chunk(const aio__mem_chunk *chunk, aio__arena *arena, aio__found_chunk *out);
+
+/* ---- memory_vectors.c ------------------------------------------------------------------------------------------- */
+
+int aio__mem_model_find(const aio__mem_tenant *tenant, aio__str fingerprint); /* -1: not known */
+uint64_t aio__mem_model_bit(const aio__mem_tenant *tenant, aio__str fingerprint);
+/* The model of vectors that are to be kept. AIORCH_E_INVALID for other dimensions than it has, AIORCH_E_EMBEDDER_MISMATCH
+ * for another place, AIORCH_E_TOO_LARGE. */
+aiorch_status aio__mem_model_for(aio__mem_tenant *tenant, aio__op *op, aio__mem_kind kind, const aio__vectors *vectors,
+                                 int *which);
+/* AIORCH_E_NOMEM, with nothing changed. */
+aiorch_status aio__mem_mark(aio__mem_tenant *tenant, aio__op *op, aio__mem_kind kind, int which, aio__mem_marks *marks,
+                            void *owner, uint64_t scope, const float *row);
+void aio__mem_unmark(aio__mem_tenant *tenant, aio__mem_kind kind, int which, aio__mem_marks *marks);
+void aio__mem_unmark_all(aio__mem_tenant *tenant, aio__mem_kind kind, aio__mem_marks *marks);
+void aio__mem_marks_move(aio__mem_marks *to, aio__mem_marks *from, void *owner);
+int64_t aio__mem_vector_bytes(const aio__mem_tenant *tenant, aio__mem_kind kind, int which);
+void aio__mem_models_free(aio__mem_tenant *tenant); /* no vector is left */
+
+typedef struct aio__mem_found {
+  void *owner;
+  double similarity;
+} aio__mem_found;
+
+typedef struct aio__mem_near aio__mem_near;
+struct aio__mem_near {
+  const aio__mem_tenant *tenant;
+  const aio__mem_set *set;
+  bool (*fits)(const aio__mem_near *near, const void *owner); /* NULL: all do */
+  const void *ctx;
+  aio__mem_found *found; /* a result, to be freed */
+  size_t n;
+};
+aiorch_status aio__mem_near_search(aio__mem_near *near, aio__op *op, const aio__nearest_args *args,
+                                   const uint64_t *scope);
+void aio__mem_near_free(aio__mem_near *near);
+/* AIORCH_E_EMBEDDER_MISMATCH that names other models of the kind, when there are any. */
+aiorch_status aio__mem_others(const aio__mem_tenant *tenant, aio__op *op, aio__mem_kind kind, aio__str wanted);
+
+aiorch_status aio__mem_models(aio__store *store, aio__op *op, aio__str tenant, aio__arena *arena,
+                              aio__vector_model **models, size_t *count);
+aiorch_status aio__mem_forget_model(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
+                                    size_t *removed);
+
+/* ---- memory_cache_near.c ---------------------------------------------------------------------------------------- */
+
+/* May other questions of its scope be given this answer? */
+bool aio__mem_serves_others(const aio__mem_entry *entry, int64_t now_ms);
+aiorch_status aio__mem_cache_near(aio__store *store, aio__op *op, aio__str tenant, aio__str scope,
+                                  const aio__nearest_args *args, int64_t now_ms, aio__arena *arena,
+                                  aio__cache_near **entries, size_t *count);
+aiorch_status aio__mem_cache_unembedded(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint,
+                                        size_t limit, aio__arena *arena, aio__unembedded **entries, size_t *count,
+                                        uint64_t *left);
+aiorch_status aio__mem_cache_mark_embedded(aio__store *store, aio__op *op, aio__str tenant, const aio__vectors *vectors,
+                                           const aio__str *ids, size_t count);
+aiorch_status aio__mem_cache_exact_only(aio__store *store, aio__op *op, aio__str tenant, aio__str id);
+
 /* ---- memory_knowledge.c, memory_cache.c, memory_ledger.c -------------------------------------------------------- */
 
 /* Where the source stands, or would. */
@@ -175,6 +282,8 @@ bool aio__mem_find_source(const aio__mem_tenant *tenant, aio__str source, size_t
 void aio__mem_knowledge_free(aio__mem_tenant *tenant);
 void aio__mem_cache_drop_for_document(aio__mem_tenant *tenant, aio__str document_id);
 void aio__mem_cache_free(aio__mem_tenant *tenant);
+/* Of two aio__mem_entry *, for qsort. */
+int aio__mem_newest_first(const void *a, const void *b);
 void aio__mem_ledger_free(aio__mem_tenant *tenant);
 /* Entries that have not expired, and their bytes. */
 void aio__mem_cache_live(const aio__mem_tenant *tenant, int64_t now_ms, int64_t *entries, int64_t *bytes);
