@@ -50,6 +50,7 @@ static void store_free(aio__store *base) {
   aio__sq_writer_free(store->writer);
   if (store->knowledge.synced && store->knowledge.writer != NULL) aio__sq_touches_flush(store);
   aio__sq_touches_free(store);
+  aio__residents_free(&store->residents);
   aio__sq_db *const dbs[] = {&store->knowledge, &store->ledger};
   for (size_t i = 0; i < 2; i++) {
     aio__sq_db_close(dbs[i]);
@@ -74,7 +75,8 @@ static aiorch_status open_all(aio__sq_store *store, aiorch_error *error) {
   store->ledger.page_size = 4096;
   if (pthread_mutex_init(&store->touches.mutex, NULL) != 0) return aio__sq_nomem(error);
   store->touches.synced = true;
-  aiorch_status status = make_folder(store->folder, error);
+  aiorch_status status = aio__residents_init(&store->residents, &store->env, error);
+  if (status == AIORCH_OK) status = make_folder(store->folder, error);
   if (status == AIORCH_OK) status = open_db(store, &store->ledger, "ledger.db", "ledger.lock", error);
   if (status == AIORCH_OK) status = open_db(store, &store->knowledge, "knowledge.db", "knowledge.lock", error);
   if (status == AIORCH_OK && aio__sq_writer_new(store, &store->writer) != AIORCH_OK) status = aio__sq_nomem(error);

@@ -2,7 +2,7 @@
  * does not wait for a writer. */
 #include <string.h>
 
-#include "stores/sqlite_private.h"
+#include "stores/sqlite_vectors.h"
 
 enum { LIST_MAX = 10000, ENTRY_OVERHEAD = 256, SOURCE_OVERHEAD = 48, SWEEP_MAX = 16, FLUSH_NS = 5000000 };
 
@@ -131,7 +131,7 @@ static aiorch_status read_sources(aio__sq_conn *conn, aiorch_error *error, aio__
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-/* The columns that CACHE_LOOKUP and CACHE_LIST share. */
+/* The columns that CACHE_LOOKUP, CACHE_READ and CACHE_LIST share. */
 static bool read_entry(sqlite3_stmt *stmt, const aio__sq_tenant *row, int64_t now_ms, aio__arena *arena,
                        aio__cache_entry *out) {
   memset(out, 0, sizeof *out);
@@ -143,52 +143,79 @@ static bool read_entry(sqlite3_stmt *stmt, const aio__sq_tenant *row, int64_t no
   out->stale = sqlite3_column_int64(stmt, 5) < row->knowledge;
   out->knowledge = row->knowledge + 1;
   out->finish_reason = sqlite3_column_int(stmt, 6);
+  out->exact_only = sqlite3_column_int64(stmt, 13) != 0;
   return aio__sq_copy(stmt, 7, arena, &out->provider) && aio__sq_copy(stmt, 8, arena, &out->model) &&
          aio__sq_copy(stmt, 9, arena, &out->query) && aio__sq_copy(stmt, 10, arena, &out->chunks) &&
          aio__sq_copy(stmt, 11, arena, &out->scope) && aio__sq_copy(stmt, 12, arena, &out->key);
 }
 
-static aiorch_status lookup_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__str scope, aio__str key,
-                                int64_t now_ms, aio__arena *arena, aio__cache_entry *out, bool *found) {
-  sqlite3_stmt *stmt = NULL;
-  aio__sq_tenant row;
-  aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
-  out->knowledge = row.knowledge + 1;
-  if (status != AIORCH_OK || row.cache_rows == 0) return status;
-  status = aio__sq_query(conn, error, AIO__SQ_CACHE_LOOKUP, &stmt, "sbb", tenant, scope, key);
-  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
-  if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_OK : status;
-  if (sqlite3_column_int64(stmt, 3) <= now_ms) {
-    aio__sq_reset(stmt);
-    return AIORCH_OK;
-  }
-  int64_t no = sqlite3_column_int64(stmt, 0);
-  bool copied = read_entry(stmt, &row, now_ms, arena, out) && aio__sq_copy(stmt, 13, arena, &out->sources) &&
-                aio__sq_copy(stmt, 14, arena, &out->answer);
-  aio__sq_reset(stmt);
-  if (!copied) return aio__sq_nomem(error);
-  *found = true;
-  return read_sources(conn, error, tenant, no, arena, out);
+/* What a lookup asks for: by key, or by id when `key` is NULL. */
+typedef struct question {
+  aio__str tenant, scope, id;
+  const aio__str *key;
+  int64_t now_ms;
+} question;
+
+static aiorch_status find_row(aio__sq_conn *conn, aiorch_error *error, const question *q, sqlite3_stmt **stmt) {
+  aiorch_status status =
+    q->key != NULL ? aio__sq_query(conn, error, AIO__SQ_CACHE_LOOKUP, stmt, "sbb", q->tenant, q->scope, *q->key)
+                   : aio__sq_query(conn, error, AIO__SQ_CACHE_READ, stmt, "sbs", q->tenant, q->scope, q->id);
+  return status == AIORCH_OK ? aio__sq_step(conn, error, *stmt) : status;
 }
 
-static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant, aio__str scope, aio__str key,
-                            int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
-  aio__sq_store *store = (aio__sq_store *)base;
+static aiorch_status read_row(aio__sq_conn *conn, aiorch_error *error, const question *q, aio__arena *arena,
+                              aio__cache_entry *out, bool *found) {
+  sqlite3_stmt *stmt = NULL;
+  aio__sq_tenant row;
+  aiorch_status status = aio__sq_tenant_get(conn, error, q->tenant, &row);
+  out->knowledge = row.knowledge + 1;
+  if (status != AIORCH_OK || row.cache_rows == 0) return status;
+  status = find_row(conn, error, q, &stmt);
+  if (status == AIORCH_OK && sqlite3_column_int64(stmt, 3) > q->now_ms) {
+    int64_t no = sqlite3_column_int64(stmt, 0);
+    bool copied = read_entry(stmt, &row, q->now_ms, arena, out) && aio__sq_copy(stmt, 14, arena, &out->sources) &&
+                  aio__sq_copy(stmt, 15, arena, &out->answer);
+    aio__sq_reset(stmt);
+    *found = copied;
+    status = copied ? read_sources(conn, error, q->tenant, no, arena, out) : aio__sq_nomem(error);
+  } else if (status == AIORCH_OK) {
+    aio__sq_reset(stmt);
+  } else if (status == AIORCH_DONE) {
+    status = AIORCH_OK;
+  }
+  if (status != AIORCH_OK || q->key == NULL) return status;
+  return aio__sq_cache_neighbours(conn, error, q->tenant, q->scope, *q->key, q->now_ms, &out->neighbours);
+}
+
+static aiorch_status answer(aio__sq_store *store, aio__op *op, const question *q, aio__arena *arena,
+                            aio__cache_entry *entry, bool *found) {
   aio__sq_conn *conn = NULL;
   aio__cache_entry out = {0};
   bool hit = false;
   aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
-  status = lookup_row(conn, &op->error, tenant, scope, key, now_ms, arena, &out, &hit);
+  status = read_row(conn, &op->error, q, arena, &out, &hit);
   aio__sq_read_end(conn);
   if (status != AIORCH_OK) return status;
   if (hit) {
     out.hits++;
-    if (touch(store, tenant, out.id, now_ms)) aio__sq_touches_flush(store);
+    if (touch(store, q->tenant, out.id, q->now_ms)) aio__sq_touches_flush(store);
   }
   *entry = out;
   *found = hit;
   return AIORCH_OK;
+}
+
+static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant, aio__str scope, aio__str key,
+                            int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
+  question q = {.tenant = tenant, .scope = scope, .key = &key, .now_ms = now_ms};
+  return answer((aio__sq_store *)base, op, &q, arena, entry, found);
+}
+
+static aiorch_status read_by_id(aio__store *base, aio__op *op, aio__str tenant, aio__str scope, aio__str id,
+                                int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
+  question q = {.tenant = tenant, .scope = scope, .id = id, .now_ms = now_ms};
+  return answer((aio__sq_store *)base, op, &q, arena, entry, found);
 }
 
 static aiorch_status list_rows(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, size_t limit, int64_t now_ms,
@@ -204,7 +231,7 @@ static aiorch_status list_rows(aio__sq_conn *conn, aiorch_error *error, aio__str
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
     int64_t no = sqlite3_column_int64(stmt, 0);
     bool copied = read_entry(stmt, &row, now_ms, arena, &rows[*count]);
-    rows[*count].bytes = sqlite3_column_int64(stmt, 13);
+    rows[*count].bytes = sqlite3_column_int64(stmt, 14);
     status = copied ? read_sources(conn, error, tenant, no, arena, &rows[*count]) : aio__sq_nomem(error);
     if (status == AIORCH_OK)
       (*count)++;
@@ -237,6 +264,7 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant, size_t
 static aiorch_status drop(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no, int64_t bytes,
                           aio__sq_tenant *row) {
   aiorch_status status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCES_DROP, "si", tenant, no);
+  if (status == AIORCH_OK) status = aio__sq_vectors_drop(conn, error, tenant, AIO__SQ_ENTRIES, no, no);
   if (status == AIORCH_OK) status = aio__sq_run(conn, error, AIO__SQ_CACHE_DROP, "si", tenant, no);
   /* An index that names a row which is not there would be asked for it for ever. */
   if (status == AIORCH_OK && sqlite3_changes(conn->db) != 1)
@@ -298,6 +326,8 @@ static aiorch_status invalidate_rows(aio__sq_conn *conn, aiorch_error *error, ai
   if (tag.n == 0) {
     status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCES_DROP_ALL, "s", tenant);
     if (status == AIORCH_OK) status = aio__sq_run(conn, error, AIO__SQ_CACHE_DROP_ALL, "s", tenant);
+    if (status == AIORCH_OK)
+      status = aio__sq_vectors_drop(conn, error, tenant, AIO__SQ_ENTRIES, 0, AIO__SQ_ITEM_MASK);
     row.cache_rows = row.cache_bytes = 0;
   } else {
     status = drop_by(conn, error, AIO__SQ_CACHE_BY_ID, tenant, tag, &row);
@@ -324,7 +354,7 @@ static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant, 
 
 static int64_t entry_bytes(const aio__cache_entry *e) {
   return (int64_t)(ENTRY_OVERHEAD + e->query.n + e->answer.n + e->sources.n + e->provider.n + e->model.n +
-                   e->rests_on_count * SOURCE_OVERHEAD);
+                   e->rests_on_count * SOURCE_OVERHEAD + (e->vector != NULL ? e->vector->dimensions * sizeof(float) : 0));
 }
 
 static aiorch_status versions_hold(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
@@ -388,13 +418,14 @@ static aiorch_status insert(aio__sq_conn *conn, aiorch_error *error, aio__str te
   row->cache_rows++;
   row->cache_bytes += bytes;
   aiorch_status status =
-    aio__sq_run(conn, error, AIO__SQ_CACHE_NEW, "szbbiiiiidbsssss", tenant, e->id, e->scope, e->key, e->created_ms,
+    aio__sq_run(conn, error, AIO__SQ_CACHE_NEW, "szbbiiiiidbsssssd", tenant, e->id, e->scope, e->key, e->created_ms,
                 e->expires_ms, row->cache_clock, bytes, stood, (int)e->finish_reason, e->chunks, e->provider, e->model,
-                e->query, e->sources, e->answer);
+                e->query, e->sources, e->answer, (int)e->exact_only);
   int64_t no = sqlite3_last_insert_rowid(conn->db);
   for (size_t i = 0; i < e->rests_on_count && status == AIORCH_OK; i++)
     status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCE_NEW, "szii", tenant, e->rests_on[i].document_id, no,
                          e->rests_on[i].version);
+  if (status == AIORCH_OK && e->vector != NULL) status = aio__sq_cache_put_vector(conn, error, tenant, no, e);
   return status == AIORCH_OK ? set_counts(conn, error, tenant, row) : status;
 }
 
@@ -430,11 +461,13 @@ static aiorch_status put(aio__store *base, aio__op *op, aio__str tenant, const a
   aio__sq_store *store = (aio__sq_store *)base;
   aio__sq_conn *conn = NULL;
   bool done = false;
+  aiorch_status status = entry->vector != NULL ? aio__vectors_check(entry->vector, 1, &op->error) : AIORCH_OK;
+  if (status != AIORCH_OK) return status;
   if (entry_bytes(entry) > limits->max_bytes || limits->max_rows < 1) {
     *stored = false;
     return AIORCH_OK;
   }
-  aiorch_status status = aio__sq_write(&store->knowledge, op, &conn);
+  status = aio__sq_write(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
   status = put_row(conn, &op->error, tenant, entry, limits, now_ms, &done);
   status = aio__sq_write_end(conn, op, status);
@@ -457,4 +490,14 @@ static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant,
 }
 
 const aio__cache_ops aio__sq_cache_ops = {
-  .lookup = lookup, .put = put, .revalidated = revalidated, .list = list, .invalidate = invalidate};
+  .lookup = lookup,
+  .put = put,
+  .near = aio__sq_cache_near,
+  .read = read_by_id,
+  .unembedded = aio__sq_cache_unembedded,
+  .mark_embedded = aio__sq_cache_mark_embedded,
+  .exact_only = aio__sq_cache_exact_only,
+  .revalidated = revalidated,
+  .list = list,
+  .invalidate = invalidate,
+};

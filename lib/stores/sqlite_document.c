@@ -4,9 +4,9 @@
 
 #include "core/map.h"
 #include "stores/fts_query.h"
-#include "stores/sqlite_private.h"
+#include "stores/sqlite_vectors.h"
 
-enum { SCRATCH_BLOCK = 65536, CHANGE_PUT = 1, CHANGE_REMOVE = 2, ANCHOR_HEAD = 12 };
+enum { SCRATCH_BLOCK = 65536, ANCHOR_HEAD = 12 };
 
 /* A chunk of the version that goes. */
 typedef struct old_chunk {
@@ -33,6 +33,7 @@ typedef struct change {
   old_chunk *old;
   size_t old_count;
   int64_t old_words;
+  aio__sq_moves moves;
   aio__map by_hash;
   /* what comes */
   const aio__store_document *document;
@@ -205,11 +206,6 @@ static aiorch_status drop_rows(change *c) {
   return status;
 }
 
-static aiorch_status drop_marks(change *c) {
-  return aio__sq_run(c->conn, c->error, AIO__SQ_EMBEDDED_DROP, "sii", c->tenant, c->first_chunk,
-                     c->first_chunk + c->chunk_count - 1);
-}
-
 static aiorch_status list_removed(change *c) {
   c->removed = aio__arena_alloc(c->results, (c->old_count + 1) * sizeof *c->removed);
   if (c->removed == NULL) return aio__sq_nomem(c->error);
@@ -282,21 +278,15 @@ static aiorch_status put_chunk(change *c, size_t i) {
                                body);
   if (status == AIORCH_OK && old != NULL) {
     old->kept = true;
-    status = aio__sq_run(c->conn, c->error, AIO__SQ_EMBEDDED_MOVE, "sii", c->tenant, old->no, no);
+    status = aio__sq_moves_one(&c->moves, c->conn, c->error, old->no, no);
   }
   return status;
 }
 
-static aiorch_status note_change(change *c, int kind, const char *id, int64_t documents, int64_t chunks,
-                                 int64_t bytes) {
-  aiorch_status status = aio__sq_run(c->conn, c->error, AIO__SQ_TENANT_SET_KNOWLEDGE, "siiiiiii", c->tenant,
-                                     c->row.next_chunk + (int64_t)c->count, documents, chunks,
-                                     c->new_words - c->old_words, bytes, (int64_t)(kind == CHANGE_PUT), c->now_ms);
-  if (status == AIORCH_OK)
-    status = aio__sq_run(c->conn, c->error, AIO__SQ_CHANGE_NEW, "sdzi", c->tenant, kind, id, c->now_ms);
-  if (status == AIORCH_OK)
-    status = aio__sq_run(c->conn, c->error, AIO__SQ_CHANGES_PRUNE, "d", (int)AIO__SQ_CHANGES_KEPT);
-  return status;
+static aiorch_status set_totals(change *c, int64_t documents, int64_t chunks, int64_t bytes, bool grown) {
+  return aio__sq_run(c->conn, c->error, AIO__SQ_TENANT_SET_KNOWLEDGE, "siiiiiii", c->tenant,
+                     c->row.next_chunk + (int64_t)c->count, documents, chunks, c->new_words - c->old_words, bytes,
+                     (int64_t)grown, c->now_ms);
 }
 
 static aiorch_status replace_all(change *c) {
@@ -312,16 +302,19 @@ static aiorch_status replace_all(change *c) {
     if (status == AIORCH_OK) status = index_old(c);
     if (status == AIORCH_OK) status = drop_words(c);
     if (status == AIORCH_OK) status = drop_rows(c);
+    if (status == AIORCH_OK) status = aio__sq_moves_begin(&c->moves, c->conn, c->error, c->tenant);
   }
   if (status == AIORCH_OK) status = put_document(c);
   if (status == AIORCH_OK) status = put_text(c);
   if (status == AIORCH_OK) status = put_metadata(c);
   for (size_t i = 0; i < c->count && status == AIORCH_OK; i++) status = put_chunk(c, i);
-  if (status == AIORCH_OK && !is_new) status = drop_marks(c);
+  if (status == AIORCH_OK && !is_new)
+    status = aio__sq_moves_end(&c->moves, c->conn, c->error, c->tenant, c->first_chunk, c->chunk_count, c->first_new,
+                               (int64_t)c->count);
   if (status == AIORCH_OK) status = list_removed(c);
   if (status != AIORCH_OK) return status;
-  return note_change(c, CHANGE_PUT, is_new ? c->document->id : c->id, is_new ? 1 : 0,
-                     (int64_t)c->count - (int64_t)c->old_count, (int64_t)c->document->text.n - old_bytes);
+  return set_totals(c, is_new ? 1 : 0, (int64_t)c->count - (int64_t)c->old_count,
+                    (int64_t)c->document->text.n - old_bytes, true);
 }
 
 /* When SQLite had no memory in the midst of a change, FTS5 may take its own half-done work for damage at the next one.
@@ -387,10 +380,12 @@ static aiorch_status remove_once(change *c, aio__sq_store *store, aio__op *op, a
   if (status == AIORCH_OK) status = load_old_chunks(c);
   if (status == AIORCH_OK) status = drop_words(c);
   if (status == AIORCH_OK) status = drop_rows(c);
-  if (status == AIORCH_OK) status = drop_marks(c);
+  if (status == AIORCH_OK)
+    status = aio__sq_vectors_drop(c->conn, c->error, c->tenant, AIO__SQ_CHUNKS, c->first_chunk,
+                                  c->first_chunk + c->chunk_count - 1);
   if (status == AIORCH_OK) status = aio__sq_run(c->conn, c->error, AIO__SQ_DOCUMENT_DROP, "si", c->tenant, c->no);
   if (status == AIORCH_OK) status = list_removed(c);
-  if (status == AIORCH_OK) status = note_change(c, CHANGE_REMOVE, c->id, -1, -(int64_t)c->old_count, -c->bytes);
+  if (status == AIORCH_OK) status = set_totals(c, -1, -(int64_t)c->old_count, -c->bytes, false);
   return end_change(c, op, status);
 }
 

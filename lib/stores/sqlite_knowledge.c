@@ -1,9 +1,9 @@
-/* Documents as they are read, and the marks of chunks that have vectors. */
+/* Documents as they are read. */
 #include <string.h>
 
-#include "stores/sqlite_private.h"
+#include "stores/sqlite_vectors.h"
 
-enum { LIST_MAX = 10000, UNEMBEDDED_MAX = 10000, ANCHOR_HEAD = 12 };
+enum { LIST_MAX = 10000, ANCHOR_HEAD = 12 };
 
 static aiorch_status read_row(sqlite3_stmt *stmt, aio__arena *arena, aio__store_document *out, aiorch_error *error) {
   memset(out, 0, sizeof *out);
@@ -180,86 +180,6 @@ static aiorch_status show(aio__store *base, aio__op *op, aio__str tenant, aio__s
   return status;
 }
 
-/* ---- vectors to be made ----------------------------------------------------------------------------------------- */
-
-/* Title, heading path and text, each on lines of its own; what is empty is left out. */
-static aio__str compose(aio__arena *arena, const aio__found_chunk *chunk) {
-  const aio__str pieces[] = {chunk->title, chunk->heading, chunk->text};
-  char *p = aio__arena_alloc(arena, chunk->title.n + chunk->heading.n + chunk->text.n + 3);
-  size_t n = 0;
-  for (size_t i = 0; i < 3 && p != NULL; i++) {
-    if (pieces[i].n == 0) continue;
-    if (n > 0) p[n++] = '\n';
-    memcpy(p + n, pieces[i].p, pieces[i].n);
-    n += pieces[i].n;
-  }
-  return (aio__str){p, n};
-}
-
-static aiorch_status read_unembedded(aio__sq_conn *conn, aio__op *op, aio__str tenant, aio__str fingerprint,
-                                     const aio__sq_tenant *row, size_t limit, aio__arena *arena, aio__unembedded *out,
-                                     size_t *count) {
-  sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_query(conn, &op->error, AIO__SQ_UNEMBEDDED, &stmt, "siisi", tenant,
-                                       aio__sq_first_no(row), aio__sq_last_no(row), fingerprint, (int64_t)limit);
-  while (status == AIORCH_OK && (status = aio__sq_step(conn, &op->error, stmt)) == AIORCH_OK) {
-    aio__found_chunk chunk;
-    status = aio__sq_found_chunk(conn, &op->error, tenant, stmt, arena, &chunk);
-    if (status == AIORCH_OK) {
-      memcpy(out[*count].chunk_id, chunk.chunk_id, sizeof chunk.chunk_id);
-      out[*count].text = compose(arena, &chunk);
-      if (out[(*count)++].text.p == NULL) status = aio__sq_nomem(&op->error);
-    }
-    if (status != AIORCH_OK) aio__sq_reset(stmt);
-  }
-  return status == AIORCH_DONE ? AIORCH_OK : status;
-}
-
-static aiorch_status count_marks(aio__sq_conn *conn, aio__op *op, aio__str tenant, aio__str fingerprint, int64_t *out) {
-  sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_query(conn, &op->error, AIO__SQ_EMBEDDED_COUNT, &stmt, "ss", tenant, fingerprint);
-  if (status == AIORCH_OK) status = aio__sq_step(conn, &op->error, stmt);
-  if (status != AIORCH_OK) return status;
-  *out = sqlite3_column_int64(stmt, 0);
-  aio__sq_reset(stmt);
-  return AIORCH_OK;
-}
-
-static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
-                                aio__arena *arena, aio__unembedded **chunks, size_t *count, uint64_t *left) {
-  aio__sq_store *store = (aio__sq_store *)base;
-  aio__sq_conn *conn = NULL;
-  aio__sq_tenant row;
-  int64_t marked = 0;
-  size_t n = 0;
-  if (limit > UNEMBEDDED_MAX) limit = UNEMBEDDED_MAX;
-  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
-  if (status != AIORCH_OK) return status;
-  aio__unembedded *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
-  if (out == NULL) status = aio__sq_nomem(&op->error);
-  if (status == AIORCH_OK) status = aio__sq_tenant_get(conn, &op->error, tenant, &row);
-  if (status == AIORCH_OK) status = count_marks(conn, op, tenant, fingerprint, &marked);
-  if (status == AIORCH_OK && marked < row.chunks)
-    status = read_unembedded(conn, op, tenant, fingerprint, &row, limit, arena, out, &n);
-  aio__sq_read_end(conn);
-  if (status != AIORCH_OK) return status;
-  *chunks = out;
-  *count = n;
-  *left = (uint64_t)(row.chunks > marked ? row.chunks - marked : 0);
-  return AIORCH_OK;
-}
-
-static aiorch_status mark_embedded(aio__store *base, aio__op *op, aio__str tenant, const aio__vectors *vectors,
-                                   const aio__str *chunk_ids, size_t count) {
-  aio__sq_store *store = (aio__sq_store *)base;
-  aio__sq_conn *conn = NULL;
-  aiorch_status status = aio__sq_write(&store->knowledge, op, &conn);
-  if (status != AIORCH_OK) return status;
-  for (size_t i = 0; i < count && status == AIORCH_OK; i++)
-    status = aio__sq_run(conn, &op->error, AIO__SQ_EMBEDDED_NEW, "sss", tenant, vectors->fingerprint, chunk_ids[i]);
-  return aio__sq_write_end(conn, op, status);
-}
-
 const aio__knowledge_ops aio__sq_knowledge_ops = {
   .add = aio__sq_document_add,
   .check = check,
@@ -268,6 +188,9 @@ const aio__knowledge_ops aio__sq_knowledge_ops = {
   .show = show,
   .search = aio__sq_search,
   .fetch = aio__sq_fetch,
-  .unembedded = unembedded,
-  .mark_embedded = mark_embedded,
+  .unembedded = aio__sq_unembedded,
+  .mark_embedded = aio__sq_mark_embedded,
+  .nearest = aio__sq_nearest,
+  .models = aio__sq_models,
+  .forget_model = aio__sq_forget_model,
 };

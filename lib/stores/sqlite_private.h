@@ -16,6 +16,7 @@
 #include "stores/fts_lists.h"
 #include "stores/sqlite_statements.h"
 #include "stores/store.h"
+#include "stores/vector_resident.h"
 
 enum {
   AIO__SQ_READERS_MAX = 8,              /* connections a database that read at the same time */
@@ -26,7 +27,6 @@ enum {
   AIO__SQ_DOCUMENT_BYTES_MAX = 1 << 28, /* as aiorch_document_set_text takes; also bounds its chunks and words */
   AIO__SQ_TENANT_SHIFT = 40,            /* chunk number = tenant's number << 40 | sequence */
   AIO__SQ_TENANTS_MAX = 1 << 22,
-  AIO__SQ_CHANGES_KEPT = 100000,
   AIO__SQ_TOUCHES_MAX = 256,     /* uses of cached answers that wait to be written */
   AIO__SQ_TOUCH_AFTER_MS = 1000, /* the longest that they wait while lookups go on */
   AIO__SQ_QUEUE_MAX = 65536,     /* ledger calls that wait for the writer */
@@ -101,6 +101,7 @@ struct aio__sq_store {
   aio__sq_db knowledge, ledger;
   aio__sq_touches touches;
   aio__sq_writer *writer;
+  aio__residents residents;
 };
 
 extern const char *const aio__sq_knowledge_statements[];

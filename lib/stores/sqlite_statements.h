@@ -1,6 +1,6 @@
 /* Every statement of the SQLite store in one place; each connection prepares what it needs once. A tenant is in each of
- * them that reads or writes rows of one; chunk numbers (no) hold their tenant. "+tenant_id" is only compared: a range of
- * numbers is not to be looked for among all of a tenant's. */
+ * them that reads or writes rows of one; the numbers of chunks and of vector models (no), and so those of vectors, hold
+ * their tenant. "+tenant_id" is only compared: a range of numbers is not to be looked for among all of a tenant's. */
 #ifndef AIO_STORES_SQLITE_STATEMENTS_H
 #define AIO_STORES_SQLITE_STATEMENTS_H
 
@@ -47,9 +47,7 @@
   X(METADATA_DROP, "DELETE FROM document_metadata WHERE tenant_id = ?1 AND document = ?2") \
   X(METADATA_FROM, "SELECT d.first_chunk, d.chunk_count, m.value FROM document_metadata m JOIN documents d" \
                    " ON d.no = m.document AND d.tenant_id = m.tenant_id" \
-                   " WHERE m.tenant_id = ?1 AND m.name = ?2 AND m.value >= ?3 ORDER BY m.value") \
-  X(CHANGE_NEW, "INSERT INTO changes (tenant_id, kind, document_id, at_ms) VALUES (?1,?2,?3,?4)") \
-  X(CHANGES_PRUNE, "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?1")
+                   " WHERE m.tenant_id = ?1 AND m.name = ?2 AND m.value >= ?3 ORDER BY m.value")
 
 #define AIO__SQ_CHUNK_SQL(X) \
   X(CHUNK_NEW, "INSERT INTO chunks (no, tenant_id, id, document, ordinal, tokens, words, start," \
@@ -75,32 +73,69 @@
   X(WORDS_TAKE, "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3" \
                 " AND aio_take(chunk_words, ?4)") \
   X(WORDS_SIZES, "SELECT id, sz FROM chunk_words_docsize WHERE id BETWEEN ?1 AND ?2") \
-  X(EMBEDDED_NEW, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)" \
-                  " SELECT ?1, ?2, no FROM chunks WHERE tenant_id = ?1 AND id = ?3") \
-  X(EMBEDDED_MOVE, "INSERT OR IGNORE INTO chunk_embeddings (tenant_id, fingerprint, chunk)" \
-                   " SELECT tenant_id, fingerprint, ?3 FROM chunk_embeddings WHERE tenant_id = ?1 AND chunk = ?2") \
-  X(EMBEDDED_DROP, "DELETE FROM chunk_embeddings WHERE tenant_id = ?1 AND chunk BETWEEN ?2 AND ?3") \
-  X(EMBEDDED_COUNT, "SELECT count(*) FROM chunk_embeddings WHERE tenant_id = ?1 AND fingerprint = ?2") \
+  X(CHUNK_NO, "SELECT no FROM chunks WHERE tenant_id = ?1 AND id = ?2") \
+  X(CHUNK_MISSING, "SELECT c.no FROM chunks c WHERE +c.tenant_id = ?1 AND c.no BETWEEN ?2 AND ?3 AND" \
+                   AIO__SQ_NO_VECTOR("?4") " ORDER BY c.no LIMIT 1") \
   X(UNEMBEDDED, "SELECT c.no, c.id, c.ordinal, c.tokens, c.start, c.stop, c.heading, c.anchor, d.no, d.id, d.version," \
                 " d.source, d.title FROM chunks c JOIN documents d ON d.no = c.document AND d.tenant_id = c.tenant_id" \
-                " WHERE +c.tenant_id = ?1 AND c.no BETWEEN ?2 AND ?3 AND NOT EXISTS (SELECT 1 FROM chunk_embeddings e" \
-                " WHERE e.tenant_id = ?1 AND e.fingerprint = ?4 AND e.chunk = c.no) ORDER BY c.no LIMIT ?5")
+                " WHERE +c.tenant_id = ?1 AND c.no BETWEEN ?2 AND ?3 AND" AIO__SQ_NO_VECTOR("?4") \
+                " ORDER BY c.no LIMIT ?5")
+
+/* For a row with the number `no` of chunks c or semantic_cache c: `model` is the number of a model << 40. */
+#define AIO__SQ_NO_VECTOR(model) \
+  " NOT EXISTS (SELECT 1 FROM vectors v WHERE v.no = (" model " | (c.no & 1099511627775)))"
+
+#define AIO__SQ_VECTOR_SQL(X) \
+  X(MODEL, "SELECT no, kind, dimensions, marks, missing_from, changed, fingerprint FROM vector_models" \
+           " WHERE tenant_id = ?1 AND kind = ?2 AND fingerprint = ?3") \
+  X(MODELS, "SELECT no, kind, dimensions, marks, missing_from, changed, fingerprint FROM vector_models" \
+            " WHERE tenant_id = ?1 AND kind BETWEEN ?2 AND ?3 AND marks > 0 ORDER BY fingerprint, kind LIMIT ?4") \
+  X(MODEL_NEW, "INSERT INTO vector_models (tenant_id, kind, fingerprint, dimensions, marks) VALUES (?1,?2,?3,?4,0)") \
+  X(MODEL_COUNT, "SELECT count(*) FROM vector_models WHERE tenant_id = ?1 AND kind = ?2") \
+  X(MODEL_SET, "UPDATE vector_models SET dimensions = ?3, marks = ?4, missing_from = ?5, changed = ?6" \
+               " WHERE tenant_id = ?1 AND no = ?2") \
+  X(MODEL_DROP, "DELETE FROM vector_models WHERE tenant_id = ?1 AND no = ?2") \
+  X(VECTOR_NEW, "INSERT OR IGNORE INTO vectors (no, scope, vector) VALUES (?1,?2,?3)") \
+  X(VECTOR_MARK, "INSERT OR IGNORE INTO vectors (no) VALUES (?1)") \
+  X(VECTOR, "SELECT vector FROM vectors WHERE no = ?1") \
+  X(VECTOR_MOVE, "UPDATE vectors SET no = ?2 WHERE no = ?1") \
+  X(VECTORS, "SELECT no, scope, vector FROM vectors WHERE no BETWEEN ?1 AND ?2 ORDER BY no") \
+  X(VECTORS_LAST_OF, "SELECT max(no), count(*) FROM" \
+                     " (SELECT no FROM vectors WHERE no BETWEEN ?1 AND ?2 ORDER BY no LIMIT ?3)") \
+  X(VECTORS_DROP, "DELETE FROM vectors WHERE no BETWEEN ?1 AND ?2") \
+  X(CHANGE_NEW, "INSERT INTO changes (model, seq, first, last) VALUES (?1,?2,?3,?4)") \
+  X(CHANGES, "SELECT seq, first, last FROM changes WHERE model = ?1 AND seq > ?2 ORDER BY seq") \
+  X(CHANGES_DROP, "DELETE FROM changes WHERE model = ?1 AND seq <= ?2")
 
 #define AIO__SQ_CACHE_SQL(X) \
   X(CACHE_LOOKUP, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider, model, query," \
-                  " chunks, scope, key, sources, answer FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2" \
-                  " AND key = ?3") \
+                  " chunks, scope, key, exact_only, sources, answer FROM semantic_cache WHERE tenant_id = ?1" \
+                  " AND scope = ?2 AND key = ?3") \
+  X(CACHE_READ, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider, model, query," \
+                " chunks, scope, key, exact_only, sources, answer FROM semantic_cache WHERE tenant_id = ?1" \
+                " AND +scope = ?2 AND id = ?3") \
+  X(CACHE_NEAR, "SELECT id, query, scope, expires_ms, exact_only FROM semantic_cache" \
+                " WHERE +tenant_id = ?1 AND no = ?2") \
+  X(CACHE_SCOPE, "SELECT no, key, expires_ms, exact_only FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2" \
+                 " LIMIT ?3") \
+  X(CACHE_UNEMBEDDED, "SELECT c.id, c.query FROM semantic_cache c WHERE c.tenant_id = ?1 AND" AIO__SQ_NO_VECTOR("?2") \
+                      " ORDER BY c.id LIMIT ?3") \
+  X(CACHE_OF_ID, "SELECT no, scope FROM semantic_cache WHERE tenant_id = ?1 AND id = ?2") \
+  X(CACHE_GROW, "UPDATE semantic_cache SET bytes = bytes + ?3 WHERE +tenant_id = ?1 AND no = ?2") \
+  X(CACHE_SHRINK, "UPDATE semantic_cache SET bytes = bytes - ?4 WHERE +tenant_id = ?1 AND no IN" \
+                  " (SELECT no & 1099511627775 FROM vectors WHERE no BETWEEN ?2 AND ?3)") \
+  X(CACHE_EXACT_ONLY, "UPDATE semantic_cache SET exact_only = 1 WHERE tenant_id = ?1 AND id = ?2") \
   X(CACHE_LIST, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider," \
     " model, query, chunks," \
-                " scope, key, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2" \
+                " scope, key, exact_only, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2" \
                 " ORDER BY created_ms DESC, no DESC LIMIT ?3") \
   X(CACHE_SOURCES, "SELECT document_id, version FROM cache_sources WHERE tenant_id = ?1 AND entry = ?2") \
   X(CACHE_SOURCE_NEW, "INSERT OR IGNORE INTO cache_sources (tenant_id, document_id, entry, version)" \
                       " VALUES (?1,?2,?3,?4)") \
   X(CACHE_SOURCES_DROP, "DELETE FROM cache_sources WHERE entry = ?2 AND tenant_id = ?1") \
   X(CACHE_NEW, "INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, used, hits, bytes," \
-               " knowledge, finish_reason, chunks, provider, model, query, sources, answer)" \
-               " VALUES (?1,?2,?3,?4,?5,?6,?7,0,?8,?9,?10,?11,?12,?13,?14,?15,?16)") \
+               " knowledge, finish_reason, chunks, provider, model, query, sources, answer, exact_only)" \
+               " VALUES (?1,?2,?3,?4,?5,?6,?7,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)") \
   X(CACHE_BY_ID, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND id = ?2") \
   X(CACHE_BY_KEY, "SELECT no, bytes, expires_ms, knowledge FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2" \
                   " AND key = ?3") \
@@ -119,7 +154,8 @@
     " AND expires_ms > ?2") \
   X(TENANT_SET_CACHE, "UPDATE tenants SET cache_rows = ?2, cache_bytes = ?3, cache_clock = ?4 WHERE tenant_id = ?1")
 
-#define AIO__SQ_KNOWLEDGE_SQL(X) AIO__SQ_DOCUMENT_SQL(X) AIO__SQ_CHUNK_SQL(X) AIO__SQ_CACHE_SQL(X)
+#define AIO__SQ_KNOWLEDGE_SQL(X) \
+  AIO__SQ_DOCUMENT_SQL(X) AIO__SQ_CHUNK_SQL(X) AIO__SQ_VECTOR_SQL(X) AIO__SQ_CACHE_SQL(X)
 
 /* sum() fails where it passes an integer. Money is summed in dollars and in what is left of them; tokens end at 2^53 as
  * in aio__usage_add, and up to there a sum in floating point is exact. */
