@@ -72,6 +72,9 @@ int teardown(void **state) {
 #include "stores/conformance_knowledge.c"
 #include "stores/conformance_runs.c"
 #include "stores/conformance_cache.c"
+#include "stores/conformance_vectors.c"
+#include "stores/conformance_vectors_random.c"
+#include "stores/conformance_near.c"
 #include "stores/conformance_ledger.c"
 #include "stores/conformance_tenants.c"
 
@@ -121,6 +124,35 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_put__bounded_by_bytes),
   CASE(test_cache_list__newest_first_with_hits),
   CASE(test_invalidate__by_each_kind_of_tag),
+  CASE(test_nearest__best_first),
+  CASE(test_nearest__more_than_there_are),
+  CASE(test_nearest__threshold),
+  CASE(test_nearest__ties),
+  CASE(test_mark_embedded__refuses_what_cannot_be_compared),
+  CASE(test_nearest__refuses_what_cannot_be_compared),
+  CASE(test_nearest__another_model),
+  CASE(test_nearest__vectors_in_a_plugin),
+  CASE(test_nearest__removed_document),
+  CASE(test_nearest__replaced_document_keeps_what_is_the_same),
+  CASE(test_mark_embedded__repeated_or_gone),
+  CASE(test_nearest__filters_are_exact),
+  CASE(test_forget_model__in_pieces),
+  CASE(test_mark_embedded__models_come_and_go),
+  CASE(test_unembedded__whatever_is_marked_first),
+  CASE(test_nearest__as_a_full_scan_through_any_changes),
+  CASE(test_nearest__while_another_writes),
+  CASE(test_near__best_first_in_the_scope),
+  CASE(test_near__scopes_that_begin_alike),
+  CASE(test_near__only_what_may_be_given),
+  CASE(test_near__another_model),
+  CASE(test_read__as_its_own_question),
+  CASE(test_read__counts_as_a_use),
+  CASE(test_lookup__tells_of_neighbours),
+  CASE(test_near__what_is_gone_is_not_found),
+  CASE(test_put__a_vector_counts_in_bytes),
+  CASE(test_put__refuses_a_vector_that_cannot_be_compared),
+  CASE(test_cache_unembedded__oldest_first_until_marked),
+  CASE(test_near__as_a_full_scan_through_any_changes),
   CASE(test_admit__exactly_the_limit),
   CASE(test_admit__without_constraints),
   CASE(test_admit__waiting_as_told_succeeds),

@@ -518,6 +518,17 @@ static void test_calls__after_the_deadline(void **state) {
     CALL_UNTIL(f, 1, knowledge, add, ACME, &d, NULL, 0, T0, &f->arena, &r.what, &r.removed, &r.removed_count),
     AIORCH_E_DEADLINE);
   assert_int_equal(CALL_UNTIL(f, 1, knowledge, search, ACME, &args, &f->arena, &found, &n), AIORCH_E_DEADLINE);
+  float row[DIM];
+  vector_at(1.0, row);
+  aio__nearest_args near_args = {MODEL, DIM, row, 0.0, 5};
+  aio__vectors vectors = {MODEL, DIM, row};
+  aio__cache_near *near_ones;
+  aio__str scope = {SCOPE, 32}, id = aio__str_z(d.id);
+  assert_int_equal(CALL_UNTIL(f, 1, knowledge, nearest, ACME, &near_args, NULL, 0, &f->arena, &found, &n),
+                   AIORCH_E_DEADLINE);
+  assert_int_equal(CALL_UNTIL(f, 1, knowledge, mark_embedded, ACME, &vectors, &id, 1), AIORCH_E_DEADLINE);
+  assert_int_equal(CALL_UNTIL(f, 1, cache, near, ACME, scope, &near_args, T0, &f->arena, &near_ones, &n),
+                   AIORCH_E_DEADLINE);
   assert_int_equal(CALL_UNTIL(f, 1, ledger, admit, ACME, aio__str_z(run.id), &c, 1, T0, &admission), AIORCH_E_DEADLINE);
   assert_int_equal(CALL_UNTIL(f, 1, ledger, settle, ACME, &run, NULL, 0),
                    AIORCH_OK); /* money is written down however late */

@@ -16,8 +16,13 @@ static void fill_tenant(fixture *f, int number) {
   d = add_text(f, tenant, "shared.md", "canary", text, 50 + number, T0);
   aio__cache_source s = source_of(&d);
   aio__cache_entry e = entry_of(number, "same question", text, &s);
+  float row[DIM];
+  vector_of((unsigned)number, row);
   e.knowledge = 3;
+  e.query = aio__str_z(source);
+  e.vector = &(aio__vectors){MODEL, DIM, row};
   assert_true(keep(f, tenant, &e, &ROOMY, T0));
+  mark(f, tenant, MODEL, number * 100, row);
   aio__constraint c[] = {runs_limit("same key", 2, HOUR), money_limit("same money", 1000, 10)};
   assert_true(admit(f, tenant, 1, c, 2, T0).admitted);
   aio__attempt_row a = attempt_of(1, 1, AIO__ATTEMPT_SETTLED, T0);
@@ -31,6 +36,42 @@ static void expect_own(aio__str text, int number) {
   char own[32];
   snprintf(own, sizeof own, "canary%d%s", number, memchr(text.p, ' ', text.n) != NULL ? " " : ".");
   assert_true(aio__str_starts(text, aio__str_z(own)));
+}
+
+/* The vectors of all tenants are asked for, and each time there is one to be found, the tenant's own. */
+static void look_for_vectors(fixture *f, int number) {
+  aio__str tenant = aio__str_z(TENANTS[number]);
+  aio__found_chunk *found;
+  aio__cache_near *near_ones;
+  aio__vector_model *models;
+  aio__unembedded *left_ones;
+  aio__cache_entry got;
+  uint64_t left;
+  size_t n = 0;
+  bool hit = false;
+  char id[AIO__UUID_LEN + 1];
+  float query[DIM];
+  for (int i = 0; i < TENANT_COUNT; i++) {
+    vector_of((unsigned)i, query);
+    aio__nearest_args args = {MODEL, DIM, query, -1.0, 100};
+    assert_int_equal(CALL(f, knowledge, nearest, tenant, &args, NULL, 0, &f->arena, &found, &n), AIORCH_OK);
+    assert_int_equal(n, 1);
+    expect_own(found[0].text, number);
+    assert_int_equal(CALL(f, cache, near, tenant, ((aio__str){SCOPE, 32}), &args, T0 + 1, &f->arena, &near_ones, &n),
+                     AIORCH_OK);
+    assert_int_equal(n, 1);
+    expect_own(near_ones[0].query, number);
+    assert_int_equal(CALL(f, cache, read, tenant, ((aio__str){SCOPE, 32}), aio__str_z(id_of(id, "cach", i)), T0 + 1,
+                          &f->arena, &got, &hit),
+                     AIORCH_OK);
+    assert_int_equal(hit, i == number);
+  }
+  assert_int_equal(CALL(f, knowledge, models, tenant, &f->arena, &models, &n), AIORCH_OK);
+  assert_int_equal(n, 1);
+  expect_model(&models[0], MODEL, 1, 1);
+  assert_int_equal(CALL(f, cache, unembedded, tenant, OTHER, 100, &f->arena, &left_ones, &n, &left), AIORCH_OK);
+  assert_int_equal(n, 1);
+  expect_own(left_ones[0].text, number);
 }
 
 static void look_for_canaries(fixture *f, int number) {
@@ -66,6 +107,7 @@ static void look_for_canaries(fixture *f, int number) {
   }
   assert_int_equal(CALL(f, knowledge, unembedded, tenant, AIO__LIT("m"), 100, &f->arena, &todo, &n, &left), AIORCH_OK);
   assert_int_equal(left, 2);
+  look_for_vectors(f, number);
   assert_true(ask(f, tenant, "same question", T0 + 1, &got));
   expect_own(got.answer, number);
   assert_int_equal(CALL(f, cache, list, tenant, 100, T0 + 1, &f->arena, &all, &n), AIORCH_OK);
@@ -92,6 +134,8 @@ static void attack_from(fixture *f, int number) {
   size_t n = 0;
   uint64_t gone = 0;
   char id[AIO__UUID_LEN + 1];
+  float row[DIM];
+  vector_of(77, row);
   for (int i = 0; i < TENANT_COUNT; i++) {
     if (i == number) continue;
     char source[32];
@@ -105,7 +149,12 @@ static void attack_from(fixture *f, int number) {
     assert_int_equal(CALL(f, cache, invalidate, tenant, aio__str_z(id_of(id, "docu", i)), &gone), AIORCH_OK);
     assert_int_equal(gone, 0);
     aio__str chunk = aio__str_z(id_of(id, "chnk", i * 100));
-    assert_int_equal(CALL(f, knowledge, mark_embedded, tenant, &(aio__vectors){.fingerprint = AIO__LIT("m")}, &chunk, 1), AIORCH_OK);
+    aio__vectors plain = {.fingerprint = AIO__LIT("m")}, real = {MODEL, DIM, row};
+    assert_int_equal(CALL(f, knowledge, mark_embedded, tenant, &plain, &chunk, 1), AIORCH_OK);
+    assert_int_equal(CALL(f, knowledge, mark_embedded, tenant, &real, &chunk, 1), AIORCH_OK);
+    chunk = aio__str_z(id_of(id, "cach", i));
+    assert_int_equal(CALL(f, cache, mark_embedded, tenant, &real, &chunk, 1), AIORCH_OK);
+    assert_int_equal(CALL(f, cache, exact_only, tenant, chunk), AIORCH_E_NOT_FOUND);
     aio__cache_entry e = entry_of(i + 500, "theirs", "x", &(aio__cache_source){.version = 1});
     memcpy((char *)(uintptr_t)e.rests_on[0].document_id, id_of(id, "docu", i), sizeof id);
     assert_false(keep(f, tenant, &e, &ROOMY, T0));
@@ -129,10 +178,44 @@ static void test_tenants__canaries_never_surface(void **state) {
   assert_int_equal(CALL(f, cache, invalidate, ACME, AIO__LIT(""), &gone), AIORCH_OK);
   assert_int_equal(gone, 1);
   assert_int_equal(CALL(f, knowledge, remove, ACME, AIO__LIT("shared.md"), T0, &f->arena, &removed, &n), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, forget_model, ACME, MODEL, 100, &n), AIORCH_OK);
+  assert_int_equal(n, 1);
   for (int i = 1; i < TENANT_COUNT; i++) look_for_canaries(f, i);
 }
 
 /* ---- out of memory ---------------------------------------------------------------------------------------------- */
+
+#define STEP(...)                                                                                                      \
+  if ((st = CALL(f, __VA_ARGS__)) < 0) return st
+
+/* All that is done with the vectors of a chunk and an answer. */
+static aiorch_status tour_vectors(fixture *f, aio__str chunk, const aio__cache_entry *e, const aio__filter *filter) {
+  aio__found_chunk *found;
+  aio__cache_near *near_ones;
+  aio__vector_model *models;
+  aio__unembedded *left_ones;
+  aio__cache_entry entry;
+  aiorch_status st;
+  uint64_t left;
+  bool flag = false;
+  size_t n;
+  aio__str id = aio__str_z(e->id);
+  aio__vectors others = {OTHER, DIM, e->vector->rows};
+  aio__nearest_args args = {MODEL, DIM, e->vector->rows, -1.0, 5}, unknown = args;
+  unknown.fingerprint = AIO__LIT("model-3");
+  STEP(knowledge, mark_embedded, ACME, e->vector, &chunk, 1);
+  STEP(knowledge, nearest, ACME, &args, filter, 1, &f->arena, &found, &n);
+  STEP(cache, near, ACME, e->scope, &args, T0, &f->arena, &near_ones, &n);
+  STEP(cache, read, ACME, e->scope, id, T0, &f->arena, &entry, &flag);
+  STEP(cache, unembedded, ACME, OTHER, 5, &f->arena, &left_ones, &n, &left);
+  STEP(cache, mark_embedded, ACME, &others, &id, 1);
+  STEP(knowledge, models, ACME, &f->arena, &models, &n);
+  STEP(knowledge, forget_model, ACME, OTHER, 10, &n);
+  st = CALL(f, cache, near, ACME, e->scope, &unknown, T0, &f->arena, &near_ones, &n);
+  if (st < 0 && st != AIORCH_E_EMBEDDER_MISMATCH) return st;
+  STEP(cache, exact_only, ACME, id);
+  return AIORCH_OK;
+}
 
 /* One of everything. Returns the first failure. */
 static aiorch_status tour(fixture *f, int round) {
@@ -150,6 +233,7 @@ static aiorch_status tour(fixture *f, int round) {
   size_t n;
   int what;
   char text[64], id[AIO__UUID_LEN + 1];
+  float row[DIM];
   snprintf(text, sizeof text, "round %d of the same words", round);
   aio__anchor anchor = {0, AIO__LIT("top")};
   aio__pair pair = {AIO__LIT("lang"), AIO__LIT("en")};
@@ -172,8 +256,6 @@ static aiorch_status tour(fixture *f, int round) {
   aio__run_row run = run_of(round, 1, T0);
   aio__attempt_row attempt = attempt_of(round, round, AIO__ATTEMPT_PENDING, T0), settled = attempt;
   settled.state = AIO__ATTEMPT_SETTLED;
-#define STEP(...)                                                                                                      \
-  if ((st = CALL(f, __VA_ARGS__)) < 0) return st
   STEP(knowledge, add, ACME, &d, &chunk, 1, T0, &f->arena, &what, &removed, &n);
   STEP(knowledge, check, ACME, &d, &flag);
   STEP(knowledge, search, ACME, &args, &f->arena, &found, &n);
@@ -183,7 +265,11 @@ static aiorch_status tour(fixture *f, int round) {
   STEP(knowledge, mark_embedded, ACME, &(aio__vectors){.fingerprint = AIO__LIT("m")}, &chunk_id, 1);
   aio__cache_source s = source_of(&d);
   aio__cache_entry e = entry_of(round, text, "answer", &s);
+  aio__vectors vector = {MODEL, DIM, row};
+  vector_of((unsigned)round, row);
+  e.vector = &vector;
   STEP(cache, put, ACME, &e, &ROOMY, T0, &flag);
+  if ((st = tour_vectors(f, chunk_id, &e, &en)) < 0) return st;
   STEP(cache, lookup, ACME, e.scope, e.key, T0, &f->arena, &entry, &flag);
   STEP(cache, list, ACME, 5, T0, &f->arena, &entries, &n);
   STEP(ledger, admit, ACME, run_id, c, 2, T0, &admission);

@@ -308,6 +308,9 @@ static void test_calls__beside_a_writer_that_stays(void **state) {
   size_t n;
   uint64_t count;
   bool yes;
+  float row[DIM];
+  vector_at(1.0, row);
+  mark(f, ACME, MODEL, 100, row);
   assert_true(keep(f, ACME, &e, &ROOMY, T0));
   path_in(f, "knowledge.db", path);
   assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
@@ -317,10 +320,14 @@ static void test_calls__beside_a_writer_that_stays(void **state) {
   LATE(knowledge, add, ACME, &late, NULL, 0, T0, &f->arena, &(int){0}, &removed, &n);
   LATE(knowledge, remove, ACME, AIO__LIT("a"), T0, &f->arena, &removed, &n);
   LATE(knowledge, mark_embedded, ACME, &(aio__vectors){.fingerprint = AIO__LIT("m")}, NULL, 0);
+  LATE(knowledge, forget_model, ACME, MODEL, 5, &n);
+  LATE(cache, mark_embedded, ACME, &(aio__vectors){.fingerprint = AIO__LIT("m")}, NULL, 0);
+  LATE(cache, exact_only, ACME, aio__str_z(e.id));
   LATE(cache, put, ACME, &late_entry, &ROOMY, T0, &yes);
   LATE(cache, revalidated, ACME, aio__str_z(e.id), 1);
   LATE(cache, invalidate, ACME, AIO__LIT(""), &count);
   assert_int_equal(search(f, ACME, "words", &found), 1);
+  assert_int_equal(nearest(f, ACME, row, 5, &found), 1);
   assert_true(ask(f, ACME, "q", T0, &got));
   assert_int_equal(CALL(f, cache, list, ACME, 9, T0, &f->arena, &all, &n), AIORCH_OK);
   assert_int_equal(CALL(f, knowledge, check, ACME, &d, &yes), AIORCH_OK);
