@@ -51,6 +51,7 @@ static void live_again(void *ctx) {
   aiorch *orch = scenario_open(j->folder, j->ledger);
   bool good = orch != NULL && scenario_ask(orch, "How is a dump of kind 4 made?", j->ledger) &&
               scenario_ask(orch, "What comes after a fall?", j->ledger) && scenario_add(orch, 2, 5, j->ledger);
+  if (good && j->scenario == SCENARIO_EMBED) good = scenario_embed(orch, j->ledger);
   if (!good) scenario_say(j->ledger, "after the kill the store is of no use");
   scenario_close(orch, j->ledger);
   wrap_pause();

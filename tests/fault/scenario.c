@@ -15,7 +15,7 @@ enum { CALL_MS = 5000, CLOSE_MS = 8000, CLOSE_TRIES = 1000, WAIT_MS = 100, WAIT_
 static const char tenant[] = "acme";
 
 const char *scenario_name(scenario_kind kind) {
-  static const char *const names[SCENARIO_KINDS] = {"create", "run", "ingest", "submit"};
+  static const char *const names[SCENARIO_KINDS] = {"create", "run", "ingest", "embed", "submit"};
   return names[kind];
 }
 
@@ -52,7 +52,7 @@ static void remember(scenario_ids *ids, const char *id, size_t len) {
 }
 
 /* Every status is noted; one that no caller should ever see under a failing system is a fault of the library. */
-static void note(scenario_ledger *ledger, const char *what, aiorch_status status, const aiorch_error *error) {
+void scenario_note(scenario_ledger *ledger, const char *what, aiorch_status status, const aiorch_error *error) {
   int n = atomic_fetch_add(&ledger->statuses, 1);
   if (n < SCENARIO_STATUS_MAX) ledger->status[n] = status;
   if (status >= 0) return;
@@ -130,7 +130,7 @@ aiorch *scenario_open(const char *folder, scenario_ledger *ledger) {
   if (status == AIORCH_OK) status = aiorch_config_new_with(&allocator, &config);
   if (status == AIORCH_OK) status = set(config, folder, ledger, error);
   if (status == AIORCH_OK) status = aiorch_open(config, &orch, error);
-  note(ledger, "open", status, config != NULL ? error : NULL);
+  scenario_note(ledger, "open", status, config != NULL ? error : NULL);
   aiorch_config_free(config);
   aiorch_error_free(error);
   return orch;
@@ -144,8 +144,8 @@ void scenario_close(aiorch *orch, scenario_ledger *ledger) {
     if (status == AIORCH_AGAIN) (void)usleep(1000); /* a clock that fails may say that the time is over at once */
   }
   if (status == AIORCH_AGAIN) scenario_say(ledger, "close is never done");
-  note(ledger, "close", status, NULL);
-  note(ledger, "free", aiorch_free(orch), NULL);
+  scenario_note(ledger, "close", status, NULL);
+  scenario_note(ledger, "free", aiorch_free(orch), NULL);
 }
 
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
@@ -153,11 +153,11 @@ void scenario_close(aiorch *orch, scenario_ledger *ledger) {
 static aiorch_run *new_run(aiorch *orch, const char *question, scenario_ledger *ledger) {
   aiorch_run *run = NULL;
   aiorch_status status = aiorch_run_new(orch, tenant, sizeof tenant - 1, "u1", 2, &run);
-  note(ledger, "run_new", status, NULL);
+  scenario_note(ledger, "run_new", status, NULL);
   if (status != AIORCH_OK) return NULL;
   status = aiorch_run_add_message(run, AIORCH_ROLE_USER, question, strlen(question));
   if (status == AIORCH_OK) return run;
-  note(ledger, "add_message", status, aiorch_run_error(run));
+  scenario_note(ledger, "add_message", status, aiorch_run_error(run));
   aiorch_run_free(run);
   return NULL;
 }
@@ -166,7 +166,7 @@ static aiorch_run *new_run(aiorch *orch, const char *question, scenario_ledger *
 static bool judge(aiorch_run *run, aiorch_status status, scenario_ledger *ledger) {
   const char *text = NULL;
   size_t n = 0;
-  note(ledger, "run", status, aiorch_run_error(run));
+  scenario_note(ledger, "run", status, aiorch_run_error(run));
   if (aiorch_run_stage_outcome(run, AIORCH_STAGE_LOG_COST) == AIORCH_OUTCOME_OK &&
       aiorch_run_id(run, &text, &n) == AIORCH_OK)
     remember(&ledger->acknowledged, text, n);
@@ -241,10 +241,10 @@ bool scenario_add(aiorch *orch, int number, int version, scenario_ledger *ledger
   if (status == AIORCH_OK) status = fill(d, number, version);
   if (status == AIORCH_OK) {
     status = aiorch_knowledge_add(orch, tenant, sizeof tenant - 1, d, CALL_MS, error);
-    note(ledger, "knowledge_add", status, error);
+    scenario_note(ledger, "knowledge_add", status, error);
     if (status == AIORCH_OK) atomic_fetch_add(&ledger->added, 1);
   } else {
-    note(ledger, "document", status, NULL);
+    scenario_note(ledger, "document", status, NULL);
   }
   aiorch_document_free(d);
   aiorch_error_free(error);
@@ -259,20 +259,20 @@ static void read_all(aiorch *orch, scenario_ledger *ledger) {
   aiorch_error *error = NULL;
   if (aiorch_error_new(&error) != AIORCH_OK) return;
   size_t t = sizeof tenant - 1;
-  note(
+  scenario_note(
     ledger, "search",
     aiorch_knowledge_search(orch, tenant, t, "how is a dump made", 18, "{\"lang\": \"en\"}", 5, CALL_MS, &hits, error),
     error);
-  note(ledger, "list", aiorch_knowledge_list(orch, tenant, t, NULL, 0, 10, CALL_MS, &documents, error), error);
+  scenario_note(ledger, "list", aiorch_knowledge_list(orch, tenant, t, NULL, 0, 10, CALL_MS, &documents, error), error);
   aiorch_status status = aiorch_knowledge_show(orch, tenant, t, "guide-1.md", 10, CALL_MS, &one, error);
-  if (status != AIORCH_E_NOT_FOUND) note(ledger, "show", status, error);
-  note(ledger, "stats", aiorch_stats(orch, tenant, t, CALL_MS, &text, error), error);
+  if (status != AIORCH_E_NOT_FOUND) scenario_note(ledger, "show", status, error);
+  scenario_note(ledger, "stats", aiorch_stats(orch, tenant, t, CALL_MS, &text, error), error);
   aiorch_text_free(text);
   text = NULL;
-  note(ledger, "costs", aiorch_costs(orch, tenant, t, 0, 0, "model", CALL_MS, &text, error), error);
+  scenario_note(ledger, "costs", aiorch_costs(orch, tenant, t, 0, 0, "model", CALL_MS, &text, error), error);
   aiorch_text_free(text);
   text = NULL;
-  note(ledger, "cache_list", aiorch_cache_list(orch, tenant, t, 10, CALL_MS, &text, error), error);
+  scenario_note(ledger, "cache_list", aiorch_cache_list(orch, tenant, t, 10, CALL_MS, &text, error), error);
   aiorch_text_free(text);
   aiorch_document_free(one);
   aiorch_documents_free(documents);
@@ -286,7 +286,7 @@ static void remove_one(aiorch *orch, const char *source, scenario_ledger *ledger
   aiorch_status status =
     aiorch_knowledge_remove(orch, tenant, sizeof tenant - 1, source, strlen(source), CALL_MS, error);
   if (status == AIORCH_OK) atomic_fetch_add(&ledger->removed, 1);
-  if (status != AIORCH_E_NOT_FOUND) note(ledger, "knowledge_remove", status, error);
+  if (status != AIORCH_E_NOT_FOUND) scenario_note(ledger, "knowledge_remove", status, error);
   aiorch_error_free(error);
 }
 
@@ -307,6 +307,9 @@ static void play_open(scenario_kind kind, aiorch *orch, scenario_ledger *ledger)
     break;
   case SCENARIO_INGEST:
     play_ingest(orch, ledger);
+    break;
+  case SCENARIO_EMBED:
+    (void)scenario_embed(orch, ledger);
     break;
   case SCENARIO_SUBMIT:
     (void)submit_one(orch, "How is a dump made?", ledger);

@@ -29,6 +29,7 @@ typedef struct scenario_ledger {
   scenario_ids called;       /* runs for which the provider was asked */
   atomic_int added;          /* documents that aiorch_knowledge_add acknowledged */
   atomic_int removed;
+  atomic_int embedded; /* chunks of guide-9.md of which mark_embedded acknowledged the vectors */
   atomic_long live; /* allocations that were not freed */
   atomic_int statuses;
   aiorch_status status[SCENARIO_STATUS_MAX]; /* what calls returned, in their order */
@@ -42,6 +43,7 @@ typedef enum scenario_kind {
   SCENARIO_CREATE,
   SCENARIO_RUN,
   SCENARIO_INGEST,
+  SCENARIO_EMBED,
   SCENARIO_SUBMIT,
   SCENARIO_KINDS
 } scenario_kind;
@@ -49,6 +51,8 @@ const char *scenario_name(scenario_kind kind);
 
 scenario_ledger *scenario_ledger_new(void); /* shared, zeroed */
 void scenario_ledger_clear(scenario_ledger *ledger);
+/* Notes what a call returned, and says so when no caller should ever see it or an error has no words. */
+void scenario_note(scenario_ledger *ledger, const char *what, aiorch_status status, const aiorch_error *error);
 /* Adds a sentence about what does not hold. */
 void scenario_say(scenario_ledger *ledger, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -61,6 +65,8 @@ void scenario_play(scenario_kind kind, const char *folder, const wrap_plan *plan
 /* One run and nothing else: true when it ended well. */
 bool scenario_ask(aiorch *orch, const char *question, scenario_ledger *ledger);
 bool scenario_add(aiorch *orch, int number, int version, scenario_ledger *ledger);
+/* An ingest with vectors, beside what is there: scenario_vectors.c. */
+bool scenario_embed(aiorch *orch, scenario_ledger *ledger);
 /* NULL when it failed; the status and words are in the ledger. The library's memory is counted in the ledger. */
 aiorch *scenario_open(const char *folder, scenario_ledger *ledger);
 void scenario_close(aiorch *orch, scenario_ledger *ledger);

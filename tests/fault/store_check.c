@@ -68,6 +68,40 @@ static bool has_schema(checked *c) {
 
 /* ---- what must hold ---------------------------------------------------------------------------------------------- */
 
+/* 1099511627775: the low 40 bits of a vector's number say which chunk or answer it belongs to, the others its model. */
+static void check_vectors(checked *c) {
+  expect_none(c, "vectors of no model",
+              "SELECT count(*) FROM vectors WHERE no >> 40 NOT IN (SELECT no FROM vector_models)");
+  expect_none(c, "vectors without their chunk",
+              "SELECT count(*) FROM vectors v JOIN vector_models m ON m.no = v.no >> 40 JOIN tenants t ON t.tenant_id ="
+              " m.tenant_id WHERE m.kind = 1 AND NOT EXISTS (SELECT 1 FROM chunks k WHERE k.tenant_id = m.tenant_id AND"
+              " k.no = (t.no << 40) + (v.no & 1099511627775))");
+  expect_none(c, "vectors without their answer",
+              "SELECT count(*) FROM vectors v JOIN vector_models m ON m.no = v.no >> 40 WHERE m.kind = 2 AND NOT EXISTS"
+              " (SELECT 1 FROM semantic_cache s WHERE s.tenant_id = m.tenant_id AND s.no = (v.no & 1099511627775))");
+  expect_none(c, "vectors that are not whole",
+              "SELECT count(*) FROM vectors v JOIN vector_models m ON m.no = v.no >> 40 WHERE coalesce(length(v.vector),"
+              " 0) <> 4 * m.dimensions");
+  expect_none(c, "models whose count of vectors is wrong",
+              "SELECT count(*) FROM vector_models m WHERE marks <> (SELECT count(*) FROM vectors v WHERE v.no BETWEEN"
+              " m.no << 40 AND (m.no << 40) + 1099511627775)");
+  expect_none(c, "chunks without a vector before the place where those are looked for",
+              "SELECT count(*) FROM vector_models m JOIN chunks k ON k.tenant_id = m.tenant_id WHERE m.kind = 1 AND k.no <"
+              " m.missing_from AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.no = (m.no << 40) + (k.no &"
+              " 1099511627775))");
+  expect_none(c, "models whose changes are not all told",
+              "SELECT count(*) FROM vector_models m WHERE changed <> (SELECT count(*) FROM changes c WHERE c.model = m.no)"
+              " OR changed <> (SELECT coalesce(max(seq), 0) FROM changes c WHERE c.model = m.no)");
+  int64_t n = number(c,
+                     "SELECT count(*) FROM vectors v JOIN vector_models m ON m.no = v.no >> 40 AND m.kind = 1 JOIN documents"
+                     " d ON d.source = 'guide-9.md' WHERE (v.no & 1099511627775) BETWEEN (d.first_chunk & 1099511627775)"
+                     " AND (d.first_chunk & 1099511627775) + d.chunk_count - 1",
+                     NULL);
+  if (n < atomic_load(&c->ledger->embedded))
+    scenario_say(c->ledger, "%s: of %d acknowledged vectors %lld are there", c->name,
+                 atomic_load(&c->ledger->embedded), (long long)n);
+}
+
 static void check_knowledge(checked *c) {
   check_integrity(c);
   if (!has_schema(c)) return;
@@ -97,12 +131,14 @@ static void check_knowledge(checked *c) {
     "SELECT count(*) FROM tenants t WHERE documents <> (SELECT count(*) FROM documents d WHERE d.tenant_id ="
     " t.tenant_id) OR chunks <> (SELECT count(*) FROM chunks k WHERE k.tenant_id = t.tenant_id) OR text_bytes <>"
     " (SELECT coalesce(sum(bytes), 0) FROM documents d WHERE d.tenant_id = t.tenant_id) OR cache_rows <>"
-    " (SELECT count(*) FROM semantic_cache s WHERE s.tenant_id = t.tenant_id)");
+    " (SELECT count(*) FROM semantic_cache s WHERE s.tenant_id = t.tenant_id) OR cache_bytes <>"
+    " (SELECT coalesce(sum(bytes), 0) FROM semantic_cache s WHERE s.tenant_id = t.tenant_id)");
   expect_none(c, "cached answers that rest on what is gone or has changed",
               "SELECT count(*) FROM cache_sources s LEFT JOIN documents d ON d.id = s.document_id AND d.tenant_id ="
               " s.tenant_id WHERE d.version IS NOT s.version");
   expect_none(c, "sources without a cached answer",
               "SELECT count(*) FROM cache_sources WHERE entry NOT IN (SELECT no FROM semantic_cache)");
+  check_vectors(c);
   if (sqlite3_exec(c->db, "INSERT INTO chunk_words(chunk_words) VALUES ('integrity-check')", NULL, NULL, NULL) !=
       SQLITE_OK)
     scenario_say(c->ledger, "%s: full text: %s", c->name, sqlite3_errmsg(c->db));
