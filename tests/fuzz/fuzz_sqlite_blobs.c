@@ -13,9 +13,10 @@
 
 #include "fuzz.h"
 
-enum { FILES = 2, FILE_MAX = 1 << 20, DAMAGES_MAX = 6, SCOPE = 32 };
+enum { FILES = 2, FILE_MAX = 1 << 20, DAMAGES_MAX = 6, SCOPE = 32, DIMENSIONS = 8 };
 
 static const char *const names[FILES] = {"knowledge.db", "ledger.db"};
+static const aio__str MODEL = {"model-1", 7};
 static const char scope[SCOPE + 1] = "ssssssssssssssssssssssssssssssss";
 
 typedef struct image {
@@ -74,6 +75,19 @@ static const struct {
   {1, "UPDATE ai_attempts SET state = ?2, kind = ?2, status = ?2, cost_nano_usd = ?2"},
   {1, "UPDATE run_totals SET runs = ?2, cost_nano_usd = ?2"},
   {1, "UPDATE admissions SET at_ms = ?2, amount = ?2"},
+  {0, "UPDATE vectors SET vector = ?1"},
+  {0, "UPDATE vectors SET vector = ?1 || vector"},
+  {0, "UPDATE vectors SET scope = ?2, vector = ?3"},
+  {0, "UPDATE vectors SET no = no + ?2"},
+  {0, "UPDATE OR IGNORE vectors SET no = ?2"},
+  {0, "DELETE FROM vectors"},
+  {0, "UPDATE vector_models SET dimensions = ?2"},
+  {0, "UPDATE vector_models SET marks = ?2, missing_from = ?2"},
+  {0, "UPDATE vector_models SET changed = ?2"},
+  {0, "UPDATE OR IGNORE vector_models SET no = no + ?2"},
+  {0, "UPDATE vector_models SET kind = ?2, fingerprint = ?1"},
+  {0, "UPDATE changes SET first = ?2, last = ?2 / 2"},
+  {0, "UPDATE semantic_cache SET scope = ?1, exact_only = ?2"},
 };
 
 /* ---- the store before it is damaged ------------------------------------------------------------------------------ */
@@ -82,9 +96,35 @@ static void path_of(int file, const char *suffix, char out[PATH_MAX]) {
   (void)snprintf(out, PATH_MAX, "%s/%s%s", fuzz_folder(), names[file], suffix);
 }
 
+static const float row[DIMENSIONS] = {0.5f, 0.5f, 0.5f, 0.5f};
+
+static void fill_vectors(aio__store *store) {
+  enum { MOST = 64 };
+  static float rows[MOST * DIMENSIONS];
+  aio__arena arena;
+  aio__unembedded *chunks = NULL;
+  aio__str ids[MOST];
+  size_t n = 0;
+  uint64_t left = 0;
+  fuzz_sync sync;
+  aio__arena_init(&arena, aio__alloc_default(), 4096);
+  FUZZ_CHECK(fuzz_wait(&sync, store->knowledge->unembedded(store, fuzz_op(&sync), AIO__LIT("acme"), MODEL, MOST, &arena,
+                                                           &chunks, &n, &left)) == AIORCH_OK &&
+             n > 2);
+  for (size_t i = 0; i < n; i++) {
+    ids[i] = aio__str_z(chunks[i].chunk_id);
+    rows[i * DIMENSIONS + i % DIMENSIONS] = 1.0f;
+  }
+  aio__vectors vectors = {MODEL, DIMENSIONS, rows};
+  FUZZ_CHECK(fuzz_wait(&sync, store->knowledge->mark_embedded(store, fuzz_op(&sync), AIO__LIT("acme"), &vectors, ids,
+                                                              n)) == AIORCH_OK);
+  aio__arena_free(&arena);
+}
+
 static void fill_cache(aio__store *store) {
   fuzz_sync sync;
   bool stored = false;
+  aio__vectors vector = {MODEL, DIMENSIONS, row};
   aio__cache_entry entry = {.scope = {scope, SCOPE},
                             .key = {scope, SCOPE},
                             .query = AIO__LIT("How is a dump made?"),
@@ -95,6 +135,7 @@ static void fill_cache(aio__store *store) {
                             .model = AIO__LIT("m"),
                             .finish_reason = AIORCH_FINISH_STOP,
                             .created_ms = 1700000000,
+                            .vector = &vector,
                             .expires_ms = INT64_C(4000000000000)};
   aio__cache_limits limits = {100, 1 << 20, 0};
   memcpy(entry.id, "01890000-0000-7000-8000-000000000001", sizeof entry.id);
@@ -157,6 +198,7 @@ static void make_store(void) {
   fuzz_env_init(&env);
   FUZZ_CHECK(aio__store_sqlite_open(&env.env, fuzz_folder(), &store, NULL) == AIORCH_OK);
   fuzz_fill(store);
+  fill_vectors(store);
   fill_cache(store);
   fill_ledger(store);
   remember_document(store);
@@ -232,7 +274,8 @@ static void damage(const uint8_t *data, size_t size) {
 
 static void check_status(aiorch_status status, const fuzz_sync *sync) {
   FUZZ_CHECK(status == AIORCH_OK || status == AIORCH_E_NOT_FOUND || status == AIORCH_E_NOMEM ||
-             (status <= AIORCH_E_STORE && status >= AIORCH_E_STORE_CORRUPT) || status == AIORCH_E_INVALID);
+             (status <= AIORCH_E_STORE && status >= AIORCH_E_STORE_CORRUPT) || status == AIORCH_E_INVALID ||
+             status == AIORCH_E_EMBEDDER_MISMATCH || status == AIORCH_E_TOO_LARGE);
   FUZZ_CHECK(status == AIORCH_OK || status == AIORCH_E_NOT_FOUND || aiorch_error_message(&sync->op.error)[0] != '\0');
 }
 
@@ -265,8 +308,44 @@ static void read_knowledge(aio__store *store, aio__arena *arena) {
     check_status(status, &sync);
     for (size_t i = 0; status == AIORCH_OK && i < n; i++) FUZZ_CHECK(found[i].text.n == 0 || found[i].text.p != NULL);
   }
-  check_status(fuzz_wait(&sync, store->knowledge->unembedded(store, fuzz_op(&sync), tenant, AIO__LIT("model-1"), 50,
+  check_status(fuzz_wait(&sync, store->knowledge->unembedded(store, fuzz_op(&sync), tenant, MODEL, 50,
                                                              arena, &left, &n, &all)),
+               &sync);
+}
+
+static void read_vectors(aio__store *store, aio__arena *arena) {
+  aio__str tenant = AIO__LIT("acme"), key = {scope, SCOPE};
+  fuzz_sync sync;
+  aio__found_chunk *found = NULL;
+  aio__cache_near *near = NULL;
+  aio__cache_entry entry;
+  aio__vector_model *models = NULL;
+  aio__unembedded *left = NULL;
+  size_t n = 0;
+  uint64_t all = 0;
+  bool hit = false;
+  aio__filter filter = {.name = AIO__LIT("lang"), .value = AIO__LIT("en")};
+  for (size_t dimensions = DIMENSIONS; dimensions >= DIMENSIONS / 2; dimensions -= DIMENSIONS / 2) {
+    aio__nearest_args args = {MODEL, dimensions, row, -1.0, 20};
+    for (size_t filtered = 0; filtered < 2; filtered++) {
+      n = 0;
+      aiorch_status status = fuzz_wait(
+        &sync, store->knowledge->nearest(store, fuzz_op(&sync), tenant, &args, &filter, filtered, arena, &found, &n));
+      check_status(status, &sync);
+      for (size_t i = 0; status == AIORCH_OK && i < n; i++) FUZZ_CHECK(found[i].text.n == 0 || found[i].text.p != NULL);
+    }
+    check_status(fuzz_wait(&sync, store->cache->near(store, fuzz_op(&sync), tenant, key, &args, INT64_C(1700000000000),
+                                                     arena, &near, &n)),
+                 &sync);
+  }
+  memset(&entry, 0, sizeof entry);
+  check_status(fuzz_wait(&sync, store->cache->read(store, fuzz_op(&sync), tenant, key,
+                                                   AIO__LIT("01890000-0000-7000-8000-000000000001"),
+                                                   INT64_C(1700000000000), arena, &entry, &hit)),
+               &sync);
+  check_status(fuzz_wait(&sync, store->knowledge->models(store, fuzz_op(&sync), tenant, arena, &models, &n)), &sync);
+  check_status(fuzz_wait(&sync, store->cache->unembedded(store, fuzz_op(&sync), tenant, AIO__LIT("model-2"), 50, arena,
+                                                         &left, &n, &all)),
                &sync);
 }
 
@@ -302,6 +381,12 @@ static void write_some(aio__store *store, aio__arena *arena) {
   aio__str *removed = NULL;
   size_t n = 0;
   uint64_t gone = 0;
+  aio__vectors vectors = {MODEL, DIMENSIONS, row};
+  aio__str id = AIO__LIT("01890000-0000-7000-8000-000000000001");
+  check_status(
+    fuzz_wait(&sync, store->cache->mark_embedded(store, fuzz_op(&sync), AIO__LIT("acme"), &vectors, &id, 1)), &sync);
+  check_status(fuzz_wait(&sync, store->knowledge->forget_model(store, fuzz_op(&sync), AIO__LIT("acme"), MODEL, 1, &n)),
+               &sync);
   check_status(fuzz_wait(&sync, store->knowledge->remove(store, fuzz_op(&sync), AIO__LIT("acme"), AIO__LIT("guide.md"),
                                                          1, arena, &removed, &n)),
                &sync);
@@ -322,6 +407,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (status == AIORCH_OK) {
     aio__arena_init(&arena, aio__alloc_default(), 4096);
     read_knowledge(store, &arena);
+    read_vectors(store, &arena);
     read_rest(store, &arena);
     write_some(store, &arena);
     aio__arena_free(&arena);
