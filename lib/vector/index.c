@@ -5,8 +5,8 @@
 
 #include "vector/index_private.h"
 
-/* So many rows there may be memory for beyond a quarter of what is in it, and so many places without a block beyond half of
- * all, before the last block is emptied or moved. */
+/* So many rows there may be memory for beyond a quarter of what is in it, and so many places without a block beyond
+ * half of all, before the last block is emptied or moved. */
 enum { WASTE_MAX = 64, GAPS_MAX = 8 };
 
 enum { AHEAD = 8 }; /* keys that are looked for while the memory of so many others is on its way */

@@ -1,17 +1,18 @@
 /*
  * How the index lies in memory, and who may touch what.
  *
- * A vector has a place: a block and a row in it. Writers hold the mutex. Searches hold nothing; they walk the blocks from
- * the last to the first. What makes that safe:
+ * A vector has a place: a block and a row in it. Writers hold the mutex. Searches hold nothing; they walk the blocks
+ * from the last to the first. What makes that safe:
  *
- * - A row is written once. A block's `rows` counts those that are written; they are never written again. A vector goes by a
- *   bit in `dead`; is replaced by another block with the new row at the same place; and a free row in the middle of a block
- *   is filled in a copy of that block. So a search sees the old block or the new one.
- * - Vectors move only to make the index smaller, and only to a lower place: first they are there in the lower one, then
- *   gone from the higher one. Walking downwards, a search meets each at least once. It may meet one twice: `moves` tells.
- * - A block that nobody can find any more is kept until all searches have ended that may have found it: a search counts
- *   itself in under the epoch that it sees; the epoch goes on when nobody is left of the one before; and what was taken out
- *   in an epoch is freed two epochs later.
+ * - A row is written once. A block's `rows` counts those that are written; they are never written again. A vector goes
+ *   by a bit in `dead`; is replaced by another block with the new row at the same place; and a free row in the middle
+ *   of a block is filled in a copy of that block. So a search sees the old block or the new one.
+ * - Vectors move only to make the index smaller, and only to a lower place: first they are there in the lower one,
+ *   then gone from the higher one. Walking downwards, a search meets each at least once. It may meet one twice:
+ *   `moves` tells.
+ * - A block that nobody can find any more is kept until all searches have ended that may have found it: a search
+ *   counts itself in under the epoch that it sees; the epoch goes on when nobody is left of the one before; and what
+ *   was taken out in an epoch is freed two epochs later.
  *
  * Leaves of places grow by doubling and stay where they are, so that a place has one home for good.
  */
@@ -147,8 +148,8 @@ typedef struct aio__nearest {
   float floor;   /* what has less in `high` is none of the best */
 } aio__nearest;
 
-/* Makes room when there is none: raises the floor, drops what is below, and grows if much is left. `best`: room for `wanted`
- * while it works. `repeats`: a key may be there twice. */
+/* Makes room when there is none: raises the floor, drops what is below, and grows if much is left. `best`: room for
+ * `wanted` while it works. `repeats`: a key may be there twice. */
 aiorch_status aio__nearest_prune(aio__nearest *nearest, const aio__alloc *al, aio__near *best, bool repeats);
 
 #endif

@@ -4,15 +4,24 @@
 
 #include "vector/index_private.h"
 
-/* The floor is what a few more than `limit` reach, since rows may be gone by the time they are read. A filter that
- * refuses all but an eighth of the first 256 is asked before scoring from then on. */
-enum { SPARE_MIN = 2, ROOM_MIN = 64, ASKED_MIN = 256, AGAIN_MAX = 4, AGAIN_TIMES = 8, ALIGN = AIO__QUERY_ALIGN };
+/* The floor is what a few more than `limit` reach, since rows may be gone by the time they are read; where those are not
+ * enough, the pass is made again for eight times as many. A filter that has refused all but an eighth of 256 or more is
+ * asked before scoring. */
+enum {
+  SPARE_MIN = 2,
+  AGAIN_TIMES = 8,
+  AGAIN_MAX = 4,
+  ASKED_MIN = 256,
+  ROOM_MIN = 64, /* candidates */
+  AHEAD = 4,     /* blocks */
+  ALIGN = AIO__QUERY_ALIGN
+};
 
 typedef struct query {
   aio__code_cut cut;
   aio__nearest nearest;
-  float base;         /* the floor that the threshold sets */
-  float *exact;       /* of unit length, padded with zeros */
+  float base;   /* the floor that the threshold sets */
+  float *exact; /* of unit length, padded with zeros */
   double length;
 } query;
 
@@ -144,18 +153,21 @@ static aiorch_status consider(search *s, query *q, const aio__block *block, uint
 }
 
 /* The rows that may reach the floor. Rows that are not written yet are another thread's. */
-static uint32_t rows_that_pass(const search *s, const query *q, const aio__block *block, uint32_t rows, const int32_t *dots) {
-  if (rows == UINT32_MAX) return s->kernels->pass(dots, aio__block_units(block), aio__block_errors(block), &q->cut);
+static uint32_t rows_that_pass(const search *s, const query *q, const aio__block *block, uint32_t rows,
+                               const int32_t *dots) {
+  const float *units = aio__block_units(block), *errors = aio__block_errors(block);
+  if (rows == UINT32_MAX) return s->kernels->pass(dots, units, errors, &q->cut);
   uint32_t passed = 0;
   for (; rows != 0; rows &= rows - 1) {
     int row = __builtin_ctz(rows);
-    passed |= (uint32_t)aio__code_passes(dots[row], aio__block_units(block)[row], aio__block_errors(block)[row], &q->cut) << row;
+    passed |= (uint32_t)aio__code_passes(dots[row], units[row], errors[row], &q->cut) << row;
   }
   return passed;
 }
 
-static aiorch_status scan_group(search *s, const aio__block *block, const group *g, uint32_t rows) {
-  s->kernels->dots(block->codes, s->stride, rows, s->codes + g->first * s->query_stride, g->count, s->dots);
+static aiorch_status scan_group(search *s, const aio__block *block, const group *g, uint32_t rows,
+                                const uint8_t *next) {
+  s->kernels->dots(block->codes, s->stride, rows, s->codes + g->first * s->query_stride, g->count, s->dots, next);
   for (size_t i = 0; i < g->count; i++) {
     query *q = &s->queries[g->first + i];
     uint32_t passed = rows_that_pass(s, q, block, rows, s->dots + i * AIO__BLOCK_ROWS);
@@ -169,16 +181,39 @@ static aiorch_status scan_group(search *s, const aio__block *block, const group 
 
 static uint32_t rows_of_scope(const search *s, const aio__block *block, const group *g, uint32_t live) {
   if (s->ask->scopes == NULL) return live;
-  uint64_t scope = s->ask->scopes[g->first];
+  const uint64_t *scopes = aio__block_scopes(block), scope = s->ask->scopes[g->first];
   uint32_t rows = 0;
+  if (live == UINT32_MAX) return s->kernels->same(scopes, scope);
   for (uint32_t left = live; left != 0; left &= left - 1) {
     int row = __builtin_ctz(left);
-    rows |= (uint32_t)(aio__block_scopes(block)[row] == scope) << row;
+    rows |= (uint32_t)(scopes[row] == scope) << row;
   }
   return rows;
 }
 
-static aiorch_status scan_block(search *s, const aio__block *block) {
+static const aio__block *block_at(const search *s, size_t at) {
+  return atomic_load_explicit(aio__index_entry(s->index, at), memory_order_acquire);
+}
+
+/* Where nearly all are of another scope, one block is done before the scopes of the next are there. */
+static void expect_scopes(const search *s, size_t at) {
+  const aio__block *block = s->ask->scopes == NULL || at < AHEAD ? NULL : block_at(s, at - AHEAD);
+  for (size_t i = 0; block != NULL && i < 1 + AIO__BLOCK_ROWS / 8; i++)
+    __builtin_prefetch((const uint8_t *)block + i * AIO__BLOCK_ALIGN);
+}
+
+/* The codes of the block below, if it is as large as nearly all are; what is read before them is on its way. */
+static const uint8_t *codes_below(const search *s, size_t at) {
+  const aio__block *block = at == 0 ? NULL : block_at(s, at - 1);
+  if (block == NULL) return NULL;
+  const uint8_t *begin = (const uint8_t *)block;
+  __builtin_prefetch(begin);
+  for (size_t i = 1 + AIO__BLOCK_ROWS / 8; i < 1 + AIO__BLOCK_ROWS / 4; i++)
+    __builtin_prefetch(begin + i * AIO__BLOCK_ALIGN);
+  return begin + AIO__BLOCK_ALIGN + AIO__ROW_BYTES * AIO__BLOCK_ROWS;
+}
+
+static aiorch_status scan_block(search *s, const aio__block *block, size_t at) {
   uint32_t live = aio__block_live(block);
   bool ask_first = s->asked >= ASKED_MIN && s->refused > s->asked - s->asked / 8;
   s->known = s->allowed = 0;
@@ -188,7 +223,9 @@ static aiorch_status scan_block(search *s, const aio__block *block) {
       uint32_t row = (uint32_t)__builtin_ctz(asked);
       if (!allows(s, block, row)) rows &= ~(UINT32_C(1) << row);
     }
-    aiorch_status status = rows == 0 ? AIORCH_OK : scan_group(s, block, &s->groups[i], rows);
+    if (rows == 0) continue;
+    const uint8_t *next = rows == UINT32_MAX ? codes_below(s, at) : NULL;
+    aiorch_status status = scan_group(s, block, &s->groups[i], rows, next);
     if (status != AIORCH_OK) return status;
   }
   return AIORCH_OK;
@@ -214,8 +251,9 @@ static aiorch_status scan(search *s, size_t first, size_t count) {
   size_t slot = aio__gate_enter(index);
   s->moves = atomic_load(&index->moves);
   for (size_t at = atomic_load(&index->blocks); status == AIORCH_OK && at-- > 0;) {
-    const aio__block *block = atomic_load_explicit(aio__index_entry(index, at), memory_order_acquire);
-    if (block != NULL) status = scan_block(s, block);
+    const aio__block *block = block_at(s, at);
+    expect_scopes(s, at);
+    if (block != NULL) status = scan_block(s, block, at);
   }
   for (size_t i = first; status == AIORCH_OK && i < first + count; i++) status = prune(s, &s->queries[i]);
   aio__gate_leave(index, slot);
@@ -247,8 +285,8 @@ static double cosine(const float *of, double length, const float *row, size_t n)
   return dot / (length * sqrt(square));
 }
 
-/* Reads rows of candidates, the most promising first, until none that is left can be among the best. *amiss: how many are
- * gone, or less similar than their code said, so that they were changed meanwhile. */
+/* Reads rows of candidates, the most promising first, until none that is left can be among the best. *amiss: how many
+ * are gone, or less similar than their code said, so that they were changed meanwhile. */
 static aiorch_status read_rows(search *s, size_t number, size_t *n, size_t *amiss) {
   const aio__index_search *ask = s->ask;
   query *q = &s->queries[number];
@@ -326,7 +364,8 @@ static aiorch_status begin(search *s) {
   return AIORCH_OK;
 }
 
-aiorch_status aio__index_search_run(aio__index *index, const aio__index_search *ask, aio__index_hit *hits, size_t *counts) {
+aiorch_status aio__index_search_run(aio__index *index, const aio__index_search *ask, aio__index_hit *hits,
+                                    size_t *counts) {
   if (!sound(ask)) return AIORCH_E_INVALID;
   search s = {.index = index, .ask = ask, .kernels = index->kernels, .stride = index->stride};
   s.query_stride = aio__query_stride(s.stride);

@@ -1,7 +1,7 @@
 /*
- * The inner loops of the index: making codes of rows, and dot products of codes. Written once in plain C and once a level
- * of instructions (cpu.h). Codes and integer dot products are the same at every level; what is added up in f32 differs
- * between levels in its last digits, by less than the room that each bound leaves (AIO__CODE_ROUNDING).
+ * The inner loops of the index: making codes of rows, and dot products of codes. Written once in plain C and once a
+ * level of instructions (cpu.h). Codes and integer dot products are the same at every level; what is added up in f32
+ * differs between levels in its last digits, by less than the room that each bound leaves (AIO__CODE_ROUNDING).
  *
  * The code of a row is a byte a dimension: round(component * 127 / the largest component) + 128, so 1 to 255. It is
  * padded to a multiple of AIO__CODE_STEP with what a zero becomes. The code of a query is signed and not shifted; its
@@ -44,12 +44,15 @@ typedef struct aio__kernels {
   int32_t query_max;
   /* Writes `stride` bytes of code. False when the row's length is not 1 within AIO__UNIT_SLACK, or not finite. */
   bool (*encode)(const float *row, size_t dimensions, size_t stride, uint8_t *code, aio__code_fit *fit);
-  /* dots[q * AIO__BLOCK_ROWS + r] for each bit r of `rows` and each query; codes of rows are `stride` bytes apart, those of
-   * queries aio__query_stride(stride). Touches no row but those. */
+  /* dots[q * AIO__BLOCK_ROWS + r] for each bit r of `rows` and each query; codes of rows are `stride` bytes apart,
+   * those of queries aio__query_stride(stride). Touches no row but those. `next` (NULL: nothing): codes that will be
+   * asked for next, so that their memory is on its way meanwhile. */
   void (*dots)(const uint8_t *codes, size_t stride, uint32_t rows, const int8_t *queries, size_t query_count,
-               int32_t *dots);
+               int32_t *dots, const uint8_t *next);
   /* All of a block's rows: bit r when dots[r] may be at or above the cut's floor. */
   uint32_t (*pass)(const int32_t *dots, const float *units, const float *errors, const aio__code_cut *cut);
+  /* All of a block's rows: bit r when numbers[r] is `number`. */
+  uint32_t (*same)(const uint64_t *numbers, uint64_t number);
   /* Of a row's code (not shifted) and a query in f32, of which `stride` components are there. */
   float (*mixed)(const uint8_t *code, const float *query, size_t stride);
 } aio__kernels;
@@ -57,8 +60,8 @@ typedef struct aio__kernels {
 /* How far from 1 the length of a vector may be. */
 #define AIO__UNIT_SLACK 1e-3
 
-/* Not below the error of a sum of `n` f32 products at any level, as a share of the product of the factors' lengths: each
- * level adds at least eight sums side by side. */
+/* Not below the error of a sum of `n` f32 products at any level, as a share of the product of the factors' lengths:
+ * each level adds at least eight sums side by side. */
 #define AIO__CODE_ROUNDING(n) ((float)((n) / 8 + 32) * 6e-8f)
 
 static inline size_t aio__code_stride(size_t dimensions) {

@@ -26,9 +26,14 @@ INLINE float max_floats(__m256 v) {
 
 /* ---- encode ----------------------------------------------------------------------------------------------------- */
 
+/* Each sum is two, so that an addition need not wait for the one before. */
 typedef struct sums {
-  __m256 max, squares, code, rest;
+  __m256 max, row[2], code[2], rest[2];
 } sums;
+
+INLINE double sum_both(const __m256 sums_of[2]) {
+  return (double)sum_floats(_mm256_add_ps(sums_of[0], sums_of[1]));
+}
 
 INLINE void measure(const float *step, sums *s) {
   const __m256 no_sign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
@@ -36,7 +41,7 @@ INLINE void measure(const float *step, sums *s) {
   for (int i = 0; i < 4; i++) {
     __m256 x = _mm256_loadu_ps(step + 8 * i);
     s->max = _mm256_max_ps(s->max, _mm256_and_ps(x, no_sign));
-    s->squares = _mm256_fmadd_ps(x, x, s->squares);
+    s->row[i % 2] = _mm256_fmadd_ps(x, x, s->row[i % 2]);
   }
 }
 
@@ -47,8 +52,8 @@ INLINE void round_step(const float *step, __m256 factor, __m256 size, uint8_t *c
     __m256 x = _mm256_loadu_ps(step + 8 * i);
     whole[i] = _mm256_cvtps_epi32(_mm256_mul_ps(x, factor));
     __m256 rounded = _mm256_cvtepi32_ps(whole[i]), rest = _mm256_fnmadd_ps(rounded, size, x);
-    s->code = _mm256_fmadd_ps(rounded, rounded, s->code);
-    s->rest = _mm256_fmadd_ps(rest, rest, s->rest);
+    s->code[i % 2] = _mm256_fmadd_ps(rounded, rounded, s->code[i % 2]);
+    s->rest[i % 2] = _mm256_fmadd_ps(rest, rest, s->rest[i % 2]);
   }
   __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
   bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
@@ -58,18 +63,19 @@ INLINE void round_step(const float *step, __m256 factor, __m256 size, uint8_t *c
 LEVEL static bool encode(const float *row, size_t dimensions, size_t stride, uint8_t *code, aio__code_fit *fit) {
   float last[AIO__CODE_STEP] = {0};
   size_t whole = dimensions / AIO__CODE_STEP * AIO__CODE_STEP;
-  sums s = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
+  const __m256 zero = _mm256_setzero_ps();
+  sums s = {zero, {zero, zero}, {zero, zero}, {zero, zero}};
   memcpy(last, row + whole, (dimensions - whole) * sizeof *row);
   for (size_t i = 0; i < whole; i += AIO__CODE_STEP) measure(row + i, &s);
   if (whole < stride) measure(last, &s);
   /* A NaN may hide from `max`, but not from the squares. */
-  double row_squares = (double)sum_floats(s.squares);
+  double row_squares = sum_both(s.row);
   if (!(row_squares > 0.5 && row_squares < 2)) return false;
   float max = max_floats(s.max);
   __m256 factor = _mm256_set1_ps((float)AIO__CODE_MAX / max), size = _mm256_set1_ps(max / (float)AIO__CODE_MAX);
   for (size_t i = 0; i < whole; i += AIO__CODE_STEP) round_step(row + i, factor, size, code + i, &s);
   if (whole < stride) round_step(last, factor, size, code + whole, &s);
-  return aio__code_fit_of(row_squares, (double)sum_floats(s.code), (double)sum_floats(s.rest), fit);
+  return aio__code_fit_of(row_squares, sum_both(s.code), sum_both(s.rest), fit);
 }
 
 /* ---- dots ------------------------------------------------------------------------------------------------------- */
@@ -80,9 +86,15 @@ INLINE __m128i sum_each(__m256i a, __m256i b, __m256i c, __m256i d) {
   return _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
 }
 
+/* Two lines. Memory sends what is asked for a block ahead faster than what is waited for. */
+static inline void expect(const uint8_t *bytes) {
+  __builtin_prefetch(bytes);
+  __builtin_prefetch(bytes + 64);
+}
+
 /* Four rows by one or two queries. `count` is a constant wherever this is called. */
 INLINE void dots_of_four(const uint8_t *const rows[ROWS_AT_ONCE], size_t stride, const int8_t *queries,
-                         size_t query_stride, int count, __m128i out[QUERIES_AT_ONCE]) {
+                         size_t query_stride, int count, const uint8_t *next, __m128i out[QUERIES_AT_ONCE]) {
   const __m256i ones = _mm256_set1_epi16(1);
   __m256i sum[QUERIES_AT_ONCE][ROWS_AT_ONCE];
 #pragma GCC unroll 2
@@ -91,6 +103,7 @@ INLINE void dots_of_four(const uint8_t *const rows[ROWS_AT_ONCE], size_t stride,
     for (int r = 0; r < ROWS_AT_ONCE; r++) sum[q][r] = _mm256_setzero_si256();
   for (size_t i = 0; i < stride; i += AIO__CODE_STEP) {
     __m256i query[QUERIES_AT_ONCE];
+    if (next != NULL) expect(next + ROWS_AT_ONCE * i);
 #pragma GCC unroll 2
     for (int q = 0; q < count; q++)
       query[q] = _mm256_load_si256((const __m256i *)(const void *)(queries + (size_t)q * query_stride + i));
@@ -109,11 +122,12 @@ INLINE void dots_of_four(const uint8_t *const rows[ROWS_AT_ONCE], size_t stride,
 }
 
 LEVEL static void dots(const uint8_t *codes, size_t stride, uint32_t rows, const int8_t *queries, size_t query_count,
-                       int32_t *out) {
+                       int32_t *out, const uint8_t *next) {
   size_t query_stride = aio__query_stride(stride);
   while (rows != 0) {
     const uint8_t *row[ROWS_AT_ONCE];
     unsigned at[ROWS_AT_ONCE];
+    const uint8_t *soon = next == NULL ? NULL : next + (size_t)__builtin_ctz(rows) * stride;
     for (int i = 0; i < ROWS_AT_ONCE; i++) { /* fewer are left: the last once more */
       at[i] = rows != 0 ? (unsigned)__builtin_ctz(rows) : at[i - 1];
       row[i] = codes + at[i] * stride;
@@ -123,8 +137,9 @@ LEVEL static void dots(const uint8_t *codes, size_t stride, uint32_t rows, const
       __m128i sums_of[QUERIES_AT_ONCE];
       const int8_t *query = queries + q * query_stride;
       size_t count = query_count - q < QUERIES_AT_ONCE ? query_count - q : QUERIES_AT_ONCE;
-      if (count == 1) dots_of_four(row, stride, query, query_stride, 1, sums_of);
-      else dots_of_four(row, stride, query, query_stride, QUERIES_AT_ONCE, sums_of);
+      if (count == 1) dots_of_four(row, stride, query, query_stride, 1, soon, sums_of);
+      else dots_of_four(row, stride, query, query_stride, QUERIES_AT_ONCE, soon, sums_of);
+      soon = NULL;
       for (size_t j = 0; j < count; j++) {
         int32_t *to = out + (q + j) * AIO__BLOCK_ROWS;
         to[at[0]] = _mm_extract_epi32(sums_of[j], 0);
@@ -136,7 +151,7 @@ LEVEL static void dots(const uint8_t *codes, size_t stride, uint32_t rows, const
   }
 }
 
-/* ---- pass, mixed ------------------------------------------------------------------------------------------------ */
+/* ---- pass, same, mixed ------------------------------------------------------------------------------------------ */
 
 LEVEL static uint32_t pass(const int32_t *of, const float *units, const float *errors, const aio__code_cut *cut) {
   const __m256i shift = _mm256_set1_epi32(cut->shift);
@@ -149,6 +164,16 @@ LEVEL static uint32_t pass(const int32_t *of, const float *units, const float *e
     __m256 off = _mm256_add_ps(_mm256_loadu_ps(errors + i), error);
     near = _mm256_fmadd_ps(off, _mm256_add_ps(slope, off), near);
     rows |= (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(near, floor, _CMP_GE_OQ)) << i;
+  }
+  return rows;
+}
+
+LEVEL static uint32_t same(const uint64_t *numbers, uint64_t number) {
+  const __m256i one = _mm256_set1_epi64x((long long)number);
+  uint32_t rows = 0;
+  for (int i = 0; i < AIO__BLOCK_ROWS; i += 4) {
+    __m256i equal = _mm256_cmpeq_epi64(_mm256_loadu_si256((const __m256i *)(const void *)(numbers + i)), one);
+    rows |= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(equal)) << i;
   }
   return rows;
 }
@@ -167,6 +192,6 @@ LEVEL static float mixed(const uint8_t *code, const float *query, size_t stride)
   return sum_floats(_mm256_add_ps(_mm256_add_ps(sum[0], sum[1]), _mm256_add_ps(sum[2], sum[3])));
 }
 
-const aio__kernels aio__kernels_avx2 = {QUERY_MAX, encode, dots, pass, mixed};
+const aio__kernels aio__kernels_avx2 = {QUERY_MAX, encode, dots, pass, same, mixed};
 
 #endif

@@ -2,6 +2,7 @@
 #include "vector/kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { LANES = 8 };
 
@@ -12,30 +13,67 @@ static inline float round_to_even(float value) {
   return value + big - big;
 }
 
+/* Loops over LANES are unrolled, so that the sums stay in registers and become vector instructions where there are any. */
+typedef struct measures {
+  float max;
+  double squares;
+} measures;
+
+static measures measure(const float *row, size_t n) {
+  float max[LANES] = {0}, squares[LANES] = {0};
+  measures of = {0, 0};
+  for (size_t i = 0; i < n; i += LANES) {
+#pragma GCC unroll 8
+    for (size_t l = 0; l < LANES; l++) {
+      float size = fabsf(row[i + l]);
+      max[l] = size > max[l] ? size : max[l];
+      squares[l] += size * size;
+    }
+  }
+  for (size_t l = 0; l < LANES; l++) {
+    of.max = max[l] > of.max ? max[l] : of.max;
+    of.squares += (double)squares[l];
+  }
+  return of;
+}
+
+typedef struct sums {
+  double code, rest;
+} sums;
+
+static sums round_row(const float *row, size_t n, float factor, float size, uint8_t *code) {
+  float code_squares[LANES] = {0}, rest_squares[LANES] = {0}, whole[LANES];
+  sums of = {0, 0};
+  for (size_t i = 0; i < n; i += LANES) {
+#pragma GCC unroll 8
+    for (size_t l = 0; l < LANES; l++) {
+      float rounded = round_to_even(row[i + l] * factor), rest = row[i + l] - rounded * size;
+      whole[l] = rounded;
+      code_squares[l] += rounded * rounded;
+      rest_squares[l] += rest * rest;
+    }
+    for (size_t l = 0; l < LANES; l++) code[i + l] = (uint8_t)((int)whole[l] + AIO__CODE_ZERO);
+  }
+  for (size_t l = 0; l < LANES; l++) {
+    of.code += (double)code_squares[l];
+    of.rest += (double)rest_squares[l];
+  }
+  return of;
+}
+
 static bool encode(const float *row, size_t dimensions, size_t stride, uint8_t *code, aio__code_fit *fit) {
-  float max = 0, squares[LANES] = {0}, code_squares[LANES] = {0}, rest_squares[LANES] = {0};
-  for (size_t i = 0; i < dimensions; i++) {
-    float size = fabsf(row[i]);
-    max = size > max ? size : max;
-    squares[i % LANES] += row[i] * row[i];
-  }
-  /* A NaN hides from `max`, but not from the squares. */
-  double row_squares = 0, code_sum = 0, rest_sum = 0;
-  for (int l = 0; l < LANES; l++) row_squares += (double)squares[l];
-  if (!(row_squares > 0.5 && row_squares < 2)) return false;
-  float factor = (float)AIO__CODE_MAX / max, step = max / (float)AIO__CODE_MAX;
-  for (size_t i = 0; i < dimensions; i++) {
-    float rounded = round_to_even(row[i] * factor), rest = row[i] - rounded * step;
-    code[i] = (uint8_t)((int)rounded + AIO__CODE_ZERO);
-    code_squares[i % LANES] += rounded * rounded;
-    rest_squares[i % LANES] += rest * rest;
-  }
-  for (size_t i = dimensions; i < stride; i++) code[i] = AIO__CODE_ZERO;
-  for (int l = 0; l < LANES; l++) {
-    code_sum += (double)code_squares[l];
-    rest_sum += (double)rest_squares[l];
-  }
-  return aio__code_fit_of(row_squares, code_sum, rest_sum, fit);
+  float last[LANES] = {0};
+  size_t whole = dimensions / LANES * LANES, end = whole + (dimensions > whole ? LANES : 0);
+  memcpy(last, row + whole, (dimensions - whole) * sizeof *row);
+  measures first = measure(row, whole), then = measure(last, LANES);
+  double squares = first.squares + then.squares;
+  /* A NaN may hide from `max`, but not from the squares. */
+  if (!(squares > 0.5 && squares < 2)) return false;
+  float max = first.max > then.max ? first.max : then.max;
+  float factor = (float)AIO__CODE_MAX / max, size = max / (float)AIO__CODE_MAX;
+  sums a = round_row(row, whole, factor, size, code), b = round_row(last, end - whole, factor, size, code + whole);
+  memset(code + end, AIO__CODE_ZERO, stride - end);
+  return aio__code_fit_of(squares, a.code + b.code, a.rest + b.rest, fit);
 }
 
 static int32_t dot(const uint8_t *code, const int8_t *query, size_t stride) {
@@ -45,8 +83,9 @@ static int32_t dot(const uint8_t *code, const int8_t *query, size_t stride) {
 }
 
 static void dots(const uint8_t *codes, size_t stride, uint32_t rows, const int8_t *queries, size_t query_count,
-                 int32_t *out) {
+                 int32_t *out, const uint8_t *next) {
   size_t query_stride = aio__query_stride(stride);
+  (void)next;
   for (size_t r = 0; r < AIO__BLOCK_ROWS; r++) {
     if ((rows >> r & 1) == 0) continue;
     for (size_t q = 0; q < query_count; q++)
@@ -61,12 +100,18 @@ static uint32_t pass(const int32_t *of, const float *units, const float *errors,
   return rows;
 }
 
+static uint32_t same(const uint64_t *numbers, uint64_t number) {
+  uint32_t rows = 0;
+  for (size_t r = 0; r < AIO__BLOCK_ROWS; r++) rows |= (uint32_t)(numbers[r] == number) << r;
+  return rows;
+}
+
 static float mixed(const uint8_t *code, const float *query, size_t stride) {
-  float sums[LANES] = {0}, sum = 0;
+  float lanes[LANES] = {0}, sum = 0;
   for (size_t i = 0; i < stride; i += LANES)
-    for (size_t l = 0; l < LANES; l++) sums[l] += (float)(code[i + l] - AIO__CODE_ZERO) * query[i + l];
-  for (size_t l = 0; l < LANES; l++) sum += sums[l];
+    for (size_t l = 0; l < LANES; l++) lanes[l] += (float)(code[i + l] - AIO__CODE_ZERO) * query[i + l];
+  for (size_t l = 0; l < LANES; l++) sum += lanes[l];
   return sum;
 }
 
-const aio__kernels aio__kernels_plain = {AIO__CODE_MAX, encode, dots, pass, mixed};
+const aio__kernels aio__kernels_plain = {AIO__CODE_MAX, encode, dots, pass, same, mixed};

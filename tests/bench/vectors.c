@@ -4,10 +4,10 @@
  *
  *   vectors [--json] [--count N] [--dimensions N] [--rounds N] [--vec0 FILE]
  *
- * Without --count, 100,000 and 1,000,000 vectors. --vec0 names the loadable extension of sqlite-vec (README.md tells where
- * it comes from); without, that column is empty. All that is compared takes turns, query by query, and the least and the
- * middle time of each are printed. Rows are read from memory, so what SQLite takes for them is not in the figures: their
- * number is. Speed is printed, never asserted.
+ * Without --count, 100,000 and 1,000,000 vectors. --vec0 names the loadable extension of sqlite-vec (README.md tells
+ * where it comes from); without, that column is empty. All that is compared takes turns, query by query, and the least
+ * and the middle time of each are printed. Rows are read from memory, so what SQLite takes for them is not in the
+ * figures: their number is. Speed is printed, never asserted.
  */
 #include <math.h>
 #include <sqlite3.h>
@@ -32,7 +32,7 @@ static void die(const char *what) {
 
 static double now_ms(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
@@ -42,7 +42,7 @@ static void *take(size_t size) {
   return memory;
 }
 
-/* ---- vectors: topics in a space of 64 dimensions, seen through a random map, and noise -------------------------------- */
+/* ---- vectors: topics in a space of 64 dimensions, seen through a random map, and noise -------------------------- */
 
 static uint64_t seed = 1;
 
@@ -83,7 +83,7 @@ static void make_vector(const world *w, float *out) {
   for (size_t d = 0; d < w->dimensions; d++) out[d] = (float)((double)out[d] / sqrt(sum));
 }
 
-/* ---- what the codes are compared with ----------------------------------------------------------------------------------- */
+/* ---- what the codes are compared with --------------------------------------------------------------------------- */
 
 typedef uint64_t read_all(const uint8_t *bytes, size_t n);
 
@@ -150,7 +150,7 @@ static void scan_f32(const float *rows, size_t count, size_t dimensions, const f
   free(n);
 }
 
-/* ---- sqlite-vec ----------------------------------------------------------------------------------------------------------- */
+/* ---- sqlite-vec ------------------------------------------------------------------------------------------------- */
 
 static sqlite3 *db;
 static sqlite3_stmt *nearest;
@@ -170,7 +170,8 @@ static void open_peer(const char *vec0, const float *rows, size_t count, size_t 
   check(sqlite3_open(db_path, &db));
   check(sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL));
   if (sqlite3_load_extension(db, vec0, NULL, &message) != SQLITE_OK) die(message ? message : vec0);
-  check(sqlite3_exec(db, "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; PRAGMA cache_size=-4000000;", NULL, NULL, NULL));
+  check(sqlite3_exec(db, "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; PRAGMA cache_size=-4000000;", NULL, NULL,
+                     NULL));
   snprintf(sql, sizeof sql, "CREATE VIRTUAL TABLE v USING vec0(e float[%zu]); BEGIN", dimensions);
   check(sqlite3_exec(db, sql, NULL, NULL, NULL));
   check(sqlite3_prepare_v2(db, "INSERT INTO v(rowid, e) VALUES(?, ?)", -1, &insert, NULL));
@@ -201,7 +202,7 @@ static void close_peer(void) {
   rmdir(db_folder);
 }
 
-/* ---- measuring ------------------------------------------------------------------------------------------------------------ */
+/* ---- measuring -------------------------------------------------------------------------------------------------- */
 
 typedef struct times {
   double all[ROUNDS_MAX];
@@ -248,7 +249,8 @@ typedef struct figures {
 
 static double search(aio__index *index, rows_read *r, const float *queries, size_t count, aio__index_hit *hits) {
   size_t counts[MANY];
-  aio__index_search ask = {.queries = queries, .query_count = count, .limit = LIMIT, .threshold = -1, .row = read_row, .ctx = r};
+  aio__index_search ask = {.queries = queries, .query_count = count, .limit = LIMIT, .threshold = -1,
+                           .row = read_row, .ctx = r};
   double begin = now_ms();
   if (aio__index_search_run(index, &ask, hits, counts) != AIORCH_OK || counts[0] != LIMIT) die("the search failed");
   return now_ms() - begin;
@@ -316,11 +318,12 @@ static void measure(figures *f, const world *w, size_t count, size_t rounds, con
   free(bytes);
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------------- */
+/* ---- printing --------------------------------------------------------------------------------------------------- */
 
 static void print_table(figures *f, size_t count, size_t dimensions) {
   size_t levels = (size_t)aio__cpu_best() + 1;
-  printf("%zu vectors of %zu dimensions, %.0f bytes each in memory; best (median) of each, ms\n", count, dimensions, f->bytes);
+  printf("%zu vectors of %zu dimensions, %.0f bytes each in memory; best (median) of each, ms\n", count, dimensions,
+         f->bytes);
   if (f->peer.n > 0) printf("  sqlite-vec, f32: %.2f (%.2f)\n", least(&f->peer), middle(&f->peer));
   printf("  %-7s %-16s %-16s %-7s %-16s %-7s %-8s %-7s %-8s %s\n", "level", "codes read once", "top 10", "ratio",
          "16 queries", "to one", "peer by", "recall", "rows", "put/s");
@@ -329,8 +332,8 @@ static void print_table(figures *f, size_t count, size_t dimensions) {
     snprintf(read, sizeof read, "%.2f (%.2f)", least(&f->read[i]), middle(&f->read[i]));
     snprintf(one, sizeof one, "%.2f (%.2f)", least(&f->one[i]), middle(&f->one[i]));
     snprintf(many, sizeof many, "%.2f (%.2f)", least(&f->many[i]), middle(&f->many[i]));
-    printf("  %-7s %-16s %-16s %-7.2f %-16s %-7.2f %-8.1f %-7.4f %-8.1f %.1f M\n", aio__cpu_name((aio__cpu)i), read, one,
-           middle(&f->one[i]) / middle(&f->read[i]), many, middle(&f->many[i]) / middle(&f->one[i]),
+    printf("  %-7s %-16s %-16s %-7.2f %-16s %-7.2f %-8.1f %-7.4f %-8.1f %.1f M\n", aio__cpu_name((aio__cpu)i), read,
+           one, middle(&f->one[i]) / middle(&f->read[i]), many, middle(&f->many[i]) / middle(&f->one[i]),
            middle(&f->peer) / middle(&f->one[i]), f->recall[i], f->rows[i], f->build[i] / 1e6);
   }
 }
@@ -338,7 +341,8 @@ static void print_table(figures *f, size_t count, size_t dimensions) {
 static void print_json(figures *f, size_t count, size_t dimensions, const char *before) {
   size_t levels = (size_t)aio__cpu_best() + 1;
   printf("%s{\"count\": %zu, \"dimensions\": %zu, \"bytes_each\": %.1f", before, count, dimensions, f->bytes);
-  if (f->peer.n > 0) printf(", \"sqlite_vec_ms\": %.3f, \"sqlite_vec_median_ms\": %.3f", least(&f->peer), middle(&f->peer));
+  if (f->peer.n > 0)
+    printf(", \"sqlite_vec_ms\": %.3f, \"sqlite_vec_median_ms\": %.3f", least(&f->peer), middle(&f->peer));
   for (size_t i = 0; i < levels; i++)
     printf(", \"%s\": {\"read_ms\": %.3f, \"read_median_ms\": %.3f, \"top10_ms\": %.3f, \"top10_median_ms\": %.3f, "
            "\"queries16_ms\": %.3f, \"queries16_median_ms\": %.3f, \"recall\": %.5f, \"rows_read\": %.1f, "

@@ -52,7 +52,8 @@ void vector_random(uint64_t number, size_t dimensions, float *out) {
 }
 
 void vector_of_topic(uint64_t number, size_t topics, size_t dimensions, float *out) {
-  uint64_t centre = (number % topics + 1) * UINT64_C(0x2545f4914f6cdd1d), own = number * UINT64_C(0xd1342543de82ef95) + 7;
+  uint64_t centre = (number % topics + 1) * UINT64_C(0x2545f4914f6cdd1d);
+  uint64_t own = number * UINT64_C(0xd1342543de82ef95) + 7;
   for (size_t i = 0; i < dimensions; i++) out[i] = next_float(&centre) + 0.5f * next_float(&own);
   make_unit(out, dimensions);
 }
@@ -84,7 +85,8 @@ static int descending(const void *a, const void *b) {
 }
 
 /* The similarities of all that may be found, best first. */
-static size_t look_at_each(vector_table *table, const float *query, const uint64_t *scope, float threshold, float *out) {
+static size_t look_at_each(vector_table *table, const float *query, const uint64_t *scope, float threshold,
+                           float *out) {
   size_t n = 0;
   for (size_t i = 0; i < table->count; i++) {
     if (!table->there[i] || (scope != NULL && table->scopes[i] != *scope)) continue;
@@ -108,7 +110,8 @@ static void check_query(vector_table *table, const float *query, const uint64_t 
     if (scope != NULL) assert_true(table->scopes[row] == *scope);
     if (table->allow != NULL) assert_true(table->allow(table, hits[i].key));
     assert_float_equal(hits[i].similarity, all[i], near);
-    assert_float_equal(hits[i].similarity, cosine(query, table->rows + row * table->dimensions, table->dimensions), near);
+    const float *of = table->rows + row * table->dimensions;
+    assert_float_equal(hits[i].similarity, cosine(query, of, table->dimensions), near);
     if (i == 0) continue;
     assert_true(hits[i - 1].similarity >= hits[i].similarity);
     if (hits[i - 1].similarity <= hits[i].similarity) assert_true(hits[i - 1].key < hits[i].key);

@@ -1,8 +1,8 @@
 /*
  * Vectors as a store would have them, for tests of the index: rows by key, and the nearest by looking at each.
  *
- * Key k is row k - FIRST_KEY. Vectors are made from numbers, so that a test can tell from a key and a version what must be
- * in a row.
+ * Key k is row k - FIRST_KEY. Vectors are made from numbers, so that a test can tell from a key and a version what
+ * must be in a row.
  */
 #ifndef AIO_TESTS_VECTOR_TABLE_H
 #define AIO_TESTS_VECTOR_TABLE_H
@@ -32,8 +32,8 @@ void vector_of_topic(uint64_t number, size_t topics, size_t dimensions, float *o
 /* The slot `row` of aio__index_search; ctx: the table. */
 aiorch_status vector_table_row(void *ctx, uint64_t key, float *out);
 
-/* Runs a search of the index and of the table, and asserts that they agree: the same similarities in the same order, each
- * that of its key, among equals the lower key first. */
+/* Runs a search of the index and of the table, and asserts that they agree: the same similarities in the same order,
+ * each that of its key, among equals the lower key first. */
 void vector_table_check(vector_table *table, aio__index *index, const float *queries, size_t query_count,
                         const uint64_t *scopes, size_t limit, float threshold);
 

@@ -55,7 +55,7 @@ static size_t present(const vector_table *table) {
   return n;
 }
 
-/* ---- new, put --------------------------------------------------------------------------------------------------------- */
+/* ---- new, put --------------------------------------------------------------------------------------------------- */
 
 static void test_new__refuses_dimensions_that_are_not_offered(void **state) {
   (void)state;
@@ -157,7 +157,7 @@ static void test_put_many__the_last_of_a_key_counts(void **state) {
   vector_table_free(&table);
 }
 
-/* ---- remove ----------------------------------------------------------------------------------------------------------- */
+/* ---- remove ----------------------------------------------------------------------------------------------------- */
 
 static void test_remove__is_gone(void **state) {
   (void)state;
@@ -219,7 +219,7 @@ static void test_remove_range__keys_at_the_end_of_what_a_key_can_be(void **state
   aio__index_free(index);
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------------------- */
+/* ---- all together ----------------------------------------------------------------------------------------------- */
 
 static uint32_t bits = 5;
 
@@ -247,7 +247,8 @@ static void check_inside(const aio__index *index) {
       assert_int_equal(aio__keys_find(index, aio__block_keys(block)[row]), at * AIO__BLOCK_ROWS + row);
     }
   }
-  for (size_t at = blocks; at < index->spare_words * 64; at++) assert_int_equal(index->spare[at / 64] >> at % 64 & 1, 0);
+  for (size_t at = blocks; at < index->spare_words * 64; at++)
+    assert_int_equal(index->spare[at / 64] >> at % 64 & 1, 0);
   assert_int_equal(rows, aio__index_count(index));
   assert_int_equal(rows, index->keys.n);
   assert_int_equal(slots, index->slots);
@@ -271,7 +272,8 @@ static void random_change(vector_table *table, aio__index *index) {
       table->there[i] = false;
       break;
     default:
-      for (size_t j = i; j < table->count && j < i + n / 8 + 1; j++) table_put(table, index, j, next_bits(), next_bits() % 3);
+      for (size_t j = i; j < table->count && j < i + n / 8 + 1; j++)
+        table_put(table, index, j, next_bits(), next_bits() % 3);
   }
 }
 
@@ -290,7 +292,7 @@ static void test_index__behaves_like_a_list_of_what_is_in_it(void **state) {
   vector_table_free(&table);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 /* An allocator that knows how many bytes are out. */
 typedef struct tally {
@@ -416,7 +418,7 @@ static void test_index__ten_thousand_small_ones(void **state) {
   vector_table_free(&table);
 }
 
-/* ---- out of memory ---------------------------------------------------------------------------------------------------- */
+/* ---- out of memory ---------------------------------------------------------------------------------------------- */
 
 /* Every change that fails leaves all as it was, and succeeds when asked again. */
 static void test_put__out_of_memory_changes_nothing(void **state) {

@@ -105,7 +105,8 @@ static void test_prune__repeats_count_once(void **state) {
   const aio__alloc *al = aio__alloc_default();
   aio__near best[3];
   aio__nearest nearest = start(al, 3, 1000, 20);
-  static const aio__near six[] = {{1, .9f, .8f}, {2, .8f, .7f}, {1, .9f, .8f}, {3, .3f, .2f}, {2, .5f, .4f}, {4, .1f, .05f}};
+  static const aio__near six[] = {{1, .9f, .8f}, {2, .8f, .7f}, {1, .9f, .8f},
+                                  {3, .3f, .2f}, {2, .5f, .4f}, {4, .1f, .05f}};
   memcpy(nearest.at, six, sizeof six);
   nearest.n = 6;
   assert_int_equal(aio__nearest_prune(&nearest, al, best, true), AIORCH_OK);

@@ -55,7 +55,7 @@ static float *make_queries(const vector_table *table, size_t count, uint64_t num
   return queries;
 }
 
-/* ---- right at every level, for any dimensions ------------------------------------------------------------------------- */
+/* ---- right at every level, for any dimensions ------------------------------------------------------------------- */
 
 static void test_search__finds_what_looking_at_each_finds(void **state) {
   (void)state;
@@ -137,7 +137,7 @@ static void test_search__many_queries_as_one_by_one(void **state) {
   drop(&f);
 }
 
-/* ---- ties ------------------------------------------------------------------------------------------------------------- */
+/* ---- ties ------------------------------------------------------------------------------------------------------- */
 
 static void test_search__among_equals_the_lower_key(void **state) {
   (void)state;
@@ -180,7 +180,7 @@ static void test_search__thousands_of_copies(void **state) {
   drop(&f);
 }
 
-/* ---- threshold, scopes, allow ------------------------------------------------------------------------------------------- */
+/* ---- threshold, scopes, allow ----------------------------------------------------------------------------------- */
 
 static void test_search__threshold_spares_rows(void **state) {
   (void)state;
@@ -301,7 +301,7 @@ static void test_search__allow_is_asked_no_more_than_needed(void **state) {
   drop(&f);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static void test_search__few_rows_are_read(void **state) {
   (void)state;
@@ -415,7 +415,7 @@ static void test_search__vectors_that_codes_hardly_tell_apart(void **state) {
   drop(&f);
 }
 
-/* ---- what is refused -------------------------------------------------------------------------------------------------- */
+/* ---- what is refused -------------------------------------------------------------------------------------------- */
 
 static void test_search__refuses_what_makes_no_sense(void **state) {
   (void)state;

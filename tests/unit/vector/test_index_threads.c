@@ -1,8 +1,8 @@
 /*
  * The index from several threads at once: nobody sees half a vector, and nobody misses one that is there.
  *
- * A vector is made from its key and its scope, which stands for a version, so that whoever meets a row can tell whether all
- * of it belongs together.
+ * A vector is made from its key and its scope, which stands for a version, so that whoever meets a row can tell
+ * whether all of it belongs together.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +47,7 @@ static void put(shared *s, uint64_t key, uint64_t version) {
   if (aio__index_put(s->index, key, version, unit) != AIORCH_OK) atomic_fetch_add(&s->wrong, 1);
 }
 
-/* ---- who changes -------------------------------------------------------------------------------------------------------- */
+/* ---- who changes ------------------------------------------------------------------------------------------------ */
 
 /* Takes out what was put in at the start, in no order, so that the last blocks are emptied into the first; changes the
  * others; and puts some in again. Goes on until others had their turns, too. */
@@ -84,7 +84,7 @@ static void *write_second(void *shared_with) {
   return NULL;
 }
 
-/* ---- who looks ---------------------------------------------------------------------------------------------------------- */
+/* ---- who looks -------------------------------------------------------------------------------------------------- */
 
 static bool whole(const aio__index *index, const aio__block *block, size_t row) {
   float unit[DIMENSIONS];
@@ -176,7 +176,7 @@ static void *find(void *shared_with) {
   return NULL;
 }
 
-/* ---- all ------------------------------------------------------------------------------------------------------------------ */
+/* ---- all -------------------------------------------------------------------------------------------------------- */
 
 static void test_index__changes_and_searches_at_once(void **state) {
   (void)state;

@@ -13,7 +13,8 @@
 #include "support/vector_table.h"
 #include "vector/kernels.h"
 
-static const size_t dimensions[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 383, 384, 385, 768, 1024, 4096, 65536};
+static const size_t dimensions[] = {1,  2,  3,   15,  16,  17,  31,  32,   33,   63,
+                                    64, 65, 96, 383, 384, 385, 768, 1024, 4096, 65536};
 enum { DIMENSIONS = sizeof dimensions / sizeof dimensions[0], STRIDE_MAX = 65536 };
 
 static uint32_t state = 1;
@@ -160,7 +161,7 @@ static void check_dots(const aio__kernels *k, const uint8_t *codes, size_t strid
                        uint32_t rows) {
   int32_t *dots = malloc(count * AIO__BLOCK_ROWS * sizeof *dots);
   for (size_t i = 0; i < count * AIO__BLOCK_ROWS; i++) dots[i] = NOTHING;
-  k->dots(codes, stride, rows, queries, count, dots);
+  k->dots(codes, stride, rows, queries, count, dots, NULL);
   for (size_t q = 0; q < count; q++) {
     for (size_t r = 0; r < AIO__BLOCK_ROWS; r++) {
       int32_t dot = dots[q * AIO__BLOCK_ROWS + r];
@@ -246,12 +247,27 @@ static void test_pass__as_the_rule_says(void **unused) {
       uint32_t passed = aio__kernels_of((aio__cpu)level)->pass(dots, units, errors, &cut);
       for (size_t r = 0; r < AIO__BLOCK_ROWS; r++) {
         double off = (double)errors[r] + (double)cut.error;
-        double least = ((double)dots[r] - cut.shift) * (double)units[r] * (double)cut.unit + off * ((double)cut.slope + off);
+        double near = ((double)dots[r] - cut.shift) * (double)units[r] * (double)cut.unit;
+        double least = near + off * ((double)cut.slope + off);
         if (fabs(least - (double)cut.floor) < 1e-5) continue; /* either is right */
         assert_int_equal(passed >> r & 1, least >= (double)cut.floor);
         assert_int_equal(aio__code_passes(dots[r], units[r], errors[r], &cut), least >= (double)cut.floor);
       }
     }
+  }
+}
+
+static void test_same__every_row(void **unused) {
+  (void)unused;
+  for (int round = 0; round < 100; round++) {
+    uint64_t numbers[AIO__BLOCK_ROWS], number = (uint64_t)(next_bits() % 2) << 60 | 5;
+    uint32_t rows = 0;
+    for (size_t r = 0; r < AIO__BLOCK_ROWS; r++) {
+      numbers[r] = (uint64_t)(next_bits() % 2) << 60 | (4 + next_bits() % 2);
+      rows |= (uint32_t)(numbers[r] == number) << r;
+    }
+    for (int level = 0; level <= (int)aio__cpu_best(); level++)
+      assert_int_equal(aio__kernels_of((aio__cpu)level)->same(numbers, number), rows);
   }
 }
 
@@ -321,6 +337,7 @@ int main(void) {
     cmocka_unit_test(test_dots__the_largest_fit),
     cmocka_unit_test(test_dots__touches_no_other_row),
     cmocka_unit_test(test_pass__as_the_rule_says),
+    cmocka_unit_test(test_same__every_row),
     cmocka_unit_test(test_code_passes__all_that_reach_the_floor),
     cmocka_unit_test(test_mixed__as_in_f64),
   };
