@@ -16,7 +16,7 @@ enum { AHEAD = 8 }; /* keys that are looked for while the memory of so many othe
 aiorch_status aio__index_new(const aio__alloc *al, size_t dimensions, aio__cpu cpu, aio__index **out) {
   *out = NULL;
   if (dimensions == 0 || dimensions > AIO__INDEX_DIMENSIONS_MAX) return AIORCH_E_INVALID;
-  size_t stride = aio__code_stride(dimensions), size = sizeof(aio__index) + stride;
+  size_t stride = aio__code_stride(dimensions), size = sizeof(aio__index) + 2 * stride;
   aio__index *index = aio__calloc(al, 1, size);
   if (index == NULL) return AIORCH_E_NOMEM;
   if (pthread_mutex_init(&index->mutex, NULL) != 0) {
@@ -26,7 +26,7 @@ aiorch_status aio__index_new(const aio__alloc *al, size_t dimensions, aio__cpu c
   index->al = al;
   index->kernels = aio__kernels_of(cpu);
   index->dimensions = dimensions;
-  index->stride = stride;
+  index->half = stride / 2;
   atomic_store(&index->bytes, size);
   *out = index;
   return AIORCH_OK;
@@ -136,16 +136,43 @@ static size_t more_room(size_t room) {
 
 typedef struct row {
   uint64_t key, scope;
-  const uint8_t *code;
-  aio__code_fit fit;
+  const uint8_t *high, *low;
+  float unit;
+  uint16_t error, coarse_unit, coarse_error;
 } row;
 
 static void write_row(const aio__index *index, aio__block *block, uint32_t at, const row *from) {
-  memcpy(block->codes + at * index->stride, from->code, index->stride);
-  aio__block_keys(block)[at] = from->key;
+  memcpy(block->high + at * index->half, from->high, index->half);
+  memcpy(block->low + at * index->half, from->low, index->half);
+  aio__block_coarse_units(block)[at] = from->coarse_unit;
+  aio__block_coarse_errors(block)[at] = from->coarse_error;
   aio__block_scopes(block)[at] = from->scope;
-  aio__block_units(block)[at] = from->fit.unit;
-  aio__block_errors(block)[at] = from->fit.error;
+  aio__block_keys(block)[at] = from->key;
+  aio__block_units(block)[at] = from->unit;
+  aio__block_errors(block)[at] = from->error;
+}
+
+static row read_row(const aio__index *index, const aio__block *block, uint32_t at) {
+  return (row){.key = aio__block_keys(block)[at],
+               .scope = aio__block_scopes(block)[at],
+               .high = block->high + at * index->half,
+               .low = block->low + at * index->half,
+               .unit = aio__block_units(block)[at],
+               .error = aio__block_errors(block)[at],
+               .coarse_unit = aio__block_coarse_units(block)[at],
+               .coarse_error = aio__block_coarse_errors(block)[at]};
+}
+
+/* In the index's own memory; false: no unit vector. */
+static bool make_row(aio__index *index, uint64_t key, uint64_t scope, const float *unit, row *out) {
+  size_t stride = 2 * index->half;
+  uint8_t *high = index->code + stride, *low = high + index->half;
+  aio__code_fit fit;
+  if (!index->kernels->encode(unit, index->dimensions, stride, index->code, &fit)) return false;
+  index->kernels->split(index->code, stride, high, low);
+  *out = (row){key, scope, high, low, fit.unit, aio__short_of(fit.error), aio__short_of(fit.coarse_unit),
+               aio__short_of(fit.coarse_error)};
+  return true;
 }
 
 /* A row of this block that may be written, in the block or in a copy; its number, or AIO__BLOCK_ROWS: out of memory. */
@@ -186,8 +213,8 @@ static aiorch_status add_row(aio__index *index, const row *from) {
 }
 
 static aiorch_status put_one(aio__index *index, uint64_t key, uint64_t scope, const float *unit) {
-  row from = {.key = key, .scope = scope, .code = index->code};
-  if (!index->kernels->encode(unit, index->dimensions, index->stride, index->code, &from.fit)) return AIORCH_E_INVALID;
+  row from;
+  if (!make_row(index, key, scope, unit, &from)) return AIORCH_E_INVALID;
   uint32_t place = aio__keys_find(index, key);
   if (place == AIO__NO_PLACE) return add_row(index, &from);
   aio__block *block = open_draft(index, place / AIO__BLOCK_ROWS, 0);
@@ -244,8 +271,7 @@ static uint32_t lower_rows(aio__index *index, size_t last) {
   uint32_t moved = 0, place;
   for (uint32_t live = aio__block_live(block); live != 0; live &= live - 1) {
     uint32_t number = (uint32_t)__builtin_ctz(live);
-    row from = {aio__block_keys(block)[number], aio__block_scopes(block)[number], block->codes + number * index->stride,
-                {aio__block_units(block)[number], aio__block_errors(block)[number]}};
+    row from = read_row(index, block, number);
     size_t at = first_spare(index);
     if (at >= last || aio__index_block(index, at) == NULL || !fill_place(index, at, &from, &place)) break;
     aio__keys_move(index, from.key, place);

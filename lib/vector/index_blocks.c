@@ -19,13 +19,20 @@ void aio__index_release(aio__index *index, void *memory, size_t size) {
   atomic_fetch_sub(&index->bytes, size);
 }
 
-static size_t codes_offset(size_t room) {
-  size_t least = sizeof(aio__block) + AIO__ROW_BYTES * room;
-  return (least + AIO__BLOCK_ALIGN - 1) / AIO__BLOCK_ALIGN * AIO__BLOCK_ALIGN;
+static size_t align(size_t offset) {
+  return (offset + AIO__BLOCK_ALIGN - 1) / AIO__BLOCK_ALIGN * AIO__BLOCK_ALIGN;
+}
+
+size_t aio__block_high_offset(size_t room) {
+  return align(sizeof(aio__block) + AIO__ROW_BYTES_BEFORE_HIGH * room);
+}
+
+size_t aio__block_low_offset(const aio__index *index, size_t room) {
+  return align(aio__block_high_offset(room) + room * index->half + AIO__ROW_BYTES_BEFORE_LOW * room);
 }
 
 static size_t block_size(const aio__index *index, size_t room) {
-  return codes_offset(room) + room * index->stride + AIO__BLOCK_ALIGN - 1;
+  return aio__block_low_offset(index, room) + room * index->half + AIO__BLOCK_ALIGN - 1;
 }
 
 aio__block *aio__block_new(aio__index *index, size_t room) {
@@ -36,7 +43,8 @@ aio__block *aio__block_new(aio__index *index, size_t room) {
   atomic_init(&block->rows, 0);
   atomic_init(&block->dead, 0);
   block->room = (uint32_t)room;
-  block->codes = begin + codes_offset(room);
+  block->high = begin + aio__block_high_offset(room);
+  block->low = begin + aio__block_low_offset(index, room);
   block->memory = memory;
   block->next = NULL;
   return block;
@@ -50,11 +58,14 @@ aio__block *aio__block_copy(aio__index *index, const aio__block *from, size_t ro
   aio__block *to = aio__block_new(index, room);
   if (to == NULL) return NULL;
   uint32_t rows = atomic_load(&from->rows);
-  memcpy(to->codes, from->codes, rows * index->stride);
+  memcpy(to->high, from->high, rows * index->half);
+  memcpy(to->low, from->low, rows * index->half);
+  memcpy(aio__block_coarse_units(to), aio__block_coarse_units(from), rows * sizeof(uint16_t));
+  memcpy(aio__block_coarse_errors(to), aio__block_coarse_errors(from), rows * sizeof(uint16_t));
   memcpy(aio__block_scopes(to), aio__block_scopes(from), rows * sizeof(uint64_t));
-  memcpy(aio__block_units(to), aio__block_units(from), rows * sizeof(float));
-  memcpy(aio__block_errors(to), aio__block_errors(from), rows * sizeof(float));
   memcpy(aio__block_keys(to), aio__block_keys(from), rows * sizeof(uint64_t));
+  memcpy(aio__block_units(to), aio__block_units(from), rows * sizeof(float));
+  memcpy(aio__block_errors(to), aio__block_errors(from), rows * sizeof(uint16_t));
   atomic_init(&to->rows, rows);
   atomic_init(&to->dead, atomic_load(&from->dead));
   return to;

@@ -32,32 +32,41 @@ enum {
   AIO__PLACES_MAX = INT32_MAX /* not below the rows of all leaves */
 };
 
-/* Behind it lie scopes, units, errors, keys and codes of `room` rows, in the order in which a search reads them. */
+/* Behind it lie, for `room` rows each, what a search reads of all: coarse units and errors, upper halves of codes; and
+ * what it reads of some: scopes, keys, units, errors, lower halves. */
 typedef struct aio__block {
   _Atomic uint32_t rows; /* written ones */
   _Atomic uint32_t dead; /* a bit for each that is gone */
   uint32_t room;         /* a multiple of four, AIO__BLOCK_ROWS at most */
-  uint8_t *codes;        /* aligned */
+  uint8_t *high, *low;   /* aligned */
   void *memory;            /* what the allocator gave */
   struct aio__block *next; /* among those that wait for searches to end */
 } aio__block;
 
-enum { AIO__ROW_BYTES = 24 }; /* beside its code */
+enum { AIO__ROW_BYTES_BEFORE_HIGH = 4, AIO__ROW_BYTES_BEFORE_LOW = 22 };
+
+static inline uint16_t *aio__block_coarse_units(const aio__block *block) {
+  return (uint16_t *)(void *)(block->high - 4 * (size_t)block->room);
+}
+
+static inline uint16_t *aio__block_coarse_errors(const aio__block *block) {
+  return (uint16_t *)(void *)(block->high - 2 * (size_t)block->room);
+}
 
 static inline uint64_t *aio__block_scopes(const aio__block *block) {
-  return (uint64_t *)(void *)(block->codes - 24 * (size_t)block->room);
-}
-
-static inline float *aio__block_units(const aio__block *block) {
-  return (float *)(void *)(block->codes - 16 * (size_t)block->room);
-}
-
-static inline float *aio__block_errors(const aio__block *block) {
-  return (float *)(void *)(block->codes - 12 * (size_t)block->room);
+  return (uint64_t *)(void *)(block->low - 22 * (size_t)block->room);
 }
 
 static inline uint64_t *aio__block_keys(const aio__block *block) {
-  return (uint64_t *)(void *)(block->codes - 8 * (size_t)block->room);
+  return (uint64_t *)(void *)(block->low - 14 * (size_t)block->room);
+}
+
+static inline float *aio__block_units(const aio__block *block) {
+  return (float *)(void *)(block->low - 6 * (size_t)block->room);
+}
+
+static inline uint16_t *aio__block_errors(const aio__block *block) {
+  return (uint16_t *)(void *)(block->low - 2 * (size_t)block->room);
 }
 
 typedef _Atomic(aio__block *) aio__entry; /* NULL: no block in this place */
@@ -72,7 +81,7 @@ typedef struct aio__keys {
 struct aio__index {
   const aio__alloc *al;
   const aio__kernels *kernels;
-  size_t dimensions, stride;
+  size_t dimensions, half; /* bytes of half a code */
   _Atomic(aio__entry *) leaves[AIO__LEAVES];
   atomic_size_t blocks; /* places in use: in the last there is a block */
   atomic_size_t count, bytes;
@@ -88,7 +97,7 @@ struct aio__index {
   size_t slots;            /* rows for which blocks have memory */
   aio__block *draft;       /* a copy of the block at draft_at that no search sees yet; NULL: none */
   size_t draft_at;
-  uint8_t code[]; /* of the vector that is being put */
+  uint8_t code[]; /* of the vector that is being put, and its halves */
 };
 
 /* ---- index_blocks.c: memory, places, and what waits for searches ------------------------------------------------ */
@@ -96,6 +105,8 @@ struct aio__index {
 void *aio__index_alloc(aio__index *index, size_t size);
 void aio__index_release(aio__index *index, void *memory, size_t size); /* takes NULL */
 
+size_t aio__block_high_offset(size_t room); /* of `high` from the block */
+size_t aio__block_low_offset(const aio__index *index, size_t room);
 aio__block *aio__block_new(aio__index *index, size_t room);
 void aio__block_free(aio__index *index, aio__block *block); /* takes NULL */
 aio__block *aio__block_copy(aio__index *index, const aio__block *from, size_t room);

@@ -4,9 +4,9 @@
 
 #include "vector/index_private.h"
 
-/* The floor is what a few more than `limit` reach, since rows may be gone by the time they are read; where those are not
- * enough, the pass is made again for eight times as many. A filter that has refused all but an eighth of 256 or more is
- * asked before scoring. */
+/* The floor is what a few more than `limit` reach, since rows may be gone by the time they are read; where those are
+ * not enough, the pass is made again for eight times as many. A filter that has refused all but an eighth of 256 or
+ * more is asked before scoring. */
 enum {
   SPARE_MIN = 2,
   AGAIN_TIMES = 8,
@@ -18,7 +18,7 @@ enum {
 };
 
 typedef struct query {
-  aio__code_cut cut;
+  aio__code_cut coarse, fine;
   aio__nearest nearest;
   float base;   /* the floor that the threshold sets */
   float *exact; /* of unit length, padded with zeros */
@@ -34,7 +34,7 @@ typedef struct search {
   aio__index *index;
   const aio__index_search *ask;
   const aio__kernels *kernels;
-  size_t stride, query_stride;
+  size_t stride; /* bytes of a code */
   float rounding; /* of a similarity by code */
   query *queries;
   int8_t *codes;
@@ -54,8 +54,9 @@ typedef struct search {
 
 static void set_floor(query *q, float rounding) {
   double floor = (double)q->nearest.floor, rest = 1 - floor * floor;
-  q->cut.floor = q->nearest.floor - rounding;
-  q->cut.slope = rest > 0 ? (float)(sqrt(rest) * 1.000001) : 0;
+  q->fine.floor = q->nearest.floor - rounding;
+  q->coarse.floor = q->fine.floor - AIO__SHORT_ROUNDING;
+  q->coarse.slope = q->fine.slope = rest > 0 ? (float)(sqrt(rest) * 1.000001) : 0;
 }
 
 static double length_of(const float *vector, size_t n) {
@@ -64,7 +65,7 @@ static double length_of(const float *vector, size_t n) {
   return sqrt(sum);
 }
 
-/* Its code: as that of a row, but signed and up to the level's most. */
+/* Its code: as that of a row, but signed. */
 static bool prepare(search *s, query *q, const float *from, int8_t *code) {
   size_t dimensions = s->index->dimensions;
   float *exact = q->exact;
@@ -76,7 +77,7 @@ static bool prepare(search *s, query *q, const float *from, int8_t *code) {
     exact[i] = (float)((double)from[i] / length);
     max = fabsf(exact[i]) > max ? fabsf(exact[i]) : max;
   }
-  double step = (double)max / s->kernels->query_max;
+  double step = (double)max / AIO__QUERY_MAX;
   for (size_t i = 0; i < dimensions; i++) {
     double scaled = (double)exact[i] / step;
     code[i] = (int8_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
@@ -86,9 +87,11 @@ static bool prepare(search *s, query *q, const float *from, int8_t *code) {
     rest_squares += rest * rest;
   }
   q->length = length;
-  q->cut.shift = sum * AIO__CODE_ZERO;
-  q->cut.unit = (float)(1 / sqrt(code_squares));
-  q->cut.error = (float)(sqrt(rest_squares) * 1.001 + 1e-6);
+  q->fine.unit = (float)(1 / sqrt(code_squares));
+  q->fine.error = (float)(sqrt(rest_squares) * 1.001 + 1e-6);
+  q->coarse = q->fine;
+  q->fine.shift = sum * AIO__CODE_ZERO;
+  q->coarse.shift = sum * AIO__HALF_ZERO;
   return true;
 }
 
@@ -140,8 +143,9 @@ static aiorch_status prune(search *s, query *q) {
 /* The query is as near to the code as p says, and the vector no further from the code than `error`. */
 static aiorch_status consider(search *s, query *q, const aio__block *block, uint32_t row) {
   if (!allows(s, block, row)) return AIORCH_OK;
-  float error = aio__block_errors(block)[row];
-  float p = s->kernels->mixed(block->codes + row * s->stride, q->exact, s->stride) * aio__block_units(block)[row];
+  size_t half = s->stride / 2, at = row * half;
+  float error = aio__short_value(aio__block_errors(block)[row]);
+  float p = s->kernels->mixed(block->high + at, block->low + at, q->exact, half) * aio__block_units(block)[row];
   p = p > 1 ? 1 : p < -1 ? -1 : p;
   float least = fabsf(p) - s->rounding, side = least > 0 ? sqrtf(1 - least * least) : 1;
   aio__near near = {.key = aio__block_keys(block)[row],
@@ -152,25 +156,44 @@ static aiorch_status consider(search *s, query *q, const aio__block *block, uint
   return q->nearest.n == q->nearest.room ? prune(s, q) : AIORCH_OK;
 }
 
-/* The rows that may reach the floor. Rows that are not written yet are another thread's. */
-static uint32_t rows_that_pass(const search *s, const query *q, const aio__block *block, uint32_t rows,
-                               const int32_t *dots) {
-  const float *units = aio__block_units(block), *errors = aio__block_errors(block);
-  if (rows == UINT32_MAX) return s->kernels->pass(dots, units, errors, &q->cut);
+/* Rows that may reach the floor, by the upper halves of their codes. Those that are not written yet are another
+ * thread's. */
+static uint32_t coarse_rows(const search *s, const query *q, const aio__block *block, uint32_t rows,
+                            const int32_t *dots) {
+  const uint16_t *units = aio__block_coarse_units(block), *errors = aio__block_coarse_errors(block);
+  if (rows == UINT32_MAX) return s->kernels->pass(dots, units, errors, &q->coarse);
   uint32_t passed = 0;
   for (; rows != 0; rows &= rows - 1) {
     int row = __builtin_ctz(rows);
-    passed |= (uint32_t)aio__code_passes(dots[row], units[row], errors[row], &q->cut) << row;
+    float unit = aio__short_value(units[row]), error = aio__short_value(errors[row]);
+    passed |= (uint32_t)aio__code_passes(dots[row], unit, error, &q->coarse) << row;
+  }
+  return passed;
+}
+
+/* Of these, the ones that may by the whole of their codes. */
+static uint32_t fine_rows(search *s, size_t number, const aio__block *block, uint32_t rows, const int32_t *high) {
+  const query *q = &s->queries[number];
+  int32_t low[AIO__BLOCK_ROWS];
+  uint32_t passed = 0;
+  s->kernels->dots(block->low, s->stride / 2, rows, s->codes + number * s->stride, 1, low, NULL);
+  for (; rows != 0; rows &= rows - 1) {
+    int row = __builtin_ctz(rows);
+    float error = aio__short_value(aio__block_errors(block)[row]);
+    bool passes = aio__code_passes(16 * high[row] + low[row], aio__block_units(block)[row], error, &q->fine);
+    passed |= (uint32_t)passes << row;
   }
   return passed;
 }
 
 static aiorch_status scan_group(search *s, const aio__block *block, const group *g, uint32_t rows,
                                 const uint8_t *next) {
-  s->kernels->dots(block->codes, s->stride, rows, s->codes + g->first * s->query_stride, g->count, s->dots, next);
+  s->kernels->dots(block->high, s->stride / 2, rows, s->codes + g->first * s->stride, g->count, s->dots, next);
   for (size_t i = 0; i < g->count; i++) {
     query *q = &s->queries[g->first + i];
-    uint32_t passed = rows_that_pass(s, q, block, rows, s->dots + i * AIO__BLOCK_ROWS);
+    const int32_t *dots = s->dots + i * AIO__BLOCK_ROWS;
+    uint32_t passed = coarse_rows(s, q, block, rows, dots);
+    if (passed != 0) passed = fine_rows(s, g->first + i, block, passed, dots);
     for (; passed != 0; passed &= passed - 1) {
       aiorch_status status = consider(s, q, block, (uint32_t)__builtin_ctz(passed));
       if (status != AIORCH_OK) return status;
@@ -195,22 +218,26 @@ static const aio__block *block_at(const search *s, size_t at) {
   return atomic_load_explicit(aio__index_entry(s->index, at), memory_order_acquire);
 }
 
-/* Where nearly all are of another scope, one block is done before the scopes of the next are there. */
-static void expect_scopes(const search *s, size_t at) {
-  const aio__block *block = s->ask->scopes == NULL || at < AHEAD ? NULL : block_at(s, at - AHEAD);
-  for (size_t i = 0; block != NULL && i < 1 + AIO__BLOCK_ROWS / 8; i++)
-    __builtin_prefetch((const uint8_t *)block + i * AIO__BLOCK_ALIGN);
+static void expect(const uint8_t *bytes, size_t size) {
+  for (size_t i = 0; i < size; i += AIO__BLOCK_ALIGN) __builtin_prefetch(bytes + i);
 }
 
-/* The codes of the block below, if it is as large as nearly all are; what is read before them is on its way. */
-static const uint8_t *codes_below(const search *s, size_t at) {
-  const aio__block *block = at == 0 ? NULL : block_at(s, at - 1);
+/* Where nearly all are of another scope, one block is done before the scopes of the next are there. Prefetching does no
+ * harm where a block is smaller than nearly all are. */
+static void expect_scopes(const search *s, size_t at) {
+  const aio__block *block = s->ask->scopes == NULL || at < AHEAD ? NULL : block_at(s, at - AHEAD);
+  if (block == NULL) return;
+  size_t behind = aio__block_high_offset(AIO__BLOCK_ROWS) + AIO__BLOCK_ROWS * s->index->half;
+  __builtin_prefetch(block);
+  expect((const uint8_t *)block + behind, AIO__BLOCK_ROWS * sizeof(uint64_t));
+}
+
+/* The upper halves of the block below; what is read before them is on its way. */
+static const uint8_t *halves_below(const search *s, size_t at) {
+  const uint8_t *block = at == 0 ? NULL : (const uint8_t *)block_at(s, at - 1);
   if (block == NULL) return NULL;
-  const uint8_t *begin = (const uint8_t *)block;
-  __builtin_prefetch(begin);
-  for (size_t i = 1 + AIO__BLOCK_ROWS / 8; i < 1 + AIO__BLOCK_ROWS / 4; i++)
-    __builtin_prefetch(begin + i * AIO__BLOCK_ALIGN);
-  return begin + AIO__BLOCK_ALIGN + AIO__ROW_BYTES * AIO__BLOCK_ROWS;
+  expect(block, aio__block_high_offset(AIO__BLOCK_ROWS));
+  return block + aio__block_high_offset(AIO__BLOCK_ROWS);
 }
 
 static aiorch_status scan_block(search *s, const aio__block *block, size_t at) {
@@ -224,7 +251,7 @@ static aiorch_status scan_block(search *s, const aio__block *block, size_t at) {
       if (!allows(s, block, row)) rows &= ~(UINT32_C(1) << row);
     }
     if (rows == 0) continue;
-    const uint8_t *next = rows == UINT32_MAX ? codes_below(s, at) : NULL;
+    const uint8_t *next = rows == UINT32_MAX ? halves_below(s, at) : NULL;
     aiorch_status status = scan_group(s, block, &s->groups[i], rows, next);
     if (status != AIORCH_OK) return status;
   }
@@ -337,7 +364,7 @@ static bool sound(const aio__index_search *ask) {
 /* All that has a size known at the start, in one piece. */
 static bool take_memory(search *s) {
   size_t n = s->ask->query_count;
-  size_t codes = n * s->query_stride, exact = codes * sizeof(float), dots = n * AIO__BLOCK_ROWS * sizeof(int32_t);
+  size_t codes = n * s->stride, exact = codes * sizeof(float), dots = n * AIO__BLOCK_ROWS * sizeof(int32_t);
   size_t queries = n * sizeof(query), row = s->index->dimensions * sizeof(float);
   s->memory = aio__calloc(s->index->al, 1, ALIGN - 1 + exact + codes + dots + queries + row);
   if (s->memory == NULL) return false;
@@ -347,7 +374,7 @@ static bool take_memory(search *s) {
   s->dots = (int32_t *)(void *)(at + exact + codes);
   s->queries = (query *)(void *)(at + exact + codes + dots);
   s->row = (float *)(void *)(at + exact + codes + dots + queries);
-  for (size_t i = 0; i < n; i++) s->queries[i].exact = exacts + i * s->query_stride;
+  for (size_t i = 0; i < n; i++) s->queries[i].exact = exacts + i * s->stride;
   return true;
 }
 
@@ -355,7 +382,7 @@ static aiorch_status begin(search *s) {
   size_t limit = s->ask->limit, dimensions = s->index->dimensions;
   for (size_t i = 0; i < s->ask->query_count; i++) {
     query *q = &s->queries[i];
-    if (!prepare(s, q, s->ask->queries + i * dimensions, s->codes + i * s->query_stride)) return AIORCH_E_INVALID;
+    if (!prepare(s, q, s->ask->queries + i * dimensions, s->codes + i * s->stride)) return AIORCH_E_INVALID;
     q->base = s->ask->threshold > -1 ? s->ask->threshold : -2;
     size_t wanted = limit + limit / 16 + SPARE_MIN;
     aiorch_status status = begin_query(s, q, wanted, AIO__INDEX_CANDIDATES(limit));
@@ -367,8 +394,7 @@ static aiorch_status begin(search *s) {
 aiorch_status aio__index_search_run(aio__index *index, const aio__index_search *ask, aio__index_hit *hits,
                                     size_t *counts) {
   if (!sound(ask)) return AIORCH_E_INVALID;
-  search s = {.index = index, .ask = ask, .kernels = index->kernels, .stride = index->stride};
-  s.query_stride = aio__query_stride(s.stride);
+  search s = {.index = index, .ask = ask, .kernels = index->kernels, .stride = 2 * index->half};
   s.rounding = 2 * AIO__CODE_ROUNDING(s.stride);
   if (!take_memory(&s)) return AIORCH_E_NOMEM;
   aiorch_status status = begin(&s);

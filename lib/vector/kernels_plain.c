@@ -37,13 +37,8 @@ static measures measure(const float *row, size_t n) {
   return of;
 }
 
-typedef struct sums {
-  double code, rest;
-} sums;
-
-static sums round_row(const float *row, size_t n, float factor, float size, uint8_t *code) {
+static void round_row(const float *row, size_t n, float factor, float size, uint8_t *code, aio__code_sums *sums) {
   float code_squares[LANES] = {0}, rest_squares[LANES] = {0}, whole[LANES];
-  sums of = {0, 0};
   for (size_t i = 0; i < n; i += LANES) {
 #pragma GCC unroll 8
     for (size_t l = 0; l < LANES; l++) {
@@ -55,10 +50,20 @@ static sums round_row(const float *row, size_t n, float factor, float size, uint
     for (size_t l = 0; l < LANES; l++) code[i + l] = (uint8_t)((int)whole[l] + AIO__CODE_ZERO);
   }
   for (size_t l = 0; l < LANES; l++) {
-    of.code += (double)code_squares[l];
-    of.rest += (double)rest_squares[l];
+    sums->code += (double)code_squares[l];
+    sums->rest += (double)rest_squares[l];
   }
-  return of;
+}
+
+static void add_halves(const uint8_t *code, size_t stride, aio__code_sums *sums) {
+  int32_t high = 0, low = 0;
+  for (size_t i = 0; i < stride; i++) {
+    int32_t h = (code[i] >> 4) - AIO__HALF_ZERO, l = (code[i] & 15) - AIO__HALF_ZERO;
+    high += h * h;
+    low += l * l;
+  }
+  sums->high = high;
+  sums->low = low;
 }
 
 static bool encode(const float *row, size_t dimensions, size_t stride, uint8_t *code, aio__code_fit *fit) {
@@ -66,37 +71,47 @@ static bool encode(const float *row, size_t dimensions, size_t stride, uint8_t *
   size_t whole = dimensions / LANES * LANES, end = whole + (dimensions > whole ? LANES : 0);
   memcpy(last, row + whole, (dimensions - whole) * sizeof *row);
   measures first = measure(row, whole), then = measure(last, LANES);
-  double squares = first.squares + then.squares;
+  aio__code_sums sums = {.row = first.squares + then.squares};
   /* A NaN may hide from `max`, but not from the squares. */
-  if (!(squares > 0.5 && squares < 2)) return false;
+  if (!(sums.row > 0.5 && sums.row < 2)) return false;
   float max = first.max > then.max ? first.max : then.max;
   float factor = (float)AIO__CODE_MAX / max, size = max / (float)AIO__CODE_MAX;
-  sums a = round_row(row, whole, factor, size, code), b = round_row(last, end - whole, factor, size, code + whole);
+  round_row(row, whole, factor, size, code, &sums);
+  round_row(last, end - whole, factor, size, code + whole, &sums);
   memset(code + end, AIO__CODE_ZERO, stride - end);
-  return aio__code_fit_of(squares, a.code + b.code, a.rest + b.rest, fit);
+  add_halves(code, stride, &sums);
+  sums.size = (double)size;
+  return aio__code_fit_of(&sums, fit);
 }
 
-static int32_t dot(const uint8_t *code, const int8_t *query, size_t stride) {
+static void split(const uint8_t *code, size_t stride, uint8_t *high, uint8_t *low) {
+  size_t half = stride / 2;
+  for (size_t i = 0; i < half; i++) {
+    high[i] = (uint8_t)(code[i] >> 4 | (code[half + i] & 0xf0));
+    low[i] = (uint8_t)((code[i] & 15) | code[half + i] << 4);
+  }
+}
+
+static int32_t dot(const uint8_t *code, const int8_t *query, size_t half) {
   int32_t sum = 0;
-  for (size_t i = 0; i < stride; i++) sum += code[i] * query[i];
+  for (size_t i = 0; i < half; i++) sum += (code[i] & 15) * query[i] + (code[i] >> 4) * query[half + i];
   return sum;
 }
 
-static void dots(const uint8_t *codes, size_t stride, uint32_t rows, const int8_t *queries, size_t query_count,
+static void dots(const uint8_t *halves, size_t half, uint32_t rows, const int8_t *queries, size_t query_count,
                  int32_t *out, const uint8_t *next) {
-  size_t query_stride = aio__query_stride(stride);
   (void)next;
   for (size_t r = 0; r < AIO__BLOCK_ROWS; r++) {
     if ((rows >> r & 1) == 0) continue;
     for (size_t q = 0; q < query_count; q++)
-      out[q * AIO__BLOCK_ROWS + r] = dot(codes + r * stride, queries + q * query_stride, stride);
+      out[q * AIO__BLOCK_ROWS + r] = dot(halves + r * half, queries + q * 2 * half, half);
   }
 }
 
-static uint32_t pass(const int32_t *of, const float *units, const float *errors, const aio__code_cut *cut) {
+static uint32_t pass(const int32_t *of, const uint16_t *units, const uint16_t *errors, const aio__code_cut *cut) {
   uint32_t rows = 0;
   for (size_t r = 0; r < AIO__BLOCK_ROWS; r++)
-    rows |= (uint32_t)aio__code_passes(of[r], units[r], errors[r], cut) << r;
+    rows |= (uint32_t)aio__code_passes(of[r], aio__short_value(units[r]), aio__short_value(errors[r]), cut) << r;
   return rows;
 }
 
@@ -106,12 +121,17 @@ static uint32_t same(const uint64_t *numbers, uint64_t number) {
   return rows;
 }
 
-static float mixed(const uint8_t *code, const float *query, size_t stride) {
+static float mixed(const uint8_t *high, const uint8_t *low, const float *query, size_t half) {
   float lanes[LANES] = {0}, sum = 0;
-  for (size_t i = 0; i < stride; i += LANES)
-    for (size_t l = 0; l < LANES; l++) lanes[l] += (float)(code[i + l] - AIO__CODE_ZERO) * query[i + l];
+  for (size_t i = 0; i < half; i += LANES) {
+    for (size_t l = 0; l < LANES; l++) {
+      int first = (high[i + l] & 15) << 4 | (low[i + l] & 15), second = (high[i + l] & 0xf0) | low[i + l] >> 4;
+      lanes[l] += (float)(first - AIO__CODE_ZERO) * query[i + l];
+      lanes[l] += (float)(second - AIO__CODE_ZERO) * query[half + i + l];
+    }
+  }
   for (size_t l = 0; l < LANES; l++) sum += lanes[l];
   return sum;
 }
 
-const aio__kernels aio__kernels_plain = {AIO__CODE_MAX, encode, dots, pass, same, mixed};
+const aio__kernels aio__kernels_plain = {encode, split, dots, pass, same, mixed};

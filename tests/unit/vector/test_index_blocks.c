@@ -45,13 +45,17 @@ static void test_block__arrays_do_not_overlap(void **state) {
     for (size_t room = 4; room <= AIO__BLOCK_ROWS; room += 4) {
       aio__block *block = aio__block_new(index, room);
       assert_non_null(block);
-      assert_int_equal((uintptr_t)block->codes % AIO__BLOCK_ALIGN, 0);
-      memset(block->codes, 1, room * index->stride);
+      assert_int_equal((uintptr_t)block->high % AIO__BLOCK_ALIGN, 0);
+      assert_int_equal((uintptr_t)block->low % AIO__BLOCK_ALIGN, 0);
+      memset(block->high, 1, room * index->half);
+      memset(block->low, 2, room * index->half);
       for (size_t i = 0; i < room; i++) {
         aio__block_keys(block)[i] = i;
         aio__block_scopes(block)[i] = 100 + i;
         aio__block_units(block)[i] = (float)(200 + i);
-        aio__block_errors(block)[i] = (float)(300 + i);
+        aio__block_errors(block)[i] = (uint16_t)(300 + i);
+        aio__block_coarse_units(block)[i] = (uint16_t)(400 + i);
+        aio__block_coarse_errors(block)[i] = (uint16_t)(500 + i);
       }
       assert_int_equal(block->room, room);
       assert_int_equal(aio__block_live(block), 0);
@@ -65,9 +69,11 @@ static void test_block__arrays_do_not_overlap(void **state) {
         assert_int_equal(aio__block_keys(copy)[i], i);
         assert_int_equal(aio__block_scopes(copy)[i], 100 + i);
         assert_float_equal(aio__block_units(copy)[i], (float)(200 + i), 0);
-        assert_float_equal(aio__block_errors(copy)[i], (float)(300 + i), 0);
+        assert_int_equal(aio__block_errors(copy)[i], 300 + i);
+        assert_int_equal(aio__block_coarse_units(copy)[i], 400 + i);
+        assert_int_equal(aio__block_coarse_errors(copy)[i], 500 + i);
       }
-      for (size_t i = 0; i < room * index->stride; i++) assert_int_equal(copy->codes[i], 1);
+      for (size_t i = 0; i < room * index->half; i++) assert_true(copy->high[i] == 1 && copy->low[i] == 2);
       aio__block_free(index, block);
       aio__block_free(index, copy);
     }

@@ -21,6 +21,7 @@
 enum {
   DIMENSIONS = 40,
   STRIDE = 64,
+  HALF = STRIDE / 2,
   VOLATILE = 900, /* keys that come and go, of each of two writers */
   ANCHORS = 70,   /* keys from ANCHOR on that stay as they are; where they lie changes */
   CHANGING = 50,  /* keys from CHANGE on that stay, in one version or another */
@@ -88,13 +89,16 @@ static void *write_second(void *shared_with) {
 
 static bool whole(const aio__index *index, const aio__block *block, size_t row) {
   float unit[DIMENSIONS];
-  uint8_t code[STRIDE];
+  uint8_t code[STRIDE], high[HALF], low[HALF];
   aio__code_fit fit;
   make(aio__block_keys(block)[row], aio__block_scopes(block)[row], unit);
-  return index->kernels->encode(unit, DIMENSIONS, STRIDE, code, &fit) &&
-         memcmp(code, block->codes + row * STRIDE, STRIDE) == 0 &&
+  if (!index->kernels->encode(unit, DIMENSIONS, STRIDE, code, &fit)) return false;
+  index->kernels->split(code, STRIDE, high, low);
+  return memcmp(high, block->high + row * HALF, HALF) == 0 && memcmp(low, block->low + row * HALF, HALF) == 0 &&
          memcmp(&fit.unit, &aio__block_units(block)[row], sizeof fit.unit) == 0 &&
-         memcmp(&fit.error, &aio__block_errors(block)[row], sizeof fit.error) == 0;
+         aio__short_of(fit.error) == aio__block_errors(block)[row] &&
+         aio__short_of(fit.coarse_unit) == aio__block_coarse_units(block)[row] &&
+         aio__short_of(fit.coarse_error) == aio__block_coarse_errors(block)[row];
 }
 
 /* Walks as a search does. */
