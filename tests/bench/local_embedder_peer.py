@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The peer of tests/bench/embed.c: ONNX Runtime on one thread, over the same weights.
+"""The peer of tests/bench/local_embedder.c: ONNX Runtime on one thread, over the same weights.
 
-  python3 tests/bench/embed_peer.py MODEL_FOLDER CACHE_FOLDER
+  python3 tests/bench/local_embedder_peer.py MODEL_FOLDER CACHE_FOLDER
 
 Needs the packages onnx, onnxruntime and numpy (a virtual environment with `pip install onnx onnxruntime numpy`). Writes the
 folder's BERT as an ONNX graph into CACHE_FOLDER, and its dynamically quantized int8 form (onnxruntime.quantization,
