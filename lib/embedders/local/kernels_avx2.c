@@ -77,6 +77,14 @@ INLINE int32_t store_codes(const float *x, float by, code_type *out, size_t n) {
  * 8-bit products in pairs would overflow 16 bits, so that both sides are widened to 16 bits: exact. A vector of sums holds two
  * parts of each of four columns. */
 
+/* _mm256_add_epi32(sum, _mm256_madd_epi16(bytes, codes)); left to itself, gcc does all products first and has no registers
+ * left for the sums. */
+INLINE __m256i add_products(__m256i sum, __m256i bytes, __m256i codes) {
+  __m256i products;
+  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(products) : "x"(bytes), "x"(codes));
+  return sum;
+}
+
 INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t R) {
   __m256i sum[I8_ROWS][2];
   const size_t k = m->k;
@@ -90,8 +98,8 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
       int64_t four;
       memcpy(&four, a + r * k + i, sizeof four);
       __m256i x = _mm256_set1_epi64x(four);
-      sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(w0, x));
-      sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(w1, x));
+      sum[r][0] = add_products(sum[r][0], w0, x);
+      sum[r][1] = add_products(sum[r][1], w1, x);
     }
   }
   V scales = v_load(m->column_scale + j), bias = v_load(m->bias + j);

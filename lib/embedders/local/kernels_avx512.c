@@ -58,6 +58,12 @@ INLINE int32_t store_codes(const float *x, float by, code_type *out, size_t n) {
 
 /* ---- products of codes ---- */
 
+/* _mm512_dpbusd_epi32, which gcc wraps in two moves of a register each. */
+INLINE __m512i add_products(__m512i sum, __m512i bytes, __m512i codes) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(codes));
+  return sum;
+}
+
 INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t R) {
   __m512i sum[I8_ROWS][2];
   const size_t k = m->k;
@@ -70,8 +76,8 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
       int32_t four;
       memcpy(&four, a + r * k + i, sizeof four);
       __m512i x = _mm512_set1_epi32(four);
-      sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], w0, x);
-      sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], w1, x);
+      sum[r][0] = add_products(sum[r][0], w0, x);
+      sum[r][1] = add_products(sum[r][1], w1, x);
     }
   }
   UNROLL for (size_t r = 0; r < R; r++) {
