@@ -71,6 +71,8 @@ INLINE int32_t store_codes(const float *x, float by, code_type *out, size_t n) {
   return _mm_cvtsi128_si32(_mm_add_epi32(x4, _mm_shuffle_epi32(x4, 0xB1)));
 }
 
+INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+
 #include "embedders/local/kernels_vector.h"
 
 /* ---- products of codes ----
@@ -92,6 +94,7 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
   const code_type *a = (const code_type *)m->codes + row * k;
   UNROLL for (size_t r = 0; r < R; r++) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
   for (size_t i = 0; i < k; i += 4, b += 4 * AIO__PANEL) {
+    v_prefetch(b + AHEAD);
     __m256i w0 = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)b));
     __m256i w1 = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(b + 16)));
     UNROLL for (size_t r = 0; r < R; r++) {

@@ -54,6 +54,8 @@ INLINE int32_t store_codes(const float *x, float by, code_type *out, size_t n) {
   return _mm512_reduce_add_epi32(sum);
 }
 
+INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+
 #include "embedders/local/kernels_vector.h"
 
 /* ---- products of codes ---- */
@@ -71,6 +73,8 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
   const int8_t *a = (const int8_t *)m->codes + row * k;
   UNROLL for (size_t r = 0; r < R; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(-m->sum[row + r]);
   for (size_t i = 0; i < k; i += 4, b += 4 * AIO__PANEL) {
+    v_prefetch(b + AHEAD);
+    v_prefetch(b + AHEAD + 64);
     __m512i w0 = _mm512_loadu_si512(b), w1 = _mm512_loadu_si512(b + 64);
     UNROLL for (size_t r = 0; r < R; r++) {
       int32_t four;
