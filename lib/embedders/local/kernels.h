@@ -74,7 +74,8 @@ typedef struct aio__kernels {
   void (*matmul_i8)(const aio__matmul_i8 *m);
   void (*quantize)(const aio__quantize *q);
   void (*curve)(const aio__curve *curve, float *x, size_t n); /* in place; n is a multiple of AIO__STEP */
-  /* x[r] = (x[r] + y[r] - mean) / sqrt(variance + eps) * gamma + beta, in place; y may be NULL. n as above. */
+  /* x[r] = (x[r] + y[r] - mean) / sqrt(variance + eps) * gamma + beta, in place; y may be NULL. n is a
+   * multiple of AIO__PANEL. */
   void (*norm)(float *x, const float *y, const float *gamma, const float *beta, float eps, size_t rows, size_t n);
   /* x[r][i] = 2 ^ (factor * (x[r][i] - greatest of the row)), in place, and inverse[r] = 1 / their sum. The rows are
    * `ld` apart, a multiple of AIO__STEP; what lies between n and ld is used as room and is 0 afterwards. */
