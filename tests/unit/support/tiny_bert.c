@@ -48,13 +48,13 @@ static float from_half(uint16_t half) {
 }
 
 static float as_held(const char *dtype, float x) {
-  uint32_t bits;
+  uint32_t bits, kept = strcmp(dtype, "BF16") == 0 ? 0xFFFF0000 : 0xFFFFFFFF;
+  float held;
   if (strcmp(dtype, "F16") == 0) return from_half(to_half(x));
-  if (strcmp(dtype, "BF16") != 0) return x;
   memcpy(&bits, &x, sizeof bits);
-  bits &= 0xFFFF0000;
-  memcpy(&x, &bits, sizeof x);
-  return x;
+  bits &= kept;
+  memcpy(&held, &bits, sizeof held);
+  return held;
 }
 
 static void add(tiny_bert *b, uint32_t *state, size_t rows, size_t columns, float spread, float middle,
