@@ -138,13 +138,18 @@ static size_t width_of(const char *dtype) {
 }
 
 static void write_values(const tiny_tensor *t, const char *dtype, FILE *file) {
+  const size_t width = width_of(dtype);
+  const bool half = strcmp(dtype, "F16") == 0;
+  uint8_t *bytes = need(malloc(t->count * width));
   for (size_t i = 0; i < t->count; i++) {
     uint32_t bits;
     memcpy(&bits, &t->values[i], sizeof bits);
-    if (strcmp(dtype, "F16") == 0) bits = to_half(t->values[i]);
-    else if (strcmp(dtype, "BF16") == 0) bits >>= 16;
-    for (size_t byte = 0; byte < width_of(dtype); byte++) (void)fputc((int)(bits >> (8 * byte) & 0xFF), file);
+    if (half) bits = to_half(t->values[i]);
+    else if (width == 2) bits >>= 16;
+    for (size_t byte = 0; byte < width; byte++) bytes[i * width + byte] = (uint8_t)(bits >> (8 * byte));
   }
+  if (fwrite(bytes, width, t->count, file) != t->count) die(t->name);
+  free(bytes);
 }
 
 void tiny_bert_write_weights(const tiny_bert *b, const char *folder) {
