@@ -3,9 +3,13 @@
  * its own.
  *
  * A folder has config.json, vocab.txt or tokenizer.json, model.safetensors, and, as sentence-transformers writes them,
- * 1_Pooling/config.json and sentence_bert_config.json. Weights are mapped read-only. With int8, the weights are made once
- * and kept beside the model as a file that is mapped instead (made in memory, with a log line, where the folder cannot be
- * written).
+ * 1_Pooling/config.json and sentence_bert_config.json. With int8, the weights are made once and kept beside the model in
+ * model.aiorch-int8, which is read instead from then on (made in memory each time, with a log line, where the folder
+ * cannot be written).
+ *
+ * Files are read, checked and packed at opening, and never looked at again: a mapped file that is cut short would end the
+ * process. So an open embedder goes on as it was, whatever is done to its folder (a file replaced, written to, cut short,
+ * removed), and the next to open sees the new files or an error. A file that changes while it is read is AIORCH_E_MODEL.
  */
 #ifndef AIO_EMBEDDERS_LOCAL_H
 #define AIO_EMBEDDERS_LOCAL_H
@@ -39,15 +43,17 @@ size_t aio__local_max_tokens(const aio__local *local);
 bool aio__local_one_purpose(const aio__local *local);        /* no instruction for queries: one vector serves all purposes */
 
 /* Unit vectors, `count` rows of dimensions; what was cut to max_tokens counts in *truncated, tokens (with [CLS] and [SEP])
- * in *tokens. A vector never depends on the other texts of the batch. AIORCH_E_NOMEM; `cancelled` (may be NULL) is asked between texts:
- * AIORCH_E_CANCELLED. Threads: any, several at once. */
+ * in *tokens. A vector never depends on the other texts of the batch, bit for bit. `cancelled` (may be NULL) is asked
+ * before each text: AIORCH_E_CANCELLED. AIORCH_E_INVALID for a purpose that is none, AIORCH_E_MODEL when weights are so
+ * large that no vector comes out, AIORCH_E_NOMEM. Threads: any, several at once. */
 aiorch_status aio__local_embed(const aio__local *local, int32_t purpose, const aio__str *texts, size_t count, float *out,
                                size_t *tokens, size_t *truncated, bool (*cancelled)(void *ctx), void *ctx);
 /* The token ids of one text as aio__local_embed sees them (with a query's instruction). `ids` has room for max_tokens. */
 aiorch_status aio__local_tokens(const aio__local *local, int32_t purpose, aio__str text, int32_t *ids, size_t *count,
                                 bool *truncated);
 
-/* As a registered plug-in: fills a record whose destroy frees `local`. */
+/* As a registered plug-in: fills a record whose destroy frees `local`. Its `fingerprint` is NULL; vtbl.fingerprint is
+ * `local`'s own: to register it, give `vtbl` and `self` to aio__plugins_set_embedder, which copies that. */
 void aio__local_plugin(aio__local *local, aio__plugin_embedder *out);
 
 #endif

@@ -1,0 +1,118 @@
+/* The kernels for AVX-512 with VNNI. The build compiles this file for such processors; elsewhere it is empty. */
+#include "embedders/local/bert_kernels.h"
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && \
+  defined(__AVX512VNNI__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum { LANES = 16, F32_ROWS = 8, I8_ROWS = 8 };
+#define TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+typedef __m512 V;
+typedef int8_t code_type;
+
+INLINE V v_zero(void) { return _mm512_setzero_ps(); }
+INLINE V v_set(float x) { return _mm512_set1_ps(x); }
+INLINE V v_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void v_store(float *p, V x) { _mm512_storeu_ps(p, x); }
+INLINE V v_add(V a, V b) { return _mm512_add_ps(a, b); }
+INLINE V v_sub(V a, V b) { return _mm512_sub_ps(a, b); }
+INLINE V v_mul(V a, V b) { return _mm512_mul_ps(a, b); }
+INLINE V v_fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE V v_max(V a, V b) { return _mm512_max_ps(a, b); }
+INLINE V v_min(V a, V b) { return _mm512_min_ps(a, b); }
+INLINE V v_abs(V a) { return _mm512_abs_ps(a); }
+INLINE V v_round(V a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE V v_scale_by_power(V a, V power) { return _mm512_scalef_ps(a, power); }
+INLINE float v_total(V a) { return _mm512_reduce_add_ps(a); }
+INLINE float v_greatest(V a) { return _mm512_reduce_max_ps(a); }
+
+/* Sums and differences of neighbours 1, 2, 4 and 8 apart: other + x in the first of a pair, other - x in the second. */
+INLINE V v_rotate_inside(V x) {
+  const V minus = _mm512_set1_ps(-0.0f);
+  V y = _mm512_permute_ps(x, 0xB1);
+  x = _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xAAAA, x, minus));
+  y = _mm512_permute_ps(x, 0x4E);
+  x = _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xCCCC, x, minus));
+  y = _mm512_shuffle_f32x4(x, x, 0xB1);
+  x = _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xF0F0, x, minus));
+  y = _mm512_shuffle_f32x4(x, x, 0x4E);
+  return _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xFF00, x, minus));
+}
+
+INLINE int32_t store_codes(const float *x, float by, code_type *out, size_t n) {
+  __m512i sum = _mm512_setzero_si512();
+  for (size_t i = 0; i < n; i += LANES) {
+    __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(by)));
+    sum = _mm512_add_epi32(sum, code);
+    _mm_storeu_si128((__m128i *)(void *)(out + i), _mm512_cvtepi32_epi8(code));
+  }
+  return _mm512_reduce_add_epi32(sum);
+}
+
+INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+
+#include "embedders/local/bert_kernels_vector.h"
+
+/* ---- products of codes ---- */
+
+/* _mm512_dpbusd_epi32, which gcc wraps in two moves of a register each. */
+INLINE __m512i add_products(__m512i sum, __m512i bytes, __m512i codes) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(codes));
+  return sum;
+}
+
+INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t R) {
+  __m512i sum[I8_ROWS][2];
+  const size_t k = m->k;
+  const uint8_t *b = m->b + j * k;
+  const int8_t *a = (const int8_t *)m->codes + row * k;
+  UNROLL for (size_t r = 0; r < R; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(-m->sum[row + r]);
+  for (size_t i = 0; i < k; i += 4, b += 4 * AIO__PANEL) {
+    v_prefetch(b + AHEAD);
+    v_prefetch(b + AHEAD + 64);
+    __m512i w0 = _mm512_loadu_si512(b), w1 = _mm512_loadu_si512(b + 64);
+    UNROLL for (size_t r = 0; r < R; r++) {
+      int32_t four;
+      memcpy(&four, a + r * k + i, sizeof four);
+      __m512i x = _mm512_set1_epi32(four);
+      sum[r][0] = add_products(sum[r][0], w0, x);
+      sum[r][1] = add_products(sum[r][1], w1, x);
+    }
+  }
+  UNROLL for (size_t r = 0; r < R; r++) {
+    V scale = v_set(m->scale[row + r]);
+    float *out = m->out + (row + r) * m->ldo + j;
+    UNROLL for (size_t c = 0; c < 2; c++) {
+      V by = v_mul(scale, v_load(m->column_scale + j + c * LANES));
+      v_store(out + c * LANES, v_add(v_mul(_mm512_cvtepi32_ps(sum[r][c]), by), v_load(m->bias + j + c * LANES)));
+    }
+  }
+}
+
+static void matmul_i8(const aio__matmul_i8 *m) {
+  for (size_t j = 0; j < m->n; j += AIO__PANEL) {
+    for (size_t row = 0, take; row < m->rows; row += take) {
+      take = rows_of_tile(m->rows - row, I8_ROWS);
+      switch (take) {
+#define TILE(R)               \
+  case R:                     \
+    tile_i8(m, row, j, R);    \
+    break;
+        TILES(TILE)
+#undef TILE
+      }
+    }
+  }
+}
+
+static const aio__bert_kernels table = {sizeof(code_type), matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+const aio__bert_kernels *const aio__bert_kernels_avx512 = &table;
+
+#else
+const aio__bert_kernels *const aio__bert_kernels_avx512 = NULL;
+#endif

@@ -1,0 +1,103 @@
+/* The kernels in plain C: what every processor runs, and what the others are compared with. */
+#include <math.h>
+#include <string.h>
+
+#include "embedders/local/bert_kernels.h"
+
+static void matmul_f32(const aio__matmul_f32 *m) {
+  for (size_t j = 0; j < m->n; j += AIO__STEP) {
+    const float *panel = m->b + j / AIO__PANEL * m->panel + j % AIO__PANEL;
+    for (size_t r = 0; r < m->rows; r++) {
+      float sum[AIO__STEP] = {0};
+      const float *a = m->a + r * m->lda;
+      for (size_t i = 0; i < m->k; i++) {
+        for (size_t c = 0; c < AIO__STEP; c++) sum[c] += a[i] * panel[i * m->ldb + c];
+      }
+      float scale = m->row_scale != NULL ? m->row_scale[r] : 1;
+      float *out = m->out + r * m->ldo + j;
+      for (size_t c = 0; c < AIO__STEP; c++) out[c] = sum[c] * scale + (m->bias != NULL ? m->bias[j + c] : 0);
+    }
+  }
+}
+
+static void matmul_i8(const aio__matmul_i8 *m) {
+  for (size_t j = 0; j < m->n; j += AIO__PANEL) {
+    const uint8_t *panel = m->b + j * m->k;
+    for (size_t r = 0; r < m->rows; r++) {
+      int32_t sum[AIO__PANEL] = {0};
+      const int8_t *a = (const int8_t *)m->codes + r * m->k;
+      for (size_t i = 0; i < m->k; i += 4) {
+        const uint8_t *b = panel + i * AIO__PANEL;
+        for (size_t c = 0; c < AIO__PANEL; c++) {
+          sum[c] += a[i] * b[4 * c] + a[i + 1] * b[4 * c + 1] + a[i + 2] * b[4 * c + 2] + a[i + 3] * b[4 * c + 3];
+        }
+      }
+      for (size_t c = 0; c < AIO__PANEL; c++) {
+        float scale = m->scale[r] * m->column_scale[j + c];
+        m->out[r * m->ldo + j + c] = (float)(sum[c] - m->sum[r]) * scale + m->bias[j + c];
+      }
+    }
+  }
+}
+
+static float curve_at(const aio__curve *curve, float x) {
+  float a = fminf(fabsf(x), curve->end);
+  float t = a * (2 / curve->end) - 1, sum = curve->terms[0];
+  for (int i = 1; i < AIO__CURVE_TERMS; i++) sum = sum * t + curve->terms[i];
+  return fmaxf(x, 0) - sum;
+}
+
+static void curve(const aio__curve *curve, float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = curve_at(curve, x[i]);
+}
+
+static void quantize_row(const aio__quantize *q, size_t r) {
+  float *x = q->scratch, most = 0;
+  int8_t *codes = (int8_t *)q->codes + r * q->n;
+  int32_t sum = 0;
+  memcpy(x, q->x + r * q->ldx, q->n * sizeof *x);
+  if (q->curve != NULL) curve(q->curve, x, q->n);
+  aio__rotate(x, q->n, q->rotation);
+  for (size_t i = 0; i < q->n; i++) most = fmaxf(most, fabsf(x[i]));
+  float by = most > 1e-30f ? AIO__CODE_MAX / most : 0;
+  for (size_t i = 0; i < q->n; i++) {
+    codes[i] = (int8_t)lrintf(x[i] * by);
+    sum += codes[i];
+  }
+  q->scale[r] = most * (1.0f / AIO__CODE_MAX);
+  q->sum[r] = sum * 128;
+}
+
+static void quantize(const aio__quantize *q) {
+  for (size_t r = 0; r < q->rows; r++) quantize_row(q, r);
+}
+
+static void norm(float *x, const float *y, const float *gamma, const float *beta, float eps, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++, x += n) {
+    float sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+      if (y != NULL) x[i] += y[r * n + i];
+      sum += x[i];
+    }
+    float mean = sum / (float)n;
+    for (size_t i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
+    float by = 1 / sqrtf(squares / (float)n + eps);
+    for (size_t i = 0; i < n; i++) x[i] = (x[i] - mean) * by * gamma[i] + beta[i];
+  }
+}
+
+static void softmax(float *x, float *inverse, float factor, size_t rows, size_t n, size_t ld) {
+  for (size_t r = 0; r < rows; r++, x += ld) {
+    float most = x[0], sum = 0;
+    for (size_t i = 1; i < n; i++) most = fmaxf(most, x[i]);
+    for (size_t i = 0; i < n; i++) {
+      x[i] = exp2f(factor * (x[i] - most));
+      sum += x[i];
+    }
+    for (size_t i = n; i < ld; i++) x[i] = 0;
+    inverse[r] = 1 / sum;
+  }
+}
+
+static const aio__bert_kernels table = {sizeof(int8_t), matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+const aio__bert_kernels *const aio__bert_kernels_plain = &table;
