@@ -13,7 +13,10 @@
 
 typedef struct aio__hit_guard aio__hit_guard;
 
-enum { AIO__HIT_DETAIL_MAX = 200 };
+enum {
+  AIO__HIT_DETAIL_MAX = 200,
+  AIO__HIT_TEXT_MAX = 65536 /* bytes; a longer text is not read */
+};
 
 /* Which guard refused, in the order in which they are asked. */
 #define AIO__HIT_GUARDS(X)                                          \

@@ -1,0 +1,688 @@
+/*
+ * From a text to tokens: words, numbers, dates, clocks, ratios and identifiers, with what their writing tells.
+ *
+ * A chunk is what stands between white space, quotation marks, brackets and commas. It is an identifier as a whole when it
+ * is built like one (a path, an address, foo_bar, --flag); else it is walked from left to right, words and numbers
+ * in turn. At the end, words that the lexicon knows as one phrase become one token.
+ */
+#include <string.h>
+
+#include "guard/hit_guard_parts.h"
+#include "text/normalize.h"
+
+enum { DIGITS_MAX = 18, PHRASE_WORDS_MAX = 6, JOINED_LETTERS_MIN = 2, SLOPPY_MIN = 4, SPLIT_REACH = 4 };
+
+typedef struct reader {
+  const aio__hit_lexicon *lexicon;
+  aio__hit_text *out;
+  const char *p; /* the text as written */
+  size_t n, at;
+  char *low;     /* where lower-case forms go */
+  size_t low_n;
+  size_t quote_end; /* up to here the text is quoted */
+  bool starts;   /* the next token is the first of a sentence */
+  bool glued;    /* it follows the one before without anything between them */
+} reader;
+
+/* ---- characters -------------------------------------------------------------------------------------------------- */
+
+static bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
+static bool is_upper(char c) { return (unsigned char)(c - 'A') < 26; }
+static bool is_letter(char c) { return (unsigned char)((c | 0x20) - 'a') < 26 || (unsigned char)c >= 0x80; }
+static bool is_word(char c) { return is_letter(c) || is_digit(c); }
+static bool is_space(char c) { return (unsigned char)c <= ' '; }
+static char lower(char c) { return (char)(is_upper(c) ? c | 0x20 : c); }
+
+static char at(const reader *r, size_t i, size_t end) {
+  return i < end ? r->p[i] : '\0';
+}
+
+static bool digits_at(const reader *r, size_t i, size_t end, size_t count) {
+  for (size_t k = 0; k < count; k++) {
+    if (!is_digit(at(r, i + k, end))) return false;
+  }
+  return !is_digit(at(r, i + count, end));
+}
+
+static size_t digits_end(const reader *r, size_t i, size_t end) {
+  while (i < end && is_digit(r->p[i])) i++;
+  return i;
+}
+
+/* A comma of 1,000. */
+static bool is_separator(const reader *r, size_t i, size_t end) {
+  return at(r, i, end) == ',' && i > 0 && is_digit(r->p[i - 1]) && digits_at(r, i + 1, end, 3);
+}
+
+static bool is_chunk(const reader *r, size_t i) {
+  char c = r->p[i];
+  return is_word(c) || (c != '\0' && strchr("._-/\\:@#$%&+*=~^|'", c) != NULL) || is_separator(r, i, r->n);
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+
+static uint16_t case_flags(const char *p, size_t n) {
+  size_t capitals = 0, small = 0;
+  for (size_t i = 0; i < n; i++) {
+    capitals += is_upper(p[i]);
+    small += is_letter(p[i]) && !is_upper(p[i]);
+  }
+  unsigned flags = n > 0 && is_upper(p[0]) ? AIO__HIT_CAPITAL : 0;
+  if (capitals >= 2 && small == 0) flags |= AIO__HIT_CAPS;
+  if (small > 0) flags |= AIO__HIT_LOWER;
+  return (uint16_t)flags;
+}
+
+/* Appends a token whose text is the `low_n - low_from` bytes written last. */
+static aio__hit_token *push_low(reader *r, aio__hit_kind kind, size_t low_from, size_t from, size_t to) {
+  aio__hit_token *t = &r->out->tokens[r->out->n++];
+  t->text = aio__str_n(r->low + low_from, r->low_n - low_from);
+  t->written = aio__str_n(r->p + from, to - from);
+  t->hash = aio__hit_hash(t->text.p, t->text.n);
+  t->kind = (uint8_t)kind;
+  t->entry = aio__hit_lexicon_find(r->lexicon, t->text, t->hash);
+  unsigned flags = case_flags(r->p + from, to - from);
+  if (r->starts) flags |= AIO__HIT_STARTS;
+  if (r->glued) flags |= AIO__HIT_GLUED;
+  if (from < r->quote_end) flags |= AIO__HIT_QUOTED;
+  t->flags = (uint16_t)flags;
+  r->starts = false;
+  r->glued = true;
+  return t;
+}
+
+static aio__hit_token *push(reader *r, aio__hit_kind kind, size_t from, size_t to) {
+  size_t low_from = r->low_n;
+  for (size_t i = from; i < to; i++) r->low[r->low_n++] = lower(r->p[i]);
+  return push_low(r, kind, low_from, from, to);
+}
+
+/* The word without a possessive s. */
+static void push_word(reader *r, size_t from, size_t to) {
+  size_t end = to;
+  if (to - from > 2 && r->p[to - 2] == '\'' && lower(r->p[to - 1]) == 's') end = to - 2;
+  aio__hit_token *t = push(r, AIO__HIT_WORD, from, end);
+  t->written.n = to - from;
+}
+
+static void set_flag(aio__hit_token *token, unsigned flag) {
+  token->flags = (uint16_t)(token->flags | flag);
+}
+
+static void mark_last(reader *r, unsigned flag) {
+  if (r->out->n > 0) set_flag(&r->out->tokens[r->out->n - 1], flag);
+}
+
+static void end_sentence(reader *r) {
+  mark_last(r, AIO__HIT_ENDS);
+  r->starts = true;
+}
+
+static const aio__hit_entry *known(const reader *r, size_t from, size_t to) {
+  char text[AIO__HIT_WORD_MAX];
+  if (to - from > sizeof text) return NULL;
+  for (size_t i = from; i < to; i++) text[i - from] = lower(r->p[i]);
+  return aio__hit_lexicon_find(r->lexicon, aio__str_n(text, to - from), aio__hit_hash(text, to - from));
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+
+/* The end of a date at i: 2024-05-03, 5/3/2024, 3.5.2024; 0 when there is none. */
+static size_t date_end(const reader *r, size_t i, size_t end) {
+  size_t first = digits_end(r, i, end), n = first - i;
+  char sep = at(r, first, end);
+  if (sep != '-' && sep != '/' && sep != '.') return 0;
+  size_t second = digits_end(r, first + 1, end), n2 = second - first - 1;
+  if (at(r, second, end) != sep || n2 < 1 || n2 > 2) return 0;
+  size_t third = digits_end(r, second + 1, end), n3 = third - second - 1;
+  bool year_first = n == 4 && sep != '.' && n3 >= 1 && n3 <= 2;
+  bool year_last = n <= 2 && (n3 == 4 || (n3 == 2 && sep == '/'));
+  bool ends = third == end || !is_word(r->p[third]) || (year_first && r->p[third] == 'T');
+  unsigned year, month, day;
+  if (!(year_first || year_last) || !ends) return 0;
+  return aio__hit_date_parts(aio__str_n(r->p + i, third - i), &year, &month, &day) ? third : 0;
+}
+
+/* Digits with at least two points: a version or a network address; up to where it ends, or 0. */
+static size_t version_end(const reader *r, size_t i, size_t end) {
+  size_t points = 0, k = digits_end(r, i, end);
+  while (at(r, k, end) == '.' && is_digit(at(r, k + 1, end))) {
+    points++;
+    k = digits_end(r, k + 1, end);
+  }
+  if (points < 2) return 0;
+  while (k < end && (is_word(r->p[k]) || ((r->p[k] == '-' || r->p[k] == '.' || r->p[k] == '+') && is_word(at(r, k + 1, end))))) k++;
+  return k;
+}
+
+static bool is_suffix(const aio__hit_entry *entry) {
+  return entry != NULL && (entry->unit != 0 || AIO__HIT_HAS(entry, GLUED_SCALE) || AIO__HIT_HAS(entry, GLUED_UNIT) ||
+                           AIO__HIT_HAS(entry, SCALE) || AIO__HIT_HAS(entry, AM) || AIO__HIT_HAS(entry, PM));
+}
+
+static bool is_th(const char *p, size_t n) {
+  static const char endings[] = "stndrdth";
+  if (n != 2) return false;
+  for (size_t i = 0; i < 8; i += 2) {
+    if (lower(p[0]) == endings[i] && lower(p[1]) == endings[i + 1]) return true;
+  }
+  return false;
+}
+
+static size_t letters_end(const reader *r, size_t i, size_t end) {
+  while (i < end && (is_letter(r->p[i]) || r->p[i] == '%' || (r->p[i] == '^' && is_digit(at(r, i + 1, end))) ||
+                     (i > 0 && r->p[i - 1] == '^') || (r->p[i] == '/' && i > 0 && is_letter(r->p[i - 1]) && is_letter(at(r, i + 1, end))))) {
+    i++;
+  }
+  return i;
+}
+
+/* What follows the digits of a number without a space: 5km, 3rd, 1990s, 5k. Returns where it ends, or 0 when the whole is an
+ * identifier. */
+static size_t read_suffix(reader *r, size_t from, size_t digits, size_t end) {
+  size_t stop = letters_end(r, digits, end), n = stop - digits;
+  aio__hit_token *number = &r->out->tokens[r->out->n - 1];
+  if (n == 0) return digits;
+  if (is_th(r->p + digits, n)) {
+    set_flag(number, AIO__HIT_TH);
+    return stop;
+  }
+  bool after_the = r->out->n > 1 && aio__hit_is(&r->out->tokens[r->out->n - 2], "the");
+  size_t count = digits - from;
+  if (n == 1 && r->p[digits] == 's' && r->p[digits - 1] == '0' && (count == 4 || (count == 2 && after_the))) {
+    set_flag(number, AIO__HIT_DECADE);
+    return stop;
+  }
+  bool unit = is_suffix(known(r, digits, stop));
+  const char *slash = memchr(r->p + digits, '/', n);
+  if (!unit && slash != NULL) { /* 5km/day */
+    stop = (size_t)(slash - r->p);
+    n = stop - digits;
+    unit = is_suffix(known(r, digits, stop));
+  }
+  bool sloppy = n >= SLOPPY_MIN || (n == 1 && r->p[digits] == 'x'); /* 5minutes, 4x */
+  if (is_digit(at(r, stop, end)) || !(unit || sloppy)) return 0;
+  push(r, AIO__HIT_WORD, digits, stop);
+  return stop;
+}
+
+/* A number at i, perhaps with a minus before it. Returns where it ends. */
+static size_t read_number(reader *r, size_t i, size_t end) {
+  size_t from = i, stop = date_end(r, i, end);
+  if (stop != 0) {
+    push(r, AIO__HIT_DATE, i, stop);
+    return stop < end && r->p[stop] == 'T' ? end : stop;
+  }
+  stop = version_end(r, i, end);
+  if (stop != 0) {
+    push(r, AIO__HIT_CODE, i, stop);
+    return stop;
+  }
+  if (at(r, i, end) == '-') i++;
+  size_t first = digits_end(r, i, end);
+  if (at(r, first, end) == ':' && first - i <= 2 && digits_at(r, first + 1, end, 2)) {
+    stop = first + 3;
+    if (at(r, stop, end) == ':' && digits_at(r, stop + 1, end, 2)) stop += 3;
+    push(r, AIO__HIT_CLOCK, i, first + 3);
+    size_t behind = read_suffix(r, i, stop, end);
+    return behind != 0 ? behind : stop;
+  }
+  if (at(r, first, end) == '/' && is_digit(at(r, first + 1, end))) {
+    stop = digits_end(r, first + 1, end);
+    push(r, AIO__HIT_RATIO, from, stop);
+    return stop;
+  }
+  size_t low_from = r->low_n;
+  for (stop = from; stop < end; stop++) {
+    bool point = r->p[stop] == '.' && is_digit(at(r, stop + 1, end));
+    if (!is_digit(r->p[stop]) && !point && !is_separator(r, stop, end) && !(stop == from && i > from)) break;
+    if (r->p[stop] != ',') r->low[r->low_n++] = r->p[stop];
+  }
+  bool small = r->low_n - low_from <= DIGITS_MAX;
+  push_low(r, small ? AIO__HIT_NUMBER : AIO__HIT_CODE, low_from, from, stop);
+  size_t behind = small ? read_suffix(r, from, stop, end) : stop;
+  if (behind != 0) return behind;
+  /* 0x80, 4x4, 2fa: one identifier. */
+  r->out->n--;
+  r->low_n = low_from;
+  while (stop < end && is_word(r->p[stop])) stop++;
+  push(r, AIO__HIT_CODE, from, stop);
+  return stop;
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------- */
+
+static bool is_camel(const char *p, size_t n) {
+  for (size_t i = 1; i < n; i++) {
+    if (is_upper(p[i]) && (unsigned char)(p[i - 1] - 'a') < 26) return true;
+  }
+  return false;
+}
+
+/* A run of letters, digits and apostrophes that begins with a letter. Returns where it ends. */
+static size_t read_word(reader *r, size_t i, size_t end) {
+  size_t stop = i, letters = 0;
+  while (stop < end && (is_word(r->p[stop]) || (r->p[stop] == '\'' && is_letter(at(r, stop + 1, end))))) stop++;
+  while (i + letters < stop && !is_digit(r->p[i + letters])) letters++;
+  if (letters == stop - i) {
+    size_t own = stop - i;
+    if (own > 2 && r->p[stop - 2] == '\'') own -= 2;
+    if (is_camel(r->p + i, own)) push(r, AIO__HIT_CODE, i, i + own);
+    else push_word(r, i, stop);
+    return stop;
+  }
+  /* python3, sha256 and RTX3080 are a word and a number, v2 a number; A1, H2O and p50 identifiers. */
+  bool tail = digits_end(r, i + letters, stop) == stop;
+  if (tail && letters == 1 && lower(r->p[i]) == 'v') return read_number(r, i + 1, end);
+  if (tail && letters >= JOINED_LETTERS_MIN && memchr(r->p + i, '\'', letters) == NULL) {
+    push_word(r, i, i + letters);
+    return read_number(r, i + letters, end);
+  }
+  push(r, AIO__HIT_CODE, i, stop);
+  return stop;
+}
+
+/* e.g., U.S.A, p.m: single letters between points become one word. Returns where it ends, or 0. */
+static size_t read_initials(reader *r, size_t i, size_t end) {
+  size_t low_from = r->low_n, k = i, count = 0;
+  while (k < end && is_letter(r->p[k]) && !is_word(at(r, k + 1, end))) {
+    r->low[r->low_n++] = lower(r->p[k]);
+    count++;
+    k++;
+    if (at(r, k, end) == '.' && is_letter(at(r, k + 1, end))) k++;
+    else break;
+  }
+  if (count < 2 || (k < end && is_word(r->p[k]))) {
+    r->low_n = low_from;
+    return 0;
+  }
+  push_low(r, AIO__HIT_WORD, low_from, i, k);
+  return k;
+}
+
+/* ---- chunks ------------------------------------------------------------------------------------------------------ */
+
+static bool has(const reader *r, size_t from, size_t to, const char *what) {
+  size_t n = strlen(what);
+  for (size_t i = from; i + n <= to; i++) {
+    if (memcmp(r->p + i, what, n) == 0) return true;
+  }
+  return false;
+}
+
+/* e.g, U.S.A, p.m */
+static bool is_initials(const reader *r, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++) {
+    bool letter = (i - from) % 2 == 0;
+    if (letter ? !is_letter(r->p[i]) : r->p[i] != '.') return false;
+  }
+  return true;
+}
+
+/* The last point of the chunk stands before a known ending, or is not the end of a sentence typed without a space. */
+static bool is_dotted_name(const reader *r, size_t from, size_t to) {
+  size_t point = to, points = 0;
+  for (size_t i = from + 1; i + 1 < to; i++) {
+    if (r->p[i] != '.' || !is_word(r->p[i - 1]) || !is_word(r->p[i + 1])) continue;
+    point = i;
+    points++;
+  }
+  if (points == 0 || is_initials(r, from, to)) return false;
+  if (AIO__HIT_HAS(known(r, point + 1, to), FILE_ENDING) || points > 1) return true;
+  if (is_upper(r->p[point + 1]) && !is_upper(r->p[point - 1])) return false;
+  size_t right = point + 1, left = point;
+  while (right < to && is_letter(r->p[right])) right++;
+  while (left > from && is_letter(r->p[left - 1])) left--;
+  return !AIO__HIT_HAS(known(r, left, point), FUNCTION) && !AIO__HIT_HAS(known(r, point + 1, right), FUNCTION);
+}
+
+/* Built like an identifier: path, address, foo_bar, a::b, --flag. */
+static bool is_code(const reader *r, size_t from, size_t to) {
+  const char *p = r->p;
+  size_t slashes = 0, letters = 0;
+  char first = p[from], second = at(r, from + 1, to);
+  for (size_t i = from; i < to; i++) {
+    bool inside = i > from && i + 1 < to && is_word(p[i - 1]) && is_word(p[i + 1]);
+    letters += is_letter(p[i]);
+    slashes += p[i] == '/';
+    if (p[i] == '\\') return true;
+    if (p[i] == '_' && to - from > 1) return true;
+    if (inside && (p[i] == '@' || p[i] == '#' || p[i] == '~')) return true;
+    if (inside && p[i] == '=' && letters > 0) return true;
+  }
+  if (letters == 0) return false;
+  if (first == '/' || (first == '.' && second != '\0') || (first == '~' && second == '/') || (first == '$' && is_letter(second))) return true;
+  if (first == '@' && is_letter(second)) return true;
+  if (first == '-' && (second == '-' || (is_letter(second) && to - from <= 3))) return true;
+  if (slashes >= 2 || has(r, from, to, "::") || has(r, from, to, "->")) return true;
+  if (slashes == 1 && is_dotted_name(r, from, to)) return true;
+  return slashes == 0 && !is_digit(first) && is_dotted_name(r, from, to);
+}
+
+/* INV-2023-001, i7-9700K: parts of letters and digits that belong together. */
+static bool is_serial(const reader *r, size_t from, size_t to) {
+  size_t parts = 1, with_digits = 0;
+  bool mixed = false, letters = false, digits = false, capitals = true;
+  for (size_t i = from; i <= to; i++) {
+    char c = at(r, i, to);
+    if (c == '-' || i == to) {
+      mixed = mixed || (letters && digits && !is_digit(r->p[from]));
+      with_digits += digits;
+      parts += i < to;
+      letters = digits = false;
+      continue;
+    }
+    if (!is_word(c)) return false;
+    letters = letters || is_letter(c);
+    digits = digits || is_digit(c);
+    capitals = capitals && (!is_letter(c) || is_upper(c));
+  }
+  return parts > 1 && with_digits > 0 && (mixed || (parts > 2 && capitals && !is_digit(r->p[from])));
+}
+
+/* A path or an address as one token: what is said twice is left out, and what only ends a sentence. */
+static void push_code(reader *r, size_t from, size_t to) {
+  while (to - from > 1 && r->p[to - 1] == '/') to--;
+  push(r, AIO__HIT_CODE, from, to);
+}
+
+static void walk_chunk(reader *r, size_t from, size_t to) {
+  for (size_t i = from; i < to;) {
+    char c = r->p[i];
+    size_t stop = 0;
+    if (is_letter(c)) {
+      stop = read_initials(r, i, to);
+      if (stop == 0) stop = read_word(r, i, to);
+    } else if (is_digit(c) || (c == '-' && i == from && is_digit(at(r, i + 1, to))) || (c == '.' && is_digit(at(r, i + 1, to)))) {
+      stop = read_number(r, i, to);
+    } else if (c == '$') {
+      push(r, AIO__HIT_WORD, i, i + 1);
+      stop = i + 1;
+    } else {
+      bool sign = (c == '+' || c == '*' || c == '^' || c == '=') && i > from && is_digit(r->p[i - 1]) && is_digit(at(r, i + 1, to));
+      if (sign) push(r, AIO__HIT_CODE, i, i + 1);
+      if (c == '.') end_sentence(r);
+      r->glued = false;
+      stop = i + 1;
+    }
+    i = stop;
+  }
+}
+
+/* A sign alone: "5 %", "5 $", and between two numbers "5 + 3". */
+static void read_sign(reader *r, size_t from) {
+  char c = r->p[from];
+  size_t next = from + 1;
+  while (next < r->n && r->p[next] == ' ') next++;
+  bool after_number = r->out->n > 0 && r->out->tokens[r->out->n - 1].kind == AIO__HIT_NUMBER;
+  if (!after_number || strchr("+*=^%$", c) == NULL) return;
+  if (c == '%' || c == '$') push(r, AIO__HIT_WORD, from, from + 1);
+  else if (next < r->n && is_digit(r->p[next])) push(r, AIO__HIT_CODE, from, from + 1);
+}
+
+static size_t trim_front(const reader *r, size_t from, size_t to) {
+  for (; from < to; from++) {
+    char c = r->p[from], next = at(r, from + 1, to);
+    if (is_word(c) || c == '_' || c == '@') break;
+    if ((c == '.' && (is_word(next) || next == '/' || next == '.')) || (c == '$' && next != '\0')) break;
+    if ((c == '/' || c == '~' || c == '\\') && next != '\0') break;
+    if (c == '-' && (next == '-' || is_word(next))) break;
+  }
+  return from;
+}
+
+static void read_chunk(reader *r) {
+  size_t from = r->at, to = from;
+  while (to < r->n && is_chunk(r, to)) to++;
+  r->at = to;
+  r->glued = false;
+  size_t start = trim_front(r, from, to), end = to;
+  bool stop = false, colon = false;
+  while (end > start && !is_word(r->p[end - 1])) {
+    char c = r->p[end - 1];
+    if (c == '%' && end - 1 > start) break;
+    if ((c == '+' || c == '#') && known(r, start, end) != NULL) break;
+    stop = stop || c == '.';
+    colon = colon || c == ':';
+    end--;
+  }
+  if (start == end) {
+    if (to - from == 1) read_sign(r, from);
+    return;
+  }
+  bool plain = true, call = at(r, to, r->n) == '(' && at(r, to + 1, r->n) == ')';
+  for (size_t i = start; i < end; i++) plain = plain && is_word(r->p[i]);
+  if (call) r->at += 2;
+  if (!plain && known(r, start, end) != NULL) push(r, AIO__HIT_WORD, start, end); /* km/h, w/o, c++ */
+  else if (call || is_code(r, start, end) || is_serial(r, start, end)) push_code(r, start, end);
+  else walk_chunk(r, start, end);
+  if (colon) mark_last(r, AIO__HIT_COMMA);
+  if (colon) r->starts = true;
+  bool abbreviation = r->out->n > 0 && AIO__HIT_HAS(r->out->tokens[r->out->n - 1].entry, ABBREVIATION);
+  bool initial = end - start == 1 && is_upper(r->p[start]);
+  if (stop && !abbreviation && !initial && (to == r->n || is_space(r->p[to]) || is_chunk(r, to) == false)) end_sentence(r);
+}
+
+/* ---- quotes ------------------------------------------------------------------------------------------------------ */
+
+/* The other half of the quotation mark at `open`, or 0. */
+static size_t quote_close(const reader *r, size_t open) {
+  char mark = r->p[open];
+  size_t limit = r->n - open > AIO__HIT_QUOTE_BYTES ? open + AIO__HIT_QUOTE_BYTES : r->n;
+  for (size_t i = open + 1; i < limit; i++) {
+    if (r->p[i] != mark) continue;
+    if (mark != '\'') return i;
+    if (!is_space(r->p[i - 1]) && i > open + 1 && !is_word(at(r, i + 1, r->n))) return i;
+  }
+  return 0;
+}
+
+static bool opens_quote(const reader *r, size_t i) {
+  char c = r->p[i];
+  if (i < r->quote_end || (c != '"' && c != '`' && c != '\'')) return false;
+  if (c != '\'') return true;
+  return (i == 0 || is_space(r->p[i - 1]) || r->p[i - 1] == '(') && is_word(at(r, i + 1, r->n));
+}
+
+static void open_quote(reader *r, size_t i) {
+  size_t close = quote_close(r, i);
+  if (close == 0) return;
+  if (r->out->quotes_n == AIO__HIT_QUOTES_MAX) {
+    r->out->quotes_full = true;
+    return;
+  }
+  r->quote_end = close;
+  aio__hit_quote *quote = &r->out->quotes[r->out->quotes_n++];
+  quote->first = quote->end = r->out->n;
+  quote->code = r->p[i] == '`';
+}
+
+static void close_quote(reader *r) {
+  if (r->quote_end == 0 || r->at < r->quote_end) return;
+  aio__hit_quote *quote = &r->out->quotes[r->out->quotes_n - 1];
+  quote->end = r->out->n;
+  if (quote->end == quote->first) r->out->quotes_n--;
+  if (r->at == r->quote_end) r->at++;
+  r->quote_end = 0;
+}
+
+/* ---- the whole text ---------------------------------------------------------------------------------------------- */
+
+static void read_tokens(reader *r) {
+  while (r->at < r->n) {
+    close_quote(r);
+    if (r->at == r->n) break;
+    char c = r->p[r->at];
+    if (opens_quote(r, r->at)) {
+      open_quote(r, r->at++);
+    } else if (c != '\'' && is_chunk(r, r->at)) {
+      size_t before = r->at;
+      size_t n = r->n;
+      if (r->quote_end > r->at) r->n = r->quote_end; /* a chunk ends where its quote does */
+      read_chunk(r);
+      r->n = n;
+      if (r->at == before) r->at++;
+    } else {
+      if (c == '!' || c == '?' || c == '\n') end_sentence(r);
+      if (c == ',' || c == ';' || c == '(' || c == ')') mark_last(r, AIO__HIT_COMMA);
+      r->at++;
+    }
+  }
+  close_quote(r);
+  mark_last(r, AIO__HIT_ENDS);
+}
+
+/* The longest phrase that begins with token i; its number of tokens, 1 for none. */
+static uint32_t find_phrase(const reader *r, uint32_t i, const aio__hit_entry **entry) {
+  const aio__hit_token *tokens = r->out->tokens;
+  char text[AIO__HIT_WORD_MAX];
+  size_t n = 0;
+  uint32_t found = 1, most = tokens[i].entry->words;
+  for (uint32_t k = 0; k < most && k < PHRASE_WORDS_MAX && i + k < r->out->n; k++) {
+    const aio__hit_token *t = &tokens[i + k];
+    if (k > 0 && ((tokens[i + k - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0 || (t->flags & AIO__HIT_QUOTED) != (tokens[i].flags & AIO__HIT_QUOTED))) break;
+    if (n + t->text.n + 1 > sizeof text) break;
+    if (k > 0) text[n++] = ' ';
+    memcpy(text + n, t->text.p, t->text.n);
+    n += t->text.n;
+    if (k == 0) continue;
+    const aio__hit_entry *phrase = aio__hit_lexicon_find(r->lexicon, aio__str_n(text, n), aio__hit_hash(text, n));
+    if (phrase == NULL) continue;
+    *entry = phrase;
+    found = k + 1;
+  }
+  return found;
+}
+
+static void join_phrases(reader *r) {
+  aio__hit_text *out = r->out;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < out->n;) {
+    const aio__hit_entry *entry = NULL;
+    uint32_t count = AIO__HIT_HAS(out->tokens[i].entry, PHRASE) ? find_phrase(r, i, &entry) : 1;
+    aio__hit_token token = out->tokens[i];
+    if (count > 1) {
+      const aio__hit_token *last = &out->tokens[i + count - 1];
+      token.text = entry->text;
+      token.entry = entry;
+      token.hash = aio__hit_hash(entry->text.p, entry->text.n);
+      token.written.n = (size_t)(last->written.p + last->written.n - token.written.p);
+      token.flags = (uint16_t)(token.flags | (last->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)));
+      token.kind = AIO__HIT_WORD;
+    }
+    for (size_t q = 0; q < out->quotes_n; q++) {
+      aio__hit_quote *quote = &out->quotes[q]; /* what was moved already lies before i */
+      if (quote->first >= i && quote->first < i + count) quote->first = kept;
+      if (quote->end > i && quote->end <= i + count) quote->end = kept + 1;
+    }
+    out->tokens[kept++] = token;
+    i += count;
+  }
+  out->n = kept;
+}
+
+/* "turn it off" is "turn off". */
+static void join_split_verbs(reader *r) {
+  for (uint32_t i = 0; i < r->out->n; i++) {
+    aio__hit_token *t = &r->out->tokens[i];
+    if (!AIO__HIT_HAS(t->entry, SPLIT)) continue;
+    for (uint32_t k = i + 1; k < r->out->n && k <= i + SPLIT_REACH && (t[k - i - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0; k++) {
+      const aio__hit_token *particle = &r->out->tokens[k];
+      char text[AIO__HIT_WORD_MAX];
+      size_t n = t->text.n + 1 + particle->text.n;
+      if (!AIO__HIT_HAS(particle->entry, PARTICLE) || n > sizeof text) continue;
+      memcpy(text, t->text.p, t->text.n);
+      text[t->text.n] = ' ';
+      memcpy(text + t->text.n + 1, particle->text.p, particle->text.n);
+      const aio__hit_entry *verb = aio__hit_lexicon_find(r->lexicon, aio__str_n(text, n), aio__hit_hash(text, n));
+      if (AIO__HIT_HAS(verb, CHOICE)) t->entry = verb;
+      break;
+    }
+  }
+}
+
+/* All in capitals, none at all, or As A Title: then capitals tell no names. */
+static bool is_flat(const aio__hit_text *text) {
+  size_t long_words = 0, capital = 0, small = 0, capital_function = 0;
+  for (uint32_t i = 0; i < text->n; i++) {
+    const aio__hit_token *t = &text->tokens[i];
+    if (t->kind != AIO__HIT_WORD && t->kind != AIO__HIT_CODE) continue;
+    small += (t->flags & AIO__HIT_LOWER) != 0;
+    if ((t->flags & AIO__HIT_STARTS) != 0 || t->kind == AIO__HIT_CODE) continue;
+    bool is_capital = (t->flags & AIO__HIT_CAPITAL) != 0;
+    long_words += t->text.n >= 4;
+    capital += t->text.n >= 4 && is_capital;
+    capital_function += is_capital && t->text.n > 1 && AIO__HIT_HAS(t->entry, FUNCTION);
+  }
+  return small == 0 || (long_words >= 2 && capital * 4 >= long_words * 3 && capital_function > 0);
+}
+
+static bool index_tokens(aio__hit_text *text, aio__arena *arena) {
+  uint32_t size = 16;
+  while (size < text->n * 2) size *= 2;
+  text->table = aio__arena_alloc(arena, size * sizeof *text->table);
+  if (text->table == NULL) return false;
+  text->mask = size - 1;
+  for (uint32_t i = text->n; i-- > 0;) { /* so that the first of equals is found first */
+    aio__hit_token *t = &text->tokens[i];
+    uint32_t slot = t->hash & text->mask;
+    for (size_t probe = 0; text->table[slot] != 0 && probe < AIO__HIT_PROBE_MAX; probe++) {
+      if (aio__str_eq(text->tokens[text->table[slot] - 1].text, t->text)) break;
+      slot = (slot + 1) & text->mask;
+    }
+    t->next = text->table[slot] != 0 && aio__str_eq(text->tokens[text->table[slot] - 1].text, t->text) ? text->table[slot] : 0;
+    text->table[slot] = i + 1;
+  }
+  return true;
+}
+
+const aio__hit_token *aio__hit_text_find(const aio__hit_text *text, aio__str word, uint32_t hash) {
+  uint32_t slot = hash & text->mask;
+  for (size_t probe = 0; text->table[slot] != 0 && probe <= AIO__HIT_PROBE_MAX; probe++) {
+    const aio__hit_token *t = &text->tokens[text->table[slot] - 1];
+    if (t->hash == hash && aio__str_eq(t->text, word)) return t;
+    slot = (slot + 1) & text->mask;
+  }
+  return NULL;
+}
+
+/* A token begins with a sign, or where letters follow something else, or digits do. */
+static size_t tokens_at_most(aio__str text) {
+  size_t n = 1;
+  int before = 0;
+  for (size_t i = 0; i < text.n; i++) {
+    char c = text.p[i];
+    int kind = is_letter(c) ? 1 : is_digit(c) ? 2 : is_space(c) ? 0 : 3;
+    n += kind == 3 || (kind != 0 && kind != before);
+    before = kind;
+  }
+  return n;
+}
+
+static bool take_facts(aio__hit_facts *facts, aio__arena *arena, size_t tokens) {
+  facts->cap = tokens < AIO__HIT_FACTS_MAX / 2 ? 2 * tokens + 1 : AIO__HIT_FACTS_MAX; /* a date gives two numbers */
+  facts->fact = aio__arena_alloc(arena, facts->cap * sizeof *facts->fact);
+  return facts->fact != NULL;
+}
+
+aiorch_status aio__hit_text_read(const aio__hit_lexicon *lexicon, aio__arena *arena, aio__str text, aio__hit_text *out) {
+  reader r = {.lexicon = lexicon, .out = out, .starts = true};
+  *out = (aio__hit_text){0};
+  aiorch_status status = aio__normalize_written(arena, text, &out->written);
+  if (status != AIORCH_OK) return status;
+  r.p = out->written.p;
+  r.n = out->written.n;
+  r.low = aio__arena_alloc(arena, r.n + 1);
+  out->tokens = aio__arena_alloc(arena, tokens_at_most(out->written) * sizeof *out->tokens);
+  if (r.low == NULL || out->tokens == NULL) return AIORCH_E_NOMEM;
+  read_tokens(&r);
+  join_phrases(&r);
+  join_split_verbs(&r);
+  out->flat = is_flat(out);
+  if (!index_tokens(out, arena) || !take_facts(&out->numbers, arena, out->n) || !take_facts(&out->dates, arena, out->n)) {
+    return AIORCH_E_NOMEM;
+  }
+  aio__hit_dates_find(out);
+  aio__hit_numbers_find(out);
+  return AIORCH_OK;
+}
