@@ -171,7 +171,7 @@ static aiorch_status compare(aio__hit_pair *pair, aio__arena *arena) {
   (void)(aio__hit_compare_numbers(pair) || aio__hit_compare_dates(pair) || aio__hit_compare_units(pair) ||
          aio__hit_compare_negation(pair) || aio__hit_compare_identifiers(pair) ||
          aio__hit_compare_order(pair, arena, &status) || aio__hit_compare_names(pair) ||
-         aio__hit_compare_choices(pair, AIO__HIT_OPPOSITES) || aio__hit_compare_questions(pair));
+         aio__hit_compare_choices(pair, AIO__HIT_OPPOSITES) || aio__hit_compare_questions(pair) || aio__hit_compare_length(pair));
   return status;
 }
 
@@ -197,7 +197,8 @@ aiorch_status aio__hit_guard_check(const aio__hit_guard *guard, aio__arena *aren
   aiorch_status status = aio__hit_text_read(&guard->lexicon, arena, question, &texts[0]);
   if (status == AIORCH_OK) status = aio__hit_text_read(&guard->lexicon, arena, kept, &texts[1]);
   if (status != AIORCH_OK) return status;
-  aio__hit_pair pair = {.lexicon = &guard->lexicon, .question = &texts[0], .kept = &texts[1], .finding = finding};
+  aio__hit_pair pair = {.lexicon = &guard->lexicon, .question = &texts[0], .kept = &texts[1], .finding = finding,
+                       .brief = texts[0].n <= AIO__HIT_BRIEF || texts[1].n <= AIO__HIT_BRIEF};
   status = compare(&pair, arena);
   if (finding->refused_by == AIO__HIT_PASS) finding->detail[0] = '\0';
   return status;

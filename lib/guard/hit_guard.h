@@ -29,7 +29,8 @@ enum {
   X(ORDER, "order")             /* from/to, before/after, a to b */ \
   X(NAMES, "names")                                                 \
   X(OPPOSITES, "opposites")     /* enable/disable, buy/sell */      \
-  X(QUESTION, "question")       /* who, when, how many, ... */
+  X(QUESTION, "question")       /* who, when, how many, ... */      \
+  X(LENGTH, "length")           /* one is far longer */
 
 typedef enum aio__hit_refusal {
   AIO__HIT_PASS = 0,

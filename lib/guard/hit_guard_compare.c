@@ -2,11 +2,25 @@
  * Comparing what was found: numbers, dates and quantities as multisets, negation by parity and by what is negated,
  * alternatives of one set, and the kind of question.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "guard/hit_guard_parts.h"
 
-enum { DETAIL_PIECE_MAX = 60, NEGATIONS_MAX = 16, NEGATED_REACH = 4, QUESTION_REACH = 3 };
+enum {
+  DETAIL_PIECE_MAX = 60,
+  NEGATIONS_MAX = 24,     /* that are compared: the first so many */
+  NEGATED_WORDS_MAX = 3,
+  NEGATED_REACH = 7,
+  DOUBLE_REACH = 2,
+  AKIN_MIN = 4,
+  AKIN_REST = 3,
+  QUESTION_REACH = 3,
+  LENGTH_MIN = 24,        /* tokens: a shorter text is not measured */
+  LENGTH_FACTOR = 20,     /* twice as long */
+  LENGTH_DIVISOR = 10
+};
 
 /* ---- details ----------------------------------------------------------------------------------------------------- */
 
@@ -58,6 +72,10 @@ static bool facts_equal(const aio__hit_lexicon *lexicon, const aio__hit_fact *a,
   return a->a == b->a && a->b == b->b && (!units || aio__hit_units_equal(lexicon, a->unit, b->unit));
 }
 
+static bool is_hard(const aio__hit_pair *pair, const aio__hit_fact *fact) {
+  return !fact->soft && (pair->brief || !fact->spelled);
+}
+
 static void match(const aio__hit_pair *pair, const aio__hit_facts *a, const aio__hit_facts *b, bool units, unmatched *out) {
   memset(out->left[0], 1, a->n);
   memset(out->left[1], 1, b->n);
@@ -68,11 +86,11 @@ static void match(const aio__hit_pair *pair, const aio__hit_facts *a, const aio_
       out->left[0][i] = out->left[1][k] = false;
     }
     out->any[0] = out->any[0] || out->left[0][i];
-    out->hard[0] = out->hard[0] || (out->left[0][i] && !a->fact[i].soft);
+    out->hard[0] = out->hard[0] || (out->left[0][i] && is_hard(pair, &a->fact[i]));
   }
   for (size_t k = 0; k < b->n; k++) {
     out->any[1] = out->any[1] || out->left[1][k];
-    out->hard[1] = out->hard[1] || (out->left[1][k] && !b->fact[k].soft);
+    out->hard[1] = out->hard[1] || (out->left[1][k] && is_hard(pair, &b->fact[k]));
   }
 }
 
@@ -101,7 +119,7 @@ static bool compare_facts(aio__hit_pair *pair, aio__hit_refusal guard, const aio
   if (a->n == 0 && b->n == 0) return false;
   unmatched u;
   match(pair, a, b, units, &u);
-  if (!u.hard[0] && !u.hard[1] && !(u.any[0] && u.any[1])) return false;
+  if (!u.hard[0] && !u.hard[1] && !(pair->brief && u.any[0] && u.any[1])) return false;
   tell_unmatched(pair, guard, a, b, &u);
   return true;
 }
@@ -143,88 +161,151 @@ bool aio__hit_compare_units(aio__hit_pair *pair) {
 
 /* ---- negation ---------------------------------------------------------------------------------------------------- */
 
+/* A word that negates, and what it negates: the next few words that mean something. */
+typedef struct negation {
+  uint32_t token;
+  aio__str scope[NEGATED_WORDS_MAX];
+  size_t scope_n;
+  bool matched;
+} negation;
+
 typedef struct negations {
-  size_t n;      /* all of them */
-  size_t listed; /* of the first few */
-  uint32_t token[NEGATIONS_MAX];
-  uint32_t negated[NEGATIONS_MAX]; /* the token that each negates; UINT32_MAX: none is near */
+  negation list[NEGATIONS_MAX];
+  size_t n;
 } negations;
 
 static bool ends_in_nt(const aio__hit_token *t) {
   return t->text.n > 3 && memcmp(t->text.p + t->text.n - 3, "n't", 3) == 0;
 }
 
-/* ", isn't it?" asks for consent and negates nothing; "No, ..." answers; "no. 5" counts. */
+/* ", isn't it?" asks for consent and negates nothing; "No, ..." answers; "no. 5" counts; "too large to fit" does not fit. */
 static bool is_negation(const aio__hit_text *text, uint32_t i) {
   const aio__hit_token *t = &text->tokens[i], *after = i + 1 < text->n ? t + 1 : NULL;
-  bool nt = ends_in_nt(t) || (AIO__HIT_HAS(t->entry, NEGATOR) && t->text.n > 2 && memcmp(t->text.p + t->text.n - 2, "nt", 2) == 0);
-  if (t->kind != AIO__HIT_WORD || !(AIO__HIT_HAS(t->entry, NEGATOR) || AIO__HIT_HAS(t->entry, NEGATIVE) || nt)) return false;
-  bool tag = nt && i > 0 && (t[-1].flags & AIO__HIT_COMMA) != 0 && after != NULL && (after->flags & AIO__HIT_ENDS) != 0 && AIO__HIT_HAS(after->entry, FUNCTION);
-  if (tag) return false;
+  if (t->kind == AIO__HIT_NUMBER) {
+    bool counts = aio__hit_is(t, "0") && (t->flags & (AIO__HIT_USED | AIO__HIT_MEASURE | AIO__HIT_COMMA | AIO__HIT_ENDS)) == 0;
+    return counts && after != NULL && after->kind == AIO__HIT_WORD && aio__hit_is_content(after);
+  }
+  if (t->kind != AIO__HIT_WORD) return false;
+  if (aio__hit_is(t, "too")) return i + 2 < text->n && aio__hit_is(t + 2, "to") && aio__hit_is_content(t + 1);
+  bool nt = ends_in_nt(t);
+  if (!nt && !AIO__HIT_HAS(t->entry, NEGATOR) && !AIO__HIT_HAS(t->entry, NEGATIVE)) return false;
+  bool tag = i > 0 && (t[-1].flags & AIO__HIT_COMMA) != 0 && after != NULL && (after->flags & AIO__HIT_ENDS) != 0 && AIO__HIT_HAS(after->entry, FUNCTION);
+  if (nt && tag) return false;
   if (!aio__hit_is(t, "no")) return true;
   bool answer = (t->flags & AIO__HIT_STARTS) != 0 && (t->flags & (AIO__HIT_COMMA | AIO__HIT_ENDS)) != 0;
   return !answer && !(after != NULL && after->kind == AIO__HIT_NUMBER);
 }
 
-static void find_negations(const aio__hit_text *text, negations *out) {
-  *out = (negations){0};
-  for (uint32_t i = 0; i < text->n; i++) {
-    if (!is_negation(text, i)) continue;
-    out->n++;
-    if (out->listed == NEGATIONS_MAX) continue;
-    uint32_t negated = UINT32_MAX;
-    bool own = AIO__HIT_HAS(text->tokens[i].entry, NEGATIVE); /* "invalid" negates itself */
-    for (uint32_t k = i + 1; !own && k < text->n && k <= i + NEGATED_REACH && (text->tokens[k - 1].flags & AIO__HIT_ENDS) == 0; k++) {
-      if (text->tokens[k].kind != AIO__HIT_WORD || !aio__hit_is_content(&text->tokens[k])) continue;
-      negated = k;
-      break;
-    }
-    out->token[out->listed] = i;
-    out->negated[out->listed++] = negated;
+/* What a negative form denies: valid of invalid, sugar of sugar free. */
+static aio__str positive_of(aio__str word) {
+  const char *space = memchr(word.p, ' ', word.n);
+  if (space != NULL) return aio__str_n(word.p, (size_t)(space - word.p));
+  size_t prefix = word.n > 5 && (memcmp(word.p, "dis", 3) == 0 || memcmp(word.p, "non", 3) == 0) ? 3 : 2;
+  return word.n > 4 ? aio__str_n(word.p + prefix, word.n - prefix) : word;
+}
+
+static void read_scope(const aio__hit_text *text, negation *out) {
+  const aio__hit_token *own = &text->tokens[out->token];
+  if (AIO__HIT_HAS(own->entry, NEGATIVE)) {
+    out->scope[out->scope_n++] = positive_of(own->text);
+    return;
+  }
+  uint32_t from = out->token + (aio__hit_is(own, "too") ? 3 : 1);
+  for (uint32_t k = from; k < text->n && k <= out->token + NEGATED_REACH && out->scope_n < NEGATED_WORDS_MAX; k++) {
+    if ((text->tokens[k - 1].flags & AIO__HIT_ENDS) != 0) break;
+    if (text->tokens[k].kind != AIO__HIT_WORD || aio__hit_is_content(&text->tokens[k])) out->scope[out->scope_n++] = text->tokens[k].text;
   }
 }
 
-static bool negates(const aio__hit_text *text, const negations *list, const aio__hit_token *word) {
-  for (size_t i = 0; i < list->listed; i++) {
-    if (list->negated[i] != UINT32_MAX && aio__str_eq(text->tokens[list->negated[i]].text, word->text)) return true;
+/* The same word, or another ending of it: decode, decoding. */
+static bool is_akin(aio__str a, aio__str b) {
+  size_t shorter = a.n < b.n ? a.n : b.n, same = 0;
+  while (same < shorter && a.p[same] == b.p[same]) same++;
+  return (same == a.n && same == b.n) || (same >= AKIN_MIN && a.n - same <= AKIN_REST && b.n - same <= AKIN_REST);
+}
+
+static bool shares_scope(const negation *a, const negation *b) {
+  for (size_t i = 0; i < a->scope_n; i++) {
+    for (size_t k = 0; k < b->scope_n; k++) {
+      if (is_akin(a->scope[i], b->scope[k])) return true;
+    }
   }
   return false;
 }
 
-/* The first word that one text negates and the other says without negating it; NULL for none. */
-static const aio__hit_token *only_negated_here(const aio__hit_text *text, const negations *list, const aio__hit_text *other,
-                                               const negations *others) {
-  for (size_t i = 0; i < list->listed; i++) {
-    if (list->negated[i] == UINT32_MAX) continue;
-    const aio__hit_token *word = &text->tokens[list->negated[i]];
-    if (aio__hit_text_find(other, word->text, word->hash) != NULL && !negates(other, others, word)) return word;
+/* The first of them; what negates itself ("not impossible") or says again what was said goes. */
+static void find_negations(const aio__hit_text *text, negations *out) {
+  out->n = 0;
+  for (uint32_t i = 0; i < text->n && out->n < NEGATIONS_MAX; i++) {
+    if (!is_negation(text, i)) continue;
+    bool undone = out->n > 0 && i - out->list[out->n - 1].token <= DOUBLE_REACH && (text->tokens[i - 1].flags & AIO__HIT_ENDS) == 0;
+    if (undone) {
+      out->n--;
+      continue;
+    }
+    negation *now = &out->list[out->n];
+    *now = (negation){.token = i};
+    read_scope(text, now);
+    bool again = false;
+    for (size_t k = 0; k < out->n && now->scope_n > 0; k++) again = again || (out->list[k].scope_n > 0 && aio__str_eq(out->list[k].scope[0], now->scope[0]));
+    out->n += !again;
   }
-  return NULL;
 }
 
+/* The other text says what this negation denies, and denies it nowhere. */
+static bool is_said(const negation *n, const aio__hit_text *other, const negations *others) {
+  if (n->scope_n == 0) return false;
+  aio__str word = n->scope[0];
+  if (aio__hit_text_find(other, word, aio__hit_hash(word.p, word.n)) == NULL) return false;
+  for (size_t i = 0; i < others->n; i++) {
+    for (size_t k = 0; k < others->list[i].scope_n; k++) {
+      if (is_akin(others->list[i].scope[k], word)) return false;
+    }
+  }
+  return true;
+}
+
+/* How many have no partner; whether the other text says one of them without denying it. */
+static size_t count_unmatched(const negations *list, const aio__hit_text *other, const negations *others, bool *said) {
+  size_t n = 0;
+  *said = false;
+  for (size_t i = 0; i < list->n; i++) {
+    if (list->list[i].matched) continue;
+    n++;
+    *said = *said || is_said(&list->list[i], other, others);
+  }
+  return n;
+}
+
+static void tell_negations(aio__hit_detail *detail, const aio__hit_text *text, const negations *list) {
+  for (size_t i = 0; i < list->n; i++) {
+    if (!list->list[i].matched) aio__hit_detail_add(detail, text->tokens[list->list[i].token].written);
+  }
+}
+
+/* Negations that deny the same are partners. One without a partner refuses in a brief question; in a longer text, which may
+ * say "too large to fit" where the other says "does not fit", only when the other says plainly what it denies. */
 bool aio__hit_compare_negation(aio__hit_pair *pair) {
   negations a, b;
-  aio__hit_detail detail;
+  bool a_said, b_said;
   find_negations(pair->question, &a);
   find_negations(pair->kept, &b);
-  if (a.n % 2 != b.n % 2) {
-    aio__hit_detail_begin(pair, AIO__HIT_NEGATION, &detail);
-    for (size_t i = 0; i < a.listed; i++) aio__hit_detail_add(&detail, pair->question->tokens[a.token[i]].written);
-    aio__hit_detail_turn(&detail);
-    for (size_t i = 0; i < b.listed; i++) aio__hit_detail_add(&detail, pair->kept->tokens[b.token[i]].written);
-    aio__hit_detail_end(&detail);
-    return true;
+  if (a.n == 0 && b.n == 0) return false;
+  for (size_t i = 0; i < a.n; i++) {
+    for (size_t k = 0; k < b.n && !a.list[i].matched; k++) {
+      if (!b.list[k].matched && shares_scope(&a.list[i], &b.list[k])) a.list[i].matched = b.list[k].matched = true;
+    }
   }
-  if (a.n == 0 || b.n == 0) return false;
-  const aio__hit_token *here = only_negated_here(pair->question, &a, pair->kept, &b);
-  const aio__hit_token *there = only_negated_here(pair->kept, &b, pair->question, &a);
-  if (here == NULL || there == NULL) return false;
+  size_t left = count_unmatched(&a, pair->kept, &b, &a_said), right = count_unmatched(&b, pair->question, &a, &b_said);
+  bool crossed = left > 0 && right > 0 && a_said && b_said; /* not X but Y, X but not Y */
+  bool more = left > right ? pair->brief || a_said : left < right && (pair->brief || b_said);
+  if (!crossed && !more) return false;
+  aio__hit_detail detail;
   aio__hit_detail_begin(pair, AIO__HIT_NEGATION, &detail);
-  aio__hit_detail_add(&detail, AIO__LIT("not"));
-  aio__hit_detail_add(&detail, here->written);
+  tell_negations(&detail, pair->question, &a);
   aio__hit_detail_turn(&detail);
-  aio__hit_detail_add(&detail, AIO__LIT("not"));
-  aio__hit_detail_add(&detail, there->written);
+  tell_negations(&detail, pair->kept, &b);
+  aio__hit_detail_end(&detail);
   return true;
 }
 
@@ -271,6 +352,15 @@ static uint32_t question_kinds(const aio__hit_text *text, const aio__hit_token *
     kinds |= t->entry->question;
   }
   return kinds;
+}
+
+/* One goes into much that the other does not touch. */
+bool aio__hit_compare_length(aio__hit_pair *pair) {
+  uint32_t a = pair->question->n, b = pair->kept->n, longer = a > b ? a : b, shorter = a > b ? b : a;
+  if (longer < LENGTH_MIN || longer * LENGTH_DIVISOR < shorter * LENGTH_FACTOR) return false;
+  pair->finding->refused_by = AIO__HIT_LENGTH;
+  snprintf(pair->finding->detail, sizeof pair->finding->detail, "%" PRIu32 " words, %" PRIu32 " words", a, b);
+  return true;
 }
 
 bool aio__hit_compare_questions(aio__hit_pair *pair) {

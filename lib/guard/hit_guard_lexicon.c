@@ -173,6 +173,20 @@ static void set_fraction(aio__hit_entry *e, uint64_t v) { e->fraction = (uint8_t
 static void set_minute(aio__hit_entry *e, uint64_t v) { e->minute = (uint16_t)v; }
 static void set_step(aio__hit_entry *e, uint64_t v) { e->step = (uint8_t)v; }
 static void set_question(aio__hit_entry *e, uint64_t v) { e->question = (uint16_t)v; }
+/* invalid, invalidly */
+static void set_negative(loader *l, aio__hit_entry *e, unsigned v) {
+  char text[AIO__HIT_WORD_MAX];
+  aio__str word = e->text;
+  bool phrase = memchr(word.p, ' ', word.n) != NULL;
+  (void)v;
+  if (phrase || word.n + 2 > sizeof text || word.p[word.n - 1] == 'y') return;
+  memcpy(text, word.p, word.n);
+  bool able = word.n > 2 && word.p[word.n - 1] == 'e' && word.p[word.n - 2] == 'l';
+  memcpy(text + word.n - (able ? 1 : 0), able ? "y" : "ly", able ? 1 : 2);
+  aio__hit_entry *adverb = put_word(l, "negative_forms", aio__str_n(text, word.n + (able ? 0 : 2)));
+  if (adverb != NULL) adverb->roles |= UINT64_C(1) << AIO__HIT_ROLE_NEGATIVE;
+}
+
 static void set_month(loader *l, aio__hit_entry *e, unsigned v) { (void)l; e->month = (uint8_t)v; }
 static void set_weekday(loader *l, aio__hit_entry *e, unsigned v) { (void)l; e->weekday = (uint8_t)v; }
 static void set_day(loader *l, aio__hit_entry *e, unsigned v) { (void)l; e->day = (uint8_t)v; }
@@ -391,6 +405,7 @@ static void read_relations(loader *l) {
       fail(l, AIORCH_E_INTERNAL, "relations", "more than 8");
       return;
     }
+    if (aio__str_eqz(aio__json_key(v), "move")) l->lexicon->move = (uint8_t)group;
     if (aio__json_str(aio__json_get(v, "forward"), &list)) {
       each_in(l, "relations", list, AIO__HIT_ROLE_RELATION, set_relation, 2 * group);
     }
@@ -412,6 +427,7 @@ static const struct {
   word_fn *set;
 } WORDS[] = {
   {"function", AIO__HIT_ROLE_FUNCTION, NULL},
+  {"prepositions", AIO__HIT_ROLE_PREPOSITION, NULL},
   {"determiners", AIO__HIT_ROLE_DETERMINER, NULL},
   {"lead", AIO__HIT_ROLE_LEAD, NULL},
   {"asking", AIO__HIT_ROLE_ASKING, NULL},
@@ -433,10 +449,11 @@ static const struct {
   {"am", AIO__HIT_ROLE_AM, NULL},
   {"pm", AIO__HIT_ROLE_PM, NULL},
   {"negators", AIO__HIT_ROLE_NEGATOR, NULL},
-  {"negative_forms", AIO__HIT_ROLE_NEGATIVE, NULL},
+  {"negative_forms", AIO__HIT_ROLE_NEGATIVE, set_negative},
   {"no_negation", AIO__HIT_ROLE_FUNCTION, NULL},
   {"positive_phrases", AIO__HIT_ROLE_FUNCTION, NULL},
   {"symmetric", AIO__HIT_ROLE_SYMMETRIC, NULL},
+  {"even", AIO__HIT_ROLE_EVEN, NULL},
   {"particles", AIO__HIT_ROLE_PARTICLE, NULL},
   {"file_endings", AIO__HIT_ROLE_FILE_ENDING, NULL},
 };

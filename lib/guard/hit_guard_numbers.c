@@ -15,7 +15,7 @@ typedef struct value {
   uint64_t mantissa;
   int exponent;
   uint32_t denominator; /* of fractions that have no decimals; else 1 */
-  bool negative, soft;
+  bool negative, soft, spelled;
 } value;
 
 static const aio__hit_token *token_at(const aio__hit_text *text, uint32_t i) {
@@ -145,6 +145,7 @@ static uint32_t read_spelled(const aio__hit_text *text, uint32_t i, value *out) 
   }
   if (words == 0 || (article && words == 1)) return 0;
   *out = (value){.mantissa = total + current, .denominator = 1};
+  out->spelled = true;
   out->soft = words == 1 && AIO__HIT_HAS(text->tokens[i].entry, SOFT);
   return words;
 }
@@ -209,7 +210,8 @@ static void add(aio__hit_text *text, value v, uint64_t unit, uint32_t first, uin
   }
   if (unit != 0) shorten(&v);
   uint64_t rest = (uint64_t)(v.exponent + EXPONENT_ZERO) << 1 | (v.negative ? 1u : 0u);
-  aio__hit_fact fact = {.a = v.mantissa, .b = rest << 32 | v.denominator, .unit = unit, .first = first, .last = last, .soft = v.soft};
+  aio__hit_fact fact = {.a = v.mantissa, .b = rest << 32 | v.denominator, .unit = unit, .first = first, .last = last, .soft = v.soft,
+                        .spelled = v.spelled};
   for (uint32_t k = last + 1; unit == 0 && k < text->n && k <= last + COUNTED_REACH; k++) {
     const aio__hit_token *t = &text->tokens[k];
     if ((text->tokens[k - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0) break;
@@ -252,6 +254,7 @@ static uint32_t read_value(const aio__hit_text *text, uint32_t i, value *v) {
   }
   if (t->kind == AIO__HIT_NUMBER) {
     *v = parse_digits(t->text);
+    v->soft = v->mantissa == 0; /* "0 fees" are no fees: hit_guard_compare.c takes it for a negation */
     used = 1;
   } else {
     used = read_spelled(text, i, v);

@@ -1,24 +1,40 @@
 /*
- * Order: the same words in another relation. Two ways to see it, whichever words are used:
+ * Order: the same words in another relation. Four ways to see it:
  *
- * - edges: "from A to B", "A before B", "A instead of B", "A than B" each say that something stands on the one side and
- *   something on the other. Two texts differ when a word of the one side of an edge is on the other side of an edge of
- *   the same kind, and the other way round.
+ * - edges: "from A to B", "A before B", "A instead of B", "A than B" each lead from something to something. Two texts differ
+ *   when a word at the one end of an edge is at the other end of an edge of the same kind, and the other way round.
+ * - turned relations: "before a meal" and "after a meal".
  * - exchange: the texts are word by word the same but for two passages that have changed places around a word that is no
  *   "and" or "or": "does A report to B".
+ * - roles: two rivals (names, or alternatives of one set), the subject of one sentence being the object of the other,
+ *   whatever the verbs: "did Spain beat Brazil", "did Brazil defeat Spain".
+ *
+ * "between", "compare" and their like make an order of no meaning: what follows them is left out.
  */
+#include <string.h>
+
 #include "guard/hit_guard_parts.h"
 
-enum { SIDE_MAX = 3, SIDE_REACH = 6, VERB_REACH = 8, PASSAGE_MAX = 4 };
+enum {
+  SIDE_MAX = 3,      /* words at an end of an edge */
+  SIDE_REACH = 6,    /* tokens in which they are looked for */
+  JOINT_REACH = 8,   /* tokens between "from" and "to" */
+  INNER_WORDS_MAX = 2, /* of B in "to B from A": "to load all examples from" is no way to somewhere */
+  VERB_REACH = 8,
+  PASSAGE_MAX = 4,   /* words that change places */
+  ROLES_MAX = 16     /* rivals that are compared: the first so many */
+};
 
-/* What an edge leads from and to: tokens. */
 typedef struct side {
-  uint32_t token[SIDE_MAX];
+  uint32_t token[SIDE_MAX]; /* the nearest first */
   size_t n;
 } side;
 
+typedef enum edge_kind { FORWARD, REVERSE, JOINT } edge_kind;
+
 typedef struct edge {
   unsigned group;
+  edge_kind kind;
   side from, to;
 } edge;
 
@@ -27,9 +43,9 @@ typedef struct edges {
   size_t n;
 } edges;
 
-/* ---- edges ------------------------------------------------------------------------------------------------------- */
+/* ---- ends -------------------------------------------------------------------------------------------------------- */
 
-static bool is_boundary(const aio__hit_token *t) {
+static bool is_relation(const aio__hit_token *t) {
   return AIO__HIT_HAS(t->entry, RELATION) && t->kind == AIO__HIT_WORD;
 }
 
@@ -41,7 +57,7 @@ static side read_right(const aio__hit_text *text, uint32_t i) {
   side out = {.n = 0};
   for (uint32_t k = i + 1; k < text->n && k <= i + SIDE_REACH && out.n < SIDE_MAX; k++) {
     const aio__hit_token *t = &text->tokens[k];
-    if ((text->tokens[k - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0 || is_boundary(t)) break;
+    if ((text->tokens[k - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0 || is_relation(t)) break;
     if (counts(t)) out.token[out.n++] = k;
   }
   return out;
@@ -51,10 +67,18 @@ static side read_left(const aio__hit_text *text, uint32_t i) {
   side out = {.n = 0};
   for (uint32_t k = i; k-- > 0 && k + SIDE_REACH >= i && out.n < SIDE_MAX;) {
     const aio__hit_token *t = &text->tokens[k];
-    if ((t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0 || is_boundary(t)) break;
+    if ((t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0 || is_relation(t)) break;
     if (counts(t)) out.token[out.n++] = k;
   }
   return out;
+}
+
+/* "the difference between", "compare": said before token i in its sentence. */
+static bool is_even(const aio__hit_text *text, uint32_t i) {
+  for (uint32_t k = i; k-- > 0 && (text->tokens[k].flags & AIO__HIT_ENDS) == 0 && k + 2 * SIDE_REACH >= i;) {
+    if (AIO__HIT_HAS(text->tokens[k].entry, EVEN)) return true;
+  }
+  return false;
 }
 
 /* "with" relates only behind "replace", "by" behind "divide". */
@@ -66,39 +90,92 @@ static bool has_verb(const aio__hit_text *text, uint32_t i, unsigned group) {
   return false;
 }
 
+/* ---- edges ------------------------------------------------------------------------------------------------------- */
+
+static void add_edge(edges *out, edge e) {
+  if (e.from.n > 0 && e.to.n > 0 && out->n < AIO__HIT_EDGES_MAX) out->edge[out->n++] = e;
+}
+
+static bool moves(const aio__hit_lexicon *lexicon, const aio__hit_token *t, edge_kind kind) {
+  return is_relation(t) && (t->entry->relations >> (2u * lexicon->move + (kind == REVERSE)) & 1) != 0;
+}
+
+/* Between "from" and "to": words of a name, no clause. */
+static bool is_inner(const aio__hit_token *t) {
+  return counts(t) || AIO__HIT_HAS(t->entry, DETERMINER) || AIO__HIT_HAS(t->entry, SYMMETRIC) || aio__hit_is(t, "of");
+}
+
+/* "from A to B" or "to B from A", with "from" at token i: the token of "to", or text->n. */
+static uint32_t find_to(const aio__hit_lexicon *lexicon, const aio__hit_text *text, uint32_t i) {
+  size_t words = 0;
+  for (uint32_t k = i + 1; k < text->n && k <= i + JOINT_REACH && (text->tokens[k - 1].flags & AIO__HIT_ENDS) == 0; k++) {
+    if (moves(lexicon, &text->tokens[k], FORWARD)) return k;
+    if (is_relation(&text->tokens[k]) || !is_inner(&text->tokens[k])) break;
+  }
+  for (uint32_t k = i; k-- > 0 && (text->tokens[k].flags & AIO__HIT_ENDS) == 0;) {
+    if (moves(lexicon, &text->tokens[k], FORWARD)) return k;
+    words += counts(&text->tokens[k]);
+    if (is_relation(&text->tokens[k]) || !is_inner(&text->tokens[k]) || words > INNER_WORDS_MAX) break;
+  }
+  return text->n;
+}
+
 static void find_edges(const aio__hit_lexicon *lexicon, const aio__hit_text *text, edges *out) {
   out->n = 0;
   for (uint32_t i = 0; i < text->n; i++) {
     const aio__hit_token *t = &text->tokens[i];
-    if (!is_boundary(t)) continue;
+    if (!is_relation(t) || is_even(text, i)) continue;
     side left = read_left(text, i), right = read_right(text, i);
-    if (left.n == 0 || right.n == 0) continue;
-    for (unsigned r = 0; r < 2 * lexicon->groups_n && out->n < AIO__HIT_EDGES_MAX; r++) {
+    uint32_t to = moves(lexicon, t, REVERSE) ? find_to(lexicon, text, i) : text->n;
+    if (to < text->n) add_edge(out, (edge){lexicon->move, JOINT, right, read_right(text, to)});
+    for (unsigned r = 0; r < 2 * lexicon->groups_n && to == text->n; r++) {
       unsigned group = r / 2;
-      bool marked = (lexicon->groups_with_verb >> group & 1) != 0;
-      if ((t->entry->relations >> r & 1) == 0 || (marked && t->text.n <= 4 && !has_verb(text, i, group))) continue;
-      bool reversed = r % 2 == 1;
-      out->edge[out->n++] = (edge){group, reversed ? right : left, reversed ? left : right};
+      bool needs_verb = (lexicon->groups_with_verb >> group & 1) != 0 && r % 2 == 0 && memchr(t->text.p, ' ', t->text.n) == NULL;
+      if ((t->entry->relations >> r & 1) == 0 || (needs_verb && !has_verb(text, i, group))) continue;
+      if (r % 2 == 0) add_edge(out, (edge){group, FORWARD, left, right});
+      else add_edge(out, (edge){group, REVERSE, right, left});
     }
   }
 }
 
-static bool is_on(const aio__hit_text *text, const side *s, const aio__hit_token *word) {
+static bool is_once(const aio__hit_text *text, const aio__hit_token *word) {
+  const aio__hit_token *first = aio__hit_text_find(text, word->text, word->hash);
+  return first != NULL && first->next == 0;
+}
+
+/* How far from the relation the word stands on that side; SIDE_MAX: it is not there. */
+static size_t place_on(const aio__hit_text *text, const side *s, const aio__hit_token *word) {
   for (size_t i = 0; i < s->n; i++) {
     const aio__hit_token *t = &text->tokens[s->token[i]];
-    if (t->hash == word->hash && aio__str_eq(t->text, word->text)) return true;
+    if (t->hash == word->hash && aio__str_eq(t->text, word->text)) return i;
+  }
+  return SIDE_MAX;
+}
+
+/* A word at the end `here` of one edge and at the end `there` of the other, once in each text; at most so far from the
+ * relation. */
+static bool crosses(const aio__hit_pair *pair, const side *here, size_t near_here, const side *there, size_t near_there) {
+  for (size_t i = 0; i < here->n && i <= near_here; i++) {
+    const aio__hit_token *word = &pair->question->tokens[here->token[i]];
+    if (place_on(pair->kept, there, word) <= near_there && place_on(pair->kept, there, word) < SIDE_MAX && is_once(pair->question, word) &&
+        is_once(pair->kept, word)) {
+      return true;
+    }
   }
   return false;
 }
 
-/* A word on side `here` of one edge and `there` of the other, and on no other side of either; -1 for none. */
-static int64_t crossing(const aio__hit_text *text, const side *here, const side *opposite, const aio__hit_text *other, const side *there,
-                        const side *same) {
-  for (size_t i = 0; i < here->n; i++) {
-    const aio__hit_token *word = &text->tokens[here->token[i]];
-    if (is_on(other, there, word) && !is_on(other, same, word) && !is_on(text, opposite, word)) return here->token[i];
-  }
-  return -1;
+/* A lone "to" may belong to a verb ("to load") and a lone "from" to what stands far before it: there only the next words
+ * count, and only against the same word. */
+static bool are_crossed(const aio__hit_pair *pair, const edge *x, const edge *y) {
+  bool move = x->group == pair->lexicon->move;
+  bool comparable = !move || x->kind == y->kind || (x->kind == JOINT && y->kind == FORWARD) || (x->kind == FORWARD && y->kind == JOINT);
+  size_t from_near = SIDE_MAX, to_near = SIDE_MAX;
+  if (x->group != y->group || !comparable) return false;
+  if (move && x->kind == JOINT && y->kind == JOINT) from_near = to_near = 1;
+  else if (move && x->kind == REVERSE) from_near = 0, to_near = 1;
+  else if (move) from_near = 1, to_near = 0;
+  return crosses(pair, &x->from, from_near, &y->to, to_near) && crosses(pair, &x->to, to_near, &y->from, from_near);
 }
 
 static void tell_span(aio__hit_detail *detail, const aio__hit_text *text, const edge *e) {
@@ -121,15 +198,12 @@ static bool compare_edges(aio__hit_pair *pair) {
   find_edges(pair->lexicon, pair->kept, &b);
   for (size_t i = 0; i < a.n; i++) {
     for (size_t k = 0; k < b.n; k++) {
-      const edge *x = &a.edge[i], *y = &b.edge[k];
-      if (x->group != y->group) continue;
-      if (crossing(pair->question, &x->from, &x->to, pair->kept, &y->to, &y->from) < 0) continue;
-      if (crossing(pair->question, &x->to, &x->from, pair->kept, &y->from, &y->to) < 0) continue;
+      if (!are_crossed(pair, &a.edge[i], &b.edge[k])) continue;
       aio__hit_detail detail;
       aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
-      tell_span(&detail, pair->question, x);
+      tell_span(&detail, pair->question, &a.edge[i]);
       aio__hit_detail_turn(&detail);
-      tell_span(&detail, pair->kept, y);
+      tell_span(&detail, pair->kept, &b.edge[k]);
       return true;
     }
   }
@@ -147,7 +221,7 @@ typedef struct towards {
 static size_t find_towards(const aio__hit_text *text, towards *out) {
   size_t n = 0;
   for (uint32_t i = 0; i < text->n && n < AIO__HIT_EDGES_MAX; i++) {
-    if (!is_boundary(&text->tokens[i])) continue;
+    if (!is_relation(&text->tokens[i])) continue;
     out[n] = (towards){i, read_right(text, i)};
     n += out[n].right.n > 0;
   }
@@ -158,24 +232,37 @@ static uint32_t turned(uint32_t relations) {
   return (relations & 0x55555555u) << 1 | (relations & 0xAAAAAAAAu) >> 1;
 }
 
-static bool same_end(const aio__hit_text *text, const side *a, const aio__hit_text *other, const side *b) {
-  return is_on(other, b, &text->tokens[a->token[0]]) || is_on(text, a, &other->tokens[b->token[0]]);
+/* "flights to Paris", "flights from Paris" but not "access to", "accessed from". */
+static bool same_start(const aio__hit_pair *pair, uint32_t a, uint32_t b) {
+  side left = read_left(pair->question, a), left2 = read_left(pair->kept, b);
+  if (left.n == 0 || left2.n == 0) return false;
+  aio__str x = pair->question->tokens[left.token[0]].text, y = pair->kept->tokens[left2.token[0]].text;
+  if (x.n > 3 && x.p[x.n - 1] == 's') x.n--;
+  if (y.n > 3 && y.p[y.n - 1] == 's') y.n--;
+  return aio__str_eq(x, y);
+}
+
+static bool same_end(const aio__hit_pair *pair, const side *a, const side *b) {
+  const aio__hit_token *x = &pair->question->tokens[a->token[0]], *y = &pair->kept->tokens[b->token[0]];
+  return place_on(pair->kept, b, x) < SIDE_MAX || place_on(pair->question, a, y) < SIDE_MAX;
 }
 
 /* "before a meal", "after a meal"; "to Paris", "from Paris": a relation and its reverse in front of the same word, which the
  * kept text has not behind that relation too. */
 static bool compare_turned(aio__hit_pair *pair) {
   towards a[AIO__HIT_EDGES_MAX], b[AIO__HIT_EDGES_MAX];
+  if (!pair->brief) return false;
   size_t an = find_towards(pair->question, a), bn = an > 0 ? find_towards(pair->kept, b) : 0;
   for (size_t i = 0; i < an; i++) {
     uint32_t own = pair->question->tokens[a[i].relation].entry->relations;
     const towards *against = NULL;
     bool agrees = false;
     for (size_t k = 0; k < bn && !agrees; k++) {
-      if (!same_end(pair->question, &a[i].right, pair->kept, &b[k].right)) continue;
+      if (!same_end(pair, &a[i].right, &b[k].right)) continue;
       uint32_t theirs = pair->kept->tokens[b[k].relation].entry->relations;
+      bool move = ((own | theirs) >> 2 * pair->lexicon->move & 3) != 0;
       agrees = (own & theirs) != 0;
-      if ((turned(own) & theirs) != 0) against = &b[k];
+      if ((turned(own) & theirs) != 0 && (!move || same_start(pair, a[i].relation, b[k].relation))) against = &b[k];
     }
     if (agrees || against == NULL) continue;
     aio__hit_detail detail;
@@ -193,17 +280,16 @@ static bool compare_turned(aio__hit_pair *pair) {
 /* The tokens that order is about: without articles and the like. */
 typedef struct sequence {
   const aio__hit_text *text;
-  const uint32_t *token;
+  uint32_t *token;
   size_t n;
 } sequence;
 
 static bool read_sequence(const aio__hit_text *text, aio__arena *arena, sequence *out) {
-  uint32_t *token = aio__arena_alloc(arena, (text->n + 1) * sizeof *token);
-  *out = (sequence){text, token, 0};
-  for (uint32_t i = 0; i < text->n && token != NULL; i++) {
-    if (!AIO__HIT_HAS(text->tokens[i].entry, DETERMINER)) token[out->n++] = i;
+  *out = (sequence){text, aio__arena_alloc(arena, (text->n + 1) * sizeof *out->token), 0};
+  for (uint32_t i = 0; i < text->n && out->token != NULL; i++) {
+    if (!AIO__HIT_HAS(text->tokens[i].entry, DETERMINER)) out->token[out->n++] = i;
   }
-  return token != NULL;
+  return out->token != NULL;
 }
 
 static const aio__hit_token *in_sequence(const sequence *s, size_t i) {
@@ -218,11 +304,11 @@ static bool same_run(const sequence *a, size_t i, const sequence *b, size_t k, s
   return true;
 }
 
-/* What stands between the two makes no difference between them: "and", "or", the commas of a list. */
-static bool is_symmetric(const sequence *s, size_t from, size_t to) {
-  for (size_t i = from; i < to; i++) {
-    bool comma = i > 0 && (in_sequence(s, i - 1)->flags & AIO__HIT_COMMA) != 0;
-    if (!comma && !AIO__HIT_HAS(in_sequence(s, i)->entry, SYMMETRIC)) return false;
+/* Tokens from..to make no difference between what stands on both sides: "and", "or", the commas of a list. */
+static bool is_symmetric(const aio__hit_text *text, uint32_t from, uint32_t to) {
+  for (uint32_t i = from; i < to; i++) {
+    bool comma = i > 0 && (text->tokens[i - 1].flags & AIO__HIT_COMMA) != 0;
+    if (!comma && !AIO__HIT_HAS(text->tokens[i].entry, SYMMETRIC) && !AIO__HIT_HAS(text->tokens[i].entry, DETERMINER)) return false;
   }
   return true;
 }
@@ -239,11 +325,12 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
   while (from < to && same_run(&a, from, &b, from, 1)) from++;
   while (to > from && same_run(&a, to - 1, &b, to - 1, 1)) to--;
   size_t n = to - from;
+  if (n < 3 || is_even(pair->question, a.token[from])) return false;
   for (size_t x = 1; x <= PASSAGE_MAX && x + 2 <= n; x++) {
     for (size_t y = 1; y <= PASSAGE_MAX && x + y < n; y++) {
       size_t middle = n - x - y;
       if (!same_run(&a, from, &b, to - x, x) || !same_run(&a, to - y, &b, from, y) || !same_run(&a, from + x, &b, from + y, middle)) continue;
-      if (is_symmetric(&a, from + x, from + x + middle)) continue;
+      if (is_symmetric(pair->question, a.token[from + x], a.token[from + x + middle])) continue;
       aio__hit_detail detail;
       aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
       aio__hit_detail_tokens(&detail, pair->question, a.token[from], a.token[to - 1]);
@@ -255,6 +342,68 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
   return false;
 }
 
+/* ---- roles ------------------------------------------------------------------------------------------------------- */
+
+static bool is_capital_name(const aio__hit_text *text, const aio__hit_token *t) {
+  return !text->flat && (t->flags & AIO__HIT_CAPITAL) != 0 && (t->flags & AIO__HIT_STARTS) == 0 && aio__hit_is_content(t);
+}
+
+static bool are_rivals(const aio__hit_pair *pair, const aio__hit_token *p, const aio__hit_token *q) {
+  if (is_capital_name(pair->question, p) && is_capital_name(pair->question, q)) return true;
+  for (size_t i = 0; p->entry != NULL && q->entry != NULL && i < p->entry->choices_n; i++) {
+    for (size_t k = 0; k < q->entry->choices_n; k++) {
+      const aio__hit_choice *x = &pair->lexicon->choices[p->entry->choices[i]], *y = &pair->lexicon->choices[q->entry->choices[k]];
+      if (x->set == y->set && p->entry->choices[i] != q->entry->choices[k] && x->guard != AIO__HIT_UNITS) return true;
+    }
+  }
+  return false;
+}
+
+/* Token p does something to token q: no preposition before p, none between them but "to" and "over". */
+static bool acts_on(const aio__hit_text *text, uint32_t p, uint32_t q) {
+  uint32_t before = p;
+  bool content = false;
+  while (before > 0 && (text->tokens[before - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0 && AIO__HIT_HAS(text->tokens[before - 1].entry, DETERMINER)) before--;
+  if (before > 0 && !AIO__HIT_HAS(text->tokens[before - 1].entry, FUNCTION)) return false;
+  if (before > 0 && AIO__HIT_HAS(text->tokens[before - 1].entry, PREPOSITION)) return false;
+  for (uint32_t i = p; i < q; i++) {
+    const aio__hit_token *t = &text->tokens[i];
+    if ((t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0) return false;
+    if (i == p) continue;
+    if (AIO__HIT_HAS(t->entry, PREPOSITION) || AIO__HIT_HAS(t->entry, SYMMETRIC) || AIO__HIT_HAS(t->entry, EVEN)) return false;
+    content = content || aio__hit_is_content(t);
+  }
+  return content;
+}
+
+static bool compare_roles(aio__hit_pair *pair) {
+  const aio__hit_token *list[ROLES_MAX];
+  size_t n = 0;
+  const aio__hit_text *text = pair->question;
+  for (uint32_t i = 0; i < text->n && n < ROLES_MAX; i++) {
+    const aio__hit_token *t = &text->tokens[i];
+    bool rival = (t->entry != NULL && t->entry->choices_n > 0) || is_capital_name(text, t);
+    if (rival && is_once(text, t) && is_once(pair->kept, t)) list[n++] = t;
+  }
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = i + 1; k < n; k++) {
+      const aio__hit_token *p = list[i], *q = list[k];
+      const aio__hit_token *p2 = aio__hit_text_find(pair->kept, p->text, p->hash), *q2 = aio__hit_text_find(pair->kept, q->text, q->hash);
+      if (p2 < q2 || !are_rivals(pair, p, q)) continue;
+      if (!acts_on(text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens))) continue;
+      if (!acts_on(pair->kept, (uint32_t)(q2 - pair->kept->tokens), (uint32_t)(p2 - pair->kept->tokens))) continue;
+      aio__hit_detail detail;
+      aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
+      aio__hit_detail_tokens(&detail, text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens));
+      aio__hit_detail_turn(&detail);
+      aio__hit_detail_tokens(&detail, pair->kept, (uint32_t)(q2 - pair->kept->tokens), (uint32_t)(p2 - pair->kept->tokens));
+      return true;
+    }
+  }
+  return false;
+}
+
 bool aio__hit_compare_order(aio__hit_pair *pair, aio__arena *arena, aiorch_status *status) {
-  return compare_edges(pair) || compare_turned(pair) || compare_exchange(pair, arena, status);
+  return compare_edges(pair) || compare_turned(pair) || compare_exchange(pair, arena, status) ||
+         (*status == AIORCH_OK && compare_roles(pair));
 }

@@ -19,16 +19,18 @@ enum {
   AIO__HIT_PROBE_MAX = 64,    /* tokens that are looked at to find one: further ones count as not there */
   AIO__HIT_EDGES_MAX = 48,    /* from-to and their like that are compared: the first so many */
   AIO__HIT_WORD_MAX = 64,     /* bytes of an entry */
+  AIO__HIT_TERSE = 12,        /* tokens: what is quoted in a question so short is what it is about */
+  AIO__HIT_BRIEF = 24,        /* tokens: in a question so short every word counts; a longer text says more than once what it says */
   AIO__HIT_CHOICES_OF_WORD = 8
 };
 
 /* ---- words that the guards know ---------------------------------------------------------------------------------- */
 
 #define AIO__HIT_ROLES(X)                                                                                              \
-  X(FUNCTION) X(DETERMINER) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(ENGLISH) X(FOREIGN) X(FOREIGN_WEAK)           \
+  X(FUNCTION) X(PREPOSITION) X(DETERMINER) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(ENGLISH) X(FOREIGN) X(FOREIGN_WEAK)           \
   X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY)         \
   X(MONTH) X(WEEKDAY) X(AMBIGUOUS_DATE) X(BEFORE_DATE) X(DAY) X(STEP) X(PERIOD) X(TIME) X(AM) X(PM)                     \
-  X(NEGATOR) X(NEGATIVE) X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(QUESTION) X(CHOICE) X(NAME) X(PARTICLE) X(FILE_ENDING) \
+  X(NEGATOR) X(NEGATIVE) X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(EVEN) X(QUESTION) X(CHOICE) X(NAME) X(PARTICLE) X(FILE_ENDING) \
   X(PHRASE) X(SPLIT)
 
 enum {
@@ -74,6 +76,7 @@ typedef struct aio__hit_lexicon {
   uint8_t alias[AIO__HIT_ALIASES_MAX][2]; /* units that may mean each other: pounds */
   size_t aliases_n;
   uint8_t groups_with_verb; /* bit group */
+  uint8_t move;             /* the group of "from" and "to" */
 } aio__hit_lexicon;
 
 /* AIORCH_E_NOMEM, AIORCH_E_INTERNAL with the place in `error`. */
@@ -134,6 +137,7 @@ typedef struct aio__hit_fact {
   uint32_t first, last; /* tokens */
   uint32_t about;       /* hash of the word that a number counts; 0 is none */
   bool soft;            /* one, first, half: that only one text has it means nothing */
+  bool spelled;         /* in words: soft in a text that is not brief */
 } aio__hit_fact;
 
 typedef struct aio__hit_facts {
@@ -181,6 +185,7 @@ typedef struct aio__hit_pair {
   const aio__hit_text *question, *kept;
   uint8_t *marks;   /* for each choice: 1 the question has it, 2 the kept one, 3 both */
   uint32_t *rivals; /* for each set: 1 + the token of the kept one whose choice the question lacks; 0 is none */
+  bool brief;
   aio__hit_finding *finding;
 } aio__hit_pair;
 
@@ -194,6 +199,7 @@ bool aio__hit_compare_order(aio__hit_pair *pair, aio__arena *arena, aiorch_statu
 bool aio__hit_compare_names(aio__hit_pair *pair);
 bool aio__hit_compare_choices(aio__hit_pair *pair, aio__hit_refusal guard);
 bool aio__hit_compare_questions(aio__hit_pair *pair);
+bool aio__hit_compare_length(aio__hit_pair *pair);
 
 /* What the finding says: pieces of the question, then ", ", then pieces of the kept one; cut to its limit. */
 typedef struct aio__hit_detail {

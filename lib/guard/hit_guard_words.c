@@ -350,7 +350,7 @@ static bool is_code(const reader *r, size_t from, size_t to) {
     if (inside && (p[i] == '@' || p[i] == '#' || p[i] == '~')) return true;
     if (inside && p[i] == '=' && letters > 0) return true;
   }
-  if (letters == 0) return false;
+  if (letters == 0 || (lower(first) == 'v' && is_digit(second))) return false;
   if (first == '/' || (first == '.' && second != '\0') || (first == '~' && second == '/') || (first == '$' && is_letter(second))) return true;
   if (first == '@' && is_letter(second)) return true;
   if (first == '-' && (second == '-' || (is_letter(second) && to - from <= 3))) return true;
@@ -431,6 +431,13 @@ static size_t trim_front(const reader *r, size_t from, size_t to) {
   return from;
 }
 
+/* "1." and "2)" in front of the items of a list count nothing. */
+static bool is_list_mark(const reader *r, size_t start, size_t end, bool stop) {
+  if (end - start > 2 || !is_digit(r->p[start]) || !is_digit(r->p[end - 1]) || r->out->n == 0) return false;
+  bool first = (r->out->tokens[r->out->n - 1].flags & AIO__HIT_STARTS) != 0;
+  return (stop && first) || (at(r, end, r->n) == ')' && (start == 0 || is_space(r->p[start - 1])));
+}
+
 static void read_chunk(reader *r) {
   size_t from = r->at, to = from;
   while (to < r->n && is_chunk(r, to)) to++;
@@ -448,6 +455,7 @@ static void read_chunk(reader *r) {
   }
   if (start == end) {
     if (to - from == 1) read_sign(r, from);
+    if (r->p[from] == '.' && (to == r->n || is_space(r->p[to]))) end_sentence(r);
     return;
   }
   bool plain = true, call = at(r, to, r->n) == '(' && at(r, to + 1, r->n) == ')';
@@ -456,6 +464,7 @@ static void read_chunk(reader *r) {
   if (!plain && known(r, start, end) != NULL) push(r, AIO__HIT_WORD, start, end); /* km/h, w/o, c++ */
   else if (call || is_code(r, start, end) || is_serial(r, start, end)) push_code(r, start, end);
   else walk_chunk(r, start, end);
+  if (is_list_mark(r, start, end, stop)) mark_last(r, AIO__HIT_USED);
   if (colon) mark_last(r, AIO__HIT_COMMA);
   if (colon) r->starts = true;
   bool abbreviation = r->out->n > 0 && AIO__HIT_HAS(r->out->tokens[r->out->n - 1].entry, ABBREVIATION);
