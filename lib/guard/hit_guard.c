@@ -198,6 +198,7 @@ aiorch_status aio__hit_guard_check(const aio__hit_guard *guard, aio__arena *aren
   if (status == AIORCH_OK) status = aio__hit_text_read(&guard->lexicon, arena, kept, &texts[1]);
   if (status != AIORCH_OK) return status;
   aio__hit_pair pair = {.lexicon = &guard->lexicon, .question = &texts[0], .kept = &texts[1], .finding = finding,
+                       .terse = texts[0].n <= AIO__HIT_TERSE && texts[1].n <= AIO__HIT_TERSE,
                        .brief = texts[0].n <= AIO__HIT_BRIEF || texts[1].n <= AIO__HIT_BRIEF};
   status = compare(&pair, arena);
   if (finding->refused_by == AIO__HIT_PASS) finding->detail[0] = '\0';

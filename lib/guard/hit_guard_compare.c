@@ -11,9 +11,12 @@
 enum {
   DETAIL_PIECE_MAX = 60,
   NEGATIONS_MAX = 24,     /* that are compared: the first so many */
-  NEGATED_WORDS_MAX = 3,
-  NEGATED_REACH = 7,
+  NEGATED_WORDS_MAX = 6,
+  NEGATED_REACH = 9,
+  SAID_WORDS = 3,         /* of those, the first so many, if the other says them, say what is denied */
   DOUBLE_REACH = 2,
+  KNOWING_REACH = 4,
+  YET_REACH = 8,
   AKIN_MIN = 4,
   AKIN_REST = 3,
   QUESTION_REACH = 3,
@@ -68,12 +71,23 @@ typedef struct unmatched {
   bool any[2], hard[2];
 } unmatched;
 
-static bool facts_equal(const aio__hit_lexicon *lexicon, const aio__hit_fact *a, const aio__hit_fact *b, bool units) {
-  return a->a == b->a && a->b == b->b && (!units || aio__hit_units_equal(lexicon, a->unit, b->unit));
+static bool has_unit(const aio__hit_facts *facts, uint64_t unit) {
+  for (size_t i = 0; i < facts->n; i++) {
+    if (facts->fact[i].unit == unit) return true;
+  }
+  return false;
+}
+
+/* With units: "10 pounds when I withdrew 30" says 30 pounds. */
+static bool facts_equal(const aio__hit_pair *pair, const aio__hit_fact *a, const aio__hit_fact *b, bool units) {
+  if (a->a != b->a || a->b != b->b) return false;
+  if (!units || aio__hit_units_equal(pair->lexicon, a->unit, b->unit)) return true;
+  if (a->unit == 0) return has_unit(&pair->question->numbers, b->unit);
+  return b->unit == 0 && has_unit(&pair->kept->numbers, a->unit);
 }
 
 static bool is_hard(const aio__hit_pair *pair, const aio__hit_fact *fact) {
-  return !fact->soft && (pair->brief || !fact->spelled);
+  return !fact->soft && (pair->brief || !fact->spelled) && (pair->terse || !fact->passing);
 }
 
 static void match(const aio__hit_pair *pair, const aio__hit_facts *a, const aio__hit_facts *b, bool units, unmatched *out) {
@@ -82,7 +96,7 @@ static void match(const aio__hit_pair *pair, const aio__hit_facts *a, const aio_
   out->any[0] = out->any[1] = out->hard[0] = out->hard[1] = false;
   for (size_t i = 0; i < a->n; i++) {
     for (size_t k = 0; k < b->n && out->left[0][i]; k++) {
-      if (!out->left[1][k] || !facts_equal(pair->lexicon, &a->fact[i], &b->fact[k], units)) continue;
+      if (!out->left[1][k] || !facts_equal(pair, &a->fact[i], &b->fact[k], units)) continue;
       out->left[0][i] = out->left[1][k] = false;
     }
     out->any[0] = out->any[0] || out->left[0][i];
@@ -119,7 +133,7 @@ static bool compare_facts(aio__hit_pair *pair, aio__hit_refusal guard, const aio
   if (a->n == 0 && b->n == 0) return false;
   unmatched u;
   match(pair, a, b, units, &u);
-  if (!u.hard[0] && !u.hard[1] && !(pair->brief && u.any[0] && u.any[1])) return false;
+  if (!u.hard[0] && !u.hard[1] && !(u.any[0] && u.any[1] && (pair->brief || guard == AIO__HIT_DATES))) return false;
   tell_unmatched(pair, guard, a, b, &u);
   return true;
 }
@@ -131,7 +145,7 @@ static bool compare_counted(aio__hit_pair *pair) {
     const aio__hit_fact *same = NULL, *other = NULL;
     for (size_t k = 0; k < b->n && a->fact[i].about != 0; k++) {
       if (b->fact[k].about != a->fact[i].about) continue;
-      if (facts_equal(pair->lexicon, &a->fact[i], &b->fact[k], true)) same = &b->fact[k];
+      if (facts_equal(pair, &a->fact[i], &b->fact[k], true)) same = &b->fact[k];
       else other = &b->fact[k];
     }
     if (other == NULL || same != NULL) continue;
@@ -167,6 +181,7 @@ typedef struct negation {
   aio__str scope[NEGATED_WORDS_MAX];
   size_t scope_n;
   bool matched;
+  bool yet; /* "has not arrived yet": how things stand, not what is asked */
 } negation;
 
 typedef struct negations {
@@ -176,6 +191,17 @@ typedef struct negations {
 
 static bool ends_in_nt(const aio__hit_token *t) {
   return t->text.n > 3 && memcmp(t->text.p + t->text.n - 3, "n't", 3) == 0;
+}
+
+/* "I don't know why", "not sure how": says only that something is asked. */
+static bool is_not_knowing(const aio__hit_text *text, uint32_t i) {
+  for (uint32_t k = i + 1; k + 1 < text->n && k <= i + KNOWING_REACH && (text->tokens[k].flags & AIO__HIT_ENDS) == 0; k++) {
+    if (!AIO__HIT_HAS(text->tokens[k].entry, KNOWING)) continue;
+    uint32_t next = aio__hit_is(&text->tokens[k + 1], "out") && k + 2 < text->n ? k + 2 : k + 1;
+    const aio__hit_token *after = &text->tokens[next];
+    return AIO__HIT_HAS(after->entry, QUESTION) || aio__hit_is(after, "if") || aio__hit_is(after, "whether");
+  }
+  return false;
 }
 
 /* ", isn't it?" asks for consent and negates nothing; "No, ..." answers; "no. 5" counts; "too large to fit" does not fit. */
@@ -188,6 +214,7 @@ static bool is_negation(const aio__hit_text *text, uint32_t i) {
   if (t->kind != AIO__HIT_WORD) return false;
   if (aio__hit_is(t, "too")) return i + 2 < text->n && aio__hit_is(t + 2, "to") && aio__hit_is_content(t + 1);
   bool nt = ends_in_nt(t);
+  if (is_not_knowing(text, i)) return false;
   if (!nt && !AIO__HIT_HAS(t->entry, NEGATOR) && !AIO__HIT_HAS(t->entry, NEGATIVE)) return false;
   bool tag = i > 0 && (t[-1].flags & AIO__HIT_COMMA) != 0 && after != NULL && (after->flags & AIO__HIT_ENDS) != 0 && AIO__HIT_HAS(after->entry, FUNCTION);
   if (nt && tag) return false;
@@ -212,9 +239,13 @@ static void read_scope(const aio__hit_text *text, negation *out) {
   }
   uint32_t from = out->token + (aio__hit_is(own, "too") ? 3 : 1);
   for (uint32_t k = from; k < text->n && k <= out->token + NEGATED_REACH && out->scope_n < NEGATED_WORDS_MAX; k++) {
-    if ((text->tokens[k - 1].flags & AIO__HIT_ENDS) != 0) break;
+    if ((text->tokens[k - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0) break;
     if (text->tokens[k].kind != AIO__HIT_WORD || aio__hit_is_content(&text->tokens[k])) out->scope[out->scope_n++] = text->tokens[k].text;
   }
+  for (uint32_t k = from; k < text->n && k <= out->token + YET_REACH && (text->tokens[k - 1].flags & AIO__HIT_ENDS) == 0; k++) {
+    out->yet = out->yet || aio__hit_is(&text->tokens[k], "yet");
+  }
+  if (out->token > 0) out->yet = out->yet || aio__hit_is(own - 1, "still");
 }
 
 /* The same word, or another ending of it: decode, decoding. */
@@ -252,29 +283,47 @@ static void find_negations(const aio__hit_text *text, negations *out) {
   }
 }
 
-/* The other text says what this negation denies, and denies it nowhere. */
-static bool is_said(const negation *n, const aio__hit_text *other, const negations *others) {
-  if (n->scope_n == 0) return false;
-  aio__str word = n->scope[0];
-  if (aio__hit_text_find(other, word, aio__hit_hash(word.p, word.n)) == NULL) return false;
-  for (size_t i = 0; i < others->n; i++) {
-    for (size_t k = 0; k < others->list[i].scope_n; k++) {
-      if (is_akin(others->list[i].scope[k], word)) return false;
+/* The other text says one of the first `words` that this negation denies, and denies it nowhere. */
+static bool is_said(const negation *n, size_t words, const aio__hit_text *other, const negations *others) {
+  for (size_t w = 0; w < n->scope_n && w < words; w++) {
+    aio__str word = n->scope[w];
+    bool denied = false;
+    if (aio__hit_text_find(other, word, aio__hit_hash(word.p, word.n)) == NULL) continue;
+    for (size_t i = 0; i < others->n; i++) {
+      for (size_t k = 0; k < others->list[i].scope_n; k++) denied = denied || is_akin(others->list[i].scope[k], word);
     }
+    if (!denied) return true;
   }
-  return true;
+  return false;
 }
 
-/* How many have no partner; whether the other text says one of them without denying it. */
-static size_t count_unmatched(const negations *list, const aio__hit_text *other, const negations *others, bool *said) {
+/* Words like "wrong" and "failed" that only this text has: each may say what a negation in the other says. */
+static size_t count_half_negative(const aio__hit_text *text, const aio__hit_text *other) {
   size_t n = 0;
-  *said = false;
-  for (size_t i = 0; i < list->n; i++) {
-    if (list->list[i].matched) continue;
-    n++;
-    *said = *said || is_said(&list->list[i], other, others);
+  for (uint32_t i = 0; i < text->n; i++) {
+    const aio__hit_token *t = &text->tokens[i];
+    n += AIO__HIT_HAS(t->entry, HALF_NEGATIVE) && aio__hit_text_find(other, t->text, t->hash) == NULL;
   }
   return n;
+}
+
+typedef struct remainder {
+  size_t n;    /* negations without a partner */
+  bool said;   /* the other text says the very word that one of them denies */
+  bool grave;  /* one of them refuses if the other text has no partner for it */
+} remainder;
+
+static remainder count_unmatched(const aio__hit_pair *pair, const negations *list, const aio__hit_text *other, const negations *others) {
+  remainder out = {0};
+  size_t words = pair->brief ? SAID_WORDS : 1;
+  for (size_t i = 0; i < list->n; i++) {
+    const negation *n = &list->list[i];
+    if (n->matched) continue;
+    out.n++;
+    out.said = out.said || is_said(n, 1, other, others);
+    out.grave = out.grave || is_said(n, words, other, others) || (pair->terse && !n->yet);
+  }
+  return out;
 }
 
 static void tell_negations(aio__hit_detail *detail, const aio__hit_text *text, const negations *list) {
@@ -283,23 +332,24 @@ static void tell_negations(aio__hit_detail *detail, const aio__hit_text *text, c
   }
 }
 
-/* Negations that deny the same are partners. One without a partner refuses in a brief question; in a longer text, which may
- * say "too large to fit" where the other says "does not fit", only when the other says plainly what it denies. */
+/* Negations that deny the same are partners, and "wrong" is one for "not right". A negation without a partner refuses in a
+ * terse question; in a longer text, which may say "too large to fit" where the other says "does not fit", only when the other
+ * says plainly what it denies. */
 bool aio__hit_compare_negation(aio__hit_pair *pair) {
   negations a, b;
-  bool a_said, b_said;
   find_negations(pair->question, &a);
   find_negations(pair->kept, &b);
   if (a.n == 0 && b.n == 0) return false;
   for (size_t i = 0; i < a.n; i++) {
-    for (size_t k = 0; k < b.n && !a.list[i].matched; k++) {
-      if (!b.list[k].matched && shares_scope(&a.list[i], &b.list[k])) a.list[i].matched = b.list[k].matched = true;
+    for (size_t k = 0; k < b.n; k++) {
+      if (shares_scope(&a.list[i], &b.list[k])) a.list[i].matched = b.list[k].matched = true;
     }
   }
-  size_t left = count_unmatched(&a, pair->kept, &b, &a_said), right = count_unmatched(&b, pair->question, &a, &b_said);
-  bool crossed = left > 0 && right > 0 && a_said && b_said; /* not X but Y, X but not Y */
-  bool more = left > right ? pair->brief || a_said : left < right && (pair->brief || b_said);
-  if (!crossed && !more) return false;
+  remainder left = count_unmatched(pair, &a, pair->kept, &b), right = count_unmatched(pair, &b, pair->question, &a);
+  bool crossed = left.n > 0 && right.n > 0 && left.said && right.said; /* not X but Y, X but not Y */
+  bool more_left = left.grave && left.n > right.n + count_half_negative(pair->kept, pair->question);
+  bool more_right = right.grave && right.n > left.n + count_half_negative(pair->question, pair->kept);
+  if (!crossed && !more_left && !more_right) return false;
   aio__hit_detail detail;
   aio__hit_detail_begin(pair, AIO__HIT_NEGATION, &detail);
   tell_negations(&detail, pair->question, &a);
@@ -334,6 +384,13 @@ bool aio__hit_compare_choices(aio__hit_pair *pair, aio__hit_refusal guard) {
 
 /* ---- kinds of question ------------------------------------------------------------------------------------------- */
 
+/* "Where does this fee come from?" asks why. */
+static bool comes_from(const aio__hit_text *text, uint32_t i) {
+  if (!aio__hit_is(&text->tokens[i], "where")) return false;
+  while (i + 1 < text->n && (text->tokens[i].flags & AIO__HIT_ENDS) == 0) i++;
+  return aio__hit_is(&text->tokens[i], "from");
+}
+
 /* What is asked for: the question word that begins a sentence, or that follows "tell me" and its like. 0: none that says
  * it. */
 static uint32_t question_kinds(const aio__hit_text *text, const aio__hit_token **word) {
@@ -348,7 +405,7 @@ static uint32_t question_kinds(const aio__hit_text *text, const aio__hit_token *
     bool follows = asked && i > 0 && AIO__HIT_HAS(t[-1].entry, ASKING);
     if (!leads && !follows) continue;
     if (*word == NULL) *word = t;
-    if (t->entry->question == 0) return 0; /* what, which, how: anything */
+    if (t->entry->question == 0 || comes_from(text, i)) return 0; /* what, which, how: anything */
     kinds |= t->entry->question;
   }
   return kinds;

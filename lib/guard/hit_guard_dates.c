@@ -13,7 +13,8 @@ static void add(aio__hit_text *text, uint64_t kind, uint64_t value, uint32_t fir
     facts->full = true;
     return;
   }
-  facts->fact[facts->n++] = (aio__hit_fact){.a = kind, .b = value, .first = first, .last = last};
+  facts->fact[facts->n++] = (aio__hit_fact){.a = kind, .b = value, .first = first, .last = last,
+                                                .passing = kind == DAY || kind == STEP};
 }
 
 /* ---- in figures -------------------------------------------------------------------------------------------------- */

@@ -450,6 +450,8 @@ static const struct {
   {"pm", AIO__HIT_ROLE_PM, NULL},
   {"negators", AIO__HIT_ROLE_NEGATOR, NULL},
   {"negative_forms", AIO__HIT_ROLE_NEGATIVE, set_negative},
+  {"half_negative", AIO__HIT_ROLE_HALF_NEGATIVE, NULL},
+  {"knowing", AIO__HIT_ROLE_KNOWING, NULL},
   {"no_negation", AIO__HIT_ROLE_FUNCTION, NULL},
   {"positive_phrases", AIO__HIT_ROLE_FUNCTION, NULL},
   {"symmetric", AIO__HIT_ROLE_SYMMETRIC, NULL},

@@ -29,13 +29,13 @@ static bool is_present(const aio__hit_text *text, const aio__hit_token *t) {
   char other[AIO__HIT_WORD_MAX + 4];
   size_t n = t->text.n;
   if (aio__hit_text_find(text, t->text, t->hash) != NULL) return true;
-  if (n < 3 || n > AIO__HIT_WORD_MAX || t->kind == AIO__HIT_NUMBER) return false;
+  if (n < 2 || n > AIO__HIT_WORD_MAX || t->kind == AIO__HIT_NUMBER) return false;
   memcpy(other, t->text.p, n);
   for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
     size_t len = strlen(endings[i]);
     memcpy(other + n, endings[i], len);
     if (finds(text, other, n + len)) return true;
-    if (n > len + 2 && memcmp(t->text.p + n - len, endings[i], len) == 0 && finds(text, t->text.p, n - len)) return true;
+    if (n > len + 1 && memcmp(t->text.p + n - len, endings[i], len) == 0 && finds(text, t->text.p, n - len)) return true;
     if (t->kind == AIO__HIT_CODE) break; /* plurals only */
   }
   return false;
@@ -139,10 +139,9 @@ static bool has_parts(const aio__hit_text *other, const aio__hit_token *t) {
 static bool lacks_quote(const aio__hit_pair *pair, const aio__hit_text *text, const aio__hit_text *other, const aio__hit_quote *quote) {
   const aio__hit_token *first = &text->tokens[quote->first];
   uint32_t count = quote->end - quote->first;
-  bool terse = pair->question->n <= AIO__HIT_TERSE || pair->kept->n <= AIO__HIT_TERSE;
-  if (count > 1) return !has_passage(other, first, count) && (quote->code || terse);
+  if (count > 1) return !has_passage(other, first, count) && (quote->code || pair->terse);
   if (quote->code) return aio__hit_text_find(other, first->text, first->hash) == NULL || differs_in_case(text, other, first);
-  return !is_present(other, first) && terse;
+  return !is_present(other, first) && pair->terse;
 }
 
 /* Identifiers of `text` that `other` lacks; how many. */
@@ -201,7 +200,8 @@ static bool is_name(const aio__hit_text *text, uint32_t i) {
   const aio__hit_token *t = &text->tokens[i];
   if (t->kind != AIO__HIT_WORD || (t->flags & AIO__HIT_CAPITAL) == 0 || has_other_guard(t)) return false;
   bool known_name = AIO__HIT_HAS(t->entry, NAME), caps = (t->flags & AIO__HIT_CAPS) != 0;
-  if (is_plain(t) && !(known_name && caps)) return false; /* "us" is no country, "US" is */
+  bool ordinary = is_plain(t) || (AIO__HIT_HAS(t->entry, CHOICE) && !known_name);
+  if (ordinary && !(caps && (known_name || !is_plain(t)))) return false; /* "us" is no country, "US" is */
   if ((t->flags & AIO__HIT_STARTS) == 0 || caps) return true;
   const aio__hit_token *next = i + 1 < text->n && (t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0 ? t + 1 : NULL;
   return next != NULL && next->kind == AIO__HIT_WORD && (next->flags & AIO__HIT_CAPITAL) != 0 && !is_plain(next) && !has_other_guard(next);

@@ -280,6 +280,8 @@ static uint32_t read_article(aio__hit_text *text, uint32_t i) {
   uint64_t unit = 0;
   if (!aio__hit_is(t, "a") && !aio__hit_is(t, "an")) return 0;
   const aio__hit_token *after = token_after(text, i);
+  const aio__hit_token *counted = token_at(text, i + 2);
+  if (counted != NULL && counted->kind == AIO__HIT_NUMBER) return 0; /* a $1 fee */
   if (after == NULL || after->entry == NULL || after->entry->choices_n == 0 || read_unit(text, i, &unit) == 0) return 0;
   add(text, (value){.mantissa = 1, .denominator = 1, .soft = true}, unit, i, i + 1);
   return 2;

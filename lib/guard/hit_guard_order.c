@@ -242,8 +242,9 @@ static bool same_start(const aio__hit_pair *pair, uint32_t a, uint32_t b) {
   return aio__str_eq(x, y);
 }
 
-static bool same_end(const aio__hit_pair *pair, const side *a, const side *b) {
+static bool same_end(const aio__hit_pair *pair, const side *a, const side *b, bool move) {
   const aio__hit_token *x = &pair->question->tokens[a->token[0]], *y = &pair->kept->tokens[b->token[0]];
+  if (move) return aio__str_eq(x->text, y->text);
   return place_on(pair->kept, b, x) < SIDE_MAX || place_on(pair->question, a, y) < SIDE_MAX;
 }
 
@@ -258,9 +259,9 @@ static bool compare_turned(aio__hit_pair *pair) {
     const towards *against = NULL;
     bool agrees = false;
     for (size_t k = 0; k < bn && !agrees; k++) {
-      if (!same_end(pair, &a[i].right, &b[k].right)) continue;
       uint32_t theirs = pair->kept->tokens[b[k].relation].entry->relations;
       bool move = ((own | theirs) >> 2 * pair->lexicon->move & 3) != 0;
+      if (!same_end(pair, &a[i].right, &b[k].right, move)) continue;
       agrees = (own & theirs) != 0;
       if ((turned(own) & theirs) != 0 && (!move || same_start(pair, a[i].relation, b[k].relation))) against = &b[k];
     }
@@ -304,6 +305,13 @@ static bool same_run(const sequence *a, size_t i, const sequence *b, size_t k, s
   return true;
 }
 
+static bool has_content(const sequence *s, size_t from, size_t n) {
+  for (size_t i = from; i < from + n; i++) {
+    if (counts(in_sequence(s, i))) return true;
+  }
+  return false;
+}
+
 /* Tokens from..to make no difference between what stands on both sides: "and", "or", the commas of a list. */
 static bool is_symmetric(const aio__hit_text *text, uint32_t from, uint32_t to) {
   for (uint32_t i = from; i < to; i++) {
@@ -331,6 +339,7 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
       size_t middle = n - x - y;
       if (!same_run(&a, from, &b, to - x, x) || !same_run(&a, to - y, &b, from, y) || !same_run(&a, from + x, &b, from + y, middle)) continue;
       if (is_symmetric(pair->question, a.token[from + x], a.token[from + x + middle])) continue;
+      if (!has_content(&a, from, x) || !has_content(&a, to - y, y)) continue;
       aio__hit_detail detail;
       aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
       aio__hit_detail_tokens(&detail, pair->question, a.token[from], a.token[to - 1]);

@@ -19,8 +19,10 @@ enum {
   AIO__HIT_PROBE_MAX = 64,    /* tokens that are looked at to find one: further ones count as not there */
   AIO__HIT_EDGES_MAX = 48,    /* from-to and their like that are compared: the first so many */
   AIO__HIT_WORD_MAX = 64,     /* bytes of an entry */
-  AIO__HIT_TERSE = 12,        /* tokens: what is quoted in a question so short is what it is about */
-  AIO__HIT_BRIEF = 24,        /* tokens: in a question so short every word counts; a longer text says more than once what it says */
+  /* In a terse question every word counts; beside a brief one what it is about; a longer text says in passing what another
+   * leaves out, or in other words. */
+  AIO__HIT_TERSE = 12,        /* tokens of both texts at most */
+  AIO__HIT_BRIEF = 24,        /* tokens of the shorter one at most */
   AIO__HIT_CHOICES_OF_WORD = 8
 };
 
@@ -30,7 +32,7 @@ enum {
   X(FUNCTION) X(PREPOSITION) X(DETERMINER) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(ENGLISH) X(FOREIGN) X(FOREIGN_WEAK)           \
   X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY)         \
   X(MONTH) X(WEEKDAY) X(AMBIGUOUS_DATE) X(BEFORE_DATE) X(DAY) X(STEP) X(PERIOD) X(TIME) X(AM) X(PM)                     \
-  X(NEGATOR) X(NEGATIVE) X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(EVEN) X(QUESTION) X(CHOICE) X(NAME) X(PARTICLE) X(FILE_ENDING) \
+  X(NEGATOR) X(NEGATIVE) X(HALF_NEGATIVE) X(KNOWING) X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(EVEN) X(QUESTION) X(CHOICE) X(NAME) X(PARTICLE) X(FILE_ENDING) \
   X(PHRASE) X(SPLIT)
 
 enum {
@@ -138,6 +140,7 @@ typedef struct aio__hit_fact {
   uint32_t about;       /* hash of the word that a number counts; 0 is none */
   bool soft;            /* one, first, half: that only one text has it means nothing */
   bool spelled;         /* in words: soft in a text that is not brief */
+  bool passing;         /* today, last week: soft in a text that is not terse */
 } aio__hit_fact;
 
 typedef struct aio__hit_facts {
@@ -185,7 +188,7 @@ typedef struct aio__hit_pair {
   const aio__hit_text *question, *kept;
   uint8_t *marks;   /* for each choice: 1 the question has it, 2 the kept one, 3 both */
   uint32_t *rivals; /* for each set: 1 + the token of the kept one whose choice the question lacks; 0 is none */
-  bool brief;
+  bool terse, brief;
   aio__hit_finding *finding;
 } aio__hit_pair;
 

@@ -263,23 +263,26 @@ static bool is_camel(const char *p, size_t n) {
 static size_t read_word(reader *r, size_t i, size_t end) {
   size_t stop = i, letters = 0;
   while (stop < end && (is_word(r->p[stop]) || (r->p[stop] == '\'' && is_letter(at(r, stop + 1, end))))) stop++;
-  while (i + letters < stop && !is_digit(r->p[i + letters])) letters++;
-  if (letters == stop - i) {
-    size_t own = stop - i;
-    if (own > 2 && r->p[stop - 2] == '\'') own -= 2;
-    if (is_camel(r->p + i, own)) push(r, AIO__HIT_CODE, i, i + own);
+  bool possessive = stop - i > 2 && r->p[stop - 2] == '\'' && lower(r->p[stop - 1]) == 's';
+  size_t own = possessive ? stop - 2 : stop; /* "dl123's" is DL 123 */
+  while (i + letters < own && !is_digit(r->p[i + letters])) letters++;
+  if (letters == own - i) {
+    if (is_camel(r->p + i, own - i)) push(r, AIO__HIT_CODE, i, own);
     else push_word(r, i, stop);
     return stop;
   }
   /* python3, sha256 and RTX3080 are a word and a number, v2 a number; A1, H2O and p50 identifiers. */
-  bool tail = digits_end(r, i + letters, stop) == stop;
-  if (tail && letters == 1 && lower(r->p[i]) == 'v') return read_number(r, i + 1, end);
-  if (tail && letters >= JOINED_LETTERS_MIN && memchr(r->p + i, '\'', letters) == NULL) {
+  bool tail = digits_end(r, i + letters, own) == own;
+  if (possessive) end = own;
+  if (tail && letters == 1 && lower(r->p[i]) == 'v') {
+    own = read_number(r, i + 1, end);
+  } else if (tail && letters >= JOINED_LETTERS_MIN && memchr(r->p + i, '\'', letters) == NULL) {
     push_word(r, i, i + letters);
-    return read_number(r, i + letters, end);
+    own = read_number(r, i + letters, end);
+  } else {
+    push(r, AIO__HIT_CODE, i, own);
   }
-  push(r, AIO__HIT_CODE, i, stop);
-  return stop;
+  return possessive ? stop : own;
 }
 
 /* e.g., U.S.A, p.m: single letters between points become one word. Returns where it ends, or 0. */
@@ -424,7 +427,8 @@ static size_t trim_front(const reader *r, size_t from, size_t to) {
   for (; from < to; from++) {
     char c = r->p[from], next = at(r, from + 1, to);
     if (is_word(c) || c == '_' || c == '@') break;
-    if ((c == '.' && (is_word(next) || next == '/' || next == '.')) || (c == '$' && next != '\0')) break;
+    bool sentence = c == '.' && is_upper(next) && !is_upper(at(r, from + 2, to)); /* "me .Is it", but .NET */
+    if ((c == '.' && !sentence && (is_word(next) || next == '/' || next == '.')) || (c == '$' && next != '\0')) break;
     if ((c == '/' || c == '~' || c == '\\') && next != '\0') break;
     if (c == '-' && (next == '-' || is_word(next))) break;
   }
@@ -444,6 +448,7 @@ static void read_chunk(reader *r) {
   r->at = to;
   r->glued = false;
   size_t start = trim_front(r, from, to), end = to;
+  if (start > from && r->p[start - 1] == '.' && start < to && is_upper(r->p[start])) end_sentence(r);
   bool stop = false, colon = false;
   while (end > start && !is_word(r->p[end - 1])) {
     char c = r->p[end - 1];
