@@ -104,32 +104,42 @@ static void judge_word(const aio__hit_guard *guard, aio__str word, bool accented
   else if (accented) out->foreign += 1;
 }
 
+/* A word on its way: its letters in lower case. */
+typedef struct word {
+  char p[AIO__HIT_WORD_MAX];
+  size_t n;
+  bool accented, too_long;
+} word;
+
+static void put_letter(word *w, uint32_t c, bool other) {
+  w->accented = w->accented || other;
+  if (w->n + 4 > sizeof w->p) w->too_long = true;
+  else if (c < 0x80) w->p[w->n++] = (char)c;
+  else w->n += aio__utf8_put(c, w->p + w->n);
+}
+
+static void end_word(const aio__hit_guard *guard, word *w, language *out) {
+  while (w->n > 0 && w->p[w->n - 1] == '\'') w->n--;
+  if (w->n > 0 && !w->too_long) judge_word(guard, aio__str_n(w->p, w->n), w->accented, out);
+  w->n = 0;
+  w->accented = w->too_long = false;
+}
+
 static void look_at_words(const aio__hit_guard *guard, aio__str text, language *out) {
-  char word[AIO__HIT_WORD_MAX];
-  size_t n = 0;
-  bool accented = false, fits = true;
-  for (size_t pos = 0; pos <= text.n && out->words < READ_WORDS_MAX;) {
-    uint32_t c = pos < text.n ? fold_width(aio__utf8_next(text, &pos)) : 0;
-    if (c == 0) pos++;
+  word w = {.n = 0};
+  for (size_t pos = 0; pos < text.n && out->words < READ_WORDS_MAX;) {
+    uint32_t c = (unsigned char)text.p[pos];
+    if (c < 0x80) pos++;
+    else c = fold_width(aio__utf8_next(text, &pos));
     if (c == 0x2019) c = '\'';
-    bool letter = (c | 0x20) - 'a' < 26u, other = is_other_letter(c);
+    bool letter = (c | 0x20) - 'a' < 26u, other = c >= 0x80 && is_other_letter(c);
     out->ascii += letter;
     out->other += other;
-    if (letter || other || (c == '\'' && n > 0)) {
-      char bytes[4];
-      size_t len = aio__utf8_put(letter ? c | 0x20 : c, bytes);
-      fits = fits && n + len <= sizeof word;
-      if (fits) memcpy(word + n, bytes, len);
-      if (fits) n += len;
-      accented = accented || other;
-      continue;
-    }
-    while (n > 0 && word[n - 1] == '\'') n--;
-    if (n > 0 && fits) judge_word(guard, aio__str_n(word, n), accented, out);
-    n = 0;
-    accented = false;
-    fits = true;
+    if (letter) put_letter(&w, c | 0x20, false);
+    else if (other || (c == '\'' && w.n > 0)) put_letter(&w, c, other);
+    else if (w.n > 0) end_word(guard, &w, out);
   }
+  end_word(guard, &w, out);
 }
 
 bool aio__hit_guard_reads(const aio__hit_guard *guard, aio__str text) {
@@ -171,7 +181,8 @@ static aiorch_status compare(aio__hit_pair *pair, aio__arena *arena) {
   (void)(aio__hit_compare_numbers(pair) || aio__hit_compare_dates(pair) || aio__hit_compare_units(pair) ||
          aio__hit_compare_negation(pair) || aio__hit_compare_identifiers(pair) ||
          aio__hit_compare_order(pair, arena, &status) || aio__hit_compare_names(pair) ||
-         aio__hit_compare_choices(pair, AIO__HIT_OPPOSITES) || aio__hit_compare_questions(pair) || aio__hit_compare_length(pair));
+         aio__hit_compare_choices(pair, AIO__HIT_OPPOSITES) || aio__hit_compare_questions(pair) || aio__hit_compare_words(pair, arena, &status) ||
+         aio__hit_compare_length(pair));
   return status;
 }
 

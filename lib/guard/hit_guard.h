@@ -30,6 +30,7 @@ enum {
   X(NAMES, "names")                                                 \
   X(OPPOSITES, "opposites")     /* enable/disable, buy/sell */      \
   X(QUESTION, "question")       /* who, when, how many, ... */      \
+  X(WORDS, "words")             /* the same but for one word */     \
   X(LENGTH, "length")           /* one is far longer */
 
 typedef enum aio__hit_refusal {

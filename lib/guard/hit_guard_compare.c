@@ -4,8 +4,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-
 #include "guard/hit_guard_parts.h"
 
 enum {
@@ -16,10 +14,12 @@ enum {
   SAID_WORDS = 3,         /* of those, the first so many, if the other says them, say what is denied */
   DOUBLE_REACH = 2,
   KNOWING_REACH = 4,
+  PREFIXED_MIN = 4,       /* letters behind un-, in-, dis- */
   YET_REACH = 8,
   AKIN_MIN = 4,
   AKIN_REST = 3,
   QUESTION_REACH = 3,
+  WORDS_MIN = 4,          /* words but articles: in fewer, one says too little about the others */
   LENGTH_MIN = 24,        /* tokens: a shorter text is not measured */
   LENGTH_FACTOR = 20,     /* twice as long */
   LENGTH_DIVISOR = 10
@@ -231,9 +231,22 @@ static aio__str positive_of(aio__str word) {
   return word.n > 4 ? aio__str_n(word.p + prefix, word.n - prefix) : word;
 }
 
-static void read_scope(const aio__hit_text *text, negation *out) {
+/* "unsuitable" denies when the other text has "suitable", whether or not the lexicon knows it. */
+static bool is_denial_of(const aio__hit_token *t, const aio__hit_text *other) {
+  static const char *const prefixes[] = {"un", "in", "im", "il", "ir", "dis", "non"};
+  char first = t->text.n > PREFIXED_MIN ? t->text.p[0] : '\0';
+  if (first != 'u' && first != 'i' && first != 'd' && first != 'n') return false;
+  for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+    size_t n = strlen(prefixes[i]);
+    if (t->text.n < n + PREFIXED_MIN || memcmp(t->text.p, prefixes[i], n) != 0) continue;
+    return aio__hit_text_find(other, aio__str_n(t->text.p + n, t->text.n - n), aio__hit_hash(t->text.p + n, t->text.n - n)) != NULL;
+  }
+  return false;
+}
+
+static void read_scope(const aio__hit_text *text, bool prefixed, negation *out) {
   const aio__hit_token *own = &text->tokens[out->token];
-  if (AIO__HIT_HAS(own->entry, NEGATIVE)) {
+  if (prefixed || AIO__HIT_HAS(own->entry, NEGATIVE)) {
     out->scope[out->scope_n++] = positive_of(own->text);
     return;
   }
@@ -248,8 +261,7 @@ static void read_scope(const aio__hit_text *text, negation *out) {
   if (out->token > 0) out->yet = out->yet || aio__hit_is(own - 1, "still");
 }
 
-/* The same word, or another ending of it: decode, decoding. */
-static bool is_akin(aio__str a, aio__str b) {
+bool aio__hit_akin(aio__str a, aio__str b) {
   size_t shorter = a.n < b.n ? a.n : b.n, same = 0;
   while (same < shorter && a.p[same] == b.p[same]) same++;
   return (same == a.n && same == b.n) || (same >= AKIN_MIN && a.n - same <= AKIN_REST && b.n - same <= AKIN_REST);
@@ -258,17 +270,19 @@ static bool is_akin(aio__str a, aio__str b) {
 static bool shares_scope(const negation *a, const negation *b) {
   for (size_t i = 0; i < a->scope_n; i++) {
     for (size_t k = 0; k < b->scope_n; k++) {
-      if (is_akin(a->scope[i], b->scope[k])) return true;
+      if (aio__hit_akin(a->scope[i], b->scope[k])) return true;
     }
   }
   return false;
 }
 
 /* The first of them; what negates itself ("not impossible") or says again what was said goes. */
-static void find_negations(const aio__hit_text *text, negations *out) {
+static void find_negations(const aio__hit_text *text, const aio__hit_text *other, negations *out) {
   out->n = 0;
   for (uint32_t i = 0; i < text->n && out->n < NEGATIONS_MAX; i++) {
-    if (!is_negation(text, i)) continue;
+    bool plain = is_negation(text, i);
+    bool prefixed = !plain && text->tokens[i].kind == AIO__HIT_WORD && is_denial_of(&text->tokens[i], other);
+    if (!plain && !prefixed) continue;
     bool undone = out->n > 0 && i - out->list[out->n - 1].token <= DOUBLE_REACH && (text->tokens[i - 1].flags & AIO__HIT_ENDS) == 0;
     if (undone) {
       out->n--;
@@ -276,7 +290,7 @@ static void find_negations(const aio__hit_text *text, negations *out) {
     }
     negation *now = &out->list[out->n];
     *now = (negation){.token = i};
-    read_scope(text, now);
+    read_scope(text, prefixed, now);
     bool again = false;
     for (size_t k = 0; k < out->n && now->scope_n > 0; k++) again = again || (out->list[k].scope_n > 0 && aio__str_eq(out->list[k].scope[0], now->scope[0]));
     out->n += !again;
@@ -290,7 +304,7 @@ static bool is_said(const negation *n, size_t words, const aio__hit_text *other,
     bool denied = false;
     if (aio__hit_text_find(other, word, aio__hit_hash(word.p, word.n)) == NULL) continue;
     for (size_t i = 0; i < others->n; i++) {
-      for (size_t k = 0; k < others->list[i].scope_n; k++) denied = denied || is_akin(others->list[i].scope[k], word);
+      for (size_t k = 0; k < others->list[i].scope_n; k++) denied = denied || aio__hit_akin(others->list[i].scope[k], word);
     }
     if (!denied) return true;
   }
@@ -337,8 +351,8 @@ static void tell_negations(aio__hit_detail *detail, const aio__hit_text *text, c
  * says plainly what it denies. */
 bool aio__hit_compare_negation(aio__hit_pair *pair) {
   negations a, b;
-  find_negations(pair->question, &a);
-  find_negations(pair->kept, &b);
+  find_negations(pair->question, pair->kept, &a);
+  find_negations(pair->kept, pair->question, &b);
   if (a.n == 0 && b.n == 0) return false;
   for (size_t i = 0; i < a.n; i++) {
     for (size_t k = 0; k < b.n; k++) {
@@ -409,6 +423,64 @@ static uint32_t question_kinds(const aio__hit_text *text, const aio__hit_token *
     kinds |= t->entry->question;
   }
   return kinds;
+}
+
+/* ---- wording ----------------------------------------------------------------------------------------------------- */
+
+static bool is_misspelling_of_longer(aio__str a, aio__str b) {
+  size_t head = 0, tail = 0;
+  if (b.n - a.n > 1 || a.n < 4) return false;
+  while (head < a.n && a.p[head] == b.p[head]) head++;
+  while (tail < a.n - head && a.p[a.n - 1 - tail] == b.p[b.n - 1 - tail]) tail++;
+  return head + tail + 1 >= b.n;
+}
+
+/* recognise, recognize: a letter more, less or other. */
+static bool is_misspelling(aio__str a, aio__str b) {
+  if (a.n > b.n) return is_misspelling_of_longer(b, a);
+  return is_misspelling_of_longer(a, b);
+}
+
+/* A plain word; units, dates and numbers were compared by what they say. */
+static bool can_differ(const aio__hit_token *t) {
+  const aio__hit_entry *e = t->entry;
+  bool said = AIO__HIT_HAS(e, MONTH) || AIO__HIT_HAS(e, WEEKDAY) || AIO__HIT_HAS(e, DAY) || AIO__HIT_HAS(e, STEP) || AIO__HIT_HAS(e, PERIOD) ||
+              AIO__HIT_HAS(e, TIME) || AIO__HIT_HAS(e, NUMBER) || AIO__HIT_HAS(e, ORDINAL) || AIO__HIT_HAS(e, FRACTION) ||
+              AIO__HIT_HAS(e, NEGATOR) || AIO__HIT_HAS(e, HALF_NEGATIVE) || AIO__HIT_HAS(e, QUESTION) || ends_in_nt(t) ||
+              (e != NULL && e->unit != 0) || memchr(t->text.p, ' ', t->text.n) != NULL;
+  return t->kind == AIO__HIT_WORD && t->text.n > 2 && aio__hit_is_content(t) && !said && !AIO__HIT_HAS(e, LOOSE) &&
+         (t->flags & (AIO__HIT_USED | AIO__HIT_MEASURE)) == 0;
+}
+
+static bool are_synonyms(const aio__hit_token *x, const aio__hit_token *y) {
+  for (size_t i = 0; x->entry != NULL && y->entry != NULL && i < x->entry->choices_n; i++) {
+    for (size_t k = 0; k < y->entry->choices_n; k++) {
+      if (x->entry->choices[i] == y->entry->choices[k]) return true;
+    }
+  }
+  return false;
+}
+
+/* The same words in the same order, but for one in whose place the other has another word: front brakes, rear brakes.
+ * Words that stand for many others (get, thing, good) say too little to tell. */
+bool aio__hit_compare_words(aio__hit_pair *pair, aio__arena *arena, aiorch_status *status) {
+  aio__hit_sequence a, b;
+  size_t at = 0;
+  if (!aio__hit_sequence_read(pair->question, arena, &a) || !aio__hit_sequence_read(pair->kept, arena, &b)) {
+    *status = AIORCH_E_NOMEM;
+    return false;
+  }
+  while (at < a.n && at < b.n && aio__hit_sequence_same(&a, at, &b, at, 1)) at++;
+  if (a.n != b.n || a.n < WORDS_MIN || at == a.n || !aio__hit_sequence_same(&a, at + 1, &b, at + 1, a.n - at - 1)) return false;
+  const aio__hit_token *x = &pair->question->tokens[a.token[at]], *y = &pair->kept->tokens[b.token[at]];
+  if (!can_differ(x) || !can_differ(y) || are_synonyms(x, y)) return false;
+  if (aio__hit_akin(x->text, y->text) || is_misspelling(x->text, y->text)) return false;
+  aio__hit_detail detail;
+  aio__hit_detail_begin(pair, AIO__HIT_WORDS, &detail);
+  aio__hit_detail_add(&detail, x->written);
+  aio__hit_detail_turn(&detail);
+  aio__hit_detail_add(&detail, y->written);
+  return true;
 }
 
 /* One goes into much that the other does not touch. */

@@ -4,12 +4,10 @@
  * The data is ours and tested, so that a fault in it is an internal error which names the place; nothing of it comes from
  * a user.
  */
-#include <string.h>
-
 #include "guard/hit_guard_parts.h"
 #include "text/json.h"
 
-enum { FIRST_SLOTS = 16384, FIRST_ENTRIES = 2048, JSON_MAX = 1 << 20, JSON_DEPTH = 6, BLOCK = 16384 };
+enum { FIRST_SLOTS = 32768, FIRST_ENTRIES = 2048, JSON_MAX = 1 << 20, JSON_DEPTH = 6, BLOCK = 16384 };
 
 typedef struct loader {
   aio__hit_lexicon *lexicon;
@@ -214,6 +212,10 @@ static uint16_t new_choice(loader *l, size_t set, aio__hit_refusal guard) {
 static void add_choice(loader *l, aio__str word, uint16_t choice) {
   aio__hit_entry *entry = l->status == AIORCH_OK ? put_word(l, "sets", word) : NULL;
   if (entry == NULL) return;
+  if (l->lexicon->choices[choice].guard == AIO__HIT_WORDS) { /* no alternatives: words that stand for many others */
+    entry->roles |= UINT64_C(1) << AIO__HIT_ROLE_LOOSE;
+    return;
+  }
   entry->roles |= UINT64_C(1) << AIO__HIT_ROLE_CHOICE;
   if (l->lexicon->choices[choice].guard == AIO__HIT_NAMES) entry->roles |= UINT64_C(1) << AIO__HIT_ROLE_NAME;
   for (size_t i = 0; i < entry->choices_n; i++) {

@@ -4,8 +4,6 @@
  * A name is a capitalised word in the middle of a sentence. It is in the other text when the word is, in any case, with or
  * without a plural s, or another spelling of the same name that the lexicon knows (USA, United States).
  */
-#include <string.h>
-
 #include "guard/hit_guard_parts.h"
 
 enum {

@@ -11,8 +11,6 @@
  *
  * "between", "compare" and their like make an order of no meaning: what follows them is left out.
  */
-#include <string.h>
-
 #include "guard/hit_guard_parts.h"
 
 enum {
@@ -278,26 +276,19 @@ static bool compare_turned(aio__hit_pair *pair) {
 
 /* ---- exchange ---------------------------------------------------------------------------------------------------- */
 
-/* The tokens that order is about: without articles and the like. */
-typedef struct sequence {
-  const aio__hit_text *text;
-  uint32_t *token;
-  size_t n;
-} sequence;
-
-static bool read_sequence(const aio__hit_text *text, aio__arena *arena, sequence *out) {
-  *out = (sequence){text, aio__arena_alloc(arena, (text->n + 1) * sizeof *out->token), 0};
+bool aio__hit_sequence_read(const aio__hit_text *text, aio__arena *arena, aio__hit_sequence *out) {
+  *out = (aio__hit_sequence){text, aio__arena_alloc(arena, (text->n + 1) * sizeof *out->token), 0};
   for (uint32_t i = 0; i < text->n && out->token != NULL; i++) {
     if (!AIO__HIT_HAS(text->tokens[i].entry, DETERMINER)) out->token[out->n++] = i;
   }
   return out->token != NULL;
 }
 
-static const aio__hit_token *in_sequence(const sequence *s, size_t i) {
+static const aio__hit_token *in_sequence(const aio__hit_sequence *s, size_t i) {
   return &s->text->tokens[s->token[i]];
 }
 
-static bool same_run(const sequence *a, size_t i, const sequence *b, size_t k, size_t n) {
+bool aio__hit_sequence_same(const aio__hit_sequence *a, size_t i, const aio__hit_sequence *b, size_t k, size_t n) {
   for (size_t j = 0; j < n; j++) {
     const aio__hit_token *x = in_sequence(a, i + j), *y = in_sequence(b, k + j);
     if (x->hash != y->hash || !aio__str_eq(x->text, y->text)) return false;
@@ -305,7 +296,7 @@ static bool same_run(const sequence *a, size_t i, const sequence *b, size_t k, s
   return true;
 }
 
-static bool has_content(const sequence *s, size_t from, size_t n) {
+static bool has_content(const aio__hit_sequence *s, size_t from, size_t n) {
   for (size_t i = from; i < from + n; i++) {
     if (counts(in_sequence(s, i))) return true;
   }
@@ -323,21 +314,21 @@ static bool is_symmetric(const aio__hit_text *text, uint32_t from, uint32_t to) 
 
 /* x m y in the one, y m x in the other, everything else the same. */
 static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_status *status) {
-  sequence a, b;
-  if (!read_sequence(pair->question, arena, &a) || !read_sequence(pair->kept, arena, &b)) {
+  aio__hit_sequence a, b;
+  if (!aio__hit_sequence_read(pair->question, arena, &a) || !aio__hit_sequence_read(pair->kept, arena, &b)) {
     *status = AIORCH_E_NOMEM;
     return false;
   }
   size_t from = 0, to = a.n;
   if (a.n != b.n) return false;
-  while (from < to && same_run(&a, from, &b, from, 1)) from++;
-  while (to > from && same_run(&a, to - 1, &b, to - 1, 1)) to--;
+  while (from < to && aio__hit_sequence_same(&a, from, &b, from, 1)) from++;
+  while (to > from && aio__hit_sequence_same(&a, to - 1, &b, to - 1, 1)) to--;
   size_t n = to - from;
   if (n < 3 || is_even(pair->question, a.token[from])) return false;
   for (size_t x = 1; x <= PASSAGE_MAX && x + 2 <= n; x++) {
     for (size_t y = 1; y <= PASSAGE_MAX && x + y < n; y++) {
       size_t middle = n - x - y;
-      if (!same_run(&a, from, &b, to - x, x) || !same_run(&a, to - y, &b, from, y) || !same_run(&a, from + x, &b, from + y, middle)) continue;
+      if (!aio__hit_sequence_same(&a, from, &b, to - x, x) || !aio__hit_sequence_same(&a, to - y, &b, from, y) || !aio__hit_sequence_same(&a, from + x, &b, from + y, middle)) continue;
       if (is_symmetric(pair->question, a.token[from + x], a.token[from + x + middle])) continue;
       if (!has_content(&a, from, x) || !has_content(&a, to - y, y)) continue;
       aio__hit_detail detail;

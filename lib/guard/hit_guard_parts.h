@@ -8,6 +8,8 @@
 #ifndef AIO_GUARD_HIT_GUARD_PARTS_H
 #define AIO_GUARD_HIT_GUARD_PARTS_H
 
+#include <string.h>
+
 #include "core/arena.h"
 #include "core/error.h"
 #include "guard/hit_guard.h"
@@ -33,7 +35,7 @@ enum {
   X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY)         \
   X(MONTH) X(WEEKDAY) X(AMBIGUOUS_DATE) X(BEFORE_DATE) X(DAY) X(STEP) X(PERIOD) X(TIME) X(AM) X(PM)                     \
   X(NEGATOR) X(NEGATIVE) X(HALF_NEGATIVE) X(KNOWING) X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(EVEN) X(QUESTION) X(CHOICE) X(NAME) X(PARTICLE) X(FILE_ENDING) \
-  X(PHRASE) X(SPLIT)
+  X(PHRASE) X(SPLIT) X(LOOSE)
 
 enum {
 #define X(name) AIO__HIT_ROLE_##name,
@@ -166,9 +168,10 @@ typedef struct aio__hit_text {
 aiorch_status aio__hit_text_read(const aio__hit_lexicon *lexicon, aio__arena *arena, aio__str text, aio__hit_text *out);
 /* The first token with this text, or NULL. */
 const aio__hit_token *aio__hit_text_find(const aio__hit_text *text, aio__str word, uint32_t hash);
-static inline bool aio__hit_is(const aio__hit_token *token, const char *word) {
-  return aio__str_eqz(token->text, word);
+static inline bool aio__hit_is_n(const aio__hit_token *token, const char *word, size_t n) {
+  return token->text.n == n && memcmp(token->text.p, word, n) == 0;
 }
+#define aio__hit_is(token, literal) aio__hit_is_n((token), (literal), sizeof(literal) - 1)
 /* The token has a meaning of its own: no article, no pronoun, no preposition. */
 static inline bool aio__hit_is_content(const aio__hit_token *token) {
   return !AIO__HIT_HAS(token->entry, FUNCTION);
@@ -180,6 +183,19 @@ void aio__hit_numbers_find(aio__hit_text *text);
 /* The parts of a token that is a date; false when it is none. month 0: cannot be told from the day (`day` is then 32 * first +
  * second). */
 bool aio__hit_date_parts(aio__str text, unsigned *year, unsigned *month, unsigned *day);
+
+/* The tokens but articles and the like: what order and wording are about. False: out of memory. */
+typedef struct aio__hit_sequence {
+  const aio__hit_text *text;
+  uint32_t *token;
+  size_t n;
+} aio__hit_sequence;
+
+bool aio__hit_sequence_read(const aio__hit_text *text, aio__arena *arena, aio__hit_sequence *out);
+/* `n` tokens from i on in the one, from k on in the other, are the same words. */
+bool aio__hit_sequence_same(const aio__hit_sequence *a, size_t i, const aio__hit_sequence *b, size_t k, size_t n);
+/* The same word, or another ending of it: decode, decoding. */
+bool aio__hit_akin(aio__str a, aio__str b);
 
 /* ---- comparing --------------------------------------------------------------------------------------------------- */
 
@@ -202,6 +218,7 @@ bool aio__hit_compare_order(aio__hit_pair *pair, aio__arena *arena, aiorch_statu
 bool aio__hit_compare_names(aio__hit_pair *pair);
 bool aio__hit_compare_choices(aio__hit_pair *pair, aio__hit_refusal guard);
 bool aio__hit_compare_questions(aio__hit_pair *pair);
+bool aio__hit_compare_words(aio__hit_pair *pair, aio__arena *arena, aiorch_status *status);
 bool aio__hit_compare_length(aio__hit_pair *pair);
 
 /* What the finding says: pieces of the question, then ", ", then pieces of the kept one; cut to its limit. */

@@ -5,8 +5,6 @@
  * is built like one (a path, an address, foo_bar, --flag); else it is walked from left to right, words and numbers
  * in turn. At the end, words that the lexicon knows as one phrase become one token.
  */
-#include <string.h>
-
 #include "guard/hit_guard_parts.h"
 #include "text/normalize.h"
 
@@ -26,14 +24,28 @@ typedef struct reader {
 
 /* ---- characters -------------------------------------------------------------------------------------------------- */
 
-static bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
-static bool is_upper(char c) { return (unsigned char)(c - 'A') < 26; }
-static bool is_letter(char c) { return (unsigned char)((c | 0x20) - 'a') < 26 || (unsigned char)c >= 0x80; }
-static bool is_word(char c) { return is_letter(c) || is_digit(c); }
-static bool is_space(char c) { return (unsigned char)c <= ' '; }
-static char lower(char c) { return (char)(is_upper(c) ? c | 0x20 : c); }
+enum { DIGIT = 1, UPPER = 2, LOWER = 4, BEYOND = 8, JOINER = 16, LETTER = UPPER | LOWER | BEYOND, WORD = LETTER | DIGIT };
 
-static char at(const reader *r, size_t i, size_t end) {
+#define ROW(x) x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x
+static const uint8_t CLASS[256] = {
+  ['#'] = JOINER, ['$'] = JOINER, ['%'] = JOINER, ['&'] = JOINER, ['\''] = JOINER, ['*'] = JOINER, ['+'] = JOINER, ['-'] = JOINER,
+  ['.'] = JOINER, ['/'] = JOINER, [':'] = JOINER, ['='] = JOINER, ['@'] = JOINER, ['\\'] = JOINER, ['^'] = JOINER, ['_'] = JOINER,
+  ['|'] = JOINER, ['~'] = JOINER,
+  ['0'] = DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT,
+  ['A'] = ROW(UPPER), UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER,
+  ['a'] = ROW(LOWER), LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER,
+  [0x80] = ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND),
+};
+
+static inline bool is(char c, unsigned class) { return (CLASS[(unsigned char)c] & class) != 0; }
+static inline bool is_digit(char c) { return is(c, DIGIT); }
+static inline bool is_upper(char c) { return is(c, UPPER); }
+static inline bool is_letter(char c) { return is(c, LETTER); }
+static inline bool is_word(char c) { return is(c, WORD); }
+static inline bool is_space(char c) { return (unsigned char)c <= ' '; }
+static inline char lower(char c) { return (char)(is_upper(c) ? c | 0x20 : c); }
+
+static inline char at(const reader *r, size_t i, size_t end) {
   return i < end ? r->p[i] : '\0';
 }
 
@@ -54,9 +66,8 @@ static bool is_separator(const reader *r, size_t i, size_t end) {
   return at(r, i, end) == ',' && i > 0 && is_digit(r->p[i - 1]) && digits_at(r, i + 1, end, 3);
 }
 
-static bool is_chunk(const reader *r, size_t i) {
-  char c = r->p[i];
-  return is_word(c) || (c != '\0' && strchr("._-/\\:@#$%&+*=~^|'", c) != NULL) || is_separator(r, i, r->n);
+static inline bool is_chunk(const reader *r, size_t i) {
+  return is(r->p[i], WORD | JOINER) || (r->p[i] == ',' && is_separator(r, i, r->n));
 }
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------ */
@@ -64,8 +75,8 @@ static bool is_chunk(const reader *r, size_t i) {
 static uint16_t case_flags(const char *p, size_t n) {
   size_t capitals = 0, small = 0;
   for (size_t i = 0; i < n; i++) {
-    capitals += is_upper(p[i]);
-    small += is_letter(p[i]) && !is_upper(p[i]);
+    capitals += is(p[i], UPPER);
+    small += is(p[i], LOWER | BEYOND);
   }
   unsigned flags = n > 0 && is_upper(p[0]) ? AIO__HIT_CAPITAL : 0;
   if (capitals >= 2 && small == 0) flags |= AIO__HIT_CAPS;
@@ -326,7 +337,7 @@ static bool is_initials(const reader *r, size_t from, size_t to) {
 static bool is_dotted_name(const reader *r, size_t from, size_t to) {
   size_t point = to, points = 0;
   for (size_t i = from + 1; i + 1 < to; i++) {
-    if (r->p[i] != '.' || !is_word(r->p[i - 1]) || !is_word(r->p[i + 1])) continue;
+    if (r->p[i] != '.' || !is_word(r->p[i - 1]) || !is_letter(r->p[i + 1])) continue;
     point = i;
     points++;
   }
