@@ -1,5 +1,6 @@
 /*
- * The hit guards: both texts are read, then each guard compares them in turn; the first that finds a difference refuses.
+ * The hit guards: both texts are read, then each guard compares them in turn; the first that finds a difference
+ * refuses.
  */
 #include "guard/hit_guard.h"
 
@@ -20,10 +21,9 @@ struct aio__hit_guard {
   char version[2 * AIO__SHA256_SIZE + 1];
 };
 
-static const char *const NAMES[] = {
-  "",
+static const char *const NAMES[] = {"",
 #define X(suffix, name) name,
-  AIO__HIT_GUARDS(X)
+                                    AIO__HIT_GUARDS(X)
 #undef X
 };
 
@@ -77,7 +77,7 @@ const char *aio__hit_guard_version(const aio__hit_guard *guard) {
 
 /* What was seen of a text's letters and words. */
 typedef struct language {
-  size_t ascii, other;  /* letters */
+  size_t ascii, other; /* letters */
   size_t words, accented;
   size_t english, foreign;
 } language;
@@ -91,7 +91,8 @@ static bool is_other_letter(uint32_t c) {
   if (c < 0xC0 || c == 0xD7 || c == 0xF7) return false;
   if (c >= 0x370 && c < 0x3F0) return false;
   return c < 0x2000 || (c >= 0x2C00 && c < 0xE000 && !(c >= 0x3000 && c < 0x3004)) || (c >= 0xF900 && c < 0xFE00) ||
-         (c >= 0xFE70 && c < 0xFEFF) || (c >= 0xFF66 && c < 0xFFDC) || (c >= 0x10000 && c < 0x1D000) || (c >= 0x20000 && c < 0xE0000);
+         (c >= 0xFE70 && c < 0xFEFF) || (c >= 0xFF66 && c < 0xFFDC) || (c >= 0x10000 && c < 0x1D000) ||
+         (c >= 0x20000 && c < 0xE0000);
 }
 
 static void judge_word(const aio__hit_guard *guard, aio__str word, bool accented, language *out) {
@@ -99,9 +100,12 @@ static void judge_word(const aio__hit_guard *guard, aio__str word, bool accented
   out->words++;
   out->accented += accented;
   if (AIO__HIT_HAS(e, ENGLISH)) out->english += 2;
-  if (AIO__HIT_HAS(e, FOREIGN)) out->foreign += 2;
-  else if (AIO__HIT_HAS(e, FOREIGN_WEAK) && !AIO__HIT_HAS(e, ENGLISH)) out->foreign += 1;
-  else if (accented) out->foreign += 1;
+  if (AIO__HIT_HAS(e, FOREIGN))
+    out->foreign += 2;
+  else if (AIO__HIT_HAS(e, FOREIGN_WEAK) && !AIO__HIT_HAS(e, ENGLISH))
+    out->foreign += 1;
+  else if (accented)
+    out->foreign += 1;
 }
 
 /* A word on its way: its letters in lower case. */
@@ -113,9 +117,12 @@ typedef struct word {
 
 static void put_letter(word *w, uint32_t c, bool other) {
   w->accented = w->accented || other;
-  if (w->n + 4 > sizeof w->p) w->too_long = true;
-  else if (c < 0x80) w->p[w->n++] = (char)c;
-  else w->n += aio__utf8_put(c, w->p + w->n);
+  if (w->n + 4 > sizeof w->p)
+    w->too_long = true;
+  else if (c < 0x80)
+    w->p[w->n++] = (char)c;
+  else
+    w->n += aio__utf8_put(c, w->p + w->n);
 }
 
 static void end_word(const aio__hit_guard *guard, word *w, language *out) {
@@ -129,15 +136,20 @@ static void look_at_words(const aio__hit_guard *guard, aio__str text, language *
   word w = {.n = 0};
   for (size_t pos = 0; pos < text.n && out->words < READ_WORDS_MAX;) {
     uint32_t c = (unsigned char)text.p[pos];
-    if (c < 0x80) pos++;
-    else c = fold_width(aio__utf8_next(text, &pos));
+    if (c < 0x80)
+      pos++;
+    else
+      c = fold_width(aio__utf8_next(text, &pos));
     if (c == 0x2019) c = '\'';
     bool letter = (c | 0x20) - 'a' < 26u, other = c >= 0x80 && is_other_letter(c);
     out->ascii += letter;
     out->other += other;
-    if (letter) put_letter(&w, c | 0x20, false);
-    else if (other || (c == '\'' && w.n > 0)) put_letter(&w, c, other);
-    else if (w.n > 0) end_word(guard, &w, out);
+    if (letter)
+      put_letter(&w, c | 0x20, false);
+    else if (other || (c == '\'' && w.n > 0))
+      put_letter(&w, c, other);
+    else if (w.n > 0)
+      end_word(guard, &w, out);
   }
   end_word(guard, &w, out);
 }
@@ -181,8 +193,8 @@ static aiorch_status compare(aio__hit_pair *pair, aio__arena *arena) {
   (void)(aio__hit_compare_numbers(pair) || aio__hit_compare_dates(pair) || aio__hit_compare_units(pair) ||
          aio__hit_compare_negation(pair) || aio__hit_compare_identifiers(pair) ||
          aio__hit_compare_order(pair, arena, &status) || aio__hit_compare_names(pair) ||
-         aio__hit_compare_choices(pair, AIO__HIT_OPPOSITES) || aio__hit_compare_questions(pair) || aio__hit_compare_words(pair, arena, &status) ||
-         aio__hit_compare_length(pair));
+         aio__hit_compare_choices(pair, AIO__HIT_OPPOSITES) || aio__hit_compare_questions(pair) ||
+         aio__hit_compare_words(pair, arena, &status) || aio__hit_compare_length(pair));
   return status;
 }
 
@@ -208,9 +220,12 @@ aiorch_status aio__hit_guard_check(const aio__hit_guard *guard, aio__arena *aren
   aiorch_status status = aio__hit_text_read(&guard->lexicon, arena, question, &texts[0]);
   if (status == AIORCH_OK) status = aio__hit_text_read(&guard->lexicon, arena, kept, &texts[1]);
   if (status != AIORCH_OK) return status;
-  aio__hit_pair pair = {.lexicon = &guard->lexicon, .question = &texts[0], .kept = &texts[1], .finding = finding,
-                       .terse = texts[0].n <= AIO__HIT_TERSE && texts[1].n <= AIO__HIT_TERSE,
-                       .brief = texts[0].n <= AIO__HIT_BRIEF || texts[1].n <= AIO__HIT_BRIEF};
+  aio__hit_pair pair = {.lexicon = &guard->lexicon,
+                        .question = &texts[0],
+                        .kept = &texts[1],
+                        .finding = finding,
+                        .terse = texts[0].n <= AIO__HIT_TERSE && texts[1].n <= AIO__HIT_TERSE,
+                        .brief = texts[0].n <= AIO__HIT_BRIEF || texts[1].n <= AIO__HIT_BRIEF};
   status = compare(&pair, arena);
   if (finding->refused_by == AIO__HIT_PASS) finding->detail[0] = '\0';
   return status;

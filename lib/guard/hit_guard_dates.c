@@ -1,7 +1,7 @@
 /*
  * Dates: months, weekdays, today and its like, last week, times of day, decades. A date in figures is its month here;
- * day and year are numbers like others (hit_guard_numbers.c), so that "May 3, 2024", "2024-05-03" and "3rd of May 2024" have
- * the same facts.
+ * day and year are numbers like others (hit_guard_numbers.c), so that "May 3, 2024", "2024-05-03" and "3rd of May 2024"
+ * have the same facts.
  */
 #include "guard/hit_guard_parts.h"
 
@@ -13,15 +13,16 @@ static void add(aio__hit_text *text, uint64_t kind, uint64_t value, uint32_t fir
     facts->full = true;
     return;
   }
-  facts->fact[facts->n++] = (aio__hit_fact){.a = kind, .b = value, .first = first, .last = last,
-                                                .passing = kind == DAY || kind == STEP};
+  facts->fact[facts->n++] =
+    (aio__hit_fact){.a = kind, .b = value, .first = first, .last = last, .passing = kind == DAY || kind == STEP};
 }
 
 /* ---- in figures -------------------------------------------------------------------------------------------------- */
 
 static unsigned number_at(aio__str text, size_t *pos) {
   unsigned n = 0;
-  while (*pos < text.n && text.p[*pos] >= '0' && text.p[*pos] <= '9' && n < 100000) n = n * 10 + (unsigned)(text.p[(*pos)++] - '0');
+  while (*pos < text.n && text.p[*pos] >= '0' && text.p[*pos] <= '9' && n < 100000)
+    n = n * 10 + (unsigned)(text.p[(*pos)++] - '0');
   (*pos)++; /* the separator */
   return n;
 }
@@ -44,7 +45,8 @@ bool aio__hit_date_parts(aio__str text, unsigned *year, unsigned *month, unsigne
 }
 
 static bool is_number(const aio__hit_token *t) {
-  return t->kind == AIO__HIT_NUMBER || AIO__HIT_HAS(t->entry, ORDINAL) || (AIO__HIT_HAS(t->entry, NUMBER) && t->entry->number > 0);
+  return t->kind == AIO__HIT_NUMBER || AIO__HIT_HAS(t->entry, ORDINAL) ||
+         (AIO__HIT_HAS(t->entry, NUMBER) && t->entry->number > 0);
 }
 
 /* Minutes of the day of "5", "5:30" or "five", with am or pm behind it or not; -1 when it is none. */
@@ -79,7 +81,8 @@ static bool is_date_word(const aio__hit_text *text, uint32_t i) {
   bool month = AIO__HIT_HAS(t->entry, MONTH);
   if (month && after != NULL && (after->kind == AIO__HIT_NUMBER || AIO__HIT_HAS(after->entry, ORDINAL))) return true;
   if (month && before != NULL && (before->kind == AIO__HIT_NUMBER || AIO__HIT_HAS(before->entry, ORDINAL))) return true;
-  if (!text->flat && (t->flags & AIO__HIT_CAPITAL) != 0 && (t->flags & (AIO__HIT_STARTS | AIO__HIT_CAPS)) == 0) return true;
+  if (!text->flat && (t->flags & AIO__HIT_CAPITAL) != 0 && (t->flags & (AIO__HIT_STARTS | AIO__HIT_CAPS)) == 0)
+    return true;
   return before != NULL && AIO__HIT_HAS(before->entry, BEFORE_DATE) && (t->flags & AIO__HIT_STARTS) == 0;
 }
 
@@ -113,8 +116,10 @@ static uint32_t find_clock(aio__hit_text *text, uint32_t i) {
 static void find_date(aio__hit_text *text, uint32_t i) {
   unsigned year, month, day;
   if (!aio__hit_date_parts(text->tokens[i].text, &year, &month, &day)) return;
-  if (month > 0) add(text, MONTH, month, i, i);
-  else add(text, DAY_OR_MONTH, day, i, i);
+  if (month > 0)
+    add(text, MONTH, month, i, i);
+  else
+    add(text, DAY_OR_MONTH, day, i, i);
 }
 
 static void find_decade(aio__hit_text *text, uint32_t i) {

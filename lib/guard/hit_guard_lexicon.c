@@ -1,8 +1,8 @@
 /*
  * hit_guard.json: from lists of words to a table of entries.
  *
- * The data is ours and tested, so that a fault in it is an internal error which names the place; nothing of it comes from
- * a user.
+ * The data is ours and tested, so that a fault in it is an internal error which names the place; nothing of it comes
+ * from a user.
  */
 #include "guard/hit_guard_parts.h"
 #include "text/json.h"
@@ -33,6 +33,15 @@ static size_t slot_of(const aio__hit_lexicon *lexicon, aio__str word, uint32_t h
 const aio__hit_entry *aio__hit_lexicon_find(const aio__hit_lexicon *lexicon, aio__str word, uint32_t hash) {
   uint16_t slot = lexicon->slots[slot_of(lexicon, word, hash)];
   return slot == 0 ? NULL : &lexicon->entries[slot - 1];
+}
+
+const aio__hit_entry *aio__hit_lexicon_find_written(const aio__hit_lexicon *lexicon, aio__str word) {
+  char text[AIO__HIT_WORD_MAX];
+  if (word.n > sizeof text) return NULL;
+  for (size_t i = 0; i < word.n; i++) {
+    text[i] = (char)((unsigned char)(word.p[i] - 'A') < 26 ? word.p[i] | 0x20 : word.p[i]);
+  }
+  return aio__hit_lexicon_find(lexicon, aio__str_n(text, word.n), aio__hit_hash(text, word.n));
 }
 
 static bool grow_entries(aio__hit_lexicon *lexicon) {
@@ -141,8 +150,10 @@ static void read_words(loader *l, const char *member, unsigned role, word_fn *se
   }
   if (aio__json_typeof(value) != AIO__JSON_ARRAY) fail(l, AIORCH_E_INTERNAL, member, "must be words");
   for (const aio__json_value *v = aio__json_first(value); v != NULL; v = aio__json_next(v)) {
-    if (!aio__json_str(v, &list)) fail(l, AIORCH_E_INTERNAL, member, "must be a list of words");
-    else each_in(l, member, list, role, set, ++number);
+    if (!aio__json_str(v, &list))
+      fail(l, AIORCH_E_INTERNAL, member, "must be a list of words");
+    else
+      each_in(l, member, list, role, set, ++number);
   }
 }
 
@@ -165,12 +176,24 @@ static void read_numbers(loader *l, const char *member, unsigned role, number_fn
   }
 }
 
-static void set_number(aio__hit_entry *e, uint64_t v) { e->number = v; }
-static void set_ordinal(aio__hit_entry *e, uint64_t v) { e->ordinal = (uint16_t)v; }
-static void set_fraction(aio__hit_entry *e, uint64_t v) { e->fraction = (uint8_t)v; }
-static void set_minute(aio__hit_entry *e, uint64_t v) { e->minute = (uint16_t)v; }
-static void set_step(aio__hit_entry *e, uint64_t v) { e->step = (uint8_t)v; }
-static void set_question(aio__hit_entry *e, uint64_t v) { e->question = (uint16_t)v; }
+static void set_number(aio__hit_entry *e, uint64_t v) {
+  e->number = v;
+}
+static void set_ordinal(aio__hit_entry *e, uint64_t v) {
+  e->ordinal = (uint16_t)v;
+}
+static void set_fraction(aio__hit_entry *e, uint64_t v) {
+  e->fraction = (uint8_t)v;
+}
+static void set_minute(aio__hit_entry *e, uint64_t v) {
+  e->minute = (uint16_t)v;
+}
+static void set_step(aio__hit_entry *e, uint64_t v) {
+  e->step = (uint8_t)v;
+}
+static void set_question(aio__hit_entry *e, uint64_t v) {
+  e->question = (uint16_t)v;
+}
 /* invalid, invalidly */
 static void set_negative(loader *l, aio__hit_entry *e, unsigned v) {
   char text[AIO__HIT_WORD_MAX];
@@ -185,10 +208,22 @@ static void set_negative(loader *l, aio__hit_entry *e, unsigned v) {
   if (adverb != NULL) adverb->roles |= UINT64_C(1) << AIO__HIT_ROLE_NEGATIVE;
 }
 
-static void set_month(loader *l, aio__hit_entry *e, unsigned v) { (void)l; e->month = (uint8_t)v; }
-static void set_weekday(loader *l, aio__hit_entry *e, unsigned v) { (void)l; e->weekday = (uint8_t)v; }
-static void set_day(loader *l, aio__hit_entry *e, unsigned v) { (void)l; e->day = (uint8_t)v; }
-static void set_period(loader *l, aio__hit_entry *e, unsigned v) { (void)l; e->period = (uint8_t)v; }
+static void set_month(loader *l, aio__hit_entry *e, unsigned v) {
+  (void)l;
+  e->month = (uint8_t)v;
+}
+static void set_weekday(loader *l, aio__hit_entry *e, unsigned v) {
+  (void)l;
+  e->weekday = (uint8_t)v;
+}
+static void set_day(loader *l, aio__hit_entry *e, unsigned v) {
+  (void)l;
+  e->day = (uint8_t)v;
+}
+static void set_period(loader *l, aio__hit_entry *e, unsigned v) {
+  (void)l;
+  e->period = (uint8_t)v;
+}
 
 /* ---- sets of alternatives ---------------------------------------------------------------------------------------- */
 
@@ -196,7 +231,8 @@ static uint16_t new_choice(loader *l, size_t set, aio__hit_refusal guard) {
   aio__hit_lexicon *lexicon = l->lexicon;
   if (lexicon->choices_n == lexicon->choices_cap) {
     size_t cap = lexicon->choices_cap == 0 ? 1024 : lexicon->choices_cap * 2;
-    aio__hit_choice *grown = cap > AIO__HIT_CHOICES_MAX ? NULL : aio__realloc(lexicon->al, lexicon->choices, cap * sizeof *grown);
+    aio__hit_choice *grown =
+      cap > AIO__HIT_CHOICES_MAX ? NULL : aio__realloc(lexicon->al, lexicon->choices, cap * sizeof *grown);
     if (grown == NULL) {
       fail(l, AIORCH_E_NOMEM, "sets", "out of memory");
       return 0;
@@ -229,7 +265,8 @@ static void add_choice(loader *l, aio__str word, uint16_t choice) {
 }
 
 /* `word` with another ending behind its first `head` bytes, of which the last `cut` go. */
-static void add_form(loader *l, aio__str word, size_t head, size_t cut, bool twice, const char *ending, uint16_t choice) {
+static void add_form(loader *l, aio__str word, size_t head, size_t cut, bool twice, const char *ending,
+                     uint16_t choice) {
   char text[2 * AIO__HIT_WORD_MAX];
   size_t n = head - cut, len = strlen(ending);
   if (word.n + len + 1 > AIO__HIT_WORD_MAX || cut >= head) return;
@@ -298,7 +335,10 @@ static void read_sets(loader *l) {
     aio__json_str(aio__json_get(v, "guard"), &name);
     aio__json_str(aio__json_get(v, "forms"), &forms);
     aio__hit_refusal guard = guard_named(name);
-    char ending = aio__str_eqz(forms, "verb") ? 'v' : aio__str_eqz(forms, "noun") ? 'n' : aio__str_eqz(forms, "adjective") ? 'a' : '\0';
+    char ending = aio__str_eqz(forms, "verb")        ? 'v'
+                  : aio__str_eqz(forms, "noun")      ? 'n'
+                  : aio__str_eqz(forms, "adjective") ? 'a'
+                                                     : '\0';
     if (guard == AIO__HIT_PASS) fail(l, AIORCH_E_INTERNAL, "sets", "\"guard\" names no guard");
     const aio__json_value *words = aio__json_get(v, "words");
     for (const aio__json_value *w = aio__json_first(words); w != NULL; w = aio__json_next(w)) {

@@ -1,16 +1,16 @@
 /*
  * Identifiers and names: what the other text must have too, letter by letter, in whatever case.
  *
- * A name is a capitalised word in the middle of a sentence. It is in the other text when the word is, in any case, with or
- * without a plural s, or another spelling of the same name that the lexicon knows (USA, United States).
+ * A name is a capitalised word in the middle of a sentence. It is in the other text when the word is, in any case, with
+ * or without a plural s, or another spelling of the same name that the lexicon knows (USA, United States).
  */
 #include "guard/hit_guard_parts.h"
 
 enum {
   TOLD_MAX = 4,
-  MISSING_MAX = 32,      /* names that are looked for in other spellings: with more missing it is refused */
-  ABBREVIATION_MAX = 6,  /* letters */
-  ABBREVIATIONS_MAX = 8  /* that are tried for one name */
+  MISSING_MAX = 32,     /* names that are looked for in other spellings: with more missing it is refused */
+  ABBREVIATION_MAX = 6, /* letters */
+  ABBREVIATIONS_MAX = 8 /* that are tried for one name */
 };
 
 static bool is_upper(char c) {
@@ -33,7 +33,8 @@ static bool is_present(const aio__hit_text *text, const aio__hit_token *t) {
     size_t len = strlen(endings[i]);
     memcpy(other + n, endings[i], len);
     if (finds(text, other, n + len)) return true;
-    if (n > len + 1 && memcmp(t->text.p + n - len, endings[i], len) == 0 && finds(text, t->text.p, n - len)) return true;
+    if (n > len + 1 && memcmp(t->text.p + n - len, endings[i], len) == 0 && finds(text, t->text.p, n - len))
+      return true;
     if (t->kind == AIO__HIT_CODE) break; /* plurals only */
   }
   return false;
@@ -88,7 +89,8 @@ static bool has_passage(const aio__hit_text *text, const aio__hit_token *first, 
   const aio__hit_token *found = aio__hit_text_find(text, first->text, first->hash);
   for (size_t probe = 0; found != NULL && probe < AIO__HIT_PROBE_MAX; probe++) {
     uint32_t from = (uint32_t)(found - text->tokens), same = 1;
-    while (same < count && from + same < text->n && aio__str_eq(text->tokens[from + same].text, first[same].text)) same++;
+    while (same < count && from + same < text->n && aio__str_eq(text->tokens[from + same].text, first[same].text))
+      same++;
     if (same == count) return true;
     found = found->next == 0 ? NULL : &text->tokens[found->next - 1];
   }
@@ -123,7 +125,9 @@ static bool has_parts(const aio__hit_text *other, const aio__hit_token *t) {
   size_t parts = 0;
   for (size_t i = 0; i < t->text.n;) {
     size_t from = i;
-    while (i < t->text.n && t->text.p[i] != '_' && !(i > from && is_upper(t->written.p[i]) && !is_upper(t->written.p[i - 1]))) i++;
+    while (i < t->text.n && t->text.p[i] != '_' &&
+           !(i > from && is_upper(t->written.p[i]) && !is_upper(t->written.p[i - 1])))
+      i++;
     aio__str part = aio__str_n(t->text.p + from, i - from);
     if (part.n > 0 && aio__hit_text_find(other, part, aio__hit_hash(part.p, part.n)) == NULL) return false;
     parts += part.n > 0;
@@ -132,18 +136,21 @@ static bool has_parts(const aio__hit_text *other, const aio__hit_token *t) {
   return parts > 1;
 }
 
-/* What is in backticks must be there to the letter; what is quoted otherwise is prose, and may be said otherwise but in a
- * terse question. */
-static bool lacks_quote(const aio__hit_pair *pair, const aio__hit_text *text, const aio__hit_text *other, const aio__hit_quote *quote) {
+/* What is in backticks must be there to the letter; what is quoted otherwise is prose, and may be said otherwise but in
+ * a terse question. */
+static bool lacks_quote(const aio__hit_pair *pair, const aio__hit_text *text, const aio__hit_text *other,
+                        const aio__hit_quote *quote) {
   const aio__hit_token *first = &text->tokens[quote->first];
   uint32_t count = quote->end - quote->first;
   if (count > 1) return !has_passage(other, first, count) && (quote->code || pair->terse);
-  if (quote->code) return aio__hit_text_find(other, first->text, first->hash) == NULL || differs_in_case(text, other, first);
+  if (quote->code)
+    return aio__hit_text_find(other, first->text, first->hash) == NULL || differs_in_case(text, other, first);
   return !is_present(other, first) && pair->terse;
 }
 
 /* Identifiers of `text` that `other` lacks; how many. */
-static size_t tell_missing_codes(const aio__hit_pair *pair, aio__hit_detail *detail, const aio__hit_text *text, const aio__hit_text *other) {
+static size_t tell_missing_codes(const aio__hit_pair *pair, aio__hit_detail *detail, const aio__hit_text *text,
+                                 const aio__hit_text *other) {
   size_t told = 0;
   for (size_t q = 0; q < text->quotes_n; q++) {
     const aio__hit_quote *quote = &text->quotes[q];
@@ -151,7 +158,9 @@ static size_t tell_missing_codes(const aio__hit_pair *pair, aio__hit_detail *det
   }
   for (uint32_t i = 0; i < text->n; i++) {
     const aio__hit_token *t = &text->tokens[i];
-    if (t->kind != AIO__HIT_CODE || in_code(text, i) || is_present(other, t) || has_synonym(pair, t) || has_parts(other, t)) continue;
+    if (t->kind != AIO__HIT_CODE || in_code(text, i) || is_present(other, t) || has_synonym(pair, t) ||
+        has_parts(other, t))
+      continue;
     tell(detail, &told, text, i, i);
   }
   return told;
@@ -190,7 +199,8 @@ static bool has_other_guard(const aio__hit_token *t) {
 }
 
 static bool is_plain(const aio__hit_token *t) {
-  return AIO__HIT_HAS(t->entry, FUNCTION) || AIO__HIT_HAS(t->entry, COMMON) || AIO__HIT_HAS(t->entry, LEAD) || AIO__HIT_HAS(t->entry, QUESTION);
+  return AIO__HIT_HAS(t->entry, FUNCTION) || AIO__HIT_HAS(t->entry, COMMON) || AIO__HIT_HAS(t->entry, LEAD) ||
+         AIO__HIT_HAS(t->entry, QUESTION);
 }
 
 /* The first word of a sentence is a name when the next one is: "John Smith lives where?" */
@@ -202,7 +212,8 @@ static bool is_name(const aio__hit_text *text, uint32_t i) {
   if (ordinary && !(caps && (known_name || !is_plain(t)))) return false; /* "us" is no country, "US" is */
   if ((t->flags & AIO__HIT_STARTS) == 0 || caps) return true;
   const aio__hit_token *next = i + 1 < text->n && (t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0 ? t + 1 : NULL;
-  return next != NULL && next->kind == AIO__HIT_WORD && (next->flags & AIO__HIT_CAPITAL) != 0 && !is_plain(next) && !has_other_guard(next);
+  return next != NULL && next->kind == AIO__HIT_WORD && (next->flags & AIO__HIT_CAPITAL) != 0 && !is_plain(next) &&
+         !has_other_guard(next);
 }
 
 /* Iterable of IterableDataset. */
@@ -211,14 +222,16 @@ static bool is_part(const aio__hit_text *other, const aio__hit_token *t) {
     const aio__hit_token *code = &other->tokens[i];
     if (code->kind != AIO__HIT_CODE || code->text.n < t->text.n || code->text.n != code->written.n) continue;
     for (size_t k = 0; k + t->text.n <= code->text.n; k++) {
-      bool begins = k == 0 || is_upper(code->written.p[k]), ends = k + t->text.n == code->text.n || is_upper(code->written.p[k + t->text.n]);
+      bool begins = k == 0 || is_upper(code->written.p[k]),
+           ends = k + t->text.n == code->text.n || is_upper(code->written.p[k + t->text.n]);
       if (begins && ends && memcmp(code->text.p + k, t->text.p, t->text.n) == 0) return true;
     }
   }
   return false;
 }
 
-static size_t tell_missing_names(aio__hit_pair *pair, aio__hit_detail *detail, const aio__hit_text *text, const aio__hit_text *other) {
+static size_t tell_missing_names(aio__hit_pair *pair, aio__hit_detail *detail, const aio__hit_text *text,
+                                 const aio__hit_text *other) {
   size_t told = 0, missing = 0;
   for (uint32_t i = 0; i < text->n && !text->flat; i++) {
     const aio__hit_token *t = &text->tokens[i];
@@ -229,8 +242,8 @@ static size_t tell_missing_names(aio__hit_pair *pair, aio__hit_detail *detail, c
   return told;
 }
 
-/* In a longer text a name that only one has may be a way of saying it ("the URL", "the location"); two names that each lacks
- * are not. */
+/* In a longer text a name that only one has may be a way of saying it ("the URL", "the location"); two names that each
+ * lacks are not. */
 bool aio__hit_compare_names(aio__hit_pair *pair) {
   aio__hit_detail detail;
   aio__hit_detail_begin(pair, AIO__HIT_NAMES, &detail);

@@ -80,8 +80,10 @@ static value parse_ratio(aio__str text) {
   uint64_t part[2] = {0, 0};
   size_t k = 0;
   for (size_t i = 0; i < text.n; i++) {
-    if (text.p[i] == '/') k = 1;
-    else if (text.p[i] != '-' && part[k] < LARGEST) part[k] = part[k] * 10 + (uint64_t)(text.p[i] - '0');
+    if (text.p[i] == '/')
+      k = 1;
+    else if (text.p[i] != '-' && part[k] < LARGEST)
+      part[k] = part[k] * 10 + (uint64_t)(text.p[i] - '0');
   }
   return make_ratio(part[0], part[1] & 0xFFFFFFFu);
 }
@@ -90,8 +92,9 @@ static value parse_ratio(aio__str text) {
 
 /* Cardinals that build larger ones: not "twice". */
 static bool builds(const aio__hit_token *t) {
-  return t != NULL && t->kind == AIO__HIT_WORD && AIO__HIT_HAS(t->entry, NUMBER) && (t->entry->number > 3 || !AIO__HIT_HAS(t->entry, SOFT)) &&
-         !aio__hit_is(t, "twice") && !aio__hit_is(t, "thrice");
+  return t != NULL && t->kind == AIO__HIT_WORD && AIO__HIT_HAS(t->entry, NUMBER) &&
+         (t->entry->number > 3 || !AIO__HIT_HAS(t->entry, SOFT)) && !aio__hit_is(t, "twice") &&
+         !aio__hit_is(t, "thrice");
 }
 
 static bool is_one(const aio__hit_token *t) {
@@ -102,15 +105,18 @@ static bool joins(const aio__hit_token *t) {
   return builds(t) || is_one(t);
 }
 
-/* Adds a word to what was read: twenty + three, one hundred (and) five, nineteen + ninety-nine. False: it begins another
- * number. */
+/* Adds a word to what was read: twenty + three, one hundred (and) five, nineteen + ninety-nine. False: it begins
+ * another number. */
 static bool extend(uint64_t *current, uint64_t n) {
   bool tens = *current % 10 == 0 && *current % 100 >= 20 && n > 0 && n < 10;
   bool hundreds = *current > 0 && *current % 100 == 0 && n < 100;
   bool year = *current >= 13 && *current <= 99 && n >= 10 && n <= 99;
-  if (*current == 0 || tens || hundreds) *current += n;
-  else if (year) *current = *current * 100 + n;
-  else return false;
+  if (*current == 0 || tens || hundreds)
+    *current += n;
+  else if (year)
+    *current = *current * 100 + n;
+  else
+    return false;
   return true;
 }
 
@@ -132,12 +138,15 @@ static uint32_t read_spelled(const aio__hit_text *text, uint32_t i, value *out) 
     } else if (t->kind == AIO__HIT_WORD && AIO__HIT_HAS(t->entry, SCALE) && words > 0) {
       if (current > LARGEST / 1000 || total > LARGEST) break;
       uint64_t scale = t->entry->number;
-      if (scale < 1000) current *= scale;
-      else total += current * (scale <= LARGEST ? scale : 1), current = 0;
+      if (scale < 1000)
+        current *= scale;
+      else
+        total += current * (scale <= LARGEST ? scale : 1), current = 0;
       scaled = true;
     } else if (follows && scaled && aio__hit_is(t, "and") && joins(token_at(text, k + 1))) {
       continue;
-    } else if (follows && AIO__HIT_HAS(t->entry, ORDINAL) && t->entry->ordinal < 100 && !aio__hit_is(t, "second") && extend(&current, t->entry->ordinal)) {
+    } else if (follows && AIO__HIT_HAS(t->entry, ORDINAL) && t->entry->ordinal < 100 && !aio__hit_is(t, "second") &&
+               extend(&current, t->entry->ordinal)) {
       ended = true;
     } else {
       break;
@@ -158,7 +167,8 @@ static uint32_t read_fraction(const aio__hit_text *text, uint32_t i, value *out)
     *out = make_ratio(1, 2);
     out->soft = true;
     const aio__hit_token *scale = token_at(text, i + 2);
-    if (after != NULL && (aio__hit_is(after, "a") || aio__hit_is(after, "an")) && scale != NULL && AIO__HIT_HAS(scale->entry, SCALE)) {
+    if (after != NULL && (aio__hit_is(after, "a") || aio__hit_is(after, "an")) && scale != NULL &&
+        AIO__HIT_HAS(scale->entry, SCALE)) {
       multiply(out, scale->entry->number);
       out->soft = false;
       return 3;
@@ -167,9 +177,12 @@ static uint32_t read_fraction(const aio__hit_text *text, uint32_t i, value *out)
   }
   if (after == NULL || !AIO__HIT_HAS(after->entry, FRACTION) || after->kind != AIO__HIT_WORD) return 0;
   bool article = aio__hit_is(t, "a") || aio__hit_is(t, "an");
-  if (article || is_one(t)) count = 1;
-  else if (joins(t)) count = t->entry->number;
-  else if (t->kind == AIO__HIT_NUMBER && t->text.n == 1) count = (uint64_t)(t->text.p[0] - '0');
+  if (article || is_one(t))
+    count = 1;
+  else if (joins(t))
+    count = t->entry->number;
+  else if (t->kind == AIO__HIT_NUMBER && t->text.n == 1)
+    count = (uint64_t)(t->text.p[0] - '0');
   bool plural = after->text.n > 1 && after->text.p[after->text.n - 1] == 's';
   if (count == 0 || (count > 1) != plural || aio__hit_is(after, "half")) return 0;
   *out = make_ratio(count, after->entry->fraction);
@@ -187,7 +200,8 @@ static bool is_money_sign(const aio__hit_token *t) {
 
 static bool is_inches(const aio__hit_text *text, uint32_t i) {
   const aio__hit_token *after = token_after(text, i);
-  return after == NULL || aio__hit_is(after, "too") || aio__hit_is(after, "long") || aio__hit_is(after, "wide") || aio__hit_is(after, "by");
+  return after == NULL || aio__hit_is(after, "too") || aio__hit_is(after, "long") || aio__hit_is(after, "wide") ||
+         aio__hit_is(after, "by");
 }
 
 /* The unit that follows token `last`; how many tokens it has, 0 for none. */
@@ -210,7 +224,12 @@ static void add(aio__hit_text *text, value v, uint64_t unit, uint32_t first, uin
   }
   if (unit != 0) shorten(&v);
   uint64_t rest = (uint64_t)(v.exponent + EXPONENT_ZERO) << 1 | (v.negative ? 1u : 0u);
-  aio__hit_fact fact = {.a = v.mantissa, .b = rest << 32 | v.denominator, .unit = unit, .first = first, .last = last, .soft = v.soft,
+  aio__hit_fact fact = {.a = v.mantissa,
+                        .b = rest << 32 | v.denominator,
+                        .unit = unit,
+                        .first = first,
+                        .last = last,
+                        .soft = v.soft,
                         .spelled = v.spelled};
   for (uint32_t k = last + 1; unit == 0 && k < text->n && k <= last + COUNTED_REACH; k++) {
     const aio__hit_token *t = &text->tokens[k];
@@ -261,10 +280,13 @@ static uint32_t read_value(const aio__hit_text *text, uint32_t i, value *v) {
     if (used > 0) return used + read_half(text, i + used - 1, v);
     bool ordinal = AIO__HIT_HAS(t->entry, ORDINAL), number = AIO__HIT_HAS(t->entry, NUMBER); /* "first", "twice" */
     if (t->kind != AIO__HIT_WORD || !(ordinal || number)) return 0;
-    *v = (value){.mantissa = ordinal ? t->entry->ordinal : t->entry->number, .denominator = 1, .soft = AIO__HIT_HAS(t->entry, SOFT)};
+    *v = (value){.mantissa = ordinal ? t->entry->ordinal : t->entry->number,
+                 .denominator = 1,
+                 .soft = AIO__HIT_HAS(t->entry, SOFT)};
     return 1;
   }
-  for (const aio__hit_token *after = token_after(text, i); after != NULL && used < 3; after = token_after(text, i + used - 1)) {
+  for (const aio__hit_token *after = token_after(text, i); after != NULL && used < 3;
+       after = token_after(text, i + used - 1)) {
     bool glued = (after->flags & AIO__HIT_GLUED) != 0 && AIO__HIT_HAS(after->entry, GLUED_SCALE);
     if (after->kind != AIO__HIT_WORD || !(AIO__HIT_HAS(after->entry, SCALE) || glued)) break;
     if (glued && after->entry->unit != 0 && aio__hit_is(after, "mm")) break;
@@ -314,7 +336,8 @@ void aio__hit_numbers_find(aio__hit_text *text) {
       first = i - 1;
     }
     add(text, v, unit, first, last);
-    for (uint32_t k = first; k <= last && unit != 0; k++) text->tokens[k].flags = (uint16_t)(text->tokens[k].flags | AIO__HIT_MEASURE);
+    for (uint32_t k = first; k <= last && unit != 0; k++)
+      text->tokens[k].flags = (uint16_t)(text->tokens[k].flags | AIO__HIT_MEASURE);
     i = last + 1;
   }
 }

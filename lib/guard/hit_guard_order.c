@@ -1,11 +1,12 @@
 /*
  * Order: the same words in another relation. Four ways to see it:
  *
- * - edges: "from A to B", "A before B", "A instead of B", "A than B" each lead from something to something. Two texts differ
- *   when a word at the one end of an edge is at the other end of an edge of the same kind, and the other way round.
+ * - edges: "from A to B", "A before B", "A instead of B", "A than B" each lead from something to something. Two texts
+ * differ when a word at the one end of an edge is at the other end of an edge of the same kind, and the other way
+ * round.
  * - turned relations: "before a meal" and "after a meal".
- * - exchange: the texts are word by word the same but for two passages that have changed places around a word that is no
- *   "and" or "or": "does A report to B".
+ * - exchange: the texts are word by word the same but for two passages that have changed places around a word that is
+ * no "and" or "or": "does A report to B".
  * - roles: two rivals (names, or alternatives of one set), the subject of one sentence being the object of the other,
  *   whatever the verbs: "did Spain beat Brazil", "did Brazil defeat Spain".
  *
@@ -14,13 +15,13 @@
 #include "guard/hit_guard_parts.h"
 
 enum {
-  SIDE_MAX = 3,      /* words at an end of an edge */
-  SIDE_REACH = 6,    /* tokens in which they are looked for */
-  JOINT_REACH = 8,   /* tokens between "from" and "to" */
+  SIDE_MAX = 3,        /* words at an end of an edge */
+  SIDE_REACH = 6,      /* tokens in which they are looked for */
+  JOINT_REACH = 8,     /* tokens between "from" and "to" */
   INNER_WORDS_MAX = 2, /* of B in "to B from A": "to load all examples from" is no way to somewhere */
   VERB_REACH = 8,
-  PASSAGE_MAX = 4,   /* words that change places */
-  ROLES_MAX = 16     /* rivals that are compared: the first so many */
+  PASSAGE_MAX = 4, /* words that change places */
+  ROLES_MAX = 16   /* rivals that are compared: the first so many */
 };
 
 typedef struct side {
@@ -106,7 +107,8 @@ static bool is_inner(const aio__hit_token *t) {
 /* "from A to B" or "to B from A", with "from" at token i: the token of "to", or text->n. */
 static uint32_t find_to(const aio__hit_lexicon *lexicon, const aio__hit_text *text, uint32_t i) {
   size_t words = 0;
-  for (uint32_t k = i + 1; k < text->n && k <= i + JOINT_REACH && (text->tokens[k - 1].flags & AIO__HIT_ENDS) == 0; k++) {
+  for (uint32_t k = i + 1; k < text->n && k <= i + JOINT_REACH && (text->tokens[k - 1].flags & AIO__HIT_ENDS) == 0;
+       k++) {
     if (moves(lexicon, &text->tokens[k], FORWARD)) return k;
     if (is_relation(&text->tokens[k]) || !is_inner(&text->tokens[k])) break;
   }
@@ -128,10 +130,13 @@ static void find_edges(const aio__hit_lexicon *lexicon, const aio__hit_text *tex
     if (to < text->n) add_edge(out, (edge){lexicon->move, JOINT, right, read_right(text, to)});
     for (unsigned r = 0; r < 2 * lexicon->groups_n && to == text->n; r++) {
       unsigned group = r / 2;
-      bool needs_verb = (lexicon->groups_with_verb >> group & 1) != 0 && r % 2 == 0 && memchr(t->text.p, ' ', t->text.n) == NULL;
+      bool needs_verb =
+        (lexicon->groups_with_verb >> group & 1) != 0 && r % 2 == 0 && memchr(t->text.p, ' ', t->text.n) == NULL;
       if ((t->entry->relations >> r & 1) == 0 || (needs_verb && !has_verb(text, i, group))) continue;
-      if (r % 2 == 0) add_edge(out, (edge){group, FORWARD, left, right});
-      else add_edge(out, (edge){group, REVERSE, right, left});
+      if (r % 2 == 0)
+        add_edge(out, (edge){group, FORWARD, left, right});
+      else
+        add_edge(out, (edge){group, REVERSE, right, left});
     }
   }
 }
@@ -152,27 +157,32 @@ static size_t place_on(const aio__hit_text *text, const side *s, const aio__hit_
 
 /* A word at the end `here` of one edge and at the end `there` of the other, once in each text; at most so far from the
  * relation. */
-static bool crosses(const aio__hit_pair *pair, const side *here, size_t near_here, const side *there, size_t near_there) {
+static bool crosses(const aio__hit_pair *pair, const side *here, size_t near_here, const side *there,
+                    size_t near_there) {
   for (size_t i = 0; i < here->n && i <= near_here; i++) {
     const aio__hit_token *word = &pair->question->tokens[here->token[i]];
-    if (place_on(pair->kept, there, word) <= near_there && place_on(pair->kept, there, word) < SIDE_MAX && is_once(pair->question, word) &&
-        is_once(pair->kept, word)) {
+    if (place_on(pair->kept, there, word) <= near_there && place_on(pair->kept, there, word) < SIDE_MAX &&
+        is_once(pair->question, word) && is_once(pair->kept, word)) {
       return true;
     }
   }
   return false;
 }
 
-/* A lone "to" may belong to a verb ("to load") and a lone "from" to what stands far before it: there only the next words
- * count, and only against the same word. */
+/* A lone "to" may belong to a verb ("to load") and a lone "from" to what stands far before it: there only the next
+ * words count, and only against the same word. */
 static bool are_crossed(const aio__hit_pair *pair, const edge *x, const edge *y) {
   bool move = x->group == pair->lexicon->move;
-  bool comparable = !move || x->kind == y->kind || (x->kind == JOINT && y->kind == FORWARD) || (x->kind == FORWARD && y->kind == JOINT);
+  bool comparable =
+    !move || x->kind == y->kind || (x->kind == JOINT && y->kind == FORWARD) || (x->kind == FORWARD && y->kind == JOINT);
   size_t from_near = SIDE_MAX, to_near = SIDE_MAX;
   if (x->group != y->group || !comparable) return false;
-  if (move && x->kind == JOINT && y->kind == JOINT) from_near = to_near = 1;
-  else if (move && x->kind == REVERSE) from_near = 0, to_near = 1;
-  else if (move) from_near = 1, to_near = 0;
+  if (move && x->kind == JOINT && y->kind == JOINT)
+    from_near = to_near = 1;
+  else if (move && x->kind == REVERSE)
+    from_near = 0, to_near = 1;
+  else if (move)
+    from_near = 1, to_near = 0;
   return crosses(pair, &x->from, from_near, &y->to, to_near) && crosses(pair, &x->to, to_near, &y->from, from_near);
 }
 
@@ -246,8 +256,8 @@ static bool same_end(const aio__hit_pair *pair, const side *a, const side *b, bo
   return place_on(pair->kept, b, x) < SIDE_MAX || place_on(pair->question, a, y) < SIDE_MAX;
 }
 
-/* "before a meal", "after a meal"; "to Paris", "from Paris": a relation and its reverse in front of the same word, which the
- * kept text has not behind that relation too. */
+/* "before a meal", "after a meal"; "to Paris", "from Paris": a relation and its reverse in front of the same word,
+ * which the kept text has not behind that relation too. */
 static bool compare_turned(aio__hit_pair *pair) {
   towards a[AIO__HIT_EDGES_MAX], b[AIO__HIT_EDGES_MAX];
   if (!pair->brief) return false;
@@ -307,7 +317,8 @@ static bool has_content(const aio__hit_sequence *s, size_t from, size_t n) {
 static bool is_symmetric(const aio__hit_text *text, uint32_t from, uint32_t to) {
   for (uint32_t i = from; i < to; i++) {
     bool comma = i > 0 && (text->tokens[i - 1].flags & AIO__HIT_COMMA) != 0;
-    if (!comma && !AIO__HIT_HAS(text->tokens[i].entry, SYMMETRIC) && !AIO__HIT_HAS(text->tokens[i].entry, DETERMINER)) return false;
+    if (!comma && !AIO__HIT_HAS(text->tokens[i].entry, SYMMETRIC) && !AIO__HIT_HAS(text->tokens[i].entry, DETERMINER))
+      return false;
   }
   return true;
 }
@@ -328,7 +339,9 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
   for (size_t x = 1; x <= PASSAGE_MAX && x + 2 <= n; x++) {
     for (size_t y = 1; y <= PASSAGE_MAX && x + y < n; y++) {
       size_t middle = n - x - y;
-      if (!aio__hit_sequence_same(&a, from, &b, to - x, x) || !aio__hit_sequence_same(&a, to - y, &b, from, y) || !aio__hit_sequence_same(&a, from + x, &b, from + y, middle)) continue;
+      if (!aio__hit_sequence_same(&a, from, &b, to - x, x) || !aio__hit_sequence_same(&a, to - y, &b, from, y) ||
+          !aio__hit_sequence_same(&a, from + x, &b, from + y, middle))
+        continue;
       if (is_symmetric(pair->question, a.token[from + x], a.token[from + x + middle])) continue;
       if (!has_content(&a, from, x) || !has_content(&a, to - y, y)) continue;
       aio__hit_detail detail;
@@ -345,14 +358,16 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
 /* ---- roles ------------------------------------------------------------------------------------------------------- */
 
 static bool is_capital_name(const aio__hit_text *text, const aio__hit_token *t) {
-  return !text->flat && (t->flags & AIO__HIT_CAPITAL) != 0 && (t->flags & AIO__HIT_STARTS) == 0 && aio__hit_is_content(t);
+  return !text->flat && (t->flags & AIO__HIT_CAPITAL) != 0 && (t->flags & AIO__HIT_STARTS) == 0 &&
+         aio__hit_is_content(t);
 }
 
 static bool are_rivals(const aio__hit_pair *pair, const aio__hit_token *p, const aio__hit_token *q) {
   if (is_capital_name(pair->question, p) && is_capital_name(pair->question, q)) return true;
   for (size_t i = 0; p->entry != NULL && q->entry != NULL && i < p->entry->choices_n; i++) {
     for (size_t k = 0; k < q->entry->choices_n; k++) {
-      const aio__hit_choice *x = &pair->lexicon->choices[p->entry->choices[i]], *y = &pair->lexicon->choices[q->entry->choices[k]];
+      const aio__hit_choice *x = &pair->lexicon->choices[p->entry->choices[i]],
+                            *y = &pair->lexicon->choices[q->entry->choices[k]];
       if (x->set == y->set && p->entry->choices[i] != q->entry->choices[k] && x->guard != AIO__HIT_UNITS) return true;
     }
   }
@@ -363,14 +378,17 @@ static bool are_rivals(const aio__hit_pair *pair, const aio__hit_token *p, const
 static bool acts_on(const aio__hit_text *text, uint32_t p, uint32_t q) {
   uint32_t before = p;
   bool content = false;
-  while (before > 0 && (text->tokens[before - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0 && AIO__HIT_HAS(text->tokens[before - 1].entry, DETERMINER)) before--;
+  while (before > 0 && (text->tokens[before - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0 &&
+         AIO__HIT_HAS(text->tokens[before - 1].entry, DETERMINER))
+    before--;
   if (before > 0 && !AIO__HIT_HAS(text->tokens[before - 1].entry, FUNCTION)) return false;
   if (before > 0 && AIO__HIT_HAS(text->tokens[before - 1].entry, PREPOSITION)) return false;
   for (uint32_t i = p; i < q; i++) {
     const aio__hit_token *t = &text->tokens[i];
     if ((t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0) return false;
     if (i == p) continue;
-    if (AIO__HIT_HAS(t->entry, PREPOSITION) || AIO__HIT_HAS(t->entry, SYMMETRIC) || AIO__HIT_HAS(t->entry, EVEN)) return false;
+    if (AIO__HIT_HAS(t->entry, PREPOSITION) || AIO__HIT_HAS(t->entry, SYMMETRIC) || AIO__HIT_HAS(t->entry, EVEN))
+      return false;
     content = content || aio__hit_is_content(t);
   }
   return content;
@@ -388,7 +406,8 @@ static bool compare_roles(aio__hit_pair *pair) {
   for (size_t i = 0; i < n; i++) {
     for (size_t k = i + 1; k < n; k++) {
       const aio__hit_token *p = list[i], *q = list[k];
-      const aio__hit_token *p2 = aio__hit_text_find(pair->kept, p->text, p->hash), *q2 = aio__hit_text_find(pair->kept, q->text, q->hash);
+      const aio__hit_token *p2 = aio__hit_text_find(pair->kept, p->text, p->hash),
+                           *q2 = aio__hit_text_find(pair->kept, q->text, q->hash);
       if (p2 < q2 || !are_rivals(pair, p, q)) continue;
       if (!acts_on(text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens))) continue;
       if (!acts_on(pair->kept, (uint32_t)(q2 - pair->kept->tokens), (uint32_t)(p2 - pair->kept->tokens))) continue;
@@ -396,7 +415,8 @@ static bool compare_roles(aio__hit_pair *pair) {
       aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
       aio__hit_detail_tokens(&detail, text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens));
       aio__hit_detail_turn(&detail);
-      aio__hit_detail_tokens(&detail, pair->kept, (uint32_t)(q2 - pair->kept->tokens), (uint32_t)(p2 - pair->kept->tokens));
+      aio__hit_detail_tokens(&detail, pair->kept, (uint32_t)(q2 - pair->kept->tokens),
+                             (uint32_t)(p2 - pair->kept->tokens));
       return true;
     }
   }

@@ -1,9 +1,9 @@
 /*
  * What the hit_guard_*.c files share: the words that the guards know, a text cut into tokens, and what was found in it.
  *
- * A check reads both texts once (hit_guard_words.c), takes numbers, dates and units out of each (hit_guard_dates.c,
- * hit_guard_numbers.c), and compares (hit_guard_compare.c, hit_guard_names.c, hit_guard_order.c). Nothing is kept between
- * checks.
+ * A check reads both texts once (hit_guard_words.c, hit_guard_text.c), takes numbers, dates and units out of each
+ * (hit_guard_dates.c, hit_guard_numbers.c), and compares (hit_guard_compare.c, hit_guard_negation.c, hit_guard_names.c,
+ * hit_guard_order.c). Nothing is kept between checks.
  */
 #ifndef AIO_GUARD_HIT_GUARD_PARTS_H
 #define AIO_GUARD_HIT_GUARD_PARTS_H
@@ -21,21 +21,23 @@ enum {
   AIO__HIT_PROBE_MAX = 64,    /* tokens that are looked at to find one: further ones count as not there */
   AIO__HIT_EDGES_MAX = 48,    /* from-to and their like that are compared: the first so many */
   AIO__HIT_WORD_MAX = 64,     /* bytes of an entry */
-  /* In a terse question every word counts; beside a brief one what it is about; a longer text says in passing what another
-   * leaves out, or in other words. */
-  AIO__HIT_TERSE = 12,        /* tokens of both texts at most */
-  AIO__HIT_BRIEF = 24,        /* tokens of the shorter one at most */
+  /* In a terse question every word counts; beside a brief one what it is about; a longer text says in passing what
+   * another leaves out, or in other words. */
+  AIO__HIT_TERSE = 12, /* tokens of both texts at most */
+  AIO__HIT_BRIEF = 24, /* tokens of the shorter one at most */
   AIO__HIT_CHOICES_OF_WORD = 8
 };
 
 /* ---- words that the guards know ---------------------------------------------------------------------------------- */
 
-#define AIO__HIT_ROLES(X)                                                                                              \
-  X(FUNCTION) X(PREPOSITION) X(DETERMINER) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(ENGLISH) X(FOREIGN) X(FOREIGN_WEAK)           \
-  X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY)         \
-  X(MONTH) X(WEEKDAY) X(AMBIGUOUS_DATE) X(BEFORE_DATE) X(DAY) X(STEP) X(PERIOD) X(TIME) X(AM) X(PM)                     \
-  X(NEGATOR) X(NEGATIVE) X(HALF_NEGATIVE) X(KNOWING) X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(EVEN) X(QUESTION) X(CHOICE) X(NAME) X(PARTICLE) X(FILE_ENDING) \
-  X(PHRASE) X(SPLIT) X(LOOSE)
+#define AIO__HIT_ROLES(X)                                                                                             \
+  X(FUNCTION) X(PREPOSITION) X(DETERMINER) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(LOOSE)                       \
+  X(ENGLISH) X(FOREIGN) X(FOREIGN_WEAK)                                                                               \
+  X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY)       \
+  X(MONTH) X(WEEKDAY) X(AMBIGUOUS_DATE) X(BEFORE_DATE) X(DAY) X(STEP) X(PERIOD) X(TIME) X(AM) X(PM)                   \
+  X(NEGATOR) X(NEGATIVE) X(HALF_NEGATIVE) X(KNOWING)                                                                  \
+  X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(EVEN) X(QUESTION)                                                       \
+  X(CHOICE) X(NAME) X(PARTICLE) X(FILE_ENDING) X(PHRASE) X(SPLIT)
 
 enum {
 #define X(name) AIO__HIT_ROLE_##name,
@@ -47,14 +49,14 @@ enum {
 #define AIO__HIT_HAS(entry, role) ((entry) != NULL && ((entry)->roles >> AIO__HIT_ROLE_##role & 1) != 0)
 
 typedef struct aio__hit_entry {
-  aio__str text;      /* lower-case; words of a phrase with one space between them */
+  aio__str text; /* lower-case; words of a phrase with one space between them */
   uint64_t roles;
   uint64_t number;    /* of NUMBER, SCALE, GLUED_SCALE */
   uint32_t relations; /* bit 2 * group, or 2 * group + 1 when it is reversed */
   uint16_t ordinal, minute, question;
   uint8_t fraction, unit, month, weekday, day, step, period;
-  uint8_t verbs;      /* bit group: the verb that RELATION words of that group need before them */
-  uint8_t words;      /* of PHRASE: most words of a phrase that begins with it */
+  uint8_t verbs; /* bit group: the verb that RELATION words of that group need before them */
+  uint8_t words; /* of PHRASE: most words of a phrase that begins with it */
   uint8_t choices_n;
   uint16_t choices[AIO__HIT_CHOICES_OF_WORD];
 } aio__hit_entry;
@@ -72,8 +74,8 @@ typedef struct aio__hit_lexicon {
   aio__arena arena;
   aio__hit_entry *entries; /* malloc'd */
   size_t n, cap;
-  uint16_t *slots;         /* malloc'd: 1 + index into entries; 0 is empty */
-  size_t slots_n;          /* a power of two, at least twice n */
+  uint16_t *slots;          /* malloc'd: 1 + index into entries; 0 is empty */
+  size_t slots_n;           /* a power of two, at least twice n */
   aio__hit_choice *choices; /* malloc'd; 0 is none */
   size_t choices_n, choices_cap, sets_n;
   size_t units_n, groups_n;
@@ -88,6 +90,8 @@ aiorch_status aio__hit_lexicon_new(const aio__alloc *al, aio__str json, aio__hit
 void aio__hit_lexicon_free(aio__hit_lexicon *lexicon);
 /* `word` in lower case; NULL when it is not known. */
 const aio__hit_entry *aio__hit_lexicon_find(const aio__hit_lexicon *lexicon, aio__str word, uint32_t hash);
+/* The same of a word in any case; NULL also when it is longer than an entry can be. */
+const aio__hit_entry *aio__hit_lexicon_find_written(const aio__hit_lexicon *lexicon, aio__str word);
 /* The entry of a word under construction; NULL when out of memory or beyond the limits. */
 aio__hit_entry *aio__hit_lexicon_put(aio__hit_lexicon *lexicon, aio__str word);
 uint32_t aio__hit_hash(const char *p, size_t n);
@@ -105,26 +109,26 @@ typedef enum aio__hit_kind {
 } aio__hit_kind;
 
 enum {
-  AIO__HIT_STARTS = 1,     /* the first of a sentence */
-  AIO__HIT_ENDS = 2,       /* the last of one */
-  AIO__HIT_COMMA = 4,      /* a comma, bracket or colon follows */
+  AIO__HIT_STARTS = 1, /* the first of a sentence */
+  AIO__HIT_ENDS = 2,   /* the last of one */
+  AIO__HIT_COMMA = 4,  /* a comma, bracket or colon follows */
   AIO__HIT_CAPITAL = 8,
-  AIO__HIT_CAPS = 16,      /* two letters or more, all of them capitals */
-  AIO__HIT_GLUED = 32,     /* follows the one before without a space: km in 5km */
+  AIO__HIT_CAPS = 16,  /* two letters or more, all of them capitals */
+  AIO__HIT_GLUED = 32, /* follows the one before without a space: km in 5km */
   AIO__HIT_QUOTED = 64,
-  AIO__HIT_TH = 128,       /* a number with st, nd, rd, th */
-  AIO__HIT_DECADE = 256,   /* 1990s */
-  AIO__HIT_USED = 512,     /* a part of a date: no number any more */
-  AIO__HIT_LOWER = 1024,   /* has a lower-case letter */
-  AIO__HIT_MEASURE = 2048  /* the unit of a number: no alternative to others by itself */
+  AIO__HIT_TH = 128,      /* a number with st, nd, rd, th */
+  AIO__HIT_DECADE = 256,  /* 1990s */
+  AIO__HIT_USED = 512,    /* a part of a date: no number any more */
+  AIO__HIT_LOWER = 1024,  /* has a lower-case letter */
+  AIO__HIT_MEASURE = 2048 /* the unit of a number: no alternative to others by itself */
 };
 
 typedef struct aio__hit_token {
-  aio__str text;    /* lower-case, without possessive s and thousands separators */
-  aio__str written; /* where it stands, as it is written */
+  aio__str text;               /* lower-case, without possessive s and thousands separators */
+  aio__str written;            /* where it stands, as it is written */
   const aio__hit_entry *entry; /* NULL: not known */
-  uint32_t hash;    /* of text */
-  uint32_t next;    /* the next token with this text, plus 1 */
+  uint32_t hash;               /* of text */
+  uint32_t next;               /* the next token with this text, plus 1 */
   uint16_t flags;
   uint8_t kind;
 } aio__hit_token;
@@ -164,6 +168,12 @@ typedef struct aio__hit_text {
   aio__hit_facts numbers, dates;
 } aio__hit_text;
 
+/* A chunk without white space is built like one: a path, an address, foo_bar, --flag, INV-2023-001. Not empty. */
+bool aio__hit_is_identifier(const aio__hit_lexicon *lexicon, aio__str chunk);
+/* How many tokens a text has at most: one begins with a sign, or where letters follow something else, or digits do. */
+size_t aio__hit_tokens_at_most(aio__str text);
+/* The tokens and quotes of out->written; `low` has room for it in lower case. */
+void aio__hit_tokens_read(const aio__hit_lexicon *lexicon, char *low, aio__hit_text *out);
 /* AIORCH_OK, AIORCH_E_NOMEM. `text` lives as long as the result. */
 aiorch_status aio__hit_text_read(const aio__hit_lexicon *lexicon, aio__arena *arena, aio__str text, aio__hit_text *out);
 /* The first token with this text, or NULL. */
@@ -180,8 +190,8 @@ static inline bool aio__hit_is_content(const aio__hit_token *token) {
 /* Dates first: they take numbers out (AIO__HIT_USED). */
 void aio__hit_dates_find(aio__hit_text *text);
 void aio__hit_numbers_find(aio__hit_text *text);
-/* The parts of a token that is a date; false when it is none. month 0: cannot be told from the day (`day` is then 32 * first +
- * second). */
+/* The parts of a token that is a date; false when it is none. month 0: cannot be told from the day (`day` is then 32 *
+ * first + second). */
 bool aio__hit_date_parts(aio__str text, unsigned *year, unsigned *month, unsigned *day);
 
 /* The tokens but articles and the like: what order and wording are about. False: out of memory. */
@@ -196,6 +206,7 @@ bool aio__hit_sequence_read(const aio__hit_text *text, aio__arena *arena, aio__h
 bool aio__hit_sequence_same(const aio__hit_sequence *a, size_t i, const aio__hit_sequence *b, size_t k, size_t n);
 /* The same word, or another ending of it: decode, decoding. */
 bool aio__hit_akin(aio__str a, aio__str b);
+bool aio__hit_ends_in_nt(const aio__hit_token *token); /* don't, isn't */
 
 /* ---- comparing --------------------------------------------------------------------------------------------------- */
 

@@ -1,39 +1,39 @@
 /*
  * From a text to tokens: words, numbers, dates, clocks, ratios and identifiers, with what their writing tells.
  *
- * A chunk is what stands between white space, quotation marks, brackets and commas. It is an identifier as a whole when it
- * is built like one (a path, an address, foo_bar, --flag); else it is walked from left to right, words and numbers
- * in turn. At the end, words that the lexicon knows as one phrase become one token.
+ * A chunk is what stands between white space, quotation marks, brackets and commas. It is an identifier as a whole when
+ * it is built like one (a path, an address, foo_bar, --flag); else it is walked from left to right, words and numbers
+ * in turn.
  */
 #include "guard/hit_guard_parts.h"
-#include "text/normalize.h"
 
-enum { DIGITS_MAX = 18, PHRASE_WORDS_MAX = 6, JOINED_LETTERS_MIN = 2, SLOPPY_MIN = 4, SPLIT_REACH = 4 };
+enum { DIGITS_MAX = 18, JOINED_LETTERS_MIN = 2, SLOPPY_MIN = 4 };
 
 typedef struct reader {
   const aio__hit_lexicon *lexicon;
   aio__hit_text *out;
   const char *p; /* the text as written */
   size_t n, at;
-  char *low;     /* where lower-case forms go */
+  char *low; /* where lower-case forms go */
   size_t low_n;
   size_t quote_end; /* up to here the text is quoted */
-  bool starts;   /* the next token is the first of a sentence */
-  bool glued;    /* it follows the one before without anything between them */
+  bool starts;      /* the next token is the first of a sentence */
+  bool glued;       /* it follows the one before without anything between them */
 } reader;
 
 /* ---- characters -------------------------------------------------------------------------------------------------- */
 
+/* What is not ASCII counts as a letter. */
 enum { DIGIT = 1, UPPER = 2, LOWER = 4, BEYOND = 8, JOINER = 16, LETTER = UPPER | LOWER | BEYOND, WORD = LETTER | DIGIT };
 
-#define ROW(x) x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x
+#define TEN(x) x, x, x, x, x, x, x, x, x, x
+#define ROW(x) TEN(x), x, x, x, x, x, x
 static const uint8_t CLASS[256] = {
-  ['#'] = JOINER, ['$'] = JOINER, ['%'] = JOINER, ['&'] = JOINER, ['\''] = JOINER, ['*'] = JOINER, ['+'] = JOINER, ['-'] = JOINER,
-  ['.'] = JOINER, ['/'] = JOINER, [':'] = JOINER, ['='] = JOINER, ['@'] = JOINER, ['\\'] = JOINER, ['^'] = JOINER, ['_'] = JOINER,
-  ['|'] = JOINER, ['~'] = JOINER,
-  ['0'] = DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT,
-  ['A'] = ROW(UPPER), UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER, UPPER,
-  ['a'] = ROW(LOWER), LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER, LOWER,
+  ['#'] = JOINER, JOINER, JOINER, JOINER, JOINER, /* # $ % & ' */
+  ['*'] = JOINER, JOINER, [','] = 0, JOINER, JOINER, JOINER, /* * + - . / */
+  ['0'] = TEN(DIGIT), [':'] = JOINER, ['='] = JOINER, ['@'] = JOINER,
+  ['A'] = ROW(UPPER), TEN(UPPER), ['\\'] = JOINER, ['^'] = JOINER, JOINER, /* ^ _ */
+  ['a'] = ROW(LOWER), TEN(LOWER), ['|'] = JOINER, ['~'] = JOINER,
   [0x80] = ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND), ROW(BEYOND),
 };
 
@@ -130,10 +130,7 @@ static void end_sentence(reader *r) {
 }
 
 static const aio__hit_entry *known(const reader *r, size_t from, size_t to) {
-  char text[AIO__HIT_WORD_MAX];
-  if (to - from > sizeof text) return NULL;
-  for (size_t i = from; i < to; i++) text[i - from] = lower(r->p[i]);
-  return aio__hit_lexicon_find(r->lexicon, aio__str_n(text, to - from), aio__hit_hash(text, to - from));
+  return aio__hit_lexicon_find_written(r->lexicon, aio__str_n(r->p + from, to - from));
 }
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
@@ -162,7 +159,9 @@ static size_t version_end(const reader *r, size_t i, size_t end) {
     k = digits_end(r, k + 1, end);
   }
   if (points < 2) return 0;
-  while (k < end && (is_word(r->p[k]) || ((r->p[k] == '-' || r->p[k] == '.' || r->p[k] == '+') && is_word(at(r, k + 1, end))))) k++;
+  while (k < end &&
+         (is_word(r->p[k]) || ((r->p[k] == '-' || r->p[k] == '.' || r->p[k] == '+') && is_word(at(r, k + 1, end)))))
+    k++;
   return k;
 }
 
@@ -182,14 +181,15 @@ static bool is_th(const char *p, size_t n) {
 
 static size_t letters_end(const reader *r, size_t i, size_t end) {
   while (i < end && (is_letter(r->p[i]) || r->p[i] == '%' || (r->p[i] == '^' && is_digit(at(r, i + 1, end))) ||
-                     (i > 0 && r->p[i - 1] == '^') || (r->p[i] == '/' && i > 0 && is_letter(r->p[i - 1]) && is_letter(at(r, i + 1, end))))) {
+                     (i > 0 && r->p[i - 1] == '^') ||
+                     (r->p[i] == '/' && i > 0 && is_letter(r->p[i - 1]) && is_letter(at(r, i + 1, end))))) {
     i++;
   }
   return i;
 }
 
-/* What follows the digits of a number without a space: 5km, 3rd, 1990s, 5k. Returns where it ends, or 0 when the whole is an
- * identifier. */
+/* What follows the digits of a number without a space: 5km, 3rd, 1990s, 5k. Returns where it ends, or 0 when the whole
+ * is an identifier. */
 static size_t read_suffix(reader *r, size_t from, size_t digits, size_t end) {
   size_t stop = letters_end(r, digits, end), n = stop - digits;
   aio__hit_token *number = &r->out->tokens[r->out->n - 1];
@@ -278,8 +278,10 @@ static size_t read_word(reader *r, size_t i, size_t end) {
   size_t own = possessive ? stop - 2 : stop; /* "dl123's" is DL 123 */
   while (i + letters < own && !is_digit(r->p[i + letters])) letters++;
   if (letters == own - i) {
-    if (is_camel(r->p + i, own - i)) push(r, AIO__HIT_CODE, i, own);
-    else push_word(r, i, stop);
+    if (is_camel(r->p + i, own - i))
+      push(r, AIO__HIT_CODE, i, own);
+    else
+      push_word(r, i, stop);
     return stop;
   }
   /* python3, sha256 and RTX3080 are a word and a number, v2 a number; A1, H2O and p50 identifiers. */
@@ -303,8 +305,10 @@ static size_t read_initials(reader *r, size_t i, size_t end) {
     r->low[r->low_n++] = lower(r->p[k]);
     count++;
     k++;
-    if (at(r, k, end) == '.' && is_letter(at(r, k + 1, end))) k++;
-    else break;
+    if (at(r, k, end) == '.' && is_letter(at(r, k + 1, end)))
+      k++;
+    else
+      break;
   }
   if (count < 2 || (k < end && is_word(r->p[k]))) {
     r->low_n = low_from;
@@ -315,84 +319,6 @@ static size_t read_initials(reader *r, size_t i, size_t end) {
 }
 
 /* ---- chunks ------------------------------------------------------------------------------------------------------ */
-
-static bool has(const reader *r, size_t from, size_t to, const char *what) {
-  size_t n = strlen(what);
-  for (size_t i = from; i + n <= to; i++) {
-    if (memcmp(r->p + i, what, n) == 0) return true;
-  }
-  return false;
-}
-
-/* e.g, U.S.A, p.m */
-static bool is_initials(const reader *r, size_t from, size_t to) {
-  for (size_t i = from; i < to; i++) {
-    bool letter = (i - from) % 2 == 0;
-    if (letter ? !is_letter(r->p[i]) : r->p[i] != '.') return false;
-  }
-  return true;
-}
-
-/* The last point of the chunk stands before a known ending, or is not the end of a sentence typed without a space. */
-static bool is_dotted_name(const reader *r, size_t from, size_t to) {
-  size_t point = to, points = 0;
-  for (size_t i = from + 1; i + 1 < to; i++) {
-    if (r->p[i] != '.' || !is_word(r->p[i - 1]) || !is_letter(r->p[i + 1])) continue;
-    point = i;
-    points++;
-  }
-  if (points == 0 || is_initials(r, from, to)) return false;
-  if (AIO__HIT_HAS(known(r, point + 1, to), FILE_ENDING) || points > 1) return true;
-  if (is_upper(r->p[point + 1]) && !is_upper(r->p[point - 1])) return false;
-  size_t right = point + 1, left = point;
-  while (right < to && is_letter(r->p[right])) right++;
-  while (left > from && is_letter(r->p[left - 1])) left--;
-  return !AIO__HIT_HAS(known(r, left, point), FUNCTION) && !AIO__HIT_HAS(known(r, point + 1, right), FUNCTION);
-}
-
-/* Built like an identifier: path, address, foo_bar, a::b, --flag. */
-static bool is_code(const reader *r, size_t from, size_t to) {
-  const char *p = r->p;
-  size_t slashes = 0, letters = 0;
-  char first = p[from], second = at(r, from + 1, to);
-  for (size_t i = from; i < to; i++) {
-    bool inside = i > from && i + 1 < to && is_word(p[i - 1]) && is_word(p[i + 1]);
-    letters += is_letter(p[i]);
-    slashes += p[i] == '/';
-    if (p[i] == '\\') return true;
-    if (p[i] == '_' && to - from > 1) return true;
-    if (inside && (p[i] == '@' || p[i] == '#' || p[i] == '~')) return true;
-    if (inside && p[i] == '=' && letters > 0) return true;
-  }
-  if (letters == 0 || (lower(first) == 'v' && is_digit(second))) return false;
-  if (first == '/' || (first == '.' && second != '\0') || (first == '~' && second == '/') || (first == '$' && is_letter(second))) return true;
-  if (first == '@' && is_letter(second)) return true;
-  if (first == '-' && (second == '-' || (is_letter(second) && to - from <= 3))) return true;
-  if (slashes >= 2 || has(r, from, to, "::") || has(r, from, to, "->")) return true;
-  if (slashes == 1 && is_dotted_name(r, from, to)) return true;
-  return slashes == 0 && !is_digit(first) && is_dotted_name(r, from, to);
-}
-
-/* INV-2023-001, i7-9700K: parts of letters and digits that belong together. */
-static bool is_serial(const reader *r, size_t from, size_t to) {
-  size_t parts = 1, with_digits = 0;
-  bool mixed = false, letters = false, digits = false, capitals = true;
-  for (size_t i = from; i <= to; i++) {
-    char c = at(r, i, to);
-    if (c == '-' || i == to) {
-      mixed = mixed || (letters && digits && !is_digit(r->p[from]));
-      with_digits += digits;
-      parts += i < to;
-      letters = digits = false;
-      continue;
-    }
-    if (!is_word(c)) return false;
-    letters = letters || is_letter(c);
-    digits = digits || is_digit(c);
-    capitals = capitals && (!is_letter(c) || is_upper(c));
-  }
-  return parts > 1 && with_digits > 0 && (mixed || (parts > 2 && capitals && !is_digit(r->p[from])));
-}
 
 /* A path or an address as one token: what is said twice is left out, and what only ends a sentence. */
 static void push_code(reader *r, size_t from, size_t to) {
@@ -407,13 +333,15 @@ static void walk_chunk(reader *r, size_t from, size_t to) {
     if (is_letter(c)) {
       stop = read_initials(r, i, to);
       if (stop == 0) stop = read_word(r, i, to);
-    } else if (is_digit(c) || (c == '-' && i == from && is_digit(at(r, i + 1, to))) || (c == '.' && is_digit(at(r, i + 1, to)))) {
+    } else if (is_digit(c) || (c == '-' && i == from && is_digit(at(r, i + 1, to))) ||
+               (c == '.' && is_digit(at(r, i + 1, to)))) {
       stop = read_number(r, i, to);
     } else if (c == '$') {
       push(r, AIO__HIT_WORD, i, i + 1);
       stop = i + 1;
     } else {
-      bool sign = (c == '+' || c == '*' || c == '^' || c == '=') && i > from && is_digit(r->p[i - 1]) && is_digit(at(r, i + 1, to));
+      bool sign = (c == '+' || c == '*' || c == '^' || c == '=') && i > from && is_digit(r->p[i - 1]) &&
+                  is_digit(at(r, i + 1, to));
       if (sign) push(r, AIO__HIT_CODE, i, i + 1);
       if (c == '.') end_sentence(r);
       r->glued = false;
@@ -430,8 +358,10 @@ static void read_sign(reader *r, size_t from) {
   while (next < r->n && r->p[next] == ' ') next++;
   bool after_number = r->out->n > 0 && r->out->tokens[r->out->n - 1].kind == AIO__HIT_NUMBER;
   if (!after_number || strchr("+*=^%$", c) == NULL) return;
-  if (c == '%' || c == '$') push(r, AIO__HIT_WORD, from, from + 1);
-  else if (next < r->n && is_digit(r->p[next])) push(r, AIO__HIT_CODE, from, from + 1);
+  if (c == '%' || c == '$')
+    push(r, AIO__HIT_WORD, from, from + 1);
+  else if (next < r->n && is_digit(r->p[next]))
+    push(r, AIO__HIT_CODE, from, from + 1);
 }
 
 static size_t trim_front(const reader *r, size_t from, size_t to) {
@@ -477,15 +407,19 @@ static void read_chunk(reader *r) {
   bool plain = true, call = at(r, to, r->n) == '(' && at(r, to + 1, r->n) == ')';
   for (size_t i = start; i < end; i++) plain = plain && is_word(r->p[i]);
   if (call) r->at += 2;
-  if (!plain && known(r, start, end) != NULL) push(r, AIO__HIT_WORD, start, end); /* km/h, w/o, c++ */
-  else if (call || is_code(r, start, end) || is_serial(r, start, end)) push_code(r, start, end);
-  else walk_chunk(r, start, end);
+  if (!plain && known(r, start, end) != NULL)
+    push(r, AIO__HIT_WORD, start, end); /* km/h, w/o, c++ */
+  else if (call || aio__hit_is_identifier(r->lexicon, aio__str_n(r->p + start, end - start)))
+    push_code(r, start, end);
+  else
+    walk_chunk(r, start, end);
   if (is_list_mark(r, start, end, stop)) mark_last(r, AIO__HIT_USED);
   if (colon) mark_last(r, AIO__HIT_COMMA);
   if (colon) r->starts = true;
   bool abbreviation = r->out->n > 0 && AIO__HIT_HAS(r->out->tokens[r->out->n - 1].entry, ABBREVIATION);
   bool initial = end - start == 1 && is_upper(r->p[start]);
-  if (stop && !abbreviation && !initial && (to == r->n || is_space(r->p[to]) || is_chunk(r, to) == false)) end_sentence(r);
+  if (stop && !abbreviation && !initial && (to == r->n || is_space(r->p[to]) || is_chunk(r, to) == false))
+    end_sentence(r);
 }
 
 /* ---- quotes ------------------------------------------------------------------------------------------------------ */
@@ -557,122 +491,12 @@ static void read_tokens(reader *r) {
   mark_last(r, AIO__HIT_ENDS);
 }
 
-/* The longest phrase that begins with token i; its number of tokens, 1 for none. */
-static uint32_t find_phrase(const reader *r, uint32_t i, const aio__hit_entry **entry) {
-  const aio__hit_token *tokens = r->out->tokens;
-  char text[AIO__HIT_WORD_MAX];
-  size_t n = 0;
-  uint32_t found = 1, most = tokens[i].entry->words;
-  for (uint32_t k = 0; k < most && k < PHRASE_WORDS_MAX && i + k < r->out->n; k++) {
-    const aio__hit_token *t = &tokens[i + k];
-    if (k > 0 && ((tokens[i + k - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0 || (t->flags & AIO__HIT_QUOTED) != (tokens[i].flags & AIO__HIT_QUOTED))) break;
-    if (n + t->text.n + 1 > sizeof text) break;
-    if (k > 0) text[n++] = ' ';
-    memcpy(text + n, t->text.p, t->text.n);
-    n += t->text.n;
-    if (k == 0) continue;
-    const aio__hit_entry *phrase = aio__hit_lexicon_find(r->lexicon, aio__str_n(text, n), aio__hit_hash(text, n));
-    if (phrase == NULL) continue;
-    *entry = phrase;
-    found = k + 1;
-  }
-  return found;
+void aio__hit_tokens_read(const aio__hit_lexicon *lexicon, char *low, aio__hit_text *out) {
+  reader r = {.lexicon = lexicon, .out = out, .p = out->written.p, .n = out->written.n, .low = low, .starts = true};
+  read_tokens(&r);
 }
 
-static void join_phrases(reader *r) {
-  aio__hit_text *out = r->out;
-  uint32_t kept = 0;
-  for (uint32_t i = 0; i < out->n;) {
-    const aio__hit_entry *entry = NULL;
-    uint32_t count = AIO__HIT_HAS(out->tokens[i].entry, PHRASE) ? find_phrase(r, i, &entry) : 1;
-    aio__hit_token token = out->tokens[i];
-    if (count > 1) {
-      const aio__hit_token *last = &out->tokens[i + count - 1];
-      token.text = entry->text;
-      token.entry = entry;
-      token.hash = aio__hit_hash(entry->text.p, entry->text.n);
-      token.written.n = (size_t)(last->written.p + last->written.n - token.written.p);
-      token.flags = (uint16_t)(token.flags | (last->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)));
-      token.kind = AIO__HIT_WORD;
-    }
-    for (size_t q = 0; q < out->quotes_n; q++) {
-      aio__hit_quote *quote = &out->quotes[q]; /* what was moved already lies before i */
-      if (quote->first >= i && quote->first < i + count) quote->first = kept;
-      if (quote->end > i && quote->end <= i + count) quote->end = kept + 1;
-    }
-    out->tokens[kept++] = token;
-    i += count;
-  }
-  out->n = kept;
-}
-
-/* "turn it off" is "turn off". */
-static void join_split_verbs(reader *r) {
-  for (uint32_t i = 0; i < r->out->n; i++) {
-    aio__hit_token *t = &r->out->tokens[i];
-    if (!AIO__HIT_HAS(t->entry, SPLIT)) continue;
-    for (uint32_t k = i + 1; k < r->out->n && k <= i + SPLIT_REACH && (t[k - i - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0; k++) {
-      const aio__hit_token *particle = &r->out->tokens[k];
-      char text[AIO__HIT_WORD_MAX];
-      size_t n = t->text.n + 1 + particle->text.n;
-      if (!AIO__HIT_HAS(particle->entry, PARTICLE) || n > sizeof text) continue;
-      memcpy(text, t->text.p, t->text.n);
-      text[t->text.n] = ' ';
-      memcpy(text + t->text.n + 1, particle->text.p, particle->text.n);
-      const aio__hit_entry *verb = aio__hit_lexicon_find(r->lexicon, aio__str_n(text, n), aio__hit_hash(text, n));
-      if (AIO__HIT_HAS(verb, CHOICE)) t->entry = verb;
-      break;
-    }
-  }
-}
-
-/* All in capitals, none at all, or As A Title: then capitals tell no names. */
-static bool is_flat(const aio__hit_text *text) {
-  size_t long_words = 0, capital = 0, small = 0, capital_function = 0;
-  for (uint32_t i = 0; i < text->n; i++) {
-    const aio__hit_token *t = &text->tokens[i];
-    if (t->kind != AIO__HIT_WORD && t->kind != AIO__HIT_CODE) continue;
-    small += (t->flags & AIO__HIT_LOWER) != 0;
-    if ((t->flags & AIO__HIT_STARTS) != 0 || t->kind == AIO__HIT_CODE) continue;
-    bool is_capital = (t->flags & AIO__HIT_CAPITAL) != 0;
-    long_words += t->text.n >= 4;
-    capital += t->text.n >= 4 && is_capital;
-    capital_function += is_capital && t->text.n > 1 && AIO__HIT_HAS(t->entry, FUNCTION);
-  }
-  return small == 0 || (long_words >= 2 && capital * 4 >= long_words * 3 && capital_function > 0);
-}
-
-static bool index_tokens(aio__hit_text *text, aio__arena *arena) {
-  uint32_t size = 16;
-  while (size < text->n * 2) size *= 2;
-  text->table = aio__arena_alloc(arena, size * sizeof *text->table);
-  if (text->table == NULL) return false;
-  text->mask = size - 1;
-  for (uint32_t i = text->n; i-- > 0;) { /* so that the first of equals is found first */
-    aio__hit_token *t = &text->tokens[i];
-    uint32_t slot = t->hash & text->mask;
-    for (size_t probe = 0; text->table[slot] != 0 && probe < AIO__HIT_PROBE_MAX; probe++) {
-      if (aio__str_eq(text->tokens[text->table[slot] - 1].text, t->text)) break;
-      slot = (slot + 1) & text->mask;
-    }
-    t->next = text->table[slot] != 0 && aio__str_eq(text->tokens[text->table[slot] - 1].text, t->text) ? text->table[slot] : 0;
-    text->table[slot] = i + 1;
-  }
-  return true;
-}
-
-const aio__hit_token *aio__hit_text_find(const aio__hit_text *text, aio__str word, uint32_t hash) {
-  uint32_t slot = hash & text->mask;
-  for (size_t probe = 0; text->table[slot] != 0 && probe <= AIO__HIT_PROBE_MAX; probe++) {
-    const aio__hit_token *t = &text->tokens[text->table[slot] - 1];
-    if (t->hash == hash && aio__str_eq(t->text, word)) return t;
-    slot = (slot + 1) & text->mask;
-  }
-  return NULL;
-}
-
-/* A token begins with a sign, or where letters follow something else, or digits do. */
-static size_t tokens_at_most(aio__str text) {
+size_t aio__hit_tokens_at_most(aio__str text) {
   size_t n = 1;
   int before = 0;
   for (size_t i = 0; i < text.n; i++) {
@@ -682,32 +506,4 @@ static size_t tokens_at_most(aio__str text) {
     before = kind;
   }
   return n;
-}
-
-static bool take_facts(aio__hit_facts *facts, aio__arena *arena, size_t tokens) {
-  facts->cap = tokens < AIO__HIT_FACTS_MAX / 2 ? 2 * tokens + 1 : AIO__HIT_FACTS_MAX; /* a date gives two numbers */
-  facts->fact = aio__arena_alloc(arena, facts->cap * sizeof *facts->fact);
-  return facts->fact != NULL;
-}
-
-aiorch_status aio__hit_text_read(const aio__hit_lexicon *lexicon, aio__arena *arena, aio__str text, aio__hit_text *out) {
-  reader r = {.lexicon = lexicon, .out = out, .starts = true};
-  *out = (aio__hit_text){0};
-  aiorch_status status = aio__normalize_written(arena, text, &out->written);
-  if (status != AIORCH_OK) return status;
-  r.p = out->written.p;
-  r.n = out->written.n;
-  r.low = aio__arena_alloc(arena, r.n + 1);
-  out->tokens = aio__arena_alloc(arena, tokens_at_most(out->written) * sizeof *out->tokens);
-  if (r.low == NULL || out->tokens == NULL) return AIORCH_E_NOMEM;
-  read_tokens(&r);
-  join_phrases(&r);
-  join_split_verbs(&r);
-  out->flat = is_flat(out);
-  if (!index_tokens(out, arena) || !take_facts(&out->numbers, arena, out->n) || !take_facts(&out->dates, arena, out->n)) {
-    return AIORCH_E_NOMEM;
-  }
-  aio__hit_dates_find(out);
-  aio__hit_numbers_find(out);
-  return AIORCH_OK;
 }

@@ -1,8 +1,8 @@
 /*
  * What a comparison of two questions costs: near_hits [--json]
  *
- * Pairs of about 100 bytes that pass, so that every guard is asked, and texts of 10,000 characters made to be expensive.
- * The time of one check is the least of many rounds; what others do at the same time only ever adds.
+ * Pairs of about 100 bytes that pass, so that every guard is asked, and texts of 10,000 characters made to be
+ * expensive. The time of one check is the least of many rounds; what others do at the same time only ever adds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@ static const char *const PAIRS[][2] = {
 };
 
 static const char *const LONG_TEXTS[] = {
-  "a ", "from a to b ", "not ", "1 ", "2024-05-03 ", "red blue ", "`x` ", "AB ", "turn ", "one hundred and ", "B.", "aB_", "before after ",
+  "a ",    "from a to b ",     "not ", "1 ",  "2024-05-03 ",   "red blue ", "`x` ", "AB ",
+  "turn ", "one hundred and ", "B.",   "aB_", "before after ",
 };
 
 static double now_us(void) {
@@ -64,7 +65,9 @@ int main(int argc, char **argv) {
     aio__arena_init(&arena, aio__alloc_default(), ARENA_BLOCK);
     if (aio__hit_guard_check(guard, &arena, a, b, &finding) != AIORCH_OK) return 1;
     aio__arena_free(&arena);
-    if (finding.refused_by != AIO__HIT_PASS) fprintf(stderr, "near_hits: pair %zu does not pass: %s (%s)\n", i, aio__hit_refusal_name(finding.refused_by), finding.detail);
+    if (finding.refused_by != AIO__HIT_PASS)
+      fprintf(stderr, "near_hits: pair %zu does not pass: %s (%s)\n", i, aio__hit_refusal_name(finding.refused_by),
+              finding.detail);
     sum += check_us(guard, a, b, ROUNDS, CHECKS);
   }
   for (size_t i = 0; i < sizeof LONG_TEXTS / sizeof LONG_TEXTS[0]; i++) {

@@ -5,10 +5,10 @@
  *
  * FOLDER has gptcache_mock/pairs.tsv, banking77/train.tsv and clinc150/{train,val}.tsv, some or all of them; a test.tsv
  * is asked when it is there. FILE has the lines that make_pairs.py writes. Similarities come from a model folder of the
- * local embedder, or from files of vectors made elsewhere: "AIOVECT1", dimensions and count as little-endian uint32, then for
- * each text the first 16 bytes of its SHA-256 and its unit vector as float32. At each threshold the table has what cosine
- * alone would answer, beside what it answers behind the guards. --show prints questions: `false` hits that pass, `lost`
- * right hits, `removed` false hits, and of the pairs `missed` changes and `refused` rewrites.
+ * local embedder, or from files of vectors made elsewhere: "AIOVECT1", dimensions and count as little-endian uint32,
+ * then for each text the first 16 bytes of its SHA-256 and its unit vector as float32. At each threshold the table has
+ * what cosine alone would answer, beside what it answers behind the guards. --show prints questions: `false` hits that
+ * pass, `lost` right hits, `removed` false hits, and of the pairs `missed` changes and `refused` rewrites.
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +25,15 @@
 #include "embedders/local/local.h"
 #endif
 
-enum { KEY = 16, FILE_MAX_BYTES = 1 << 30, ARENA_BLOCK = 1 << 16, VECTOR_FILES_MAX = 16, CLASSES_MAX = 64, SHOWN_MAX = 200, LIMIT = 2000 };
+enum {
+  KEY = 16,
+  FILE_MAX_BYTES = 1 << 30,
+  ARENA_BLOCK = 1 << 16,
+  VECTOR_FILES_MAX = 16,
+  CLASSES_MAX = 64,
+  SHOWN_MAX = 200,
+  LIMIT = 2000
+};
 
 static const double THRESHOLDS[] = {0.80, 0.85, 0.90, 0.95};
 enum { THRESHOLDS_N = sizeof THRESHOLDS / sizeof THRESHOLDS[0] };
@@ -146,7 +154,8 @@ static void read_vectors(eval *e, const char *path) {
 static bool embed(eval *e, aio__str text, float *out) {
 #ifdef HAS_LOCAL_EMBEDDER
   size_t tokens = 0, truncated = 0;
-  return e->embedder != NULL && aio__local_embed(e->embedder, AIORCH_PURPOSE_SIMILARITY, &text, 1, out, &tokens, &truncated, NULL, NULL) == AIORCH_OK;
+  return e->embedder != NULL && aio__local_embed(e->embedder, AIORCH_PURPOSE_SIMILARITY, &text, 1, out, &tokens,
+                                                 &truncated, NULL, NULL) == AIORCH_OK;
 #else
   (void)e;
   (void)text;
@@ -213,8 +222,8 @@ static float dot(const float *a, const float *b, size_t n) {
 /* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 typedef struct tally {
-  size_t asked, scoped; /* scoped: what has a right answer in the cache */
-  size_t right, wrong;  /* by cosine alone */
+  size_t asked, scoped;                                            /* scoped: what has a right answer in the cache */
+  size_t right, wrong;                                             /* by cosine alone */
   size_t right_by[AIO__HIT_REFUSALS], wrong_by[AIO__HIT_REFUSALS]; /* by the verdict of the guards */
 } tally;
 
@@ -233,10 +242,11 @@ static void verdict(eval *e, aio__str question, aio__str kept, aio__hit_finding 
   aio__arena_free(&e->arena);
 }
 
-static void show(eval *e, const char *what, double similarity, const aio__hit_finding *f, aio__str question, aio__str kept) {
+static void show(eval *e, const char *what, double similarity, const aio__hit_finding *f, aio__str question,
+                 aio__str kept) {
   if (e->show == NULL || strcmp(e->show, what) != 0 || e->shown++ >= e->limit) return;
-  printf("%s %.3f %s (%s)\n  ? %.*s\n  = %.*s\n", what, similarity, aio__hit_refusal_name(f->refused_by), f->detail, (int)question.n,
-         question.p, (int)kept.n, kept.p);
+  printf("%s %.3f %s (%s)\n  ? %.*s\n  = %.*s\n", what, similarity, aio__hit_refusal_name(f->refused_by), f->detail,
+         (int)question.n, question.p, (int)kept.n, kept.p);
 }
 
 static void count(eval *e, tally *tallies, double similarity, bool right, aio__str question, aio__str kept) {
@@ -250,15 +260,19 @@ static void count(eval *e, tally *tallies, double similarity, bool right, aio__s
     (right ? tallies[t].right_by : tallies[t].wrong_by)[f.refused_by]++;
   }
   if (similarity < 0.90) return;
-  if (!right) show(e, f.refused_by == AIO__HIT_PASS ? "false" : "removed", similarity, &f, question, kept);
-  else if (f.refused_by != AIO__HIT_PASS) show(e, "lost", similarity, &f, question, kept);
+  if (!right)
+    show(e, f.refused_by == AIO__HIT_PASS ? "false" : "removed", similarity, &f, question, kept);
+  else if (f.refused_by != AIO__HIT_PASS)
+    show(e, "lost", similarity, &f, question, kept);
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 static void open_object(eval *e, const char *name) {
-  if (e->json) printf("%s\"%s\":{", e->first ? "" : ",", name);
-  else printf("\n%s\n", name);
+  if (e->json)
+    printf("%s\"%s\":{", e->first ? "" : ",", name);
+  else
+    printf("\n%s\n", name);
   e->first = true;
 }
 
@@ -285,7 +299,8 @@ static void print_refusals(eval *e, const tally *t) {
   for (int g = AIO__HIT_PASS + 1; g < AIO__HIT_REFUSALS; g++) {
     const char *name = aio__hit_refusal_name((aio__hit_refusal)g);
     if (e->json) {
-      printf("%s\"%s\":{\"false_removed\":%zu,\"right_lost\":%zu}", e->first ? "" : ",", name, t->wrong_by[g], t->right_by[g]);
+      printf("%s\"%s\":{\"false_removed\":%zu,\"right_lost\":%zu}", e->first ? "" : ",", name, t->wrong_by[g],
+             t->right_by[g]);
       e->first = false;
     } else if (t->wrong_by[g] + t->right_by[g] > 0) {
       printf("  %s -%zu/-%zu", name, t->wrong_by[g], t->right_by[g]);
@@ -294,7 +309,8 @@ static void print_refusals(eval *e, const tally *t) {
 }
 
 static void print_threshold(eval *e, double threshold, const tally *t) {
-  size_t hits = t->right + t->wrong, right = t->right_by[AIO__HIT_PASS], wrong = t->wrong_by[AIO__HIT_PASS], kept = right + wrong;
+  size_t hits = t->right + t->wrong, right = t->right_by[AIO__HIT_PASS], wrong = t->wrong_by[AIO__HIT_PASS],
+         kept = right + wrong;
   char name[16];
   snprintf(name, sizeof name, "%.2f", threshold);
   if (e->json) {
@@ -321,7 +337,8 @@ static void print_threshold(eval *e, double threshold, const tally *t) {
   printf("  (%zu right, %zu false)\n              ", right, wrong);
   text_rate("false removed", t->wrong - wrong, t->wrong);
   text_rate("right lost", t->right - right, t->right);
-  printf("  = %.2f points\n       false removed/right lost by guard:", t->scoped > 0 ? 100 * (double)(t->right - right) / (double)t->scoped : 0);
+  printf("  = %.2f points\n       false removed/right lost by guard:",
+         t->scoped > 0 ? 100 * (double)(t->right - right) / (double)t->scoped : 0);
   print_refusals(e, t);
   printf("\n");
 }
@@ -359,8 +376,10 @@ static void measure_mock(eval *e, const char *folder) {
   for (size_t t = 0; t < THRESHOLDS_N; t++) tallies[t].asked = tallies[t].scoped = r.n;
   if (kept != NULL && asked != NULL) print_tallies(e, "gptcache_mock", tallies);
   open_object(e, "gptcache_mock, every paraphrase beside its original, refused");
-  if (e->json) json_rate(e, "refused", all.right - all.right_by[AIO__HIT_PASS], all.right);
-  else text_rate("", all.right - all.right_by[AIO__HIT_PASS], all.right);
+  if (e->json)
+    json_rate(e, "refused", all.right - all.right_by[AIO__HIT_PASS], all.right);
+  else
+    text_rate("", all.right - all.right_by[AIO__HIT_PASS], all.right);
   print_refusals(e, &all);
   if (!e->json) printf("\n");
   close_object(e);
@@ -375,7 +394,8 @@ static void measure_mock(eval *e, const char *folder) {
  * out of scope ("oos") must find nothing. */
 static void measure_intents(eval *e, const char *name, const rows *kept, const rows *asked, bool same) {
   tally tallies[THRESHOLDS_N] = {{0}};
-  float *rows_kept = vectors_of(e, kept->text, kept->n), *rows_asked = same ? rows_kept : vectors_of(e, asked->text, asked->n);
+  float *rows_kept = vectors_of(e, kept->text, kept->n),
+        *rows_asked = same ? rows_kept : vectors_of(e, asked->text, asked->n);
   if (rows_kept == NULL || rows_asked == NULL) return;
   size_t step = asked->n / e->limit + 1, n = 0, scoped = 0;
   for (size_t i = 0; i < asked->n; i += step) {
@@ -388,7 +408,8 @@ static void measure_intents(eval *e, const char *name, const rows *kept, const r
       float similarity = dot(rows_asked + i * e->dimensions, rows_kept + k * e->dimensions, e->dimensions);
       if (similarity > highest) highest = similarity, best = k;
     }
-    if (best != SIZE_MAX) count(e, tallies, highest, aio__str_eq(kept->intent[best], asked->intent[i]), asked->text[i], kept->text[best]);
+    if (best != SIZE_MAX)
+      count(e, tallies, highest, aio__str_eq(kept->intent[best], asked->intent[i]), asked->text[i], kept->text[best]);
   }
   for (size_t t = 0; t < THRESHOLDS_N; t++) tallies[t].asked = n, tallies[t].scoped = scoped;
   print_tallies(e, name, tallies);
@@ -407,7 +428,8 @@ static void measure_set(eval *e, const char *folder, const char *name) {
     snprintf(path, sizeof path, "%s/val.tsv", name);
     found = read_rows(folder, path, &other);
   }
-  snprintf(title, sizeof title, found ? "%s: train kept, %s asked" : "%s: train, each beside all others", name, path + strlen(name) + 1);
+  snprintf(title, sizeof title, found ? "%s: train kept, %s asked" : "%s: train, each beside all others", name,
+           path + strlen(name) + 1);
   measure_intents(e, title, &train, found ? &other : &train, !found);
   if (found) free_rows(&other);
   free_rows(&train);
@@ -447,7 +469,8 @@ static void measure_pair(eval *e, aio__str line, class_tally *classes, size_t *n
   class_tally *t = class_of(classes, n, name, same);
   verdict(e, a, b, &f);
   verdict(e, b, a, &turned);
-  if ((f.refused_by == AIO__HIT_PASS) != (turned.refused_by == AIO__HIT_PASS)) fprintf(stderr, "cache: not symmetric: %.*s\n", (int)line.n, line.p);
+  if ((f.refused_by == AIO__HIT_PASS) != (turned.refused_by == AIO__HIT_PASS))
+    fprintf(stderr, "cache: not symmetric: %.*s\n", (int)line.n, line.p);
   t->n++;
   t->refused += f.refused_by != AIO__HIT_PASS;
   t->by[f.refused_by]++;
@@ -496,7 +519,9 @@ static void measure_pairs(eval *e, const char *path) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: cache [--data FOLDER] [--pairs FILE] [--model FOLDER | --vectors FILE...] [--limit N] [--show WHAT] [--json]\n");
+  fprintf(
+    stderr,
+    "usage: cache [--data FOLDER] [--pairs FILE] [--model FOLDER | --vectors FILE...] [--limit N] [--show WHAT] [--json]\n");
   return 2;
 }
 
@@ -512,13 +537,20 @@ int main(int argc, char **argv) {
     }
     if (i + 1 >= argc) return usage();
     const char *value = argv[++i];
-    if (strcmp(argv[i - 1], "--data") == 0) folder = value;
-    else if (strcmp(argv[i - 1], "--pairs") == 0) pairs = value;
-    else if (strcmp(argv[i - 1], "--model") == 0) e.model = value;
-    else if (strcmp(argv[i - 1], "--vectors") == 0) read_vectors(&e, value);
-    else if (strcmp(argv[i - 1], "--limit") == 0) e.limit = (size_t)strtoul(value, NULL, 10);
-    else if (strcmp(argv[i - 1], "--show") == 0) e.show = value;
-    else return usage();
+    if (strcmp(argv[i - 1], "--data") == 0)
+      folder = value;
+    else if (strcmp(argv[i - 1], "--pairs") == 0)
+      pairs = value;
+    else if (strcmp(argv[i - 1], "--model") == 0)
+      e.model = value;
+    else if (strcmp(argv[i - 1], "--vectors") == 0)
+      read_vectors(&e, value);
+    else if (strcmp(argv[i - 1], "--limit") == 0)
+      e.limit = (size_t)strtoul(value, NULL, 10);
+    else if (strcmp(argv[i - 1], "--show") == 0)
+      e.show = value;
+    else
+      return usage();
   }
   if ((folder == NULL && pairs == NULL) || e.limit == 0) return usage();
   aiorch_error error;
