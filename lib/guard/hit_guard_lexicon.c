@@ -471,6 +471,7 @@ static const struct {
   {"function", AIO__HIT_ROLE_FUNCTION, NULL},
   {"prepositions", AIO__HIT_ROLE_PREPOSITION, NULL},
   {"determiners", AIO__HIT_ROLE_DETERMINER, NULL},
+  {"auxiliaries", AIO__HIT_ROLE_AUXILIARY, NULL},
   {"lead", AIO__HIT_ROLE_LEAD, NULL},
   {"asking", AIO__HIT_ROLE_ASKING, NULL},
   {"common", AIO__HIT_ROLE_COMMON, NULL},

@@ -7,8 +7,8 @@
  * - turned relations: "before a meal" and "after a meal".
  * - exchange: the texts are word by word the same but for two passages that have changed places around a word that is
  * no "and" or "or": "does A report to B".
- * - roles: two rivals (names, or alternatives of one set), the subject of one sentence being the object of the other,
- *   whatever the verbs: "did Spain beat Brazil", "did Brazil defeat Spain".
+ * - roles: what acts in one sentence is acted upon in the other, whatever the verbs: "did Spain beat Brazil", "did Brazil
+ *   defeat Spain". Told of rivals (names, or alternatives of one set), and of the words with which two questions begin.
  *
  * "between", "compare" and their like make an order of no meaning: what follows them is left out.
  */
@@ -394,29 +394,42 @@ static bool acts_on(const aio__hit_text *text, uint32_t p, uint32_t q) {
   return content;
 }
 
+/* The word that a question is about: "law" of "does the law ...". */
+static bool leads(const aio__hit_text *text, const aio__hit_token *t) {
+  uint32_t i = (uint32_t)(t - text->tokens);
+  while (i > 0 && AIO__HIT_HAS(text->tokens[i - 1].entry, DETERMINER)) i--;
+  const aio__hit_token *verb = i > 0 ? &text->tokens[i - 1] : NULL;
+  return verb != NULL && (verb->flags & AIO__HIT_STARTS) != 0 && AIO__HIT_HAS(verb->entry, AUXILIARY);
+}
+
+/* In the question p acts on q, in the kept text q on p. */
+static bool changed_roles(const aio__hit_pair *pair, const aio__hit_token *p, const aio__hit_token *q) {
+  const aio__hit_text *text = pair->question, *kept = pair->kept;
+  const aio__hit_token *p2 = aio__hit_text_find(kept, p->text, p->hash), *q2 = aio__hit_text_find(kept, q->text, q->hash);
+  if (p2 < q2) return false;
+  if (!are_rivals(pair, p, q) && !(leads(text, p) && leads(kept, q2))) return false;
+  return acts_on(text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens)) &&
+         acts_on(kept, (uint32_t)(q2 - kept->tokens), (uint32_t)(p2 - kept->tokens));
+}
+
 static bool compare_roles(aio__hit_pair *pair) {
   const aio__hit_token *list[ROLES_MAX];
   size_t n = 0;
-  const aio__hit_text *text = pair->question;
+  const aio__hit_text *text = pair->question, *kept = pair->kept;
   for (uint32_t i = 0; i < text->n && n < ROLES_MAX; i++) {
     const aio__hit_token *t = &text->tokens[i];
-    bool rival = (t->entry != NULL && t->entry->choices_n > 0) || is_capital_name(text, t);
-    if (rival && is_once(text, t) && is_once(pair->kept, t)) list[n++] = t;
+    if (counts(t) && is_once(text, t) && is_once(kept, t)) list[n++] = t;
   }
   for (size_t i = 0; i < n; i++) {
     for (size_t k = i + 1; k < n; k++) {
-      const aio__hit_token *p = list[i], *q = list[k];
-      const aio__hit_token *p2 = aio__hit_text_find(pair->kept, p->text, p->hash),
-                           *q2 = aio__hit_text_find(pair->kept, q->text, q->hash);
-      if (p2 < q2 || !are_rivals(pair, p, q)) continue;
-      if (!acts_on(text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens))) continue;
-      if (!acts_on(pair->kept, (uint32_t)(q2 - pair->kept->tokens), (uint32_t)(p2 - pair->kept->tokens))) continue;
+      if (!changed_roles(pair, list[i], list[k])) continue;
+      uint32_t p = (uint32_t)(aio__hit_text_find(kept, list[i]->text, list[i]->hash) - kept->tokens);
+      uint32_t q = (uint32_t)(aio__hit_text_find(kept, list[k]->text, list[k]->hash) - kept->tokens);
       aio__hit_detail detail;
       aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
-      aio__hit_detail_tokens(&detail, text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens));
+      aio__hit_detail_tokens(&detail, text, (uint32_t)(list[i] - text->tokens), (uint32_t)(list[k] - text->tokens));
       aio__hit_detail_turn(&detail);
-      aio__hit_detail_tokens(&detail, pair->kept, (uint32_t)(q2 - pair->kept->tokens),
-                             (uint32_t)(p2 - pair->kept->tokens));
+      aio__hit_detail_tokens(&detail, kept, q, p);
       return true;
     }
   }

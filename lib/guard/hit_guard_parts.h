@@ -31,7 +31,7 @@ enum {
 /* ---- words that the guards know ---------------------------------------------------------------------------------- */
 
 #define AIO__HIT_ROLES(X)                                                                                             \
-  X(FUNCTION) X(PREPOSITION) X(DETERMINER) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(LOOSE)                       \
+  X(FUNCTION) X(PREPOSITION) X(DETERMINER) X(AUXILIARY) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(LOOSE)                       \
   X(ENGLISH) X(FOREIGN) X(FOREIGN_WEAK)                                                                               \
   X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY)       \
   X(MONTH) X(WEEKDAY) X(AMBIGUOUS_DATE) X(BEFORE_DATE) X(DAY) X(STEP) X(PERIOD) X(TIME) X(AM) X(PM)                   \
