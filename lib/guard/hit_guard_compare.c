@@ -9,7 +9,7 @@
 enum {
   DETAIL_PIECE_MAX = 60,
   QUESTION_REACH = 3,
-  WORDS_MIN = 4,   /* words but articles: in fewer, one says too little about the others */
+  WORDS_MIN = 2,   /* words but articles */
   LENGTH_MIN = 24, /* tokens: a shorter text is not measured */
   LENGTH_FACTOR = 2
 };
@@ -61,41 +61,56 @@ typedef struct unmatched {
   bool any[2], hard[2];
 } unmatched;
 
-static bool has_unit(const aio__hit_facts *facts, uint64_t unit) {
-  for (size_t i = 0; i < facts->n; i++) {
-    if (facts->fact[i].unit == unit) return true;
+/* The text has the unit with another number, or speaks of age where it is years. */
+static bool implies_unit(const aio__hit_pair *pair, const aio__hit_text *text, uint64_t unit) {
+  for (size_t i = 0; i < text->numbers.n; i++) {
+    if (text->numbers.fact[i].unit == unit) return true;
+  }
+  for (uint32_t i = 0; i < text->n && unit == pair->lexicon->year; i++) {
+    if (AIO__HIT_HAS(text->tokens[i].entry, AGE)) return true;
   }
   return false;
 }
 
-/* With units: "10 pounds when I withdrew 30" says 30 pounds. */
-static bool facts_equal(const aio__hit_pair *pair, const aio__hit_fact *a, const aio__hit_fact *b, bool units) {
+static bool facts_equal(const aio__hit_fact *a, const aio__hit_fact *b, bool units) {
+  return a->a == b->a && a->b == b->b && (!units || a->unit == b->unit);
+}
+
+/* Of equal value, and one unit may mean the other: "10 pounds when I withdrew 30" says 30 pounds. */
+static bool units_agree(const aio__hit_pair *pair, const aio__hit_fact *a, const aio__hit_fact *b) {
   if (a->a != b->a || a->b != b->b) return false;
-  if (!units || aio__hit_units_equal(pair->lexicon, a->unit, b->unit)) return true;
-  if (a->unit == 0) return has_unit(&pair->question->numbers, b->unit);
-  return b->unit == 0 && has_unit(&pair->kept->numbers, a->unit);
+  if (aio__hit_units_equal(pair->lexicon, a->unit, b->unit)) return true;
+  if (a->unit == 0) return implies_unit(pair, pair->question, b->unit);
+  return b->unit == 0 && implies_unit(pair, pair->kept, a->unit);
 }
 
 static bool is_hard(const aio__hit_pair *pair, const aio__hit_fact *fact) {
   return !fact->soft && (pair->brief || !fact->spelled) && (pair->terse || !fact->passing);
 }
 
-static void match(const aio__hit_pair *pair, const aio__hit_facts *a, const aio__hit_facts *b, bool units,
-                  unmatched *out) {
+/* What is left of both when equal facts are taken away; of quantities also those that have one of another spelling. */
+static void match(const aio__hit_pair *pair, const aio__hit_facts *a, const aio__hit_facts *b, bool units, unmatched *out) {
+  bool agrees[2][AIO__HIT_FACTS_MAX] = {{false}};
+  *out = (unmatched){.any = {false}};
   memset(out->left[0], 1, a->n);
   memset(out->left[1], 1, b->n);
-  out->any[0] = out->any[1] = out->hard[0] = out->hard[1] = false;
   for (size_t i = 0; i < a->n; i++) {
     for (size_t k = 0; k < b->n && out->left[0][i]; k++) {
-      if (!out->left[1][k] || !facts_equal(pair, &a->fact[i], &b->fact[k], units)) continue;
-      out->left[0][i] = out->left[1][k] = false;
+      if (out->left[1][k] && facts_equal(&a->fact[i], &b->fact[k], units)) out->left[0][i] = out->left[1][k] = false;
     }
-    out->any[0] = out->any[0] || out->left[0][i];
-    out->hard[0] = out->hard[0] || (out->left[0][i] && is_hard(pair, &a->fact[i]));
   }
-  for (size_t k = 0; k < b->n; k++) {
-    out->any[1] = out->any[1] || out->left[1][k];
-    out->hard[1] = out->hard[1] || (out->left[1][k] && is_hard(pair, &b->fact[k]));
+  for (size_t i = 0; i < a->n && units; i++) {
+    for (size_t k = 0; k < b->n && out->left[0][i]; k++) {
+      if (out->left[1][k] && units_agree(pair, &a->fact[i], &b->fact[k])) agrees[0][i] = agrees[1][k] = true;
+    }
+  }
+  const aio__hit_facts *sides[2] = {a, b};
+  for (size_t s = 0; s < 2; s++) {
+    for (size_t i = 0; i < sides[s]->n; i++) {
+      out->left[s][i] = out->left[s][i] && !agrees[s][i];
+      out->any[s] = out->any[s] || out->left[s][i];
+      out->hard[s] = out->hard[s] || (out->left[s][i] && is_hard(pair, &sides[s]->fact[i]));
+    }
   }
 }
 
@@ -130,27 +145,32 @@ static bool compare_facts(aio__hit_pair *pair, aio__hit_refusal guard, const aio
   return true;
 }
 
-/* "3 eggs and 2 cups", "2 eggs and 3 cups": the same numbers, counting other things. */
-static bool compare_counted(aio__hit_pair *pair) {
-  const aio__hit_facts *a = &pair->question->numbers, *b = &pair->kept->numbers;
+/* The first fact about something that the other text counts with another number only. */
+static const aio__hit_fact *miscounted(const aio__hit_facts *a, const aio__hit_facts *b, const aio__hit_fact **instead) {
   for (size_t i = 0; i < a->n; i++) {
-    const aio__hit_fact *same = NULL, *other = NULL;
+    bool same = false;
+    *instead = NULL;
     for (size_t k = 0; k < b->n && a->fact[i].about != 0; k++) {
       if (b->fact[k].about != a->fact[i].about) continue;
-      if (facts_equal(pair, &a->fact[i], &b->fact[k], true))
-        same = &b->fact[k];
-      else
-        other = &b->fact[k];
+      if (facts_equal(&a->fact[i], &b->fact[k], true)) same = true;
+      else *instead = &b->fact[k];
     }
-    if (other == NULL || same != NULL) continue;
-    aio__hit_detail detail;
-    aio__hit_detail_begin(pair, AIO__HIT_NUMBERS, &detail);
-    aio__hit_detail_tokens(&detail, pair->question, a->fact[i].first, a->fact[i].last + 1);
-    aio__hit_detail_turn(&detail);
-    aio__hit_detail_tokens(&detail, pair->kept, other->first, other->last + 1);
-    return true;
+    if (*instead != NULL && !same) return &a->fact[i];
   }
-  return false;
+  return NULL;
+}
+
+/* "3 eggs and 2 cups", "2 eggs and 3 cups": the same numbers, counting other things. */
+static bool compare_counted(aio__hit_pair *pair) {
+  const aio__hit_fact *there = NULL, *here = miscounted(&pair->question->numbers, &pair->kept->numbers, &there);
+  if (here == NULL) there = miscounted(&pair->kept->numbers, &pair->question->numbers, &here);
+  if (here == NULL || there == NULL) return false;
+  aio__hit_detail detail;
+  aio__hit_detail_begin(pair, AIO__HIT_NUMBERS, &detail);
+  aio__hit_detail_tokens(&detail, pair->question, here->first, here->last + 1);
+  aio__hit_detail_turn(&detail);
+  aio__hit_detail_tokens(&detail, pair->kept, there->first, there->last + 1);
+  return true;
 }
 
 bool aio__hit_compare_numbers(aio__hit_pair *pair) {

@@ -412,6 +412,8 @@ static void drop_unit_choice(loader *l, aio__hit_entry *entry, unsigned value) {
 
 static void read_aliases(loader *l) {
   aio__hit_lexicon *lexicon = l->lexicon;
+  const aio__hit_entry *year = find_text(lexicon, AIO__LIT("year"));
+  lexicon->year = year != NULL ? year->unit : 0;
   const aio__json_value *value = aio__json_get(l->root, "unit_aliases");
   for (const aio__json_value *v = aio__json_first(value); v != NULL; v = aio__json_next(v)) {
     aio__str line = {0}, one = {0}, other = {0};
@@ -480,6 +482,7 @@ static const struct {
   {"foreign", AIO__HIT_ROLE_FOREIGN, NULL},
   {"foreign_weak", AIO__HIT_ROLE_FOREIGN_WEAK, NULL},
   {"soft", AIO__HIT_ROLE_SOFT, NULL},
+  {"age", AIO__HIT_ROLE_AGE, NULL},
   {"no_unit_alone", AIO__HIT_ROLE_UNIT, drop_unit_choice},
   {"glued_units", AIO__HIT_ROLE_GLUED_UNIT, NULL},
   {"loose_units", AIO__HIT_ROLE_LOOSE_UNIT, NULL},

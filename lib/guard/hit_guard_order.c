@@ -62,11 +62,13 @@ static side read_right(const aio__hit_text *text, uint32_t i) {
   return out;
 }
 
-static side read_left(const aio__hit_text *text, uint32_t i) {
+/* `over_comma`: "the flour first, before the butter". */
+static side read_left(const aio__hit_text *text, uint32_t i, bool over_comma) {
   side out = {.n = 0};
   for (uint32_t k = i; k-- > 0 && k + SIDE_REACH >= i && out.n < SIDE_MAX;) {
     const aio__hit_token *t = &text->tokens[k];
-    if ((t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0 || is_relation(t)) break;
+    bool comma = (t->flags & AIO__HIT_COMMA) != 0 && !(over_comma && k + 1 == i);
+    if ((t->flags & AIO__HIT_ENDS) != 0 || comma || is_relation(t)) break;
     if (counts(t)) out.token[out.n++] = k;
   }
   return out;
@@ -85,6 +87,27 @@ static bool has_verb(const aio__hit_text *text, uint32_t i, unsigned group) {
   for (uint32_t k = i; k-- > 0 && k + VERB_REACH >= i && (text->tokens[k].flags & AIO__HIT_ENDS) == 0;) {
     const aio__hit_entry *e = text->tokens[k].entry;
     if (e != NULL && (e->verbs >> group & 1) != 0) return true;
+  }
+  return false;
+}
+
+/* ---- rivals ------------------------------------------------------------------------------------------------------ */
+
+static bool is_capital_name(const aio__hit_text *text, const aio__hit_token *t) {
+  const aio__hit_token *here = aio__hit_text_find(text, t->text, t->hash);
+  return !text->flat && here != NULL && (here->flags & AIO__HIT_CAPITAL) != 0 && (here->flags & AIO__HIT_STARTS) == 0 &&
+         aio__hit_is_content(here);
+}
+
+static bool are_rivals(const aio__hit_pair *pair, const aio__hit_token *p, const aio__hit_token *q) {
+  if (is_capital_name(pair->question, p) && is_capital_name(pair->question, q)) return true;
+  if (is_capital_name(pair->kept, p) && is_capital_name(pair->kept, q)) return true;
+  for (size_t i = 0; p->entry != NULL && q->entry != NULL && i < p->entry->choices_n; i++) {
+    for (size_t k = 0; k < q->entry->choices_n; k++) {
+      const aio__hit_choice *x = &pair->lexicon->choices[p->entry->choices[i]],
+                            *y = &pair->lexicon->choices[q->entry->choices[k]];
+      if (x->set == y->set && p->entry->choices[i] != q->entry->choices[k] && x->guard != AIO__HIT_UNITS) return true;
+    }
   }
   return false;
 }
@@ -125,7 +148,8 @@ static void find_edges(const aio__hit_lexicon *lexicon, const aio__hit_text *tex
   for (uint32_t i = 0; i < text->n; i++) {
     const aio__hit_token *t = &text->tokens[i];
     if (!is_relation(t) || is_even(text, i)) continue;
-    side left = read_left(text, i), right = read_right(text, i);
+    bool lone_move = moves(lexicon, t, FORWARD) || moves(lexicon, t, REVERSE);
+    side left = read_left(text, i, !lone_move), right = read_right(text, i);
     uint32_t to = moves(lexicon, t, REVERSE) ? find_to(lexicon, text, i) : text->n;
     if (to < text->n) add_edge(out, (edge){lexicon->move, JOINT, right, read_right(text, to)});
     for (unsigned r = 0; r < 2 * lexicon->groups_n && to == text->n; r++) {
@@ -155,35 +179,42 @@ static size_t place_on(const aio__hit_text *text, const side *s, const aio__hit_
   return SIDE_MAX;
 }
 
-/* A word at the end `here` of one edge and at the end `there` of the other, once in each text; at most so far from the
- * relation. */
-static bool crosses(const aio__hit_pair *pair, const side *here, size_t near_here, const side *there,
-                    size_t near_there) {
-  for (size_t i = 0; i < here->n && i <= near_here; i++) {
+/* A word at the end `here` of an edge of the question and at the end `there` of one of the kept text, once in each. */
+typedef struct crossing {
+  const aio__hit_token *word;
+  size_t here, there; /* how far from the relation */
+} crossing;
+
+static size_t find_crossings(const aio__hit_pair *pair, const side *here, const side *there, crossing out[SIDE_MAX]) {
+  size_t n = 0;
+  for (size_t i = 0; i < here->n; i++) {
     const aio__hit_token *word = &pair->question->tokens[here->token[i]];
-    if (place_on(pair->kept, there, word) <= near_there && place_on(pair->kept, there, word) < SIDE_MAX &&
-        is_once(pair->question, word) && is_once(pair->kept, word)) {
-      return true;
-    }
+    size_t place = place_on(pair->kept, there, word);
+    if (place < SIDE_MAX && is_once(pair->question, word) && is_once(pair->kept, word)) out[n++] = (crossing){word, i, place};
   }
-  return false;
+  return n;
+}
+
+static bool is_near(const crossing *c, size_t here, size_t there) {
+  return c->here <= here && c->there <= there;
 }
 
 /* A lone "to" may belong to a verb ("to load") and a lone "from" to what stands far before it: there only the next
- * words count, and only against the same word. */
+ * words count, unless they are rivals, and only against the same word. */
 static bool are_crossed(const aio__hit_pair *pair, const edge *x, const edge *y) {
+  crossing forth[SIDE_MAX], back[SIDE_MAX];
   bool move = x->group == pair->lexicon->move;
-  bool comparable =
-    !move || x->kind == y->kind || (x->kind == JOINT && y->kind == FORWARD) || (x->kind == FORWARD && y->kind == JOINT);
-  size_t from_near = SIDE_MAX, to_near = SIDE_MAX;
-  if (x->group != y->group || !comparable) return false;
-  if (move && x->kind == JOINT && y->kind == JOINT)
-    from_near = to_near = 1;
-  else if (move && x->kind == REVERSE)
-    from_near = 0, to_near = 1;
-  else if (move)
-    from_near = 1, to_near = 0;
-  return crosses(pair, &x->from, from_near, &y->to, to_near) && crosses(pair, &x->to, to_near, &y->from, from_near);
+  bool joint_and_to = (x->kind == JOINT && y->kind == FORWARD) || (x->kind == FORWARD && y->kind == JOINT);
+  if (x->group != y->group || (move && x->kind != y->kind && !joint_and_to)) return false;
+  size_t from = x->kind == REVERSE ? 0 : 1, to = x->kind == FORWARD || joint_and_to ? 0 : 1;
+  size_t n = find_crossings(pair, &x->from, &y->to, forth), m = n > 0 ? find_crossings(pair, &x->to, &y->from, back) : 0;
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < m; k++) {
+      if (!move || are_rivals(pair, forth[i].word, back[k].word)) return true;
+      if (is_near(&forth[i], from, to) && is_near(&back[k], to, from)) return true;
+    }
+  }
+  return false;
 }
 
 static void tell_span(aio__hit_detail *detail, const aio__hit_text *text, const edge *e) {
@@ -242,7 +273,7 @@ static uint32_t turned(uint32_t relations) {
 
 /* "flights to Paris", "flights from Paris" but not "access to", "accessed from". */
 static bool same_start(const aio__hit_pair *pair, uint32_t a, uint32_t b) {
-  side left = read_left(pair->question, a), left2 = read_left(pair->kept, b);
+  side left = read_left(pair->question, a, false), left2 = read_left(pair->kept, b, false);
   if (left.n == 0 || left2.n == 0) return false;
   aio__str x = pair->question->tokens[left.token[0]].text, y = pair->kept->tokens[left2.token[0]].text;
   if (x.n > 3 && x.p[x.n - 1] == 's') x.n--;
@@ -256,30 +287,42 @@ static bool same_end(const aio__hit_pair *pair, const side *a, const side *b, bo
   return place_on(pair->kept, b, x) < SIDE_MAX || place_on(pair->question, a, y) < SIDE_MAX;
 }
 
-/* "before a meal", "after a meal"; "to Paris", "from Paris": a relation and its reverse in front of the same word,
- * which the kept text has not behind that relation too. */
+/* "before a meal", "after a meal"; "to Paris", "from Paris": a relation and its reverse in front of the same word. */
+static bool is_turned(const aio__hit_pair *pair, const towards *a, const towards *b) {
+  uint32_t own = pair->question->tokens[a->relation].entry->relations;
+  uint32_t theirs = pair->kept->tokens[b->relation].entry->relations;
+  bool move = ((own | theirs) >> 2 * pair->lexicon->move & 3) != 0;
+  if ((turned(own) & theirs) == 0 || (own & theirs) != 0) return false;
+  return same_end(pair, &a->right, &b->right, move) && (!move || same_start(pair, a->relation, b->relation));
+}
+
+/* The text has the relation of `other` in front of one of the words behind `t`, too. */
+static bool has_both(const aio__hit_text *text, const towards *list, size_t n, const towards *t, uint32_t other) {
+  for (size_t i = 0; i < n; i++) {
+    if ((text->tokens[list[i].relation].entry->relations & other) == 0) continue;
+    for (size_t k = 0; k < t->right.n; k++) {
+      if (place_on(text, &list[i].right, &text->tokens[t->right.token[k]]) < SIDE_MAX) return true;
+    }
+  }
+  return false;
+}
+
 static bool compare_turned(aio__hit_pair *pair) {
   towards a[AIO__HIT_EDGES_MAX], b[AIO__HIT_EDGES_MAX];
   if (!pair->brief) return false;
   size_t an = find_towards(pair->question, a), bn = an > 0 ? find_towards(pair->kept, b) : 0;
   for (size_t i = 0; i < an; i++) {
-    uint32_t own = pair->question->tokens[a[i].relation].entry->relations;
-    const towards *against = NULL;
-    bool agrees = false;
-    for (size_t k = 0; k < bn && !agrees; k++) {
-      uint32_t theirs = pair->kept->tokens[b[k].relation].entry->relations;
-      bool move = ((own | theirs) >> 2 * pair->lexicon->move & 3) != 0;
-      if (!same_end(pair, &a[i].right, &b[k].right, move)) continue;
-      agrees = (own & theirs) != 0;
-      if ((turned(own) & theirs) != 0 && (!move || same_start(pair, a[i].relation, b[k].relation))) against = &b[k];
+    for (size_t k = 0; k < bn; k++) {
+      if (!is_turned(pair, &a[i], &b[k])) continue;
+      if (has_both(pair->question, a, an, &a[i], pair->kept->tokens[b[k].relation].entry->relations)) continue;
+      if (has_both(pair->kept, b, bn, &b[k], pair->question->tokens[a[i].relation].entry->relations)) continue;
+      aio__hit_detail detail;
+      aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
+      aio__hit_detail_tokens(&detail, pair->question, a[i].relation, a[i].right.token[0]);
+      aio__hit_detail_turn(&detail);
+      aio__hit_detail_tokens(&detail, pair->kept, b[k].relation, b[k].right.token[0]);
+      return true;
     }
-    if (agrees || against == NULL) continue;
-    aio__hit_detail detail;
-    aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
-    aio__hit_detail_tokens(&detail, pair->question, a[i].relation, a[i].right.token[0]);
-    aio__hit_detail_turn(&detail);
-    aio__hit_detail_tokens(&detail, pair->kept, against->relation, against->right.token[0]);
-    return true;
   }
   return false;
 }
@@ -335,7 +378,7 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
   while (from < to && aio__hit_sequence_same(&a, from, &b, from, 1)) from++;
   while (to > from && aio__hit_sequence_same(&a, to - 1, &b, to - 1, 1)) to--;
   size_t n = to - from;
-  if (n < 3 || is_even(pair->question, a.token[from])) return false;
+  if (n < 3 || is_even(pair->question, a.token[from]) || is_even(pair->kept, b.token[from])) return false;
   for (size_t x = 1; x <= PASSAGE_MAX && x + 2 <= n; x++) {
     for (size_t y = 1; y <= PASSAGE_MAX && x + y < n; y++) {
       size_t middle = n - x - y;
@@ -343,6 +386,7 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
           !aio__hit_sequence_same(&a, from + x, &b, from + y, middle))
         continue;
       if (is_symmetric(pair->question, a.token[from + x], a.token[from + x + middle])) continue;
+      if (is_symmetric(pair->kept, b.token[from + y], b.token[from + y + middle])) continue;
       if (!has_content(&a, from, x) || !has_content(&a, to - y, y)) continue;
       aio__hit_detail detail;
       aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
@@ -356,23 +400,6 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
 }
 
 /* ---- roles ------------------------------------------------------------------------------------------------------- */
-
-static bool is_capital_name(const aio__hit_text *text, const aio__hit_token *t) {
-  return !text->flat && (t->flags & AIO__HIT_CAPITAL) != 0 && (t->flags & AIO__HIT_STARTS) == 0 &&
-         aio__hit_is_content(t);
-}
-
-static bool are_rivals(const aio__hit_pair *pair, const aio__hit_token *p, const aio__hit_token *q) {
-  if (is_capital_name(pair->question, p) && is_capital_name(pair->question, q)) return true;
-  for (size_t i = 0; p->entry != NULL && q->entry != NULL && i < p->entry->choices_n; i++) {
-    for (size_t k = 0; k < q->entry->choices_n; k++) {
-      const aio__hit_choice *x = &pair->lexicon->choices[p->entry->choices[i]],
-                            *y = &pair->lexicon->choices[q->entry->choices[k]];
-      if (x->set == y->set && p->entry->choices[i] != q->entry->choices[k] && x->guard != AIO__HIT_UNITS) return true;
-    }
-  }
-  return false;
-}
 
 /* Token p does something to token q: no preposition before p, none between them but "to" and "over". */
 static bool acts_on(const aio__hit_text *text, uint32_t p, uint32_t q) {
@@ -416,9 +443,11 @@ static bool compare_roles(aio__hit_pair *pair) {
   const aio__hit_token *list[ROLES_MAX];
   size_t n = 0;
   const aio__hit_text *text = pair->question, *kept = pair->kept;
-  for (uint32_t i = 0; i < text->n && n < ROLES_MAX; i++) {
+  for (uint32_t i = 0; i < text->n; i++) {
     const aio__hit_token *t = &text->tokens[i];
-    if (counts(t) && is_once(text, t) && is_once(kept, t)) list[n++] = t;
+    if (!counts(t) || !is_once(text, t) || !is_once(kept, t)) continue;
+    if (n == ROLES_MAX) return false;
+    list[n++] = t;
   }
   for (size_t i = 0; i < n; i++) {
     for (size_t k = i + 1; k < n; k++) {

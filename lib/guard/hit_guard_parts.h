@@ -33,7 +33,7 @@ enum {
 #define AIO__HIT_ROLES(X)                                                                                             \
   X(FUNCTION) X(PREPOSITION) X(DETERMINER) X(AUXILIARY) X(LEAD) X(ASKING) X(COMMON) X(ABBREVIATION) X(LOOSE)                       \
   X(ENGLISH) X(FOREIGN) X(FOREIGN_WEAK)                                                                               \
-  X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY)       \
+  X(NUMBER) X(ORDINAL) X(SCALE) X(GLUED_SCALE) X(FRACTION) X(SOFT) X(UNIT) X(GLUED_UNIT) X(LOOSE_UNIT) X(MONEY) X(AGE)      \
   X(MONTH) X(WEEKDAY) X(AMBIGUOUS_DATE) X(BEFORE_DATE) X(DAY) X(STEP) X(PERIOD) X(TIME) X(AM) X(PM)                   \
   X(NEGATOR) X(NEGATIVE) X(HALF_NEGATIVE) X(KNOWING)                                                                  \
   X(RELATION) X(RELATION_VERB) X(SYMMETRIC) X(EVEN) X(QUESTION)                                                       \
@@ -79,6 +79,7 @@ typedef struct aio__hit_lexicon {
   aio__hit_choice *choices; /* malloc'd; 0 is none */
   size_t choices_n, choices_cap, sets_n;
   size_t units_n, groups_n;
+  uint8_t year;             /* the unit */
   uint8_t alias[AIO__HIT_ALIASES_MAX][2]; /* units that may mean each other: pounds */
   size_t aliases_n;
   uint8_t groups_with_verb; /* bit group */
