@@ -544,8 +544,10 @@ aiorch_status aio__hit_lexicon_new(const aio__alloc *al, aio__str json, aio__hit
   out->slots = aio__calloc(al, FIRST_SLOTS, sizeof *out->slots);
   if (out->slots == NULL) fail(&l, AIORCH_E_NOMEM, "", "out of memory");
   if (l.status == AIORCH_OK) l.status = aio__json_parse(al, json, &limits, &parsed, error);
-  l.root = aio__json_root(parsed);
-  if (l.status == AIORCH_OK) read_all(&l);
+  if (l.status == AIORCH_OK) {
+    l.root = aio__json_root(parsed);
+    read_all(&l);
+  }
   aio__json_free(parsed);
   if (l.status != AIORCH_OK) aio__hit_lexicon_free(out);
   return l.status;

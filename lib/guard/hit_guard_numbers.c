@@ -7,7 +7,7 @@
  */
 #include "guard/hit_guard_parts.h"
 
-enum { EXPONENT_ZERO = 128, SPELLED_WORDS_MAX = 16, COUNTED_REACH = 2 };
+enum { EXPONENT_ZERO = 128, SPELLED_WORDS_MAX = 16, COUNTED_REACH = 2, SCALES_MAX = 2 };
 
 static const uint64_t LARGEST = UINT64_C(1000000000000000);
 
@@ -15,6 +15,7 @@ typedef struct value {
   uint64_t mantissa;
   int exponent;
   uint32_t denominator; /* of fractions that have no decimals; else 1 */
+  uint32_t zeros;       /* that it begins with: 007 is not 7 */
   bool negative, soft, spelled;
 } value;
 
@@ -54,9 +55,11 @@ static value parse_digits(aio__str text) {
     if (c == '-') v.negative = true;
     if (c == '.') point = true;
     if (c < '0' || c > '9') continue;
+    if (v.mantissa == 0 && c == '0' && !point && i + 1 < text.n && text.p[i + 1] != '.') v.zeros++; /* 007 */
     v.mantissa = v.mantissa * 10 + (uint64_t)(c - '0');
     v.exponent -= point;
   }
+  v.soft = v.mantissa == 0; /* "0 fees" are no fees: hit_guard_negation.c takes it for a negation */
   return v;
 }
 
@@ -184,7 +187,7 @@ static uint32_t read_fraction(const aio__hit_text *text, uint32_t i, value *out)
   else if (t->kind == AIO__HIT_NUMBER && t->text.n == 1)
     count = (uint64_t)(t->text.p[0] - '0');
   bool plural = after->text.n > 1 && after->text.p[after->text.n - 1] == 's';
-  if (count == 0 || (count > 1) != plural || aio__hit_is(after, "half")) return 0;
+  if (count == 0 || (count > 1) != plural) return 0;
   *out = make_ratio(count, after->entry->fraction);
   out->soft = article;
   return 2;
@@ -222,8 +225,11 @@ static void add(aio__hit_text *text, value v, uint64_t unit, uint32_t first, uin
     facts->full = true;
     return;
   }
-  if (unit != 0) shorten(&v);
-  uint64_t rest = (uint64_t)(v.exponent + EXPONENT_ZERO) << 1 | (v.negative ? 1u : 0u);
+  if (unit != 0) {
+    shorten(&v);
+    v.zeros = 0;
+  }
+  uint64_t rest = (uint64_t)v.zeros << 16 | (uint64_t)(v.exponent + EXPONENT_ZERO) << 1 | (v.negative ? 1u : 0u);
   aio__hit_fact fact = {.a = v.mantissa,
                         .b = rest << 32 | v.denominator,
                         .unit = unit,
@@ -262,35 +268,39 @@ static uint32_t read_half(const aio__hit_text *text, uint32_t last, value *v) {
   return 1;
 }
 
+/* The number at token i before what multiplies it; how many tokens it has, 0 for none. */
+static uint32_t read_base(const aio__hit_text *text, uint32_t i, value *v) {
+  const aio__hit_token *t = &text->tokens[i];
+  if ((t->flags & AIO__HIT_USED) != 0) return 0;
+  uint32_t used = read_fraction(text, i, v);
+  if (used > 0) return used;
+  if (t->kind == AIO__HIT_RATIO || t->kind == AIO__HIT_NUMBER) {
+    *v = t->kind == AIO__HIT_RATIO ? parse_ratio(t->text) : parse_digits(t->text);
+    return 1;
+  }
+  used = read_spelled(text, i, v);
+  if (used > 0) return used;
+  bool ordinal = AIO__HIT_HAS(t->entry, ORDINAL), number = AIO__HIT_HAS(t->entry, NUMBER); /* "first", "twice" */
+  if (t->kind != AIO__HIT_WORD || !(ordinal || number)) return 0;
+  *v = (value){.mantissa = ordinal ? t->entry->ordinal : t->entry->number,
+               .denominator = 1,
+               .soft = AIO__HIT_HAS(t->entry, SOFT)};
+  return 1;
+}
+
+static bool is_scale(const aio__hit_token *t) {
+  if (t == NULL || t->kind != AIO__HIT_WORD) return false;
+  bool glued = (t->flags & AIO__HIT_GLUED) != 0 && AIO__HIT_HAS(t->entry, GLUED_SCALE) && t->entry->unit == 0;
+  return glued || AIO__HIT_HAS(t->entry, SCALE); /* 5k, 5 million */
+}
+
 /* The number at token i; how many tokens it has, 0 for none. */
 static uint32_t read_value(const aio__hit_text *text, uint32_t i, value *v) {
-  const aio__hit_token *t = &text->tokens[i];
-  uint32_t used = read_fraction(text, i, v);
-  if (used > 0 || (t->flags & AIO__HIT_USED) != 0) return used;
-  if (t->kind == AIO__HIT_RATIO) {
-    *v = parse_ratio(t->text);
-    return 1;
-  }
-  if (t->kind == AIO__HIT_NUMBER) {
-    *v = parse_digits(t->text);
-    v->soft = v->mantissa == 0; /* "0 fees" are no fees: hit_guard_compare.c takes it for a negation */
-    used = 1;
-  } else {
-    used = read_spelled(text, i, v);
-    if (used > 0) return used + read_half(text, i + used - 1, v);
-    bool ordinal = AIO__HIT_HAS(t->entry, ORDINAL), number = AIO__HIT_HAS(t->entry, NUMBER); /* "first", "twice" */
-    if (t->kind != AIO__HIT_WORD || !(ordinal || number)) return 0;
-    *v = (value){.mantissa = ordinal ? t->entry->ordinal : t->entry->number,
-                 .denominator = 1,
-                 .soft = AIO__HIT_HAS(t->entry, SOFT)};
-    return 1;
-  }
-  for (const aio__hit_token *after = token_after(text, i); after != NULL && used < 3;
-       after = token_after(text, i + used - 1)) {
-    bool glued = (after->flags & AIO__HIT_GLUED) != 0 && AIO__HIT_HAS(after->entry, GLUED_SCALE);
-    if (after->kind != AIO__HIT_WORD || !(AIO__HIT_HAS(after->entry, SCALE) || glued)) break;
-    if (glued && after->entry->unit != 0 && aio__hit_is(after, "mm")) break;
-    multiply(v, after->entry->number);
+  uint32_t used = read_base(text, i, v);
+  if (used == 0) return 0;
+  used += read_half(text, i + used - 1, v);
+  for (size_t n = 0; n < SCALES_MAX && is_scale(token_after(text, i + used - 1)); n++) {
+    multiply(v, text->tokens[i + used].entry->number);
     used++;
   }
   return used + read_half(text, i + used - 1, v);

@@ -57,11 +57,12 @@ static bool is_dotted_name(const aio__hit_lexicon *lexicon, aio__str chunk) {
          !AIO__HIT_HAS(known(lexicon, chunk, point + 1, right), FUNCTION);
 }
 
-/* /etc/hosts, ./run, ~/x, .gitignore, $PATH, @name, --flag, -x */
+/* /etc/hosts, ./run, ~/x, .gitignore, #ff0000, $PATH, @name, --flag, -x */
 static bool begins_like_code(aio__str chunk) {
   char first = chunk.p[0], second = chunk.n > 1 ? chunk.p[1] : '\0';
   switch (first) {
-    case '/': return true;
+    case '/':
+    case '#': return true;
     case '.': return second != '\0';
     case '~': return second == '/';
     case '$':

@@ -196,12 +196,14 @@ static size_t read_suffix(reader *r, size_t from, size_t digits, size_t end) {
   if (n == 0) return digits;
   if (is_th(r->p + digits, n)) {
     set_flag(number, AIO__HIT_TH);
+    number->written.n = stop - from;
     return stop;
   }
   bool after_the = r->out->n > 1 && aio__hit_is(&r->out->tokens[r->out->n - 2], "the");
   size_t count = digits - from;
   if (n == 1 && r->p[digits] == 's' && r->p[digits - 1] == '0' && (count == 4 || (count == 2 && after_the))) {
     set_flag(number, AIO__HIT_DECADE);
+    number->written.n = stop - from;
     return stop;
   }
   bool unit = is_suffix(known(r, digits, stop));
@@ -372,6 +374,7 @@ static size_t trim_front(const reader *r, size_t from, size_t to) {
     if ((c == '.' && !sentence && (is_word(next) || next == '/' || next == '.')) || (c == '$' && next != '\0')) break;
     if ((c == '/' || c == '~' || c == '\\') && next != '\0') break;
     if (c == '-' && (next == '-' || is_word(next))) break;
+    if (c == '#' && is_word(next) && digits_end(r, from + 1, to) != to) break; /* #ff0000, but issue #42 */
   }
   return from;
 }
@@ -393,7 +396,7 @@ static void read_chunk(reader *r) {
   bool stop = false, colon = false;
   while (end > start && !is_word(r->p[end - 1])) {
     char c = r->p[end - 1];
-    if (c == '%' && end - 1 > start) break;
+    if ((c == '%' || c == '$') && end - 1 > start && is_digit(r->p[end - 2])) break;
     if ((c == '+' || c == '#') && known(r, start, end) != NULL) break;
     stop = stop || c == '.';
     colon = colon || c == ':';

@@ -245,7 +245,7 @@ aiorch_status aio__normalize_key(aio__arena *arena, aio__str text, aio__str *out
 
 /* ---- written forms ----------------------------------------------------------------------------------------------- */
 
-enum { WRITTEN_GROWTH_MAX = 4 }; /* a character may become at most so many times its bytes and two more; else it goes */
+enum { WRITTEN_GROWTH_MAX = 4 }; /* a character may become at most so many times its bytes; else it goes */
 
 static bool is_ascii(aio__str text) {
   for (size_t i = 0; i < text.n; i++) {
@@ -271,8 +271,9 @@ static size_t write_plainly(uint32_t c, char *out, size_t room) {
   utf8proc_int32_t parts[DECOMPOSED_MAX];
   int last_class = 0;
   size_t n = 0;
-  utf8proc_ssize_t count = stays_as_it_is(c) ? 0 : utf8proc_decompose_char((utf8proc_int32_t)c, parts, DECOMPOSED_MAX,
-                                                     (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT), &last_class);
+  const utf8proc_option_t compat = (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+  utf8proc_ssize_t count = 0;
+  if (!stays_as_it_is(c)) count = utf8proc_decompose_char((utf8proc_int32_t)c, parts, DECOMPOSED_MAX, compat, &last_class);
   if (count <= 0 || count > DECOMPOSED_MAX) return aio__utf8_put(c, out);
   if (is_superscript(c)) out[n++] = '^';
   if (is_vulgar_fraction(c)) out[n++] = ' ';
