@@ -1,8 +1,8 @@
 /*
  * When a near hit is a hit: two questions whose vectors are near may still ask for different things. The guards compare
- * them by what vectors blur: numbers, units and dates; negation; identifiers, quoted strings, paths and versions; the order
- * around from/to, before/after and their like; capitalised names; what kind of answer is asked for. They are data (hit_guard.json: units, negations,
- * months, spelled numbers, order words) and code, and they know English only.
+ * them by what vectors blur: numbers, units and dates; negation; identifiers, quoted strings, paths and versions; the
+ * order around from/to, before/after and their like; capitalised names; what kind of answer is asked for. They are data
+ * (hit_guard.json: units, negations, months, spelled numbers, order words) and code, and they know English only.
  */
 #ifndef AIO_GUARD_HIT_GUARD_H
 #define AIO_GUARD_HIT_GUARD_H
@@ -13,32 +13,37 @@
 
 typedef struct aio__hit_guard aio__hit_guard;
 
-enum { AIO__HIT_DETAIL_MAX = 200 };
+enum {
+  AIO__HIT_DETAIL_MAX = 200,
+  AIO__HIT_TEXT_MAX = 65536 /* bytes; a longer text is not read */
+};
 
 /* Which guard refused, in the order in which they are asked. */
-#define AIO__HIT_GUARDS(X)                                          \
-  X(LANGUAGE, "language")       /* one of them is not English */    \
-  X(NUMBERS, "numbers")                                             \
-  X(DATES, "dates")                                                 \
-  X(UNITS, "units")                                                 \
-  X(NEGATION, "negation")                                           \
-  X(IDENTIFIERS, "identifiers") /* quoted, paths, versions, code */ \
-  X(ORDER, "order")             /* from/to, before/after, a to b */ \
-  X(NAMES, "names")                                                 \
-  X(OPPOSITES, "opposites")     /* enable/disable, buy/sell */      \
-  X(QUESTION, "question")       /* who, when, how many, ... */
+#define AIO__HIT_GUARDS(X)                                                                                             \
+  X(LANGUAGE, "language") /* one of them is not English */                                                             \
+  X(NUMBERS, "numbers")                                                                                                \
+  X(DATES, "dates")                                                                                                    \
+  X(UNITS, "units")                                                                                                    \
+  X(NEGATION, "negation")                                                                                              \
+  X(IDENTIFIERS, "identifiers") /* quoted, paths, versions, code */                                                    \
+  X(ORDER, "order")             /* from/to, before/after, a to b */                                                    \
+  X(NAMES, "names")                                                                                                    \
+  X(OPPOSITES, "opposites") /* enable/disable, buy/sell */                                                             \
+  X(QUESTION, "question")   /* who, when, how many, ... */                                                             \
+  X(WORDS, "words")         /* the same but for one word */                                                            \
+  X(LENGTH, "length")       /* one is far longer */
 
 typedef enum aio__hit_refusal {
   AIO__HIT_PASS = 0,
 #define X(suffix, name) AIO__HIT_##suffix,
   AIO__HIT_GUARDS(X)
 #undef X
-  AIO__HIT_REFUSALS /* one more than the last */
+    AIO__HIT_REFUSALS /* one more than the last */
 } aio__hit_refusal;
 
 typedef struct aio__hit_finding {
-  aio__hit_refusal refused_by;           /* AIO__HIT_PASS: it is a hit */
-  char detail[AIO__HIT_DETAIL_MAX + 1];  /* "2023, 2024": what stands in the question, what in the kept one; UTF-8 */
+  aio__hit_refusal refused_by;          /* AIO__HIT_PASS: it is a hit */
+  char detail[AIO__HIT_DETAIL_MAX + 1]; /* "2023, 2024": what stands in the question, what in the kept one; UTF-8 */
 } aio__hit_finding;
 
 /* From the data in the library. AIORCH_E_NOMEM; AIORCH_E_INTERNAL when that data is no guard. */
@@ -52,6 +57,9 @@ bool aio__hit_guard_reads(const aio__hit_guard *guard, aio__str text);
  * scratch memory comes from the arena. AIORCH_OK with *finding, AIORCH_E_NOMEM. Threads: any. */
 aiorch_status aio__hit_guard_check(const aio__hit_guard *guard, aio__arena *arena, aio__str question, aio__str kept,
                                    aio__hit_finding *finding);
+/* Every guard's own verdict, for people who ask why: findings[g - 1] is that of guard g. */
+aiorch_status aio__hit_guard_check_all(const aio__hit_guard *guard, aio__arena *arena, aio__str question, aio__str kept,
+                                       aio__hit_finding findings[AIO__HIT_REFUSALS - 1]);
 const char *aio__hit_refusal_name(aio__hit_refusal refusal); /* "numbers"; "" for AIO__HIT_PASS */
 
 #endif

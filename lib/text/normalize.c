@@ -227,3 +227,67 @@ aiorch_status aio__normalize_key(aio__arena *arena, aio__str text, aio__str *out
   *out = aio__str_n((const char *)cps, len);
   return AIORCH_OK;
 }
+
+/* ---- written forms ----------------------------------------------------------------------------------------------- */
+
+enum { WRITTEN_GROWTH_MAX = 4 }; /* a character may become at most so many times its bytes; else it goes */
+
+static bool is_ascii(aio__str text) {
+  for (size_t i = 0; i < text.n; i++) {
+    if ((unsigned char)text.p[i] >= 0x80) return false;
+  }
+  return true;
+}
+
+static bool is_superscript(uint32_t c) {
+  return c == 0xB2 || c == 0xB3 || c == 0xB9 || c == 0x2070 || (c >= 0x2074 && c <= 0x2079);
+}
+
+static bool is_vulgar_fraction(uint32_t c) {
+  return (c >= 0xBC && c <= 0xBE) || (c >= 0x2150 && c <= 0x215E);
+}
+
+/* What one character is written as; at most `room` bytes. */
+static size_t write_plainly(uint32_t c, char *out, size_t room) {
+  if (plain_punctuation(c) < 0x80) {
+    out[0] = (char)plain_punctuation(c);
+    return 1;
+  }
+  uint32_t parts[AIO__UNICODE_FOLD_MAX];
+  size_t n = 0, count = stays_as_it_is(c) ? 0 : aio__unicode_compat(c, parts);
+  if (count == 0) return aio__utf8_put(c, out);
+  if (is_superscript(c)) out[n++] = '^';
+  if (is_vulgar_fraction(c)) out[n++] = ' ';
+  for (size_t i = 0; i < count; i++) {
+    uint32_t part = parts[i] == 0x2044 ? '/' : plain_punctuation(parts[i]);
+    if (part >= 0x80 && is_dropped_mark(aio__unicode_classify(part))) continue;
+    char bytes[4];
+    size_t len = aio__utf8_put(part, bytes);
+    if (n + len > room) return 0;
+    memcpy(out + n, bytes, len);
+    n += len;
+  }
+  return n;
+}
+
+aiorch_status aio__normalize_written(aio__arena *arena, aio__str text, aio__str *out) {
+  *out = text;
+  if (is_ascii(text)) return AIORCH_OK;
+  char *p = aio__arena_alloc(arena, text.n * WRITTEN_GROWTH_MAX + 1);
+  if (p == NULL) return AIORCH_E_NOMEM;
+  size_t n = 0;
+  for (size_t pos = 0; pos < text.n;) {
+    size_t start = pos;
+    uint32_t c = aio__next_valid(text.p, &pos);
+    aio__unicode_class class = c < 0x80 ? AIO__UNICODE_LETTER : aio__unicode_classify(c);
+    if (c < 0x80) {
+      p[n++] = (char)c;
+    } else if (class == AIO__UNICODE_SPACE || c == 0x85) {
+      p[n++] = ' ';
+    } else if (!is_dropped_mark(class) && class != AIO__UNICODE_CONTROL && !aio__is_invisible(c)) {
+      n += write_plainly(c, p + n, WRITTEN_GROWTH_MAX * (pos - start));
+    }
+  }
+  *out = aio__str_n(p, n);
+  return AIORCH_OK;
+}

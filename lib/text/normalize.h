@@ -47,6 +47,9 @@ typedef struct aio__views {
 aiorch_status aio__normalize(aio__arena *arena, aio__str text, aio__views *out);
 /* NFKC and case folding alone, for exact cache keys and full-text queries: trimmed, inner white space single. */
 aiorch_status aio__normalize_key(aio__arena *arena, aio__str text, aio__str *out);
+/* NFKC without combining marks, typographic punctuation as ASCII, what is invisible left out, super- and vulgar fractions
+ * kept apart ("m^2", "1 1/2"); the case is kept. For comparing two texts word by word. ASCII is lent as it is. */
+aiorch_status aio__normalize_written(aio__arena *arena, aio__str text, aio__str *out);
 /* The bytes of the original that view->text[start..end) came from, whole characters. */
 void aio__view_range(const aio__view *view, aio__str original, size_t start, size_t end, size_t *out_start,
                      size_t *out_end);

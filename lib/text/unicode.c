@@ -65,6 +65,10 @@ size_t aio__unicode_fold(uint32_t code_point, uint32_t out[AIO__UNICODE_FOLD_MAX
   return decompose(code_point, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD, out, AIO__UNICODE_FOLD_MAX);
 }
 
+size_t aio__unicode_compat(uint32_t code_point, uint32_t out[AIO__UNICODE_FOLD_MAX]) {
+  return decompose(code_point, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, out, AIO__UNICODE_FOLD_MAX);
+}
+
 /* utf8proc has the simple mapping, from which the full one differs for one character. */
 size_t aio__unicode_lower(uint32_t code_point, uint32_t out[AIO__UNICODE_LOWER_MAX]) {
   out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code_point);

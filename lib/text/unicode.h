@@ -37,6 +37,8 @@ uint8_t aio__unicode_combining_class(uint32_t code_point); /* 0: a starter */
 size_t aio__unicode_decompose(uint32_t code_point, uint32_t out[AIO__UNICODE_NFD_MAX]);
 /* NFKD with case folding of one character; 0 when it is no code point. */
 size_t aio__unicode_fold(uint32_t code_point, uint32_t out[AIO__UNICODE_FOLD_MAX]);
+/* NFKD of one character: as aio__unicode_fold, but the case stays. */
+size_t aio__unicode_compat(uint32_t code_point, uint32_t out[AIO__UNICODE_FOLD_MAX]);
 /* The full mapping, without what depends on language or neighbours. */
 size_t aio__unicode_lower(uint32_t code_point, uint32_t out[AIO__UNICODE_LOWER_MAX]);
 /* Composes a text in canonical order (NFC) and writes it, as UTF-8 with a NUL behind it, over the code points, which

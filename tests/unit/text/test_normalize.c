@@ -151,8 +151,50 @@ static void test_normalize_is_blank__kinds(void **state) {
   assert_false(aio__normalize_is_blank(z("\xF0\x9F\x98\x80")));         /* emoji */
 }
 
+static void assert_written(const char *text, const char *expected) {
+  aio__arena arena;
+  aio__str written;
+  aio__arena_init(&arena, aio__alloc_default(), 1024);
+  assert_int_equal(aio__normalize_written(&arena, z(text), &written), AIORCH_OK);
+  assert_int_equal(written.n, strlen(expected));
+  assert_memory_equal(written.p, expected, written.n);
+  aio__arena_free(&arena);
+}
+
+static void test_normalize_written__case_stays_and_typography_goes(void **state) {
+  (void)state;
+  assert_written("", "");
+  assert_written("Plain  ASCII\n", "Plain  ASCII\n");
+  assert_written("Don\xE2\x80\x99t \xE2\x80\x9C" "ask\xE2\x80\x9D \xE2\x80\x94 3\xE2\x80\x93" "7\xE2\x80\xA6", "Don't \"ask\" - 3-7...");
+  assert_written("\xEF\xBC\xA1\xE3\x80\x80\xEF\xBD\x82\xC2\xA0" "c", "A b c"); /* full width, wide and hard spaces */
+  assert_written("Caf\xC3\xA9 M\x75\xCC\x88nchen", "Cafe Munchen");
+  assert_written("1\xC2\xBD m\xC2\xB2", "1 1/2 m^2");
+  assert_written("a\xE2\x80\x8B" "b\xC2\xAD" "c\xC2\x85", "abc ");
+  assert_written("\xE2\x82\xAC" "5 20\xC2\xB0", "\xE2\x82\xAC" "5 20\xC2\xB0");
+  assert_written("\xE6\x97\xA5\xE6\x9C\xAC", "\xE6\x97\xA5\xE6\x9C\xAC");
+  assert_written("x\xEF\xB7\xBAy", "xy"); /* what would become far longer is left out */
+}
+
+static void test_normalize_written__out_of_memory(void **state) {
+  (void)state;
+  aio__test_alloc t;
+  aio__test_alloc_init(&t);
+  do {
+    aio__arena arena;
+    aio__str written;
+    aio__test_alloc_next(&t);
+    aio__arena_init(&arena, &t.al, 256);
+    aiorch_status status = aio__normalize_written(&arena, z("caf\xC3\xA9"), &written);
+    assert_int_equal(status, t.failed > 0 ? AIORCH_E_NOMEM : AIORCH_OK);
+    aio__arena_free(&arena);
+    assert_int_equal(t.live, 0);
+  } while (t.failed > 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_normalize_written__case_stays_and_typography_goes),
+    cmocka_unit_test(test_normalize_written__out_of_memory),
     cmocka_unit_test(test_normalize_key__ascii),
     cmocka_unit_test(test_normalize_key__nfkc_and_case),
     cmocka_unit_test(test_normalize_key__order_of_marks_does_not_matter),

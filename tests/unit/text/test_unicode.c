@@ -94,6 +94,18 @@ static void test_combining_class__of_marks_alone(void **state) {
   }
 }
 
+static void test_compat__keeps_the_case(void **state) {
+  (void)state;
+  uint32_t out[AIO__UNICODE_FOLD_MAX];
+  assert_int_equal(aio__unicode_compat('A', out), 1);
+  assert_int_equal(out[0], 'A');
+  assert_int_equal(aio__unicode_compat(0xFB01, out), 2); /* fi */
+  assert_int_equal(out[0], 'f');
+  assert_int_equal(aio__unicode_compat(0xFF21, out), 1); /* full-width A */
+  assert_int_equal(out[0], 'A');
+  assert_int_equal(aio__unicode_compat(0x110000, out), 0);
+}
+
 static void test_fold__examples(void **state) {
   (void)state;
   uint32_t out[AIO__UNICODE_FOLD_MAX];
@@ -139,6 +151,7 @@ int main(void) {
     cmocka_unit_test(test_decompose__hangul),
     cmocka_unit_test(test_decompose__is_complete_and_in_canonical_order),
     cmocka_unit_test(test_combining_class__of_marks_alone),
+    cmocka_unit_test(test_compat__keeps_the_case),
     cmocka_unit_test(test_fold__examples),
     cmocka_unit_test(test_lower__examples),
     cmocka_unit_test(test_compose__writes_utf8_in_place),
