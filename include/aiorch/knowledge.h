@@ -165,16 +165,53 @@ AIORCH_API aiorch_status aiorch_hits_score(const aiorch_hits *hits, size_t index
 AIORCH_API void aiorch_hits_free(aiorch_hits *hits);
 
 /**
- * Embeds chunks that have no vector of the registered embedder yet and puts them into the registered vector store, for
- * at most `max_ms`. Text is searchable without it; with it, by meaning too. Any number of threads may call it at once.
+ * Embeds what has no vector of the embedder yet, chunks first, then the questions of kept answers, and keeps the vectors
+ * in the store, or in the vector store plug-in where one is registered, for at most `max_ms`. Text is searchable without
+ * it; with it, by meaning too. Any number of threads and processes may call it at once; what breaks off is done again.
  *
- * @param done, left  chunks embedded by this call, and chunks still to do; may be NULL.
- * @return AIORCH_OK when none is left; AIORCH_AGAIN when some are; AIORCH_E_UNSUPPORTED without an embedder and a vector
- *         store; what the plug-ins return.
+ * @param done, left  chunks and questions embedded by this call, and those still to do; may be NULL.
+ * @return AIORCH_OK when none is left; AIORCH_AGAIN when some are; AIORCH_E_UNSUPPORTED without an embedder; what the
+ *         plug-ins return.
  * Threads: any.  Since: 0.1
  */
 AIORCH_API aiorch_status aiorch_knowledge_embed(aiorch *orch, const char *tenant, size_t tenant_len, int64_t max_ms,
                                                 uint64_t *done, uint64_t *left, aiorch_error *error);
+
+/**
+ * Says which models a tenant's chunks and kept questions are embedded under, as a JSON array of {"model", "chunks", "entries",
+ * "current" (the embedder of this orchestrator), "stored" (false: the vectors are in a vector store plug-in)}.
+ *
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_knowledge_models(aiorch *orch, const char *tenant, size_t tenant_len, int64_t timeout_ms,
+                                                 aiorch_text **out, aiorch_error *error);
+
+/**
+ * Removes all vectors of a model, of chunks and of kept questions, a part at a time so that others write in between. After
+ * aiorch_knowledge_embed with another embedder the old vectors serve nobody.
+ *
+ * @param model    as aiorch_knowledge_models names it.
+ * @param removed  how many, also when the timeout passed in between; may be NULL.
+ * @return AIORCH_OK, also when there are none; AIORCH_E_STATE for the model of this orchestrator's own embedder.
+ * Threads: any; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_knowledge_forget_model(aiorch *orch, const char *tenant, size_t tenant_len,
+                                                       const char *model, size_t model_len, int64_t timeout_ms,
+                                                       uint64_t *removed, aiorch_error *error);
+
+/**
+ * Embeds texts with the orchestrator's embedder.
+ *
+ * @param purpose      AIORCH_PURPOSE_* (plugin.h).
+ * @param texts, lens  `count` texts, 1 to 4,096 of them.
+ * @param out          {"model", "dimensions", "tokens", "truncated", "results": [{"tokens" [ids], null where the embedder does
+ *                     not say them, "truncated" (null likewise), "embedding" [numbers]}]}: unit vectors; tokens and truncated
+ *                     count over all texts.
+ * @return AIORCH_OK; AIORCH_E_UNSUPPORTED without an embedder; what the embedder returns.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_embed(aiorch *orch, int32_t purpose, const char *const *texts, const size_t *lens,
+                                      size_t count, int64_t timeout_ms, aiorch_text **out, aiorch_error *error);
 
 /**
  * Lists kept answers, newest first, as a JSON array of {"id", "query", "provider", "model", "created_ms", "expires_ms",
@@ -197,6 +234,34 @@ AIORCH_API aiorch_status aiorch_cache_purge(aiorch *orch, const char *tenant, si
 AIORCH_API aiorch_status aiorch_cache_invalidate(aiorch *orch, const char *tenant, size_t tenant_len, const char *tag,
                                                  size_t tag_len, int64_t timeout_ms, uint64_t *removed,
                                                  aiorch_error *error);
+
+/** What a host says of an answer from the cache. */
+enum {
+  AIORCH_VERDICT_GOOD = 1,    /**< counted */
+  AIORCH_VERDICT_BAD = 2,     /**< the answer is wrong: it leaves the cache */
+  AIORCH_VERDICT_NOT_SAME = 3 /**< right for its own question, but given for another: from now on it serves its own alone */
+};
+
+/**
+ * Takes a verdict on a kept answer.
+ *
+ * @param entry_id  as aiorch_run_cache_entry gives it.
+ * @return AIORCH_OK; AIORCH_E_NOT_FOUND when it is gone.
+ * Threads: any; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_cache_feedback(aiorch *orch, const char *tenant, size_t tenant_len,
+                                               const char *entry_id, size_t entry_id_len, int32_t verdict,
+                                               int64_t timeout_ms, aiorch_error *error);
+
+/**
+ * Compares two questions as the cache would: could the answer to `b` be given to `a`?
+ *
+ * @param out  {"similarity", "threshold", "hit", "refused_by" and "refused_detail" (null when no guard refuses)}.
+ * @return AIORCH_OK; AIORCH_E_UNSUPPORTED without an embedder; what the embedder returns.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_cache_compare(aiorch *orch, const char *a, size_t a_len, const char *b, size_t b_len,
+                                              int64_t timeout_ms, aiorch_text **out, aiorch_error *error);
 
 #ifdef __cplusplus
 }

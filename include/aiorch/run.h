@@ -329,6 +329,20 @@ AIORCH_API aiorch_status aiorch_run_from_json(aiorch *orch, const char *request,
                                               aiorch_error *error);
 
 /**
+ * The kept answers nearest to a run's question in its scope, and what each guard says of them, without asking for an answer:
+ * nothing is admitted, counted or kept.
+ *
+ * @param limit  most entries, 1 to 100.
+ * @param out    {"threshold", "guards" on|off, "readable" (the guards can read the question), "model", "entries": [{"id",
+ *               "query", "similarity", "exact" (the same words), "hit", "refused_by", "refused_detail", "guards": [{"guard",
+ *               "pass", "detail"}]}]}, nearest first.
+ * @return AIORCH_OK; AIORCH_E_STATE when the run has begun or has no user message; AIORCH_E_UNSUPPORTED without an embedder, or
+ *         with a vector store plug-in; what the embedder and the store return. The run is used up.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: one at a time a run; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_run_cache_explain(aiorch_run *run, size_t limit, aiorch_text **out);
+
+/**
  * What a run would send, without sending it: validates, retrieves and composes, but admits nothing, asks no provider and
  * leaves no row.
  *

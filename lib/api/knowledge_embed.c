@@ -1,6 +1,8 @@
 /*
- * aiorch_knowledge_embed: takes chunks without a vector, has them embedded, puts the vectors into the vector store, and
- * only then marks the chunks, so that what breaks off in between is done again.
+ * aiorch_knowledge_embed: takes chunks without a vector, has them embedded, and keeps the vectors: in the store, in one
+ * transaction with the mark; or in a vector store plug-in, where the chunks are marked only afterwards, so that what breaks
+ * off in between is done again. After the chunks come the questions of kept answers (their vectors are in the store alone:
+ * a plug-in gets them one by one as answers are kept).
  *
  * Several threads and processes may do this at once without speaking to each other. Each looks at a window of what is
  * still to do and takes a random part of it; two that take the same part do it twice, to the same end. A chunk that
@@ -12,7 +14,7 @@
 #include <string.h>
 
 #include "api/blocking_call.h"
-#include "pipeline/retrieval.h"
+#include "pipeline/query_vector.h"
 
 enum { ARENA_BLOCK = 64 << 10, BATCH = 32, WINDOW = 8 * BATCH, STORE_GRACE_MS = 5000 };
 
@@ -23,8 +25,10 @@ typedef struct embedding {
   aio__sync sync;
   aio__arena arena; /* of one batch */
   aio__unembedded *chunks;
-  size_t count; /* of the window, then of the batch */
-  uint64_t done, left;
+  size_t count;    /* of the window, then of the batch */
+  bool in_plugin;  /* the vectors are a plug-in's */
+  bool questions;  /* of kept answers: the chunks are done */
+  uint64_t done, left, questions_left;
   aiorch_error *error;
 } embedding;
 
@@ -43,14 +47,37 @@ static void take_part(embedding *e) {
   e->count = e->count - at < BATCH ? e->count - at : BATCH;
 }
 
+static bool near_cache(const embedding *e) {
+  return !e->in_plugin && strcmp(e->orch->options.cache_match, "semantic") == 0;
+}
+
+static aiorch_status look_questions(embedding *e, size_t window, uint64_t *left) {
+  aio__store *store = store_of(e);
+  return aio__sync_end(&e->sync,
+                       store->cache->unembedded(store, &e->sync.op, e->tenant, e->fingerprint, window, &e->arena,
+                                                &e->chunks, &e->count, left),
+                       e->error);
+}
+
+/* What is to do next: a window of it, and how much there is in all. */
 static aiorch_status look(embedding *e) {
   aio__store *store = store_of(e);
+  aiorch_status st = AIORCH_OK;
   e->chunks = NULL;
   e->count = 0;
-  return aio__sync_end(&e->sync,
-                       store->knowledge->unembedded(store, &e->sync.op, e->tenant, e->fingerprint, WINDOW, &e->arena,
-                                                    &e->chunks, &e->count, &e->left),
-                       e->error);
+  if (!e->questions) {
+    if (near_cache(e)) st = look_questions(e, 0, &e->questions_left);
+    if (st == AIORCH_OK)
+      st = aio__sync_end(&e->sync,
+                         store->knowledge->unembedded(store, &e->sync.op, e->tenant, e->fingerprint, WINDOW, &e->arena,
+                                                      &e->chunks, &e->count, &e->left),
+                         e->error);
+    if (st || e->count > 0) return st;
+    e->questions = true;
+  }
+  e->left = 0;
+  if (!near_cache(e)) return AIORCH_OK;
+  return look_questions(e, WINDOW, &e->questions_left);
 }
 
 /* Embeds the batch: rows of unit length in the arena. */
@@ -59,7 +86,7 @@ static aiorch_status embed_batch(embedding *e, float **rows, size_t *dimensions)
   if (!texts) return aio__error_set(e->error, AIORCH_E_NOMEM, "out of memory for texts to embed");
   for (size_t i = 0; i < e->count; i++) texts[i] = e->chunks[i].text;
   aio__call_request request = {.tenant = e->tenant,
-                               .purpose = AIORCH_PURPOSE_PASSAGE,
+                               .purpose = e->questions ? AIORCH_PURPOSE_SIMILARITY : AIORCH_PURPOSE_PASSAGE,
                                .texts = texts,
                                .text_count = e->count,
                                .dimensions = e->orch->plugins.embedder.vtbl.dimensions};
@@ -72,6 +99,7 @@ static aiorch_status embed_batch(embedding *e, float **rows, size_t *dimensions)
                         result->vector_count, e->count);
     goto out;
   }
+  for (size_t i = 0; i < result->truncated; i++) aio__count(&e->orch->counters, AIO__N_EMBED_TRUNCATED);
   *dimensions = result->dimensions;
   *rows = aio__arena_alloc(&e->arena, e->count * result->dimensions * sizeof **rows);
   if (!*rows) {
@@ -79,7 +107,7 @@ static aiorch_status embed_batch(embedding *e, float **rows, size_t *dimensions)
     goto out;
   }
   for (size_t i = 0; i < e->count; i++) {
-    if (aio__retrieval_unit(result->vectors + i * *dimensions, *dimensions, *rows + i * *dimensions)) continue;
+    if (aio__unit_vector(result->vectors + i * *dimensions, *dimensions, *rows + i * *dimensions)) continue;
     st = aio__error_set(e->error, AIORCH_E_PLUGIN_CONTRACT, "the embedder gave a vector without length");
     goto out;
   }
@@ -127,6 +155,19 @@ static aiorch_status mark_batch(embedding *e, aio__str *ids) {
   return st;
 }
 
+/* Into the store: vectors and marks in one transaction; what is gone meanwhile is passed over there. */
+static aiorch_status keep_batch(embedding *e, const aio__str *ids, const float *rows, size_t dimensions) {
+  aio__store *store = store_of(e);
+  aio__vectors vectors = {.fingerprint = e->fingerprint, .dimensions = dimensions, .rows = rows};
+  aiorch_status st = aio__sync_end(
+    &e->sync,
+    e->questions ? store->cache->mark_embedded(store, &e->sync.op, e->tenant, &vectors, ids, e->count)
+                 : store->knowledge->mark_embedded(store, &e->sync.op, e->tenant, &vectors, ids, e->count),
+    e->error);
+  if (st == AIORCH_OK) e->done += e->count;
+  return st;
+}
+
 static aiorch_status do_batch(embedding *e) {
   float *rows = NULL;
   size_t dimensions = 0;
@@ -134,9 +175,10 @@ static aiorch_status do_batch(embedding *e) {
   if (!ids) return aio__error_set(e->error, AIORCH_E_NOMEM, "out of memory for ids");
   for (size_t i = 0; i < e->count; i++) ids[i] = aio__str_n(e->chunks[i].chunk_id, AIO__UUID_LEN);
   aiorch_status st = embed_batch(e, &rows, &dimensions);
-  if (st == AIORCH_OK) st = put_batch(e, ids, rows, dimensions);
-  if (st == AIORCH_OK) st = mark_batch(e, ids);
-  return st;
+  if (st) return st;
+  if (!e->in_plugin) return keep_batch(e, ids, rows, dimensions);
+  st = put_batch(e, ids, rows, dimensions);
+  return st ? st : mark_batch(e, ids);
 }
 
 /* Batch after batch until nothing is left or the time is up: that is AGAIN, also when it ran out inside a batch. */
@@ -149,7 +191,8 @@ static aiorch_status embed_all(embedding *e) {
       uint64_t before = e->done;
       take_part(e);
       st = do_batch(e);
-      e->left -= e->done - before < e->left ? e->done - before : e->left;
+      uint64_t *left = e->questions ? &e->questions_left : &e->left;
+      *left -= e->done - before < *left ? e->done - before : *left;
     }
     aio__arena_free(&e->arena);
     if (st == AIORCH_E_DEADLINE && aio__clock_now(e->orch->clock) >= e->deadline_ns) {
@@ -165,8 +208,10 @@ static aiorch_status check(aiorch *orch, int64_t max_ms, aiorch_error *error) {
     return aio__error_set(error, AIORCH_E_REENTRANT, "a plug-in's slot must not call this");
   }
   if (max_ms < 0) return aio__error_set(error, AIORCH_E_INVALID, "max_ms must not be negative");
-  if (!orch->plugins.embedder.fingerprint || !orch->plugins.vector_store.vtbl.upsert) {
-    return aio__error_set(error, AIORCH_E_UNSUPPORTED, "embedding needs a registered embedder and a vector store");
+  if (!orch->plugins.has_embedder) {
+    return aio__error_set(error, AIORCH_E_UNSUPPORTED,
+                          "there is no embedder: register one, or put a local model where \"embedder.local.path\" says "
+                          "(aiorch model pull)");
   }
   return AIORCH_OK;
 }
@@ -184,6 +229,7 @@ aiorch_status aiorch_knowledge_embed(aiorch *orch, const char *tenant, size_t te
   if (st) return st;
   e.orch = orch;
   e.error = error;
+  e.in_plugin = orch->plugins.has_vector_store;
   e.fingerprint = aio__str_z(orch->plugins.embedder.fingerprint);
   e.deadline_ns = aio__clock_after_ms(orch->clock, max_ms);
   aio__arena_init(&e.arena, orch->al, ARENA_BLOCK);
@@ -192,6 +238,6 @@ aiorch_status aiorch_knowledge_embed(aiorch *orch, const char *tenant, size_t te
   aio__sync_free(&e.sync);
   aio__log_flush(orch->log);
   if (st >= 0 && done) *done = e.done;
-  if (st >= 0 && left) *left = e.left;
+  if (st >= 0 && left) *left = e.left + e.questions_left;
   return st;
 }

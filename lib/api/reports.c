@@ -67,7 +67,11 @@ aiorch_status aiorch_metrics_snapshot(aiorch *orch, aiorch_text **out, aiorch_er
 /* ---- stats ---- */
 
 static bool semantic(const aiorch *orch) {
-  return orch->plugins.embedder.fingerprint && orch->plugins.vector_store.vtbl.search;
+  return orch->plugins.has_embedder;
+}
+
+static bool near_hits(const aiorch *orch) {
+  return semantic(orch) && strcmp(orch->options.cache_match, "semantic") == 0;
 }
 
 static bool is_off(const char *setting) { return strcmp(setting, "off") == 0; }
@@ -77,15 +81,16 @@ static void put_notes(aio__json_writer *w, const aiorch *orch) {
   aio__jw_key(w, "notes");
   aio__jw_array(w);
   if (!semantic(orch)) {
-    aio__jw_z(w, !orch->plugins.embedder.fingerprint
-                     ? "No embedder is registered: documents are searched by their words alone."
-                     : "No vector store is registered: documents are searched by their words alone.");
+    aio__jw_z(w, "There is no embedder and no local model on disk: documents are searched by their words alone.");
   }
   if (orch->plugins.provider_count == 0) {
     aio__jw_z(w, "No LLM provider is registered: answers are sentences of the documents (extractive).");
   }
   if (is_off(o->cache_mode)) aio__jw_z(w, "\"cache.mode\" is off: no answer is kept.");
-  else aio__jw_z(w, "The cache finds a question again when its words are the same.");
+  else if (!near_hits(orch)) aio__jw_z(w, "The cache finds a question again when its words are the same.");
+  if (near_hits(orch) && is_off(o->cache_guards)) {
+    aio__jw_z(w, "\"cache.guards\" is off: a near question with another number, name or negation gets the same answer.");
+  }
   if (!o->retrieve_enabled) aio__jw_z(w, "\"retrieve.enabled\" is false: documents are not searched.");
   if (is_off(o->validate_rules)) aio__jw_z(w, "\"validate.rules\" is off: messages are not screened.");
   if (o->rate_requests == 0) aio__jw_z(w, "\"rate_limit.requests\" is 0: no user is limited.");
@@ -97,7 +102,7 @@ static void put_setup(aio__json_writer *w, const aiorch *orch) {
   aio__jw_kz(w, "embedder", orch->plugins.embedder.fingerprint);
   aio__jw_kz(w, "vector_store", orch->plugins.vector_store.vtbl.search ? "plug-in" : NULL);
   aio__jw_kz(w, "search", semantic(orch) ? "hybrid" : "full_text");
-  aio__jw_kz(w, "cache", is_off(orch->options.cache_mode) ? "off" : "exact");
+  aio__jw_kz(w, "cache", is_off(orch->options.cache_mode) ? "off" : near_hits(orch) ? "semantic" : "exact");
   aio__jw_key(w, "providers");
   aio__jw_array(w);
   for (size_t i = 0; i < orch->plugins.provider_count; i++) aio__jw_z(w, orch->plugins.providers[i].name);

@@ -37,7 +37,21 @@
   X(STORE_ERRORS, "store_errors")                            \
   X(DOCUMENTS_ADDED, "documents_added")                      \
   X(DOCUMENTS_REMOVED, "documents_removed")                  \
-  X(LOG_DROPPED, "log_dropped")
+  X(LOG_DROPPED, "log_dropped")                              \
+  X(CACHE_REFUSED_LANGUAGE, "cache_refused_language")        \
+  X(CACHE_REFUSED_NUMBERS, "cache_refused_numbers")          \
+  X(CACHE_REFUSED_DATES, "cache_refused_dates")              \
+  X(CACHE_REFUSED_UNITS, "cache_refused_units")              \
+  X(CACHE_REFUSED_NEGATION, "cache_refused_negation")        \
+  X(CACHE_REFUSED_IDENTIFIERS, "cache_refused_identifiers")  \
+  X(CACHE_REFUSED_ORDER, "cache_refused_order")              \
+  X(CACHE_REFUSED_NAMES, "cache_refused_names")              \
+  X(CACHE_REFUSED_OPPOSITES, "cache_refused_opposites")      \
+  X(CACHE_REFUSED_QUESTION, "cache_refused_question")        \
+  X(CACHE_FEEDBACK_GOOD, "cache_feedback_good")              \
+  X(CACHE_FEEDBACK_BAD, "cache_feedback_bad")                \
+  X(CACHE_FEEDBACK_NOT_SAME, "cache_feedback_not_same")      \
+  X(EMBED_TRUNCATED, "embed_truncated")
 
 enum {
 #define X(suffix, name) AIO__N_##suffix,

@@ -87,6 +87,15 @@ aiorch_status aio__cache_key(aiorch_run *run, uint8_t key[AIO__SHA256_SIZE]) {
   return AIORCH_OK;
 }
 
+void aio__cache_scope_hex(const uint8_t scope[AIO__SHA256_SIZE], char out[2 * AIO__SHA256_SIZE + 1]) {
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < AIO__SHA256_SIZE; i++) {
+    out[2 * i] = digits[scope[i] >> 4];
+    out[2 * i + 1] = digits[scope[i] & 15];
+  }
+  out[2 * (size_t)AIO__SHA256_SIZE] = '\0';
+}
+
 aiorch_status aio__cache_place(aiorch_run *run) {
   /* Filters say what this user may see; without a user there is nobody whose own the answer could be. */
   bool nobodys = run->filter_count > 0 && run->user.n == 0;

@@ -180,8 +180,7 @@ void aio__run_end(aiorch_run *run) {
   bool sent = run->call != NULL;
   aio__call_drop(run->call);
   run->call = NULL;
-  aio__retrieval_drop(&run->retrieval);
-  (void)aio__run_note_embedding(run);
+  aio__run_embed_end(run);
   aio__run_answer_back(run);
   if (run->answer.n > run->released) { /* what was held back stays unseen */
     run->answer.n = run->released;

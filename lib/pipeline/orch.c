@@ -52,12 +52,6 @@ static aiorch_status check_together(const aiorch *orch, aiorch_error *error) {
     return aio__error_set(error, AIORCH_E_CONFIG, "chunk.target_tokens (%lld) is above chunk.max_tokens (%lld)",
                           (long long)o->chunk_target_tokens, (long long)o->chunk_max_tokens);
   }
-  bool no_threshold = !(o->retrieve_threshold < 0.0) && !(o->retrieve_threshold > 0.0);
-  if (orch->plugins.has_embedder && orch->plugins.has_vector_store && no_threshold) {
-    return aio__error_set(error, AIORCH_E_CONFIG,
-                          "retrieve.threshold must be set for the embedder \"%s\": no measured default is known",
-                          orch->plugins.embedder.fingerprint);
-  }
   return AIORCH_OK;
 }
 
@@ -98,6 +92,7 @@ static aiorch_status open_rules(aiorch *orch, aiorch_error *error) {
   aiorch_status st = read_extra(orch->options.validate_rules_file, &rules, "validate.rules_file", error);
   if (st == AIORCH_OK) st = aio__input_guard_new(orch->al, aio__buf_view(&rules), &orch->input_guard, error);
   if (st == AIORCH_OK) st = aio__output_guard_new(orch->al, &orch->output_guard, error);
+  if (st == AIORCH_OK) st = aio__hit_guard_new(orch->al, &orch->hit_guard, error);
   if (st == AIORCH_OK) st = read_extra(orch->options.prices_file, &prices, "cost.prices_file", error);
   if (st == AIORCH_OK) st = aio__prices_new(orch->al, aio__buf_view(&prices), &orch->prices, error);
   aio__buf_free(&rules);
@@ -119,6 +114,7 @@ static void free_parts(aiorch *orch) {
   orch->calls = NULL; /* the log goes later */
   aio__input_guard_free(orch->input_guard);
   aio__output_guard_free(orch->output_guard);
+  aio__hit_guard_free(orch->hit_guard);
   aio__prices_free(orch->prices);
   aio__sched_free(orch->sched);
   aio__map_free(&orch->runs);
@@ -160,13 +156,15 @@ static aiorch_status open_log(aiorch *orch, const aio__plugins *plugins) {
   return aio__log_new(orch->al, orch->clock, &vtbl, orch, &orch->log);
 }
 
-static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aiorch_error *error) {
+static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aio__plugin_embedder *local,
+                                aiorch_error *error) {
   aiorch_status st = open_log(orch, plugins);
   if (st == AIORCH_OK) st = aio__calls_new(orch->al, orch->clock, orch->log, &orch->counters, &orch->calls);
   if (st == AIORCH_OK) st = aio__sched_new(orch->al, orch->clock, &orch->sched);
   if (st) return aio__error_set(error, st, "out of memory for an orchestrator");
   aio__log_count_drops(orch->log, &orch->counters);
   st = open_rules(orch, error);
+  if (st == AIORCH_OK) st = aio__orch_open_embedder(orch, local, error);
   return st ? st : open_store(orch, error);
 }
 
@@ -192,16 +190,19 @@ aiorch_status aio__orch_open(const aio__options *options, const aio__alloc *al, 
                                                   strerror(errno));
   /* The plug-ins are only looked at until all else has succeeded: after an error they are still the caller's. */
   orch->plugins = *plugins;
+  aio__plugin_embedder local = {0};
   if (st == AIORCH_OK) st = check_together(orch, error);
   if (st == AIORCH_OK) st = check_chain(orch, error);
-  if (st == AIORCH_OK) st = open_parts(orch, plugins, error);
+  if (st == AIORCH_OK) st = open_parts(orch, plugins, &local, error);
   aio__plugins_init(&orch->plugins, orch->al);
   if (st) {
+    aio__orch_drop_embedder(orch, &local);
     if (orch->log) aio__log_disown(orch->log);
     free_orch(orch);
     return st;
   }
   aio__plugins_move(&orch->plugins, plugins);
+  aio__orch_take_embedder(orch, &local);
   orch->magic = ORCH_MAGIC;
   *out = orch;
   return AIORCH_OK;

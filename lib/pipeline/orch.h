@@ -10,6 +10,7 @@
 #include "core/options.h"
 #include "core/plugins.h"
 #include "cost/prices.h"
+#include "guard/hit_guard.h"
 #include "guard/input_guard.h"
 #include "guard/output_guard.h"
 #include "pipeline/sched.h"
@@ -31,6 +32,8 @@ struct aiorch {
   unsigned char *alive;             /* a page that fork() wipes: 0 in a child */
   aio__options options;
   aio__plugins plugins;
+  bool embedder_is_local;           /* plugins.embedder is the library's own */
+  double retrieve_threshold, cache_threshold; /* of the embedder: as set, else as measured for its model */
   aio__plugin_logger logger;        /* the host's; the log calls it through the orchestrator (orch.c) */
   aio__log *log;
   aio__counters counters;
@@ -39,6 +42,7 @@ struct aiorch {
   aio__store *local_limiter;        /* a memory store, only with rate_limit.on_store_down = local */
   aio__input_guard *input_guard;
   aio__output_guard *output_guard;
+  aio__hit_guard *hit_guard;
   aio__prices *prices;
   aio__sched *sched;
 
@@ -56,6 +60,11 @@ struct aiorch {
 aiorch_status aio__orch_check(const aiorch *orch);
 aiorch_status aio__orch_open(const aio__options *options, const aio__alloc *al, const aio__clock *clock,
                              aio__plugins *plugins, aiorch **out, aiorch_error *error);
+/* orch_embedder.c: the local embedder where settings and disk say so (*local, else it stays empty), and the thresholds of
+ * whichever embedder there is. Then it becomes the orchestrator's. */
+aiorch_status aio__orch_open_embedder(aiorch *orch, aio__plugin_embedder *local, aiorch_error *error);
+void aio__orch_drop_embedder(const aiorch *orch, aio__plugin_embedder *local);
+void aio__orch_take_embedder(aiorch *orch, const aio__plugin_embedder *local);
 aiorch *aio__orch_retain(aiorch *orch);
 void aio__orch_release(aiorch *orch);
 /* For calls that block their caller: AIORCH_E_CLOSED while closing. Tenant per the rules of aiorch_run_new; *tenant is

@@ -1,32 +1,22 @@
 /*
  * The step machine of retrieval: asks the legs, one thing at a time, and hands what they found on.
  *
- *   BEGIN -> TEXT (store op; the query's embedding is under way meanwhile) -> EMBED -> VECTORS -> FETCH (store op) ->
- * FUSE -> PACK (store ops: texts, of those that will be read) -> ENDED
+ *   BEGIN -> TEXT (store op; the query's embedding is under way meanwhile) -> EMBED -> NEAREST (store op) -> FUSE -> PACK
+ * (store ops: texts, of those that will be read) -> ENDED
+ *                       or, where a plug-in has the vectors: EMBED -> VECTORS (call) -> FETCH (store op) -> FUSE
  *
  * While a store op is out it may write into the arena from another thread, so nothing here touches the arena then.
  */
 #include "pipeline/retrieval.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "pipeline/retrieval_private.h"
-#include "text/tokens.h"
 
-enum { BEGIN = 0, TEXT, EMBED, VECTORS, FETCH, FUSE, PACK, ENDED };
+enum { BEGIN = 0, TEXT, EMBED, VECTORS, NEAREST, FETCH, FUSE, PACK, ENDED };
 
 void aio__retrieval_init(aio__retrieval *retrieval) {
   memset(retrieval, 0, sizeof *retrieval);
-}
-
-bool aio__retrieval_unit(const float *from, size_t dimensions, float *to) {
-  double sum = 0;
-  for (size_t i = 0; i < dimensions; i++) sum += (double)from[i] * (double)from[i];
-  if (!(sum > 0) || !isfinite(sum)) return false;
-  double scale = 1 / sqrt(sum);
-  for (size_t i = 0; i < dimensions; i++) to[i] = (float)((double)from[i] * scale);
-  return true;
 }
 
 static aio__retrieval_work *work_of(aio__retrieval *r) {
@@ -76,55 +66,21 @@ static bool op_waits(aio__retrieval *r) {
 
 /* A leg without weight is not asked; full text is when there is no other. */
 static bool has_vectors(const aio__retrieval *r) {
-  const aiorch *orch = r->orch;
-  bool there = orch->plugins.embedder.vtbl.embed && orch->plugins.vector_store.vtbl.search;
-  return there && r->options->retrieve_weight_vector > 0;
+  return r->orch->plugins.embedder.vtbl.embed && r->options->retrieve_weight_vector > 0;
 }
 
 static bool has_text(const aio__retrieval *r) {
   return r->options->retrieve_weight_text > 0 || !has_vectors(r);
 }
 
-static aiorch_status start_embed(aio__retrieval *r) {
-  const aio__plugin_embedder *e = &r->orch->plugins.embedder;
-  aio__call_request request = {.tenant = r->tenant,
-                               .run_id = r->run_id,
-                               .purpose = AIORCH_PURPOSE_QUERY,
-                               .texts = &r->query,
-                               .text_count = 1,
-                               .dimensions = e->vtbl.dimensions};
-  aiorch_status st = aio__call_new(r->orch->calls, AIO__CALL_EMBED, &request, r->waker, r->deadline_ns, 0, &r->call);
-  if (st) return st;
-  r->embed.made = true;
-  r->embed.status = AIORCH_PENDING;
-  r->embed.started_wall_ms = aio__clock_wall_ms(r->orch->clock);
-  work_of(r)->embed_started_ns = aio__clock_now(r->orch->clock);
-  aio__call_start(r->call, e->vtbl.embed, e->vtbl.cancel, e->self, e->vtbl.flags, e->serial);
-  return AIORCH_OK;
+/* Vectors are in the store itself unless a plug-in has them. */
+static bool plugin_has_vectors(const aiorch *orch) {
+  return orch->plugins.vector_store.vtbl.search != NULL;
 }
 
 static void drop_call(aio__retrieval *r) {
   aio__call_drop(r->call);
   r->call = NULL;
-}
-
-/* What the attempt was, for the ledger. Strings are copied: the call goes. */
-static aiorch_status note_attempt(aio__retrieval *r, const aio__call_result *result) {
-  aio__embed_attempt *embed = &r->embed;
-  embed->status = result->status;
-  embed->http_status = result->http_status;
-  embed->duration_us = (aio__clock_now(r->orch->clock) - work_of(r)->embed_started_ns) / 1000;
-  aio__usage_clear(&embed->usage);
-  if (result->has_usage) {
-    memcpy(embed->usage.n, result->usage, sizeof embed->usage.n);
-  } else if (result->status >= 0) {
-    embed->usage.n[AIORCH_USAGE_INPUT] = (int64_t)aio__tokens_estimate(r->query);
-    embed->usage.estimated = true;
-  }
-  const char *model = result->model[0] ? result->model : r->orch->plugins.embedder.fingerprint;
-  embed->model = aio__arena_str(r->arena, aio__str_z(model));
-  embed->request_id = aio__arena_str(r->arena, aio__str_z(result->request_id));
-  return embed->model.p && embed->request_id.p ? AIORCH_OK : AIORCH_E_NOMEM;
 }
 
 static size_t leg_limit(const aio__retrieval *r) {
@@ -152,28 +108,37 @@ static aiorch_status start_search(aio__retrieval *r, const float *vector, size_t
   return AIORCH_OK;
 }
 
+static double threshold_of(const aio__retrieval *r) {
+  double set = r->options->retrieve_threshold;
+  return set < 0 || set > 0 ? set : r->orch->retrieve_threshold;
+}
+
+static aiorch_status start_nearest(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aio__store *store = r->orch->store;
+  w->nearest = (aio__nearest_args){.fingerprint = aio__str_z(r->orch->plugins.embedder.fingerprint),
+                                   .dimensions = r->vector.dimensions,
+                                   .query = r->vector.unit,
+                                   .threshold = threshold_of(r),
+                                   .limit = leg_limit(r)};
+  r->phase = NEAREST;
+  op_started(r, store->knowledge->nearest(store, op_begin(r), r->tenant, &w->nearest, r->filters, r->filter_count,
+                                          r->arena, &w->near, &w->near_count));
+  return AIORCH_OK;
+}
+
 /* The query's vector has come, or not. */
 static aiorch_status embedded(aio__retrieval *r) {
-  const aio__call_result *result = aio__call_result_of(r->call);
-  aiorch_status st = note_attempt(r, result);
-  r->phase = FETCH;
-  if (st == AIORCH_OK && (result->status < 0 || result->vector_count != 1)) {
-    degrade(r, "the embedder", result->status < 0 ? result->status : AIORCH_E_PLUGIN_CONTRACT, result->message);
-  } else if (st == AIORCH_OK) {
-    float *unit = aio__arena_alloc(r->arena, result->dimensions * sizeof *unit);
-    size_t dimensions = result->dimensions;
-    if (!unit) return AIORCH_E_NOMEM;
-    bool good = aio__retrieval_unit(result->vectors, dimensions, unit);
-    drop_call(r);
-    if (!good) {
-      degrade(r, "the embedder", AIORCH_E_PLUGIN_CONTRACT, "the query's vector has no length");
-      return AIORCH_OK;
-    }
-    r->phase = VECTORS;
-    return start_search(r, unit, dimensions);
+  aiorch_status st = aio__query_vector_poll(&r->vector, r->orch, r->arena);
+  if (st) return st;
+  r->phase = FUSE;
+  if (r->vector.state != AIO__VECTOR_READY) {
+    degrade(r, "the embedder", r->vector.status, r->vector.words.p);
+    return AIORCH_OK;
   }
-  drop_call(r);
-  return st;
+  if (!plugin_has_vectors(r->orch)) return start_nearest(r);
+  r->phase = VECTORS;
+  return start_search(r, r->vector.unit, r->vector.dimensions);
 }
 
 static aiorch_status searched(aio__retrieval *r) {
@@ -189,7 +154,7 @@ static aiorch_status searched(aio__retrieval *r) {
     if (!w->hits) st = AIORCH_E_NOMEM;
     for (size_t i = 0; st == AIORCH_OK && i < count; i++) {
       const aio__call_hit *hit = &result->hits[i];
-      if (!(hit->similarity >= r->options->retrieve_threshold)) continue;
+      if (!(hit->similarity >= threshold_of(r))) continue;
       aio__vector_hit *to = &w->hits[w->hit_count++];
       *to = (aio__vector_hit){aio__arena_str(r->arena, hit->id), hit->similarity};
       if (!to->id.p) st = AIORCH_E_NOMEM;
@@ -211,7 +176,11 @@ static aiorch_status begin(aio__retrieval *r) {
   }
   aio__retrieval_work *w = work_of(r);
   w->legs = has_vectors(r) && has_text(r) ? 2 : 1;
-  aiorch_status st = has_vectors(r) ? start_embed(r) : AIORCH_OK;
+  aiorch_status st = AIORCH_OK;
+  if (has_vectors(r) && r->vector.state == AIO__VECTOR_NONE) {
+    st = aio__query_vector_start(&r->vector, r->orch, r->waker, r->tenant, r->run_id, r->query, AIORCH_PURPOSE_QUERY,
+                                 r->deadline_ns);
+  }
   r->phase = EMBED;
   if (st || !has_text(r)) return st;
   aio__store *store = r->orch->store;
@@ -235,7 +204,7 @@ static aiorch_status text_found(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
   aiorch_status st = leg_ended(r, "full-text search");
   if (r->op.status < 0) w->text_count = 0;
-  r->phase = r->call ? EMBED : FUSE;
+  r->phase = has_vectors(r) ? EMBED : FUSE;
   return st;
 }
 
@@ -257,16 +226,36 @@ static aiorch_status start_fetch(aio__retrieval *r) {
   for (size_t i = 0; i < w->hit_count; i++) {
     if (!in_text(w, w->hits[i].id)) w->missing[w->missing_count++] = w->hits[i].id;
   }
-  if (w->missing_count == 0) return AIORCH_OK;
+  if (w->missing_count == 0) {
+    w->missing = NULL;
+    return AIORCH_OK;
+  }
   op_started(r, store->knowledge->fetch(store, op_begin(r), r->tenant, w->missing, w->missing_count, r->filters,
                                         r->filter_count, r->arena, w->fetched));
   return AIORCH_OK;
 }
 
+/* What is nearest has come whole from the store: in the form in which a plug-in's hits are fused. */
+static aiorch_status nearest_found(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aiorch_status st = leg_ended(r, "vector search");
+  r->phase = FUSE;
+  if (st || r->op.status < 0 || w->near_count == 0) return st;
+  w->hits = aio__arena_alloc(r->arena, w->near_count * sizeof *w->hits);
+  w->fetched = aio__arena_alloc(r->arena, w->near_count * sizeof *w->fetched);
+  if (!w->hits || !w->fetched) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < w->near_count; i++) {
+    aio__str id = aio__str_n(w->near[i].chunk_id, AIO__UUID_LEN);
+    w->hits[w->hit_count++] = (aio__vector_hit){id, w->near[i].similarity};
+    if (!in_text(w, id)) w->fetched[w->missing_count++] = w->near[i];
+  }
+  return AIORCH_OK;
+}
+
 static aiorch_status fuse(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
-  aiorch_status st = w->missing_count > 0 ? leg_ended(r, "the vector leg") : AIORCH_OK;
-  if (st == AIORCH_OK && w->missing_count > 0 && r->op.status < 0) w->missing_count = 0;
+  aiorch_status st = w->missing ? leg_ended(r, "the vector leg") : AIORCH_OK;
+  if (st == AIORCH_OK && w->missing && r->op.status < 0) w->missing_count = 0;
   if (st == AIORCH_OK) st = aio__retrieval_rank_text(r);
   if (st == AIORCH_OK) st = aio__retrieval_fuse(r, &w->candidates, &w->candidate_count);
   r->phase = PACK;
@@ -327,6 +316,8 @@ static aiorch_status step_once(aio__retrieval *r) {
     return embedded(r);
   case VECTORS:
     return searched(r);
+  case NEAREST:
+    return nearest_found(r);
   case FETCH:
     return start_fetch(r);
   case FUSE:
@@ -336,11 +327,15 @@ static aiorch_status step_once(aio__retrieval *r) {
   }
 }
 
+static bool call_waits(aio__retrieval *r) {
+  if (r->phase == EMBED) return r->vector.state == AIO__VECTOR_OUT && !aio__call_ended(r->vector.call);
+  return r->phase == VECTORS && !aio__call_ended(r->call);
+}
+
 aiorch_status aio__retrieval_step(aio__retrieval *retrieval) {
   aio__retrieval *r = retrieval;
   while (r->phase != ENDED) {
-    bool call_waits = (r->phase == EMBED || r->phase == VECTORS) && !aio__call_ended(r->call);
-    if (op_waits(r) || call_waits) {
+    if (op_waits(r) || call_waits(r)) {
       if (aio__clock_now(r->orch->clock) < r->deadline_ns) return AIORCH_PENDING;
       aio__retrieval_drop(r);
       return AIORCH_E_DEADLINE;
@@ -355,11 +350,6 @@ aiorch_status aio__retrieval_step(aio__retrieval *retrieval) {
 }
 
 void aio__retrieval_drop(aio__retrieval *retrieval) {
-  if (!retrieval->call) return;
-  if (retrieval->embed.status == AIORCH_PENDING) {
-    retrieval->embed.status = AIORCH_E_CANCELLED;
-    retrieval->embed.duration_us =
-      (aio__clock_now(retrieval->orch->clock) - work_of(retrieval)->embed_started_ns) / 1000;
-  }
+  aio__query_vector_drop(&retrieval->vector, retrieval->orch);
   drop_call(retrieval);
 }

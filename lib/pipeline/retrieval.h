@@ -2,13 +2,13 @@
  * Retrieval: from a question to numbered sources that fit a token budget. Used by the retrieve stage, by cache_lookup to
  * revalidate, and by aiorch_knowledge_search. A step machine: it never blocks; the waker is signalled when it can go on.
  *
- *   embed the query (embedder and vector store registered) -> vector search -> full text -> fetch what only vectors found
- *   -> fuse by rank (RRF) -> merge neighbours -> cut to top_k and the token budget
+ *   embed the query (with an embedder) -> full text -> nearest vectors, in the store or a vector store plug-in -> fetch what
+ *   only the plug-in found -> fuse by rank (RRF) -> merge neighbours -> cut to top_k and the token budget
  */
 #ifndef AIO_PIPELINE_RETRIEVAL_H
 #define AIO_PIPELINE_RETRIEVAL_H
 
-#include "pipeline/orch.h"
+#include "pipeline/query_vector.h"
 
 /* One numbered source. Strings live in the arena. */
 typedef struct aio__source {
@@ -21,16 +21,6 @@ typedef struct aio__source {
   uint32_t tokens;
 } aio__source;
 
-/* An embedding attempt that was made on the way, for the ledger. */
-typedef struct aio__embed_attempt {
-  bool made;
-  aiorch_status status;
-  int32_t http_status;
-  int64_t started_wall_ms, duration_us;
-  aio__usage usage;
-  aio__str model, request_id;
-} aio__embed_attempt;
-
 typedef struct aio__retrieval {
   /* in */
   aiorch *orch;
@@ -42,6 +32,7 @@ typedef struct aio__retrieval {
   size_t filter_count, limit;          /* limit: top_k, or what a search asks for */
   int64_t token_budget;                /* 0: none */
   int64_t deadline_ns;
+  aio__query_vector vector;            /* of the query: made on the way unless it is given READY or FAILED */
   /* out, when step says AIORCH_OK */
   aio__source *sources;
   size_t source_count;
@@ -49,7 +40,6 @@ typedef struct aio__retrieval {
   bool degraded;                       /* a leg failed; `why` says which; the others counted */
   aiorch_error why;
   bool all_failed;                     /* no leg answered: an empty result says nothing */
-  aio__embed_attempt embed;
   /* inner state */
   int phase;
   aio__op op;
@@ -69,9 +59,6 @@ void aio__retrieval_drop(aio__retrieval *retrieval);
 /* The query for a follow-up: the rule stands in retrieval_query.c and docs/pipeline.md. `turns` are the user's turns,
  * oldest first, the question last. */
 aiorch_status aio__retrieval_query(aio__arena *arena, const aio__str *turns, size_t count, aio__str *out);
-
-/* Scales to unit length; false for a vector that has none (all zero, not finite). */
-bool aio__retrieval_unit(const float *from, size_t dimensions, float *to);
 
 /* A source as JSON with the fields that schema/run.json gives it; n is its number from 1. */
 void aio__source_json(aio__json_writer *w, const aio__source *source, size_t n);

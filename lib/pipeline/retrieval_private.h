@@ -30,7 +30,7 @@ typedef struct aio__retrieval_work {
   size_t text_count;
   aio__vector_hit *hits; /* of the vector leg, best first, at or above the threshold */
   size_t hit_count;
-  aio__str *missing;         /* ids that only vectors found */
+  aio__str *missing;         /* ids that only a plug-in's vectors found */
   aio__found_chunk *fetched; /* their chunks */
   size_t missing_count;
   aio__candidate *candidates; /* of both legs, best first */
@@ -38,7 +38,9 @@ typedef struct aio__retrieval_work {
   aio__str *lean;            /* ids of candidates whose text was left out */
   aio__found_chunk *filled;  /* the same with it */
   size_t lean_count;
-  int64_t embed_started_ns;
+  aio__nearest_args nearest;
+  aio__found_chunk *near;    /* of the vector leg, when the store has the vectors */
+  size_t near_count;
   int legs, failed;
 } aio__retrieval_work;
 

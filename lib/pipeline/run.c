@@ -62,7 +62,7 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   run->al = orch->al;
   run->options = &orch->options;
   run->status = AIORCH_PENDING;
-  run->question = SIZE_MAX;
+  run->question = run->embed_attempt = SIZE_MAX;
   run->finish_reason = AIORCH_FINISH_NONE;
   run->provider = run->model = "";
   run->cost_known = true;

@@ -53,6 +53,16 @@ typedef struct aio__attempt {
   int64_t cost_nano_usd, created_ms, started_ns, duration_us;
 } aio__attempt;
 
+/* The search for a near question: where it stands, and what it has found. */
+typedef struct aio__cache_near_state {
+  int phase;
+  aio__nearest_args args;
+  aio__cache_near *entries; /* best first */
+  size_t count, at;
+  bool found;               /* run->entry is a near hit */
+  double similarity;
+} aio__cache_near_state;
+
 typedef enum aio__run_phase { AIO__RUN_NEW, AIO__RUN_ACTIVE, AIO__RUN_ENDED } aio__run_phase;
 
 struct aiorch_run {
@@ -117,11 +127,18 @@ struct aiorch_run {
   const char *cache_refused_by, *cache_refused_detail;
   bool stored;
   aio__cache_limits cache_limits;
+  aio__cache_near_state near;      /* cache_near.c */
+
+  /* embedding (run_embed.c): the question's vector serves cache_lookup, cache_store and, where it can, retrieve */
+  aio__query_vector question_vector;
+  size_t embed_attempt;            /* of the embedding under way; SIZE_MAX: none */
+  bool embed_recorded;             /* its row is written, or it needs none */
+  aiorch_call *vector_call;        /* out to the vector store plug-in */
+  aio__vectors entry_vector;       /* of run->entry, while it is put */
 
   /* retrieve */
   aio__retrieval retrieval;
   bool retrieving, retrieved;
-  bool embed_noted;                /* the query's embedding is among the attempts */
   aio__source *sources;
   size_t source_count;
   bool host_sources;

@@ -1,10 +1,11 @@
 /* Stage 7: keep the answer, if it may be: complete, checked, no refusal, no stage degraded, no source of unknown version. The
- * store checks in the same transaction that the documents are still those that it was written from. */
+ * store checks in the same transaction that the documents are still those that it was written from. With an embedder the
+ * question's vector is kept with it, so that near questions find it; without it the answer serves its own question only. */
 #include <string.h>
 
 #include "pipeline/stages.h"
 
-enum { START = 0, WAIT = 1, CACHED_SOURCES_MAX = 16 << 20 };
+enum { START = 0, EMBED, PUT, UPSERT, CACHED_SOURCES_MAX = 16 << 20 };
 
 static bool may_keep(const aiorch_run *run) {
   const char *mode = run->options->cache_mode;
@@ -29,6 +30,48 @@ static aiorch_status drop(aiorch_run *run, aiorch_status st, const char *why) {
   return AIORCH_OK;
 }
 
+/* The answer is kept; only near questions will not find it. */
+static aiorch_status exact_only(aiorch_run *run, aiorch_status st, aio__str words) {
+  aio__run_warn(run, AIORCH_STAGE_CACHE_STORE, st, "the answer is kept for its own question only: %.*s", (int)words.n,
+                words.p);
+  return AIORCH_OK;
+}
+
+static aiorch_status upserted(aiorch_run *run) {
+  if (!aio__call_ended(run->vector_call)) return AIORCH_PENDING;
+  const aio__call_result *result = aio__call_result_of(run->vector_call);
+  aiorch_status st = AIORCH_OK;
+  if (result->status < 0) {
+    const char *words = result->message[0] ? result->message : aiorch_strerror(result->status);
+    st = exact_only(run, result->status, aio__str_z(words));
+  }
+  aio__call_drop(run->vector_call);
+  run->vector_call = NULL;
+  return st;
+}
+
+/* To the vector store plug-in, after the entry: a vector without an entry would only cost a look. */
+static aiorch_status upsert(aiorch_run *run) {
+  const aio__plugin_vector_store *v = &run->orch->plugins.vector_store;
+  char hex[2 * AIO__SHA256_SIZE + 1];
+  aio__cache_scope_hex(run->scope, hex);
+  aio__str scope = aio__str_z(hex), id = aio__str_n(run->entry.id, AIO__UUID_LEN);
+  aio__call_request request = {.tenant = run->tenant,
+                               .run_id = aio__str_n(run->id, AIO__UUID_LEN),
+                               .collection = AIO__LIT("cache"),
+                               .ids = &id,
+                               .scopes = &scope,
+                               .vectors = run->question_vector.unit,
+                               .vector_count = 1,
+                               .dimensions = run->question_vector.dimensions};
+  aiorch_status st = aio__call_new(run->orch->calls, AIO__CALL_UPSERT, &request, run->waker, run->deadline_ns, 0,
+                                   &run->vector_call);
+  if (st) return exact_only(run, st, aio__str_z(aiorch_strerror(st)));
+  run->step = UPSERT;
+  aio__call_start(run->vector_call, v->vtbl.upsert, v->vtbl.cancel, v->self, v->vtbl.flags, v->serial);
+  return upserted(run);
+}
+
 static aiorch_status stored(aiorch_run *run, aiorch_status st) {
   if (st == AIORCH_PENDING) return st;
   if (st < 0) {
@@ -38,7 +81,7 @@ static aiorch_status stored(aiorch_run *run, aiorch_status st) {
   if (!run->stored) return drop(run, AIORCH_OK, NULL);
   memcpy(run->entry_id, run->entry.id, sizeof run->entry_id);
   aio__count(&run->orch->counters, AIO__N_CACHE_STORED);
-  return AIORCH_OK;
+  return run->entry.vector && run->orch->plugins.vector_store.vtbl.search ? upsert(run) : AIORCH_OK;
 }
 
 /* The sources as they are given again on a hit, with the version that schema/run.json does not show. */
@@ -112,8 +155,61 @@ static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
   return st ? st : write_sources(run, &e->sources);
 }
 
-aiorch_status aio__stage_cache_store(aiorch_run *run) {
-  if (run->step == WAIT) return stored(run, aio__run_op_poll(run));
+static bool wants_vector(const aiorch_run *run) {
+  bool guarded = strcmp(run->orch->options.cache_guards, "off") != 0;
+  return aio__cache_near_wanted(run) &&
+         (!guarded || aio__hit_guard_reads(run->orch->hit_guard, run->messages[run->question].text));
+}
+
+/* The question's vector, when it is there; a plug-in's is only noted in the store. */
+static void add_vector(aiorch_run *run) {
+  const aio__query_vector *v = &run->question_vector;
+  if (v->state == AIO__VECTOR_FAILED) (void)exact_only(run, v->status, v->words);
+  if (v->state != AIO__VECTOR_READY || !wants_vector(run)) return;
+  bool elsewhere = run->orch->plugins.vector_store.vtbl.search != NULL;
+  run->entry_vector = (aio__vectors){.fingerprint = aio__str_z(run->orch->plugins.embedder.fingerprint),
+                                     .dimensions = elsewhere ? 0 : v->dimensions,
+                                     .rows = elsewhere ? NULL : v->unit};
+  run->entry.vector = &run->entry_vector;
+}
+
+static aiorch_status put(aiorch_run *run) {
+  int64_t now_ms = aio__clock_wall_ms(run->orch->clock);
+  aiorch_status st = fill_entry(run, now_ms);
+  if (st) return drop(run, st, aiorch_strerror(st));
+  add_vector(run);
+  run->cache_limits = (aio__cache_limits){.max_rows = run->options->cache_max_rows,
+                                          .max_bytes = run->options->cache_max_bytes,
+                                          .replace = strcmp(run->options->cache_mode, "refresh") == 0};
+  run->step = PUT;
+  aio__store *store = run->orch->store;
+  aio__op *op = aio__run_op_begin(run, run->deadline_ns);
+  return stored(run, aio__run_op(run, store->cache->put(store, op, run->tenant, &run->entry, &run->cache_limits, now_ms,
+                                                        &run->stored)));
+}
+
+bool aio__cache_store_wants_vector(aiorch_run *run) {
+  aio__query_vector *own = &run->question_vector;
+  bool hit = run->cache_outcome == AIORCH_CACHE_EXACT || run->cache_outcome == AIORCH_CACHE_SEMANTIC;
+  if (hit || own->state != AIO__VECTOR_NONE || !may_keep(run) || !wants_vector(run)) return false;
+  /* What retrieve has embedded serves here, too, where the model has one vector for every purpose. */
+  aio__str question = run->messages[run->question].text;
+  bool serves = run->retrieved && aio__query_vector_serves(&run->retrieval.vector, run->orch, question,
+                                                           AIORCH_PURPOSE_SIMILARITY);
+  if (serves) *own = run->retrieval.vector;
+  return !serves;
+}
+
+/* log_cost has embedded the question, so that it is in the books; here it is done only when that has not run yet. */
+static aiorch_status embed(aiorch_run *run) {
+  run->step = EMBED;
+  aiorch_status st = run->settlement ? AIORCH_OK : aio__run_question_vector(run);
+  if (st == AIORCH_PENDING) return st;
+  if (st) return drop(run, st, aiorch_strerror(st));
+  return put(run);
+}
+
+static aiorch_status start(aiorch_run *run) {
   aiorch_status st = check_hosts(run);
   /* Run alone, nobody has asked the cache before: the place of the answer is worked out here. */
   if (st == AIORCH_OK && !run->stages[AIORCH_STAGE_CACHE_LOOKUP].done && run->question != SIZE_MAX) {
@@ -124,15 +220,14 @@ aiorch_status aio__stage_cache_store(aiorch_run *run) {
     if (run->keyed && run->degraded) return drop(run, AIORCH_OK, NULL);
     return AIORCH_PASS;
   }
-  int64_t now_ms = aio__clock_wall_ms(run->orch->clock);
-  st = fill_entry(run, now_ms);
-  if (st) return drop(run, st, aiorch_strerror(st));
-  run->cache_limits = (aio__cache_limits){.max_rows = run->options->cache_max_rows,
-                                          .max_bytes = run->options->cache_max_bytes,
-                                          .replace = strcmp(run->options->cache_mode, "refresh") == 0};
-  run->step = WAIT;
-  aio__store *store = run->orch->store;
-  aio__op *op = aio__run_op_begin(run, run->deadline_ns);
-  return stored(run, aio__run_op(run, store->cache->put(store, op, run->tenant, &run->entry, &run->cache_limits, now_ms,
-                                                        &run->stored)));
+  return aio__cache_store_wants_vector(run) || run->question_vector.state == AIO__VECTOR_OUT ? embed(run) : put(run);
+}
+
+aiorch_status aio__stage_cache_store(aiorch_run *run) {
+  switch (run->step) {
+    case EMBED: return embed(run);
+    case PUT: return stored(run, aio__run_op_poll(run));
+    case UPSERT: return upserted(run);
+    default: return start(run);
+  }
 }

@@ -4,7 +4,7 @@
 
 #include "pipeline/stages.h"
 
-enum { START = 0, WAIT = 1 };
+enum { START = 0, EMBED, WAIT };
 
 static void fill_run_row(const aiorch_run *run, aio__run_row *row) {
   memset(row, 0, sizeof *row);
@@ -40,11 +40,24 @@ static aiorch_status settled(aiorch_run *run) {
   return aio__run_fail(run, AIORCH_STAGE_LOG_COST, st, "the cost of this run could not be written: %s", why.message);
 }
 
-aiorch_status aio__stage_log_cost(aiorch_run *run) {
-  if (run->step == WAIT) return settled(run);
+static aiorch_status start(aiorch_run *run) {
   run->step = WAIT;
   hand_over(run, run->waker);
   return settled(run);
+}
+
+/* What cache_store will need is embedded before the books are closed. That it failed keeps no run from them. */
+static aiorch_status embed(aiorch_run *run) {
+  run->step = EMBED;
+  return aio__run_question_vector(run) == AIORCH_PENDING ? AIORCH_PENDING : start(run);
+}
+
+aiorch_status aio__stage_log_cost(aiorch_run *run) {
+  switch (run->step) {
+    case EMBED: return embed(run);
+    case WAIT: return settled(run);
+    default: return aio__cache_store_wants_vector(run) ? embed(run) : start(run);
+  }
 }
 
 void aio__log_cost_hand_over(aiorch_run *run) {

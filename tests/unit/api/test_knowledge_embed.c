@@ -30,6 +30,7 @@ static void fixture_open(fixture *f, bool with_plugins) {
   aio__config_set_clock(config, &f->clock.clock);
   assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_f64(config, "retrieve.threshold", 0.5, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_f64(config, "cache.threshold", 0.9, NULL), AIORCH_OK);
   if (with_plugins) fake_vectors_register(&f->fake, config);
   assert_int_equal(aiorch_open(config, &f->orch, NULL), AIORCH_OK);
   aiorch_config_free(config);
@@ -129,7 +130,7 @@ static void test_embed__failures_mark_nothing(void **state) {
   fixture_close(&f);
 }
 
-static void test_embed__needs_both_plugins(void **state) {
+static void test_embed__needs_an_embedder(void **state) {
   (void)state;
   fixture f;
   fixture_open(&f, false);
@@ -188,7 +189,7 @@ int main(void) {
     cmocka_unit_test(test_embed__all_of_one_tenant),
     cmocka_unit_test(test_embed__again_when_the_time_is_up),
     cmocka_unit_test(test_embed__failures_mark_nothing),
-    cmocka_unit_test(test_embed__needs_both_plugins),
+    cmocka_unit_test(test_embed__needs_an_embedder),
     cmocka_unit_test(test_embed__vectors_go_with_their_chunks),
     cmocka_unit_test(test_embed__several_threads),
   };

@@ -66,8 +66,11 @@ static void test_open__an_embedder_needs_a_threshold(void **state) {
   fake_vectors_register(&vectors, config);
   assert_int_equal(aiorch_open(config, &orch, error), AIORCH_E_CONFIG);
   assert_non_null(strstr(aiorch_error_message(error), "retrieve.threshold must be set for the embedder"));
-  /* The plug-ins are still the configuration's: with the setting it opens, also one below 0. */
+  /* The plug-ins are still the configuration's: with the settings it opens, also one below 0. */
   assert_int_equal(aiorch_config_set_f64(config, "retrieve.threshold", -0.5, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_open(config, &orch, error), AIORCH_E_CONFIG);
+  assert_non_null(strstr(aiorch_error_message(error), "cache.threshold must be set for the embedder"));
+  assert_int_equal(aiorch_config_set_f64(config, "cache.threshold", 0.8, NULL), AIORCH_OK);
   assert_int_equal(aiorch_open(config, &orch, error), AIORCH_OK);
   aiorch *second = NULL;
   assert_int_equal(aiorch_open(config, &second, error), AIORCH_E_STATE);

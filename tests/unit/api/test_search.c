@@ -31,6 +31,7 @@ static void fixture_open(fixture *f, bool with_plugins, const aio__alloc *al) {
   aio__config_set_clock(config, &f->clock.clock);
   assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_f64(config, "retrieve.threshold", 0.3, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_str(config, "cache.match", "exact", 5, NULL), AIORCH_OK);
   if (with_plugins) fake_vectors_register(&f->fake, config);
   assert_int_equal(aiorch_open(config, &f->orch, NULL), AIORCH_OK);
   aiorch_config_free(config);

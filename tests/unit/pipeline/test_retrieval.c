@@ -161,7 +161,7 @@ static void test_step__waits_for_a_late_store(void **state) {
   assert_int_equal(aio__retrieval_step(&f.r), AIORCH_OK);
   assert_int_equal(f.r.source_count, 1);
   assert_true(aio__str_eqz(f.r.sources[0].text, "The answer."));
-  assert_false(f.r.degraded || f.r.all_failed || f.r.op_out || f.r.embed.made);
+  assert_false(f.r.degraded || f.r.all_failed || f.r.op_out || f.r.vector.attempt.made);
   assert_int_equal(aio__retrieval_step(&f.r), AIORCH_OK); /* once ended, it stays so */
   assert_int_equal(f.r.source_count, 1);
   fixture_close(&f);

@@ -183,10 +183,10 @@ static void test_fuse__nothing(void **state) {
 static void test_unit__length_one_or_none(void **state) {
   (void)state;
   float row[3] = {3, 0, 4}, zero[3] = {0, 0, 0}, huge[3] = {INFINITY, 0, 0}, out[3];
-  assert_true(aio__retrieval_unit(row, 3, out));
+  assert_true(aio__unit_vector(row, 3, out));
   assert_true(fabs((double)out[0] - 0.6) < 1e-6 && fabs((double)out[2] - 0.8) < 1e-6);
-  assert_false(aio__retrieval_unit(zero, 3, out));
-  assert_false(aio__retrieval_unit(huge, 3, out));
+  assert_false(aio__unit_vector(zero, 3, out));
+  assert_false(aio__unit_vector(huge, 3, out));
 }
 
 int main(void) {

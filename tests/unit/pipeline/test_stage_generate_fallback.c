@@ -144,7 +144,7 @@ static void test_all_failed__an_embedder_does_not_count(void **state) {
   (void)state;
   simple no_key[] = {{.status = AIORCH_E_PROVIDER_KEY, .retry_after_ms = -1}};
   chained c = {.with_vectors = true};
-  chained_open(&c, "{\"retrieve.threshold\": 0.3}", no_key, 1);
+  chained_open(&c, "{\"retrieve.threshold\": 0.3, \"cache.match\": \"exact\"}", no_key, 1);
   c.vectors.embed_status = AIORCH_E_NETWORK;
   aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_E_PROVIDERS_UNAVAILABLE);
   assert_int_equal(aiorch_run_attempt_count(run), 2);

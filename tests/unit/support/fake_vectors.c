@@ -62,24 +62,30 @@ static void cancel(void *self, aiorch_call *call) {
   (void)aiorch_call_finish(call, AIORCH_E_CANCELLED);
 }
 
-static fake_vector *find(fake_vectors *f, const char *tenant, const char *id) {
+static fake_vector *find(fake_vectors *f, const char *tenant, const char *collection, const char *id) {
   for (size_t i = 0; i < f->count; i++) {
-    if (strcmp(f->stored[i].tenant, tenant) == 0 && strcmp(f->stored[i].id, id) == 0) return &f->stored[i];
+    const fake_vector *v = &f->stored[i];
+    if (strcmp(v->tenant, tenant) == 0 && strcmp(v->collection, collection) == 0 && strcmp(v->id, id) == 0)
+      return &f->stored[i];
   }
   return NULL;
 }
 
 static void put(fake_vectors *f, aiorch_call *call, size_t i) {
-  const char *tenant = "", *id = "";
+  const char *tenant = "", *collection = "", *scope = "", *id = "";
   const float *row = NULL;
   size_t dimensions = 0;
   (void)aiorch_call_tenant(call, &tenant, NULL);
+  (void)aiorch_call_collection(call, &collection, NULL);
+  (void)aiorch_call_vector_scope(call, i, &scope, NULL);
   if (aiorch_call_vector_id(call, i, &id, NULL) || aiorch_call_vector(call, i, &row, &dimensions)) return;
   if (dimensions != FAKE_DIMENSIONS) return;
-  fake_vector *v = find(f, tenant, id);
+  fake_vector *v = find(f, tenant, collection, id);
   if (!v && f->count < FAKE_VECTORS_MAX) v = &f->stored[f->count++];
   if (!v) return;
   strncpy(v->tenant, tenant, sizeof v->tenant - 1);
+  strncpy(v->collection, collection, sizeof v->collection - 1);
+  strncpy(v->scope, scope, sizeof v->scope - 1);
   strncpy(v->id, id, sizeof v->id - 1);
   memcpy(v->row, row, sizeof v->row);
 }
@@ -97,12 +103,13 @@ static aiorch_status upsert(void *self, aiorch_call *call) {
 
 static aiorch_status remove_vectors(void *self, aiorch_call *call) {
   fake_vectors *f = self;
-  const char *tenant = "", *id = "";
+  const char *tenant = "", *collection = "", *id = "";
   (void)aiorch_call_tenant(call, &tenant, NULL);
+  (void)aiorch_call_collection(call, &collection, NULL);
   pthread_mutex_lock(&f->mutex);
   for (size_t i = 0; i < aiorch_call_vector_count(call); i++) {
     if (aiorch_call_vector_id(call, i, &id, NULL)) continue;
-    fake_vector *v = find(f, tenant, id);
+    fake_vector *v = find(f, tenant, collection, id);
     if (!v) continue;
     *v = f->stored[--f->count];
     f->removed++;
@@ -130,17 +137,20 @@ static int by_similarity(const void *a, const void *b) {
 
 static aiorch_status search(void *self, aiorch_call *call) {
   fake_vectors *f = self;
-  const char *tenant = "";
+  const char *tenant = "", *collection = "", *scope = "";
   const float *row = NULL;
   size_t n = 0, limit = aiorch_call_limit(call);
   (void)aiorch_call_tenant(call, &tenant, NULL);
+  (void)aiorch_call_collection(call, &collection, NULL);
+  (void)aiorch_call_vector_scope(call, 0, &scope, NULL);
   pthread_mutex_lock(&f->mutex);
   aiorch_status status = f->search_status;
   scored *all = calloc(f->count + 1, sizeof *all);
   if (all && status == AIORCH_OK && aiorch_call_vector(call, 0, &row, NULL) == AIORCH_OK) {
     for (size_t i = 0; i < f->count; i++) {
-      if (strcmp(f->stored[i].tenant, tenant) == 0)
-        all[n++] = (scored){similarity(f->stored[i].row, row), f->stored[i].id};
+      const fake_vector *v = &f->stored[i];
+      if (strcmp(v->tenant, tenant) == 0 && strcmp(v->collection, collection) == 0 && strcmp(v->scope, scope) == 0)
+        all[n++] = (scored){similarity(v->row, row), v->id};
     }
     qsort(all, n, sizeof *all, by_similarity);
     for (size_t i = 0; i < n && i < limit; i++) {

@@ -13,7 +13,7 @@
 enum { FAKE_DIMENSIONS = 32, FAKE_VECTORS_MAX = 4096 };
 
 typedef struct fake_vector {
-  char tenant[64], id[64];
+  char tenant[64], collection[16], scope[72], id[64];
   float row[FAKE_DIMENSIONS];
 } fake_vector;
 
