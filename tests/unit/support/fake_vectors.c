@@ -165,14 +165,18 @@ static aiorch_status search(void *self, aiorch_call *call) {
   return AIORCH_SLOT_OK;
 }
 
-void fake_vectors_register(fake_vectors *f, aiorch_config *config) {
+void fake_vectors_register_embedder(fake_vectors *f, aiorch_config *config) {
   aiorch_embedder_vtbl embedder = {.struct_size = sizeof embedder,
                                    .dimensions = FAKE_DIMENSIONS,
                                    .fingerprint = "fake",
                                    .embed = embed,
                                    .cancel = cancel};
+  if (aiorch_config_set_embedder(config, &embedder, f, NULL) != AIORCH_OK) abort();
+}
+
+void fake_vectors_register(fake_vectors *f, aiorch_config *config) {
   aiorch_vector_store_vtbl store = {
     .struct_size = sizeof store, .upsert = upsert, .remove = remove_vectors, .search = search, .cancel = cancel};
-  if (aiorch_config_set_embedder(config, &embedder, f, NULL) != AIORCH_OK) abort();
+  fake_vectors_register_embedder(f, config);
   if (aiorch_config_set_vector_store(config, &store, f, NULL) != AIORCH_OK) abort();
 }

@@ -31,5 +31,7 @@ void fake_vectors_init(fake_vectors *f);
 void fake_vectors_free(fake_vectors *f);
 /* Registers both on a configuration; `f` must outlive the orchestrator. */
 void fake_vectors_register(fake_vectors *f, aiorch_config *config);
+/* The embedder alone: vectors are then the library's store's. */
+void fake_vectors_register_embedder(fake_vectors *f, aiorch_config *config);
 
 #endif
