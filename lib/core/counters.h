@@ -48,6 +48,8 @@
   X(CACHE_REFUSED_NAMES, "cache_refused_names")              \
   X(CACHE_REFUSED_OPPOSITES, "cache_refused_opposites")      \
   X(CACHE_REFUSED_QUESTION, "cache_refused_question")        \
+  X(CACHE_REFUSED_WORDS, "cache_refused_words")              \
+  X(CACHE_REFUSED_LENGTH, "cache_refused_length")            \
   X(CACHE_FEEDBACK_GOOD, "cache_feedback_good")              \
   X(CACHE_FEEDBACK_BAD, "cache_feedback_bad")                \
   X(CACHE_FEEDBACK_NOT_SAME, "cache_feedback_not_same")      \

@@ -14,7 +14,7 @@
 enum { BEGIN = 0, EMBED, SEARCH, SEARCH_PLUGIN, READ, FORGET, ENDED };
 enum { NEAR_LIMIT = 8 /* candidates that are judged at most */ };
 
-_Static_assert(AIO__N_CACHE_REFUSED_LANGUAGE + AIO__HIT_REFUSALS - 2 == AIO__N_CACHE_REFUSED_QUESTION,
+_Static_assert(AIO__N_CACHE_REFUSED_LANGUAGE + AIO__HIT_REFUSALS - 2 == AIO__N_CACHE_REFUSED_LENGTH,
                "counters name the guards in their order");
 
 bool aio__cache_near_wanted(const aiorch_run *run) {

@@ -155,7 +155,7 @@ static bool has_note(const aio__json *json, const char *words) {
 static void test_stats__notes_say_what_is_missing(void **state) {
   fixture *f = *state;
   aio__json *json = stats_of(f, "acme");
-  assert_true(has_note(json, "No embedder"));
+  assert_true(has_note(json, "There is no embedder"));
   assert_true(has_note(json, "extractive"));
   assert_true(has_note(json, "in memory"));
   assert_false(has_note(json, "validate.rules"));

@@ -48,6 +48,8 @@ static aiorch_status embed(void *self, aiorch_call *call) {
     size_t len = 0;
     (void)aiorch_call_text(call, i, &text, &len);
     embed_text(text, len, rows + i * FAKE_DIMENSIONS);
+    if (!isfinite(f->first)) rows[i * FAKE_DIMENSIONS] = f->first;
+    if (f->zero) memset(rows + i * FAKE_DIMENSIONS, 0, FAKE_DIMENSIONS * sizeof *rows);
   }
   aiorch_status put = aiorch_call_put_vectors(call, rows, given, FAKE_DIMENSIONS, 0);
   free(rows);

@@ -25,6 +25,8 @@ typedef struct fake_vectors {
   aiorch_status embed_status, search_status, upsert_status; /* below 0: fails so; AIORCH_PENDING: never finishes */
   size_t short_by;                                          /* the embedder gives so many vectors too few */
   bool say_usage;
+  float first; /* when it is no number, or 0 with `zero`: the first element of every vector that the embedder gives */
+  bool zero;   /* it gives vectors without length */
 } fake_vectors;
 
 void fake_vectors_init(fake_vectors *f);
