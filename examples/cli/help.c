@@ -57,7 +57,7 @@ void cli_help_command(const cli *c, const cli_command *command, FILE *out) {
   if (command->options) {
     fprintf(out, "%sOptions%s\n", bold, off);
     for (int id = OPT_GLOBALS; id < OPT_COUNT; id++) {
-      if (command->options & (UINT32_C(1) << id)) print_option(c, id, out);
+      if (command->options & (UINT64_C(1) << id)) print_option(c, id, out);
     }
     fputc('\n', out);
   }
