@@ -39,7 +39,7 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_CACHE_THRESHOLD] = {"--cache-threshold", "X", "A near question must be at least so similar (up to 1); never less than set."},
     [OPT_NO_EMBED] = {"--no-embed", NULL, "Leave vectors for later (aiorch reembed); words are searched at once."},
     [OPT_THREADS] = {"--threads", "N", "Embed on N threads; as many as there are processors when not given."},
-    [OPT_FOR] = {"--for", "SECONDS", "Stop embedding after that time; the rest is done the next time."},
+    [OPT_MAX_TIME] = {"--max-time", "SECONDS", "Stop embedding after that time; the rest is done the next time."},
     [OPT_FORGET_OLD] = {"--forget-old", NULL, "When all is embedded, remove the vectors of other models."},
     [OPT_MODEL] = {"--model", "NAME", "The local model, in place of embedder.local.model."},
     [OPT_PRECISION] = {"--precision", "int8|f32", "Its weights, in place of embedder.local.precision."},
@@ -199,7 +199,7 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_CACHE_THRESHOLD: o->cache_threshold = value; break;
     case OPT_NO_EMBED: o->no_embed = true; break;
     case OPT_THREADS: return set_number(c, id, value, THREADS_MAX, &o->threads);
-    case OPT_FOR: return set_number(c, id, value, SECONDS_MAX, &o->seconds);
+    case OPT_MAX_TIME: return set_number(c, id, value, SECONDS_MAX, &o->seconds);
     case OPT_FORGET_OLD: o->forget_old = true; break;
     case OPT_MODEL: o->model = value; break;
     case OPT_PRECISION: return set_word(c, id, value, &o->precision);

@@ -21,7 +21,7 @@
 enum {
   TRIES_EMPTY = 4,    /* in a row that brought nothing */
   TRIES_ALL = 50,
-  PAUSE_MS = 250,     /* before the second try; then twice as long */
+  PAUSE_MS = 250,     /* after the first that brought nothing; then twice as long */
   PAUSE_MAX_MS = 8000,
   CONNECT_S = 15,
   SLOW_BYTES = 1000, /* a second: below it for the whole timeout, a try ends */
@@ -260,8 +260,9 @@ static bool may_try_again(CURLcode result, long code) {
   }
 }
 
-static void pause_between(int tries) {
-  int ms = PAUSE_MS << (tries < 5 ? tries : 5);
+/* None after a try that brought something. */
+static void pause_between(int empty) {
+  int ms = empty == 0 ? 0 : PAUSE_MS << (empty < 6 ? empty - 1 : 5);
   for (int left = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS; left > 0 && !cli_interrupted(); left -= 50) {
     struct timespec nap = {0, 50000000};
     nanosleep(&nap, NULL);

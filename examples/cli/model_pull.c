@@ -225,7 +225,7 @@ static source_result get_file(pull *p, size_t i, source_kind kind, const char *p
     p->resumed[i] = p->pulled[i];
     p->progress.bytes_before += p->pulled[i];
   }
-  if (result == SOURCE_OK || result == SOURCE_WRONG) forget_part(cli_z(&part));
+  if (result == SOURCE_OK || result == SOURCE_WRONG || result == SOURCE_NO_FILE) forget_part(cli_z(&part));
   cli_release(&part);
   free(path);
   return result;

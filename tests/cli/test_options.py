@@ -9,7 +9,8 @@ import time
 
 from _cli import CLI, case, main, validate
 
-COMMANDS = ["ask", "ingest", "search", "documents", "cache", "costs", "stats", "config", "stage", "screen", "version"]
+COMMANDS = ["ask", "ingest", "search", "documents", "cache", "costs", "stats", "model",
+            "config", "stage", "screen", "version"]
 DOCUMENT = "# Doors\n\nThe door of the house is green.\n\nThe window is blue.\n"
 
 
