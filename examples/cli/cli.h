@@ -165,6 +165,7 @@ void cli_time_text(int64_t us, char out[32]);            /* "12 ms", "3.4 s", "2
 void cli_usd_text(int64_t nano_usd, char out[40]);       /* "$0.00125", exact */
 void cli_date_text(int64_t ms, char out[32]);            /* "2026-01-31 14:05" (local) */
 bool cli_moment(const char *text, int64_t now_ms, int64_t *out); /* "2026-01-31", "...T14:00Z", "7d", "12h" */
+bool cli_seconds(const char *text, int64_t *out);                /* "90", "90s", "15m", "12h", "7d", "4w" */
 int64_t cli_now_ms(void);
 int64_t cli_mono_ms(void);
 
@@ -185,6 +186,13 @@ const json_value *json_get(const json_value *object, const char *name);
 const char *json_text(const json_value *object, const char *name); /* "" when absent or null */
 int64_t json_i64(const json_value *object, const char *name);      /* 0 when absent or null */
 bool json_is_null(const json_value *object, const char *name);     /* absent or null */
+double json_f64(const json_value *object, const char *name);       /* NaN when absent or null */
+bool json_truth(const json_value *object, const char *name);       /* false when absent or null */
+/* Pieces of a valid JSON text as they stand. The place after '[' or '{' of the member `name` of the outermost object; NULL
+ * when there is none such. */
+const char *json_raw_member(const char *json, size_t len, const char *name);
+/* The next element of an array from *at on; false after the last. */
+bool json_raw_next(const char **at, const char *end, const char **element, size_t *len);
 
 /* ---- json_print.c: writes JSON ---- */
 typedef struct json_print {
