@@ -73,7 +73,8 @@ static void embed_part(batch *b, line *items, size_t count, aiorch_error *error)
   for (size_t i = 0; i < count; i++) {
     cli_clear(&items[i].out);
     items[i].status = embed(b, items + i, 1, error);
-    if (items[i].status != AIORCH_OK) cli_addz(&items[i].why, aiorch_error_message(error));
+    const char *words = aiorch_error_message(error);
+    if (items[i].status != AIORCH_OK) cli_addz(&items[i].why, *words ? words : aiorch_strerror(items[i].status));
   }
 }
 
