@@ -24,7 +24,8 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_HELP] = {"--help", NULL, "Show this help."},
     [OPT_VERSION] = {"--version", NULL, "Show the version."},
     [OPT_LIMIT] = {"--limit", "N", "At most N of them."},
-    [OPT_FILTER] = {"--filter", "NAME=VALUE", "Only documents with this metadata; may come several times."},
+    [OPT_FILTER] = {"--filter", "NAME=VALUE", "Only documents with this metadata; also NAME=FROM..TO, NAME=BEGIN*, and\n"
+                    "                            NAME==VALUE for a value as it is. Several: any of one NAME, each NAME."},
     [OPT_METADATA] = {"--metadata", "NAME=VALUE", "Give the documents this metadata; may come several times."},
     [OPT_PRUNE] = {"--prune", NULL, "Also remove documents under PATH whose files are gone."},
     [OPT_DRY_RUN] = {"--dry-run", NULL, "Show the exact prompt, its tokens and the highest price; ask nobody."},

@@ -40,6 +40,7 @@ const cli_command cli_commands[] = {
      "Shows what the retrieve stage would find for a question: passages with their source and score. Good to\n"
      "see why an answer rests on what it does. 5 passages unless --limit says otherwise (at most 100).",
      "  aiorch search 'deadlock detection'\n"
+     "  aiorch search --filter year=2020..2024 --filter 'path=docs/*' 'deadlock detection'\n"
      "  aiorch search --limit 20 --json 'deadlock detection'\n",
      command_search, 1, SIZE_MAX, OPT(LIMIT) | OPT(FILTER)},
     {"documents", "list | show SOURCE | remove SOURCE...", "List, show or remove documents",

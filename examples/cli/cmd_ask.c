@@ -3,6 +3,7 @@
  */
 #include "ask_print.h"
 #include "commands.h"
+#include "filter_option.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +32,7 @@ aiorch_status command_fill_run(const cli *c, aiorch_run *run, const cli_bytes *q
     status = aiorch_run_add_message(run, AIORCH_ROLE_SYSTEM, c->opt.system, strlen(c->opt.system));
   }
   if (status == AIORCH_OK) status = aiorch_run_add_message(run, AIORCH_ROLE_USER, cli_z(question), question->len);
-  for (size_t i = 0; status == AIORCH_OK && i < c->opt.filter.count; i++) {
-    const char *name = c->opt.filter.items[i], *value = NULL;
-    size_t name_len = 0;
-    cli_pair(name, &value, &name_len);
-    status = aiorch_run_add_filter(run, name, name_len, value, strlen(value));
-  }
+  for (size_t i = 0; status == AIORCH_OK && i < c->opt.filter.count; i++) status = filter_add(run, c->opt.filter.items[i]);
   return status;
 }
 
