@@ -31,21 +31,14 @@ static void print_guards(const cli *c, const json_value *guards) {
       cli_addf(&passed, "%s%s", passed.len ? ", " : "", json_text(g, "guard"));
       continue;
     }
-    printf("      %s%s differ%s", cli_on(c, STYLE_RED), json_text(g, "guard"), cli_off(c));
+    printf("    %sdiffers in %s%s", cli_on(c, STYLE_RED), json_text(g, "guard"), cli_off(c));
     if (*detail) {
       fputs(": ", stdout);
       cli_putz(c, detail);
     }
     putchar('\n');
   }
-  if (passed.len > 0) {
-    printf("%s", cli_on(c, STYLE_DIM));
-    cli_bytes line = {0};
-    cli_addf(&line, "same: %s", cli_z(&passed));
-    cli_put_wrapped(c, cli_z(&line), line.len, 6, 0);
-    printf("%s", cli_off(c));
-    cli_release(&line);
-  }
+  if (passed.len > 0) printf("    %sthe same in %s%s\n", cli_on(c, STYLE_DIM), cli_z(&passed), cli_off(c));
   cli_release(&passed);
 }
 
@@ -57,7 +50,7 @@ static void print_entry(const cli *c, const json_value *entry, double threshold)
   print_bar(c, similarity, threshold, hit);
   printf("  %.3f  ", similarity);
   if (hit) {
-    printf("%sa hit%s", cli_on(c, STYLE_GREEN), cli_off(c));
+    printf("%sa hit%s%s", cli_on(c, STYLE_GREEN), json_truth(entry, "exact") ? ", the same question" : "", cli_off(c));
   } else if (*refused_by) {
     printf("%srefused by %s%s", cli_on(c, STYLE_RED), refused_by, cli_off(c));
     if (*json_text(entry, "refused_detail")) {
@@ -76,17 +69,13 @@ static void print_entry(const cli *c, const json_value *entry, double threshold)
 static void print_explained(const cli *c, const json_value *found) {
   const json_value *entries = json_get(found, "entries");
   double threshold = json_f64(found, "threshold");
-  if (!json_is_null(found, "exact")) {
-    printf("%sThe same question is kept%s: %s answers it, nothing else is compared.\n", cli_on(c, STYLE_GREEN), cli_off(c),
-           json_text(found, "exact"));
-  } else {
-    puts("The same question is not kept.");
+  if (!isnan(threshold)) {
+    printf("By %s a near question must be at least %.3f similar; the guards are %s.\n", json_text(found, "model"), threshold,
+           json_text(found, "guards"));
   }
-  if (!isnan(threshold)) printf("A near one must be at least %.3f similar, and the guards are %s.\n", threshold,
-                                json_text(found, "guards"));
   if (!json_truth(found, "readable")) puts("The guards read English only, and this is not: only the same question is a hit.");
   if (!entries || !entries->child) {
-    puts("No kept question can be compared with it: there is none, or no local model (aiorch model list).");
+    puts("No kept question can be compared with it: for this tenant, with these settings, none is kept.");
     return;
   }
   putchar('\n');
