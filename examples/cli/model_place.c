@@ -169,9 +169,9 @@ static bool ends_with(const char *text, const char *end) {
   return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
-/* What a pull or the library (the weights it made once) put into the folder of a model. */
+/* What a pull or the library (the int8 weights, which it makes once) put into the folder of a model. */
 static bool is_ours(const char *name) {
-  static const char *const ends[] = {".part", ".part.from", ".whl", ".log", ".aiorch", ".int8", ".tmp"};
+  static const char *const ends[] = {".part", ".part.from", ".whl", "pip.log", ".aiorch-int8"};
   for (const known_model *known = known_models; known->name; known++) {
     for (const model_file *file = known->files; file->name; file++) {
       if (strcmp(name, file->name) == 0) return true;

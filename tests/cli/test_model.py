@@ -21,6 +21,7 @@ WEIGHTS = random.Random(5).randbytes(300_000)
 FILES = {"config.json": CONFIG, "vocab.txt": b"[PAD]\n[UNK]\n", "1_Pooling/config.json": b"{}",
          "model.safetensors": WEIGHTS}
 HASH = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+BEFORE = [None] * 8  # requests before the one for model.safetensors
 KNOWN = [f"--sha256={name}={digest}" for name, digest in HASH.items()]
 
 
@@ -123,7 +124,7 @@ def pull_json_tells_each_file(box):
 @case
 def a_cut_connection_is_gone_on_with_in_the_same_pull(box):
     with serving(box) as site:
-        site.behaviours = [None] * 7 + [("cut", 100_000), ("cut", 100_000)]
+        site.behaviours = BEFORE + [("cut", 100_000), ("cut", 100_000)]
         got = box.json(*pull_args(site, "--unpinned", *KNOWN), store=False)
         tries = requested(site, "model.safetensors")
         in_place(box)
@@ -135,7 +136,7 @@ def a_cut_connection_is_gone_on_with_in_the_same_pull(box):
 @case
 def a_pull_that_failed_is_gone_on_with_the_next_time(box):
     with serving(box) as site:
-        site.behaviours = [None] * 7 + [("cut", 120_000)]
+        site.behaviours = BEFORE + [("cut", 120_000)]
         site.always = ("status", 503)
         error = box.error(*pull_args(site, "--unpinned", *KNOWN), store=False, code=5, name="NETWORK")
         assert "503" in error["message"], error
@@ -152,7 +153,7 @@ def a_pull_that_failed_is_gone_on_with_the_next_time(box):
 @case
 def a_file_that_changed_meanwhile_comes_from_its_start(box):
     with serving(box) as site:
-        site.behaviours = [None] * 7 + [("cut", 120_000)]
+        site.behaviours = BEFORE + [("cut", 120_000)]
         site.always = ("status", 503)
         box.run(*pull_args(site, "--unpinned"), store=False, code=5)
         changed = {**FILES, "model.safetensors": bytes(reversed(WEIGHTS))}
@@ -166,13 +167,13 @@ def a_file_that_changed_meanwhile_comes_from_its_start(box):
 def without_an_etag_only_a_hash_allows_to_go_on(box):
     with serving(box) as site:
         site.etags = {"m/model.safetensors": ""}
-        site.behaviours = [None] * 7 + [("cut", 100_000)]
+        site.behaviours = BEFORE + [("cut", 100_000)]
         box.run(*pull_args(site, "--unpinned"), store=False)
         assert [asked[0] for asked in requested(site, "model.safetensors")] == [None, None]
         in_place(box)
         box.run("model", "remove", "mine", store=False)
         site.requests.clear()
-        site.behaviours = [None] * 7 + [("cut", 100_000)]
+        site.behaviours = BEFORE + [("cut", 100_000)]
         box.run(*pull_args(site, "--unpinned", *KNOWN), store=False)
         assert requested(site, "model.safetensors") == [[None, None], ["bytes=100000-", None]]
         in_place(box)
@@ -197,7 +198,7 @@ def a_part_of_something_else_is_begun_anew_once(box):
 def a_server_without_ranges_sends_all_again(box):
     with serving(box) as site:
         site.ranges = False
-        site.behaviours = [None] * 7 + [("cut", 100_000)]
+        site.behaviours = BEFORE + [("cut", 100_000)]
         box.run(*pull_args(site, "--unpinned", *KNOWN), store=False)
         in_place(box)
 
@@ -272,7 +273,7 @@ def a_file_that_is_not_there_is_an_error_unless_it_may_be_missing(box):
 def a_server_that_always_cuts_or_is_silent_is_given_up(box):
     with serving(box) as site:
         site.ranges = False
-        site.behaviours = [None] * 7
+        site.behaviours = BEFORE
         site.always = ("cut", 1000)
         error = box.error(*pull_args(site, "--unpinned"), store=False, code=5, name="NETWORK")
         assert "1000 bytes are kept" in error["message"], error
@@ -287,7 +288,7 @@ def a_server_that_always_cuts_or_is_silent_is_given_up(box):
 @case
 def ctrl_c_keeps_what_came(box):
     with serving(box) as site:
-        site.behaviours = [None] * 7 + [("stall", 200_000)]
+        site.behaviours = BEFORE + [("stall", 200_000)]
         process = box.start(*pull_args(site, "--unpinned", *KNOWN))
         assert site.stalled.wait(60)
         process.send_signal(signal.SIGINT)
@@ -303,7 +304,7 @@ def ctrl_c_keeps_what_came(box):
 def on_a_terminal_there_is_a_bar(box):
     with serving(box) as site:
         code, out = box.terminal(*pull_args(site, "--unpinned", *KNOWN))
-        assert code == 0 and "% " in out and "/8 files" in out and "ETA" in out, out
+        assert code == 0 and "% " in out and "/9 files" in out and "ETA" in out, out
         assert "mine" in out.split("\r")[-1]
 
 
@@ -491,7 +492,7 @@ def the_real_package_of_pypi_holds_the_known_files(box):
         return
     assert done.returncode == 0, done
     got = json.loads(done.stdout)
-    assert all(file["pinned"] for file in got["files"]) and len(got["files"]) == 7
+    assert all(file["pinned"] for file in got["files"]) and len(got["files"]) == 8
     assert box.json("model", "verify", MINILM, store=False)["models"][0]["state"] == "good"
     assert os.listdir(models(box)) == [MINILM]
 
@@ -534,6 +535,7 @@ def remove_takes_models_and_halves_and_nothing_else(box):
     error = box.error("model", "remove", "mine", store=False, code=2, name="STATE")
     assert "thesis.txt" in error["message"] and os.path.exists(os.path.join(folder, "model.safetensors"))
     os.remove(os.path.join(folder, "thesis.txt"))
+    box.write(os.path.join(folder, "model.aiorch-int8"), "made by the library")
     box.write(os.path.join(models(box), ".mine.pull", "vocab.txt.part"), "x")
     assert box.json("model", "remove", "mine", store=False) == {"removed": 1}
     assert os.listdir(models(box)) == []
