@@ -291,6 +291,9 @@ def ctrl_c_keeps_what_came(box):
         site.behaviours = BEFORE + [("stall", 200_000)]
         process = box.start(*pull_args(site, "--unpinned", *KNOWN))
         assert site.stalled.wait(60)
+        part = os.path.join(models(box), ".mine.pull", "model.safetensors.part")
+        while os.path.getsize(part) == 0:
+            assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130 and b"interrupted" in err, (process.returncode, err)
