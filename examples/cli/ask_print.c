@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ENTRIES_MAX = 10000 };
+
 static void print_source(const cli *c, const aiorch_run *run, size_t index) {
   const char *title = "", *uri = "";
   size_t title_len = 0, uri_len = 0;
@@ -70,6 +72,27 @@ static void print_cost(const cli *c, const aiorch_run *run) {
          tokens == 1 ? "" : "s", aiorch_run_usage_estimated(run) ? " (estimated)" : "");
 }
 
+/* "kept for: ..." of the entry that answered, as far as it is among the newest. */
+static void print_kept_for(const cli *c, const aiorch_run *run) {
+  const char *id = "", *json = "";
+  size_t id_len = 0, len = 0;
+  aiorch_text *text;
+  aiorch_run_cache_entry(run, &id, &id_len);
+  if (aiorch_cache_list(c->orch, c->opt.tenant, cli_tenant_len(c), ENTRIES_MAX, c->timeout_ms, &text, NULL) != AIORCH_OK) {
+    return;
+  }
+  aiorch_text_get(text, &json, &len);
+  json_value *entries = json_parse(json, len, NULL);
+  for (const json_value *e = entries ? entries->child : NULL; e; e = e->next) {
+    if (strcmp(json_text(e, "id"), id) != 0) continue;
+    fputs("\n       kept for: ", stdout);
+    cli_putz(c, json_text(e, "query"));
+    break;
+  }
+  json_free(entries);
+  aiorch_text_free(text);
+}
+
 /* What was compared: how near it was, the question that it was kept for, or what differed. */
 static void print_cache(const cli *c, aiorch_run *run) {
   const char *json = "", *guard = "", *detail = "";
@@ -82,18 +105,11 @@ static void print_cache(const cli *c, aiorch_run *run) {
   if (aiorch_run_cache_outcome(run) == AIORCH_CACHE_SEMANTIC) {
     if (!isnan(similarity)) printf(", similarity %.3f", similarity);
     putchar(')');
-    if (*json_text(cache, "query")) {
-      fputs("\n       kept for: ", stdout);
-      cli_putz(c, json_text(cache, "query"));
-    }
+    print_kept_for(c, run);
   } else if (*guard) {
     printf("; a near one was refused by its %s: ", guard);
     cli_putz(c, detail);
     if (!isnan(similarity)) printf(" (similarity %.3f)", similarity);
-    if (*json_text(cache, "query")) {
-      fputs("\n       it was: ", stdout);
-      cli_putz(c, json_text(cache, "query"));
-    }
   }
   putchar('\n');
   json_free(report);
