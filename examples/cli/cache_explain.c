@@ -116,7 +116,7 @@ int cache_explain(cli *c) {
   cli_bytes question = {0};
   if (c->opt.limit > LIMIT_MAX) return cli_usage(c, "--limit: at most %d kept questions are compared", LIMIT_MAX);
   int code = cli_text_argument(c, 1, &question);
-  if (code == CLI_EXIT_OK) code = command_open_model(c);
+  if (code == CLI_EXIT_OK) code = command_open_model(c, true);
   if (code == CLI_EXIT_OK) code = explain_question(c, &question);
   cli_release(&question);
   return code;
@@ -167,7 +167,7 @@ int cache_pairs(cli *c) {
   size_t len;
   lines_result result;
   c->opt.store = "memory"; /* comparing needs no store */
-  int code = command_open_model(c), first = CLI_EXIT_OK;
+  int code = command_open_model(c, true), first = CLI_EXIT_OK;
   while ((code == CLI_EXIT_OK || code == CLI_EXIT_USAGE) && (result = lines_next(&in, &line, &len)) != LINES_END) {
     code = compare_line(c, result, line, len, in.number);
     if (first == CLI_EXIT_OK) first = code;

@@ -177,7 +177,7 @@ static int embed_text(cli *c, int32_t purpose) {
 
 int command_embed(cli *c) {
   c->opt.store = "memory"; /* vectors need no store */
-  int code = command_open_model(c);
+  int code = command_open_model(c, false);
   if (code != CLI_EXIT_OK) return code;
   if (c->arg_count != 1 || strcmp(c->args[0], "-") != 0) return embed_text(c, purpose_of(c));
   batch b = {.c = c, .purpose = purpose_of(c), .threads = command_threads(c)};

@@ -76,8 +76,8 @@ static void list_one_plain(const cli *c, const char *name, bool here, bool curre
   printf("%s\n", cli_off(c));
 }
 
-static int list_models(cli *c) {
-  char *folder = model_folder(c), *current = model_setting(c, "embedder.local.model");
+static int list_models(cli *c, const char *folder) {
+  char *current = model_setting(c, "embedder.local.model");
   cli_list here = {0};
   json_print p = {0};
   bool json = wants_json(c);
@@ -104,7 +104,6 @@ static int list_models(cli *c) {
   cli_release(&p.out);
   if (!json && !c->opt.quiet && here.count == 0) printf("\nget one: aiorch model pull %s\n", known_models[0].name);
   cli_list_free(&here);
-  free(folder);
   free(current);
   return CLI_EXIT_OK;
 }
@@ -116,8 +115,8 @@ static int fail_not_here(cli *c, const char *folder, const char *name) {
                    folder, name);
 }
 
-static int print_path(cli *c) {
-  char *folder = model_folder(c), *path = c->arg_count > 1 ? model_path(folder, c->args[1]) : cli_copy(folder, strlen(folder));
+static int print_path(cli *c, const char *folder) {
+  char *path = c->arg_count > 1 ? model_path(folder, c->args[1]) : cli_copy(folder, strlen(folder));
   int code = CLI_EXIT_OK;
   if (c->arg_count > 1 && !model_is_there(folder, c->args[1])) {
     code = fail_not_here(c, folder, c->args[1]);
@@ -131,7 +130,6 @@ static int print_path(cli *c) {
     puts(path);
   }
   free(path);
-  free(folder);
   return code;
 }
 
@@ -205,8 +203,7 @@ static int verify_names(cli *c, const char *folder, const cli_list *names) {
   return code;
 }
 
-static int verify(cli *c) {
-  char *folder = model_folder(c);
+static int verify(cli *c, const char *folder) {
   cli_list names = {0};
   int code = CLI_EXIT_OK;
   for (size_t i = 1; i < c->arg_count && code == CLI_EXIT_OK; i++) {
@@ -220,7 +217,6 @@ static int verify(cli *c) {
   }
   if (code == CLI_EXIT_OK) code = verify_names(c, folder, &names);
   cli_list_free(&names);
-  free(folder);
   return code;
 }
 
@@ -255,8 +251,7 @@ static int remove_one(cli *c, const char *folder, const char *name) {
   return code;
 }
 
-static int remove_models(cli *c) {
-  char *folder = model_folder(c);
+static int remove_models(cli *c, const char *folder) {
   int code = CLI_EXIT_OK;
   for (size_t i = 1; i < c->arg_count && code == CLI_EXIT_OK; i++) code = remove_one(c, folder, c->args[i]);
   if (code == CLI_EXIT_OK && wants_json(c)) {
@@ -266,7 +261,6 @@ static int remove_models(cli *c) {
     jp_close(&p, '}');
     jp_finish(&p);
   }
-  free(folder);
   return code;
 }
 
@@ -294,6 +288,16 @@ static int check_pull(cli *c) {
   return CLI_EXIT_OK;
 }
 
+static int run_verb(cli *c, int verb, const char *folder) {
+  switch (verb) {
+    case 0: return list_models(c, folder);
+    case 1: return model_pull(c, folder, c->args[1]);
+    case 2: return print_path(c, folder);
+    case 3: return verify(c, folder);
+    default: return remove_models(c, folder);
+  }
+}
+
 int command_model(cli *c) {
   int verb = command_verb(c, "list pull path verify remove");
   if (verb < 0) return CLI_EXIT_USAGE;
@@ -304,11 +308,10 @@ int command_model(cli *c) {
   if (code == CLI_EXIT_OK && verb == 1) code = check_pull(c);
   if (code == CLI_EXIT_OK) code = cli_configure(c);
   if (code != CLI_EXIT_OK) return code;
-  switch (verb) {
-    case 0: return list_models(c);
-    case 1: return model_pull(c, c->args[1]);
-    case 2: return print_path(c);
-    case 3: return verify(c);
-    default: return remove_models(c);
-  }
+  char *folder = model_folder(c);
+  code = folder ? run_verb(c, verb, folder)
+                : cli_error(c, CLI_EXIT_CONFIG, AIORCH_E_CONFIG,
+                            "model: embedder.local.path is not set, and neither XDG_CACHE_HOME nor HOME says where models are");
+  free(folder);
+  return code;
 }

@@ -103,7 +103,7 @@ int command_reembed(cli *c) {
   embed_pending e;
   forgotten gone = {0};
   json_value *models = NULL;
-  int code = command_open_model(c);
+  int code = command_open_model(c, false);
   if (code != CLI_EXIT_OK) return code;
   embed_pending_run(c, &e);
   if (!e.able) {

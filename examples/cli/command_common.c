@@ -45,9 +45,16 @@ static aiorch_status set_text(cli *c, const char *key, const char *value) {
   return value ? aiorch_config_set_str(c->config, key, value, strlen(value), c->error) : AIORCH_OK;
 }
 
-int command_open_model(cli *c) {
+/* A model that was never measured needs its thresholds set, but not by who compares nothing. */
+static aiorch_status set_no_thresholds(cli *c) {
+  aiorch_status status = aiorch_config_set_f64(c->config, "retrieve.threshold", 1, c->error);
+  return status == AIORCH_OK ? set_text(c, "cache.match", "exact") : status;
+}
+
+int command_open_model(cli *c, bool compares) {
   int code = cli_configure(c);
   if (code != CLI_EXIT_OK) return code;
+  if (!compares && set_no_thresholds(c) != AIORCH_OK) return cli_fail(c);
   bool named = c->opt.model || c->opt.precision;
   if (set_text(c, "embedder", named ? "local" : NULL) != AIORCH_OK ||
       set_text(c, "embedder.local.model", c->opt.model) != AIORCH_OK ||

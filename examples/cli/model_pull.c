@@ -26,7 +26,8 @@ typedef struct pull {
   model_file files[MODEL_FILES_MAX];
   size_t count;
   uint64_t bytes; /* of all, as far as known */
-  char *folder, *target, *gathering;
+  const char *folder;
+  char *target, *gathering;
   int lock;
   char *archive; /* what pip brought */
   cli_progress progress;
@@ -501,13 +502,11 @@ static int pull_all(pull *p) {
   return code;
 }
 
-int model_pull(cli *c, const char *name) {
-  pull p = {.c = c, .name = name, .known = model_known(name), .lock = -1};
-  p.folder = model_folder(c);
+int model_pull(cli *c, const char *folder, const char *name) {
+  pull p = {.c = c, .name = name, .known = model_known(name), .folder = folder, .lock = -1};
   p.target = model_path(p.folder, name);
   int code = pull_all(&p);
   if (p.lock >= 0) close(p.lock);
-  free(p.folder);
   free(p.target);
   free(p.gathering);
   free(p.archive);

@@ -90,6 +90,8 @@ def the_folder_is_the_setting_then_the_cache_then_home(box):
     assert where(XDG_CACHE_HOME=box.at("cache")) == box.at("cache/aiorch/models")
     assert where("--set", "embedder.local.path=" + box.at("own"), XDG_CACHE_HOME=box.at("cache")) == box.at("own")
     assert box.json("model", "path", store=False)["path"] == models(box)
+    assert where(XDG_CACHE_HOME="not/absolute") == models(box)
+    box.run("model", "path", store=False, env={"HOME": ""}, code=7)
 
 
 # ---- pull over the network ----
