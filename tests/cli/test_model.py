@@ -275,7 +275,7 @@ def a_file_that_is_not_there_is_an_error_unless_it_may_be_missing(box):
 def a_server_that_always_cuts_or_is_silent_is_given_up(box):
     with serving(box) as site:
         site.ranges = False
-        site.behaviours = BEFORE
+        site.behaviours = list(BEFORE)
         site.always = ("cut", 1000)
         error = box.error(*pull_args(site, "--unpinned"), store=False, code=5, name="NETWORK")
         assert "1000 bytes are kept" in error["message"], error
