@@ -160,8 +160,10 @@ show_meaning() {
   aiorch cache explain --limit 1 "How do I create a user who cannot log in?" || fail "see the line above"
   embed
   step "9. A question none of whose words are in the manual"
-  printf 'By words alone: %s\n\n' "$OTHER_WORDS"
+  printf -- '-- by words alone (aiorch search --set embedder=none "%s")\n\n' "$OTHER_WORDS"
   aiorch search --set embedder=none "$OTHER_WORDS" || fail "see the line above"
+  printf '\n-- by meaning too (aiorch search --limit 2 "%s")\n\n' "$OTHER_WORDS"
+  aiorch search --limit 2 "$OTHER_WORDS" || fail "see the line above"
   ask "$OTHER_WORDS"
 }
 
@@ -170,7 +172,7 @@ embed() {
   aiorch reembed --max-time 120 || fail "see the line above"
 }
 
-OTHER_WORDS="Why so sluggish and laggy?"
+OTHER_WORDS="Is there a spellchecker?"
 manual=no
 model=no
 cli=

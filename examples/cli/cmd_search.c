@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "filter_option.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,9 @@ static void print_hit(const cli *c, const aiorch_hits *hits, size_t index) {
   aiorch_hits_score(hits, index, &score, &similarity);
   printf("%s[%zu]%s %s", cli_on(c, STYLE_CYAN), index + 1, cli_off(c), cli_on(c, STYLE_BOLD));
   cli_put(c, title_len ? title : uri, title_len ? title_len : uri_len);
-  printf("%s  %sscore %.4f%s\n    %s", cli_off(c), cli_on(c, STYLE_DIM), score, cli_off(c), cli_on(c, STYLE_DIM));
+  printf("%s  %sscore %.4f", cli_off(c), cli_on(c, STYLE_DIM), score);
+  if (!isnan(similarity)) printf(", similarity %.3f", similarity); /* found by vectors too */
+  printf("%s\n    %s", cli_off(c), cli_on(c, STYLE_DIM));
   cli_put(c, uri, uri_len);
   printf("%s\n", cli_off(c));
   cli_put_wrapped(c, text, text_len, 4, SNIPPET_LINES);

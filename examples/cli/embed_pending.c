@@ -18,7 +18,7 @@ typedef struct work {
   cli *c;
   int64_t end_ms; /* by cli_mono_ms; INT64_MAX: none */
   atomic_bool stop;
-  atomic_uint_fast64_t done, left;
+  atomic_uint_fast64_t left; /* of the store, as the last call saw it: two threads may have done the same */
   atomic_size_t running;
   pthread_mutex_t lock; /* of what follows */
   aiorch_status status;
@@ -51,13 +51,17 @@ static void *embed(void *context) {
   aiorch_error_new(&error);
   while (status == AIORCH_AGAIN && !is_over(w)) {
     uint64_t done = 0, left = 0;
-    status = aiorch_knowledge_embed(c->orch, c->opt.tenant, cli_tenant_len(c), slice_ms, &done, &left, error);
+    int64_t rest_ms = w->end_ms - cli_mono_ms();
+    if (rest_ms < 1) break;
+    status = aiorch_knowledge_embed(c->orch, c->opt.tenant, cli_tenant_len(c), rest_ms < slice_ms ? rest_ms : slice_ms, &done,
+                                    &left, error);
+    bool late = status == AIORCH_E_DEADLINE || status == AIORCH_E_CANCELLED; /* inside of a batch */
+    if (late) status = AIORCH_AGAIN;
     if (status < 0) {
       keep_failure(w, status, &error);
       break;
     }
-    atomic_fetch_add(&w->done, done);
-    atomic_store(&w->left, left);
+    if (!late) atomic_store(&w->left, left);
     if (done == 0 && slice_ms < SLICE_MAX_MS) slice_ms *= 2;
   }
   aiorch_error_free(error);
@@ -71,8 +75,8 @@ static void watch(work *w, uint64_t all) {
   cli_progress_count(&progress, w->c, "passages", all);
   while (atomic_load(&w->running) > 0) {
     nanosleep(&nap, NULL);
-    uint64_t done = atomic_load(&w->done);
-    cli_progress_to(&progress, done < all ? done : all);
+    uint64_t left = atomic_load(&w->left);
+    cli_progress_to(&progress, left < all ? all - left : 0);
   }
   cli_progress_clear(&progress);
 }
@@ -103,7 +107,6 @@ void embed_pending_run(cli *c, embed_pending *out) {
   atomic_store(&w.left, left);
   run_threads(&w, left);
   pthread_mutex_destroy(&w.lock);
-  out->done = atomic_load(&w.done);
   out->left = left;
   out->status = w.status;
   if (w.error) {
@@ -113,6 +116,7 @@ void embed_pending_run(cli *c, embed_pending *out) {
   if (w.status >= 0) { /* what is left now, also by other processes' work */
     out->status = aiorch_knowledge_embed(c->orch, c->opt.tenant, cli_tenant_len(c), 0, NULL, &out->left, c->error);
   }
+  out->done = out->left < left ? left - out->left : 0;
   out->duration_ms = cli_mono_ms() - started_ms;
 }
 

@@ -9,7 +9,7 @@ import string
 import struct
 
 HIDDEN, HEADS, INNER, LAYERS, POSITIONS = 32, 2, 64, 1, 128
-WORDS = ("the port server listen listens on which what how do i change of a is it in 2023 2024 for to "
+WORDS = ("the port server listen listens on which what how do change of is it in 2023 2024 for to "
          "sales report door colour color").split()
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, *string.ascii_lowercase, *string.digits, *".,?!-'",
               *("##" + c for c in string.ascii_lowercase + string.digits)]
