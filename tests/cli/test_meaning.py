@@ -33,9 +33,9 @@ def ingested(box, *options):
 
 
 def written(box):
-    """Changes when something is stored."""
-    return [os.stat(os.path.join(box.store, name)).st_mtime_ns for name in sorted(os.listdir(box.store))
-            if name.startswith("knowledge.db")]
+    """Bytes of the knowledge's files: more when something was stored."""
+    paths = [os.path.join(box.store, "knowledge.db" + end) for end in ("", "-wal")]
+    return sum(os.path.getsize(path) for path in paths if os.path.exists(path))
 
 
 def lines(*texts):
@@ -181,7 +181,7 @@ def embedding_is_interrupted_and_killed_and_goes_on(box):
     for end in (signal.SIGKILL, signal.SIGKILL, signal.SIGINT):
         before = written(box)
         process = box.start("reembed", "--json", "--threads", "2")
-        while written(box) == before and process.poll() is None:
+        while written(box) < before + 50_000 and process.poll() is None:
             pass  # until it has stored something
         process.send_signal(end)
         process.communicate(timeout=60)
