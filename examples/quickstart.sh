@@ -1,17 +1,18 @@
 #!/bin/sh
 # From a bare machine to answers with sources:
 #
-#   sh examples/quickstart.sh                          asks the PostgreSQL manual (some 1,170 pages) three questions
+#   sh examples/quickstart.sh                          asks the PostgreSQL manual (some 1,170 pages) a few questions
 #   sh examples/quickstart.sh FOLDER                   asks your documents what their three largest ones are about
 #   sh examples/quickstart.sh FOLDER QUESTION...       asks your documents your questions
 #
 # It installs what the build needs (Debian and Ubuntu, by package name; elsewhere it says what is needed), builds the
-# library and its command line in build/quickstart, and keeps its documents and answers there too.
+# library and its command line in build/quickstart, and keeps its documents and answers there too. A sentence encoder
+# (91 MB) is put where local models belong (aiorch model path); without a network it goes on without one.
 set -eu
 
 case ${1-} in
   -h | --help)
-    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
 esac
@@ -114,9 +115,12 @@ get_documents() {
 
 aiorch() { "$cli" --store "$store" "$@"; }
 
+# ask QUESTION [OPTION...]
 ask() {
-  printf '\n?? %s\n\n' "$1"
-  aiorch ask -- "$1" || fail "no answer; see the line above"
+  question=$1
+  shift
+  printf '\n?? %s\n\n' "$question"
+  aiorch ask "$@" -- "$question" || fail "no answer; see the line above"
 }
 
 # The titles of the three documents with the most chunks: a line with the figures of a document ends in its title.
@@ -131,32 +135,76 @@ ask_questions() {
   [ $# -gt 0 ] || fail "nothing to ask about: is there text, Markdown or HTML in $folder?"
   first=$1
   for question in "$@"; do ask "$question"; done
-  step "6. The first question again: the answer comes from the cache"
-  ask "$first"
+  echo
+  echo "first answer $(($(date +%s) - started)) s after the start"
 }
 
+get_model() {
+  step "4. A local model, to compare by meaning"
+  if "$cli" model pull all-MiniLM-L6-v2; then
+    model=yes
+  else
+    echo "no model could be had (see the line above): going on without it, by words alone"
+  fi
+}
+
+# What a model adds. The first two need the vectors of kept questions alone, which are made when they are asked.
+show_meaning() {
+  step "7. The same questions in other words"
+  echo "Asked differently, answered from the cache: how similar the two are stands below the answer."
+  ask "What port is the server listening on?"
+  echo
+  echo "Nearly the same words, but not the same question: a guard refuses the kept answer, and says why."
+  ask "What does error code 23503 mean?" --cache read
+  printf '\n-- what the guards say (aiorch cache explain)\n\n'
+  aiorch cache explain --limit 1 "What does error code 23503 mean?" || fail "see the line above"
+  embed
+  step "9. A question none of whose words are in the manual"
+  printf -- '-- by words alone (aiorch search --set embedder=none "%s")\n\n' "$OTHER_WORDS"
+  aiorch search --set embedder=none "$OTHER_WORDS" || fail "see the line above"
+  printf '\n-- by meaning too (aiorch search --limit 2 "%s")\n\n' "$OTHER_WORDS"
+  aiorch search --limit 2 "$OTHER_WORDS" || fail "see the line above"
+  ask "$OTHER_WORDS"
+}
+
+embed() {
+  step "8. Vectors for all passages, on all processors, for at most three minutes"
+  aiorch reembed --max-time 180 || fail "see the line above"
+}
+
+OTHER_WORDS="Is there a spellchecker?"
 manual=no
+model=no
 cli=
 build
 get_documents
+get_model
 
-step "4. Taking the documents in (only what changed since the last time)"
-aiorch ingest --prune "$folder" || fail "the documents could not be taken in"
+step "5. Taking the documents in (only what changed since the last time)"
+aiorch ingest --no-embed --prune "$folder" || fail "the documents could not be taken in"
 
-step "5. Questions (answers kept from an earlier run are dropped first)"
+step "6. Questions (answers kept from an earlier run are dropped first)"
 aiorch cache purge --quiet
 if [ $# -gt 0 ]; then
   ask_questions "$@"
 elif [ "$manual" = yes ]; then
   ask_questions "How do I create a user who can log in?" \
     "Which port does the server listen on?" \
-    "How do I add a column to a table?"
+    "What does error code 23505 mean?"
 else
   echo "no question was given (they come after the folder): asking about the three largest documents"
   # One question a line, put into "$@" without losing spaces.
   largest_titles >"$work/titles"
   while IFS= read -r title; do set -- "$@" "What is $title?"; done <"$work/titles"
   ask_questions "$@"
+fi
+
+if [ "$model" = yes ] && [ "$manual" = yes ] && [ $# -eq 0 ]; then
+  show_meaning
+else
+  step "7. The first question again: the answer comes from the cache"
+  ask "$first"
+  [ "$model" = no ] || embed
 fi
 
 step "Done in $(($(date +%s) - started)) s. Now your own:"

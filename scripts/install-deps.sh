@@ -45,6 +45,8 @@ need_build() {
   need libsqlite3-dev "SQLite with FTS5 (pkg-config sqlite3)" pc sqlite3
   need zlib1g-dev "zlib (pkg-config zlib)" pc zlib
   need libxml2-dev "libxml2 (pkg-config libxml-2.0)" pc libxml-2.0
+  need libcurl4-openssl-dev "libcurl (pkg-config libcurl)" pc libcurl
+  need libzip-dev "libzip (pkg-config libzip)" pc libzip
 }
 
 need_tests() {
@@ -60,6 +62,7 @@ need_tests() {
   need python3-pip "pip for that Python" module pip
   need python3-pycparser "pycparser for that Python" module pycparser
   need python3-jsonschema "jsonschema for that Python" module jsonschema
+  need openssl "openssl" have openssl
 }
 
 as_root() {

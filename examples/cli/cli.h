@@ -62,16 +62,20 @@ typedef enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER } cli
 
 typedef struct cli_options {
   const char *config, *store, *tenant, *user, *since, *until, *by, *after, *system;
+  const char *source, *ca, *model, *precision, *purpose, *cache, *max_age, *cache_threshold;
   bool json, stream_json, quiet, help, version, prune, dry_run;
+  bool unpinned, offline, no_embed, forget_old, no_cache;
   cli_color color;
-  int64_t limit; /* 0: not given */
-  cli_list set, filter, metadata;
+  int64_t limit, timeout_s, threads, seconds; /* 0: not given */
+  cli_list set, filter, metadata, sha256;
 } cli_options;
 
 typedef enum cli_option_id {
   OPT_CONFIG, OPT_STORE, OPT_TENANT, OPT_USER, OPT_SET, OPT_JSON, OPT_STREAM_JSON, OPT_QUIET, OPT_COLOR, OPT_HELP,
   OPT_VERSION, /* up to here: global */
   OPT_LIMIT, OPT_FILTER, OPT_METADATA, OPT_PRUNE, OPT_DRY_RUN, OPT_SINCE, OPT_UNTIL, OPT_BY, OPT_AFTER, OPT_SYSTEM,
+  OPT_NO_CACHE, OPT_CACHE, OPT_MAX_AGE, OPT_CACHE_THRESHOLD, OPT_NO_EMBED, OPT_THREADS, OPT_MAX_TIME, OPT_FORGET_OLD,
+  OPT_MODEL, OPT_PRECISION, OPT_PURPOSE, OPT_SOURCE, OPT_SHA256, OPT_UNPINNED, OPT_OFFLINE, OPT_CA, OPT_TIMEOUT,
   OPT_COUNT
 } cli_option_id;
 
@@ -94,7 +98,7 @@ typedef struct cli_command {
   const char *example;       /* commands and what they show */
   int (*run)(struct cli *cli);
   size_t args_min, args_max; /* args_max 0: none; SIZE_MAX: any number */
-  uint32_t options;          /* bits of its own options, 1u << cli_option_id */
+  uint64_t options;          /* bits of its own options, 1 << cli_option_id */
 } cli_command;
 
 /* The one thing handed to every command. */
@@ -161,6 +165,7 @@ void cli_time_text(int64_t us, char out[32]);            /* "12 ms", "3.4 s", "2
 void cli_usd_text(int64_t nano_usd, char out[40]);       /* "$0.00125", exact */
 void cli_date_text(int64_t ms, char out[32]);            /* "2026-01-31 14:05" (local) */
 bool cli_moment(const char *text, int64_t now_ms, int64_t *out); /* "2026-01-31", "...T14:00Z", "7d", "12h" */
+bool cli_seconds(const char *text, int64_t *out);                /* "90", "90s", "15m", "12h", "7d", "4w" */
 int64_t cli_now_ms(void);
 int64_t cli_mono_ms(void);
 
@@ -181,6 +186,13 @@ const json_value *json_get(const json_value *object, const char *name);
 const char *json_text(const json_value *object, const char *name); /* "" when absent or null */
 int64_t json_i64(const json_value *object, const char *name);      /* 0 when absent or null */
 bool json_is_null(const json_value *object, const char *name);     /* absent or null */
+double json_f64(const json_value *object, const char *name);       /* NaN when absent or null */
+bool json_truth(const json_value *object, const char *name);       /* false when absent or null */
+/* Pieces of a valid JSON text as they stand. The place after '[' or '{' of the member `name` of the outermost object; NULL
+ * when there is none such. */
+const char *json_raw_member(const char *json, size_t len, const char *name);
+/* The next element of an array from *at on; false after the last. */
+bool json_raw_next(const char **at, const char *end, const char **element, size_t *len);
 
 /* ---- json_print.c: writes JSON ---- */
 typedef struct json_print {
@@ -210,10 +222,14 @@ typedef struct cli_progress {
   bool shown;
   int width;
   bool color;
+  const char *unit; /* what is counted in place of files and bytes; NULL: those */
   int64_t started_ms, drawn_ms;
-  uint64_t files, files_all, bytes, bytes_all;
+  uint64_t files, files_all, bytes, bytes_all, bytes_before; /* before: when it began */
 } cli_progress;
 void cli_progress_begin(cli_progress *p, const cli *c, uint64_t files, uint64_t bytes);
+/* A bar that counts things of one kind: "passages". */
+void cli_progress_count(cli_progress *p, const cli *c, const char *unit, uint64_t all);
+void cli_progress_to(cli_progress *p, uint64_t done);    /* so many bytes, or things, are done */
 void cli_progress_step(cli_progress *p, uint64_t bytes); /* one file done */
 void cli_progress_clear(cli_progress *p);                /* takes the bar away, so that a line can be printed */
 

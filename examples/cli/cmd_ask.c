@@ -3,29 +3,43 @@
  */
 #include "ask_print.h"
 #include "commands.h"
+#include "filter_option.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { STEP_MS = 100 };
 
-static aiorch_status prepare(cli *c, const cli_bytes *question, aiorch_run **out) {
-  const char *user = c->opt.user ? c->opt.user : "";
-  aiorch_run *run;
-  aiorch_status status = aiorch_run_new(c->orch, c->opt.tenant, cli_tenant_len(c), user, strlen(user), &run);
-  if (status != AIORCH_OK) return status;
-  *out = run;
-  if (c->opt.system) {
+static aiorch_status set_option(aiorch_run *run, const char *key, const char *value) {
+  return value ? aiorch_run_set_option(run, key, value, strlen(value)) : AIORCH_OK;
+}
+
+/* --no-cache, --cache, --max-age, --cache-threshold */
+static aiorch_status set_cache(const cli *c, aiorch_run *run) {
+  int64_t seconds = 0;
+  char number[32];
+  aiorch_status status = set_option(run, "cache.mode", c->opt.no_cache ? "off" : c->opt.cache);
+  if (status == AIORCH_OK) status = set_option(run, "cache.threshold", c->opt.cache_threshold);
+  if (status != AIORCH_OK || !c->opt.max_age) return status;
+  (void)cli_seconds(c->opt.max_age, &seconds); /* was looked at before */
+  snprintf(number, sizeof number, "%lld", (long long)seconds);
+  return set_option(run, "cache.max_age_s", number);
+}
+
+aiorch_status command_fill_run(const cli *c, aiorch_run *run, const cli_bytes *question) {
+  aiorch_status status = set_cache(c, run);
+  if (status == AIORCH_OK && c->opt.system) {
     status = aiorch_run_add_message(run, AIORCH_ROLE_SYSTEM, c->opt.system, strlen(c->opt.system));
   }
   if (status == AIORCH_OK) status = aiorch_run_add_message(run, AIORCH_ROLE_USER, cli_z(question), question->len);
-  for (size_t i = 0; status == AIORCH_OK && i < c->opt.filter.count; i++) {
-    const char *name = c->opt.filter.items[i], *value = NULL;
-    size_t name_len = 0;
-    cli_pair(name, &value, &name_len);
-    status = aiorch_run_add_filter(run, name, name_len, value, strlen(value));
-  }
+  for (size_t i = 0; status == AIORCH_OK && i < c->opt.filter.count; i++) status = filter_add(run, c->opt.filter.items[i]);
   return status;
+}
+
+int command_fail_run(cli *c, const aiorch_run *run, aiorch_status status) {
+  if (run && aiorch_error_status(aiorch_run_error(run)) == status) return cli_fail_error(c, aiorch_run_error(run));
+  return cli_error(c, cli_exit_of(status), status, "%s: %s; check --tenant, --user, --filter and the length of the question",
+                   c->command->name, aiorch_strerror(status));
 }
 
 static void print_event(const aiorch_event *event) {
@@ -132,22 +146,26 @@ static int ask_run(cli *c, aiorch_run *run) {
   return command_finish_run(c, run);
 }
 
+static int check_options(cli *c) {
+  int64_t seconds;
+  if (c->opt.no_cache && c->opt.cache) return cli_usage(c, "--no-cache and --cache say the same thing twice; leave one out");
+  if (c->opt.max_age && !cli_seconds(c->opt.max_age, &seconds)) {
+    return cli_usage(c, "--max-age: '%s' is no time: write 90s, 15m, 12h, 7d or 4w", c->opt.max_age);
+  }
+  return CLI_EXIT_OK;
+}
+
 int command_ask(cli *c) {
   cli_bytes question = {0};
   aiorch_run *run = NULL;
-  int code = cli_text_argument(c, 0, &question);
+  const char *user = c->opt.user ? c->opt.user : "";
+  int code = check_options(c);
+  if (code == CLI_EXIT_OK) code = cli_text_argument(c, 0, &question);
   if (code == CLI_EXIT_OK) code = cli_open(c);
   if (code == CLI_EXIT_OK) {
-    aiorch_status status = prepare(c, &question, &run);
-    if (status == AIORCH_OK) {
-      code = ask_run(c, run);
-    } else if (run && aiorch_error_status(aiorch_run_error(run)) == status) {
-      code = cli_fail_error(c, aiorch_run_error(run));
-    } else {
-      code = cli_error(c, cli_exit_of(status), status,
-                       "ask: %s; check --tenant, --user, --filter and the length of the question",
-                       aiorch_strerror(status));
-    }
+    aiorch_status status = aiorch_run_new(c->orch, c->opt.tenant, cli_tenant_len(c), user, strlen(user), &run);
+    if (status == AIORCH_OK) status = command_fill_run(c, run, &question);
+    code = status == AIORCH_OK ? ask_run(c, run) : command_fail_run(c, run, status);
   }
   aiorch_run_free(run);
   cli_release(&question);

@@ -1,12 +1,15 @@
 /*
- * aiorch cache: the answers that are kept.
+ * aiorch cache: the answers that are kept, and what was thought of them.
  */
+#include "cache_explain.h"
 #include "commands.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 10000 };
+/* In the order in which command_cache names them. */
+enum { VERB_LIST, VERB_PURGE, VERB_INVALIDATE, VERB_EXPLAIN, VERB_PAIRS, VERB_GOOD, VERB_BAD, VERB_NOT_SAME };
 
 static void print_entry(const cli *c, const json_value *entry) {
   char created[32], expires[32];
@@ -83,15 +86,59 @@ static int purge(cli *c) {
   return status == AIORCH_OK ? print_removed(c, removed) : cli_fail(c);
 }
 
-int command_cache(cli *c) {
-  int verb = command_verb(c, "list purge invalidate");
-  if (verb < 0) return CLI_EXIT_USAGE;
-  if (verb < 2 && c->arg_count > 1) {
+/* What a reader thought of an answer, for the next who asks. */
+static int give_verdict(cli *c, int32_t verdict, const char *word) {
+  const char *id = c->args[1];
+  if (aiorch_cache_feedback(c->orch, c->opt.tenant, cli_tenant_len(c), id, strlen(id), verdict, c->timeout_ms, c->error) !=
+      AIORCH_OK) {
+    return cli_fail(c);
+  }
+  if (c->opt.json || c->opt.stream_json) {
+    json_print p = {0};
+    jp_open(&p, '{');
+    jp_kz(&p, "id", id);
+    jp_kz(&p, "verdict", word);
+    jp_close(&p, '}');
+    jp_finish(&p);
+  } else if (!c->opt.quiet) {
+    puts(verdict == AIORCH_VERDICT_BAD        ? "removed; the next who asks gets a new answer"
+         : verdict == AIORCH_VERDICT_NOT_SAME ? "kept for its own question only"
+                                              : "noted");
+  }
+  return CLI_EXIT_OK;
+}
+
+static int check_arguments(cli *c, int verb) {
+  if (verb < VERB_INVALIDATE && c->arg_count > 1) {
     return cli_usage(c, "'cache %s' takes no argument: '%s'", c->args[0], c->args[1]);
   }
-  if (verb == 2 && c->arg_count != 2) return cli_usage(c, "'cache invalidate' needs one TAG");
+  if (verb == VERB_INVALIDATE && c->arg_count != 2) return cli_usage(c, "'cache invalidate' needs one TAG");
+  if (verb >= VERB_GOOD && c->arg_count != 2) {
+    return cli_usage(c, "'cache %s' needs one ID: 'aiorch cache list' shows them", c->args[0]);
+  }
+  if (verb == VERB_EXPLAIN && c->arg_count < 2) return cli_usage(c, "'cache explain' needs a TEXT, or '-'");
+  if (verb == VERB_PAIRS && (c->arg_count != 2 || strcmp(c->args[1], "-") != 0)) {
+    return cli_usage(c, "'cache pairs' reads stdin: aiorch cache pairs - < FILE");
+  }
   if (c->opt.limit > LIMIT_MAX) return cli_usage(c, "--limit: at most %d answers are listed", LIMIT_MAX);
-  int code = cli_open(c);
+  return CLI_EXIT_OK;
+}
+
+int command_cache(cli *c) {
+  int verb = command_verb(c, "list purge invalidate explain pairs good bad not-same");
+  if (verb < 0) return CLI_EXIT_USAGE;
+  int code = check_arguments(c, verb);
   if (code != CLI_EXIT_OK) return code;
-  return verb == 0 ? list_entries(c) : verb == 1 ? purge(c) : invalidate_entries(c);
+  if (verb == VERB_EXPLAIN) return cache_explain(c);
+  if (verb == VERB_PAIRS) return cache_pairs(c);
+  code = cli_open(c);
+  if (code != CLI_EXIT_OK) return code;
+  switch (verb) {
+    case VERB_LIST: return list_entries(c);
+    case VERB_PURGE: return purge(c);
+    case VERB_INVALIDATE: return invalidate_entries(c);
+    case VERB_GOOD: return give_verdict(c, AIORCH_VERDICT_GOOD, "good");
+    case VERB_BAD: return give_verdict(c, AIORCH_VERDICT_BAD, "bad");
+    default: return give_verdict(c, AIORCH_VERDICT_NOT_SAME, "not-same");
+  }
 }

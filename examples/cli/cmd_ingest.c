@@ -5,6 +5,7 @@
  */
 #include "commands.h"
 #include "document_file.h"
+#include "embed_pending.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +20,9 @@ typedef struct ingest {
   walk walk;
   cli_list roots; /* absolute */
   size_t added, updated, unchanged, removed, chunks;
-  int64_t started_ms;
+  int64_t started_ms, ended_ms;
+  bool embeds; /* not with --no-embed */
+  embed_pending embedded;
 } ingest;
 
 /* ---- where ---- */
@@ -193,6 +196,7 @@ static void print_json(const ingest *in, const aiorch_error *error) {
     jp_close(&p, '}');
   }
   jp_close(&p, ']');
+  if (in->embeds) embed_pending_json(&p, &in->embedded);
   jp_ki64(&p, "duration_ms", cli_mono_ms() - in->started_ms);
   if (error) {
     jp_key(&p, "error");
@@ -202,12 +206,13 @@ static void print_json(const ingest *in, const aiorch_error *error) {
   jp_finish(&p);
 }
 
+/* What was taken in: it is searched by its words from here on. */
 static void print_plain(const ingest *in) {
   const cli *c = in->c;
   char time[32];
   size_t documents = in->added + in->updated + in->unchanged, skipped = in->walk.skip_count + in->walk.skips_more;
   if (c->opt.quiet) return;
-  cli_time_text((cli_mono_ms() - in->started_ms) * 1000, time);
+  cli_time_text((in->ended_ms - in->started_ms) * 1000, time);
   printf("%s%zu document%s%s: %zu new, %zu updated, %zu unchanged, %zu removed; %zu chunk%s; %s\n",
          cli_on(c, STYLE_GREEN), documents, documents == 1 ? "" : "s", cli_off(c), in->added, in->updated,
          in->unchanged, in->removed, in->chunks, in->chunks == 1 ? "" : "s", time);
@@ -227,11 +232,16 @@ static void print_plain(const ingest *in) {
 static int finish(ingest *in, bool good) {
   cli *c = in->c;
   bool json = c->opt.json || c->opt.stream_json;
-  if (json) {
-    print_json(in, good ? NULL : c->error);
-  } else {
-    print_plain(in);
+  in->ended_ms = cli_mono_ms();
+  if (!json) print_plain(in);
+  fflush(stdout);
+  in->embeds = good && !c->opt.no_embed && !cli_interrupted();
+  if (in->embeds) {
+    embed_pending_run(c, &in->embedded);
+    good = in->embedded.status >= 0;
+    if (!json) embed_pending_print(c, &in->embedded);
   }
+  if (json) print_json(in, good ? NULL : c->error);
   if (!good) {
     cli_error_line(c, aiorch_error_message(c->error));
     return (int)cli_exit_of(aiorch_error_status(c->error));

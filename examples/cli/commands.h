@@ -13,11 +13,18 @@ int command_documents(cli *c);
 int command_cache(cli *c);
 int command_costs(cli *c);
 int command_stats(cli *c);
+int command_model(cli *c);
+int command_embed(cli *c);
+int command_reembed(cli *c);
 int command_config(cli *c);
 int command_stage(cli *c);
 int command_screen(cli *c);
 int command_version(cli *c);
 
+/* The messages, filters and settings of a run as the options say. */
+aiorch_status command_fill_run(const cli *c, aiorch_run *run, const cli_bytes *question);
+/* A run that could not be made or filled: prints why, gives the exit code. */
+int command_fail_run(cli *c, const aiorch_run *run, aiorch_status status);
 /* The end of a run: its error on stderr, the run object with --json; gives the exit code. */
 int command_finish_run(cli *c, aiorch_run *run);
 /* A JSON text that the library returned: as it is with --json, else false. Frees nothing. */
@@ -26,5 +33,9 @@ bool command_print_json(const cli *c, const aiorch_text *text);
 char *command_source(const char *given);
 /* Which of the words `words` (separated by spaces) the first argument is; -1 after a usage error. */
 int command_verb(cli *c, const char *words);
+/* cli_open with --model and --precision. `compares`: whether it goes by how near two texts must be. */
+int command_open_model(cli *c, bool compares);
+/* --threads, or how many processors there are. */
+size_t command_threads(const cli *c);
 
 #endif

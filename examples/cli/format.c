@@ -80,6 +80,23 @@ static bool ago(const char *text, int64_t now_ms, int64_t *out) {
   return false;
 }
 
+bool cli_seconds(const char *text, int64_t *out) {
+  static const struct {
+    char unit;
+    int64_t s;
+  } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+  char *end;
+  if (*text < '0' || *text > '9') return false;
+  long long count = strtoll(text, &end, 10);
+  if (count > 1000000000 || (*end && end[1] != '\0')) return false;
+  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+    if (*end != units[i].unit) continue;
+    *out = count * units[i].s;
+    return true;
+  }
+  return false;
+}
+
 bool cli_moment(const char *text, int64_t now_ms, int64_t *out) {
   static const char *const forms[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"};
   if (ago(text, now_ms, out)) return true;

@@ -38,6 +38,7 @@ void cli_help_overview(const cli *c, FILE *out) {
           "\n%sFirst steps%s\n"
           "  aiorch ingest ~/manuals                 # take in a folder of text, Markdown and HTML\n"
           "  aiorch ask 'How do I change the port?'  # an answer with its sources\n"
+          "  aiorch model pull all-MiniLM-L6-v2      # then questions and passages meet by meaning, too\n"
           "  aiorch ask --help                       # what a command can do, with an example\n\n",
           bold, off);
   print_globals(c, out);
@@ -57,7 +58,7 @@ void cli_help_command(const cli *c, const cli_command *command, FILE *out) {
   if (command->options) {
     fprintf(out, "%sOptions%s\n", bold, off);
     for (int id = OPT_GLOBALS; id < OPT_COUNT; id++) {
-      if (command->options & (UINT32_C(1) << id)) print_option(c, id, out);
+      if (command->options & (UINT64_C(1) << id)) print_option(c, id, out);
     }
     fputc('\n', out);
   }

@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,4 +252,68 @@ int64_t json_i64(const json_value *object, const char *name) {
 bool json_is_null(const json_value *object, const char *name) {
   const json_value *value = json_get(object, name);
   return !value || value->type == JSON_NULL;
+}
+
+double json_f64(const json_value *object, const char *name) {
+  const json_value *value = json_get(object, name);
+  return value && value->type == JSON_NUMBER ? strtod(value->text, NULL) : nan("");
+}
+
+bool json_truth(const json_value *object, const char *name) {
+  const json_value *value = json_get(object, name);
+  return value && value->type == JSON_BOOL && value->truth;
+}
+
+/* ---- pieces of a text that is known to be JSON ---- */
+
+static const char *skip_blanks(const char *at, const char *end) {
+  while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r' || *at == ',' || *at == ':')) at++;
+  return at;
+}
+
+/* Past the value that begins at `at`. */
+static const char *skip_value(const char *at, const char *end) {
+  int depth = 0;
+  bool in_text = false;
+  for (; at < end; at++) {
+    if (in_text) {
+      if (*at == '\\') {
+        at++;
+      } else if (*at == '"') {
+        in_text = false;
+        if (depth == 0) return at + 1;
+      }
+    } else if (*at == '"') {
+      in_text = true;
+    } else if (*at == '{' || *at == '[') {
+      depth++;
+    } else if (*at == '}' || *at == ']') {
+      if (--depth <= 0) return depth == 0 ? at + 1 : at;
+    } else if (depth == 0 && (*at == ',' || *at == ' ' || *at == '\n')) {
+      return at;
+    }
+  }
+  return end;
+}
+
+bool json_raw_next(const char **at, const char *end, const char **element, size_t *len) {
+  const char *start = skip_blanks(*at, end);
+  if (start >= end || *start == ']' || *start == '}') return false;
+  *at = skip_value(start, end);
+  *element = start;
+  *len = (size_t)(*at - start);
+  return true;
+}
+
+const char *json_raw_member(const char *json, size_t len, const char *name) {
+  const char *end = json + len, *at = skip_blanks(json, end), *element;
+  size_t element_len, name_len = strlen(name);
+  if (at >= end || *at != '{') return NULL;
+  at++;
+  while (json_raw_next(&at, end, &element, &element_len)) {
+    bool found = element_len == name_len + 2 && element[0] == '"' && memcmp(element + 1, name, name_len) == 0;
+    if (!json_raw_next(&at, end, &element, &element_len)) return NULL;
+    if (found) return *element == '[' || *element == '{' ? element + 1 : NULL;
+  }
+  return NULL;
 }

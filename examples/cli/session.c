@@ -31,6 +31,8 @@ static const struct {
     {AIORCH_E_RATE_LIMITED, CLI_EXIT_LIMITED},
     {AIORCH_E_BUDGET_EXCEEDED, CLI_EXIT_LIMITED},
     {AIORCH_E_DOCUMENT, CLI_EXIT_USAGE},
+    {AIORCH_E_EMBEDDER_MISMATCH, CLI_EXIT_CONFIG}, /* another model is set than the one that embedded what is there */
+    {AIORCH_E_MODEL, CLI_EXIT_CONFIG},
     {AIORCH_E_OUTPUT_BLOCKED, CLI_EXIT_REFUSED},
 };
 

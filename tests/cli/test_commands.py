@@ -161,6 +161,26 @@ def ask_filter_keeps_to_documents_with_that_metadata(box):
 
 
 @case
+def filters_take_ranges_beginnings_and_values_as_they_are(box):
+    for year, path in (("2019", "docs/a"), ("2021", "docs/b"), ("2024", "src/c"), ("99", "..d"), ("x", "e*")):
+        file = box.write(f"{year}.md", f"# Report\n\nThe report of the year {year} is about birds.\n")
+        box.run("ingest", "--metadata", f"year={year}", "--metadata", f"path={path}", file)
+
+    def found(*filters):
+        args = [word for text in filters for word in ("--filter", text)]
+        searched = {hit["uri"].split("/")[-1][:-3] for hit in box.json("search", *args, "report birds")["results"]}
+        asked = {hit["uri"].split("/")[-1][:-3] for hit in box.json("ask", *args, "Which report is about birds?")["sources"]}
+        assert asked == searched, (filters, asked, searched)
+        return searched
+
+    assert found("year=2019..2021") == {"2019", "2021"}
+    assert found("year=..2019") == {"2019", "99"} and found("year=2021..") >= {"2021", "2024"}
+    assert found("path=docs/*") == {"2019", "2021"} and found("path=docs/*", "path=src/c") == {"2019", "2021", "2024"}
+    assert found("path=docs/*", "year=2020..2030") == {"2021"}
+    assert found("path==..d") == {"99"} and found("path==e*") == {"x"} and found("path==docs/*") == set()
+
+
+@case
 def ask_refused_text_exits_3_with_the_run_object(box):
     result = box.run("--json", "ask", INJECTION, code=3)
     run = result.json

@@ -26,7 +26,8 @@ def counts_what_is_new_unchanged_updated_and_gone(box):
     for name in ("a.txt", "b.md", "sub/c.html"):
         box.write("docs/" + name, TEXT + name)
     first = box.json("ingest", box.at("docs"))
-    assert set(first) == {"documents", "chunks", "added", "unchanged", "updated", "removed", "skipped", "duration_ms"}
+    assert set(first) == {"documents", "chunks", "added", "unchanged", "updated", "removed", "skipped", "duration_ms",
+                          "embedded", "to_embed"}
     assert (first["documents"], first["added"], first["chunks"]) == (3, 3, 3) and first["skipped"] == []
     second = box.json("ingest", "docs")
     assert (second["documents"], second["unchanged"], second["updated"]) == (3, 3, 0)

@@ -9,7 +9,8 @@ import time
 
 from _cli import CLI, case, main, validate
 
-COMMANDS = ["ask", "ingest", "search", "documents", "cache", "costs", "stats", "config", "stage", "screen", "version"]
+COMMANDS = ["ask", "ingest", "search", "documents", "cache", "costs", "stats", "model",
+            "embed", "reembed", "config", "stage", "screen", "version"]
 DOCUMENT = "# Doors\n\nThe door of the house is green.\n\nThe window is blue.\n"
 
 
@@ -44,7 +45,12 @@ def usage_errors_exit_2_and_name_what_is_near(box):
             (["config", "check", "a", "b"], "too many"), (["ask", "--tenant=", "x"], "--tenant needs a name of 1 to 255"),
             (["ask", "--user", "u" * 256, "x"], "has 256"),
             (["stats", "--set", "x"], "--set"), (["config", "explain"], "check show describe"),
-            (["ingest"], "PATH")):
+            (["ingest"], "PATH"), (["ask", "--cache", "maybe", "x"], "on|off|read|write|refresh"),
+            (["ask", "--cache", "on", "--no-cache", "x"], "twice"), (["ask", "--max-age", "soon", "x"], "90s"),
+            (["ask", "--threads", "2", "x"], "--threads"), (["ingest", "--threads", "0", "x"], "1 to 256"),
+            (["embed", "--precision", "f8", "x"], "int8|f32"), (["embed", "--purpose", "fun", "x"], "query|passage"),
+            (["cache", "explain"], "TEXT"), (["cache", "pairs"], "stdin"), (["cache", "bad"], "ID"),
+            (["reembed", "x"], "no argument")):
         error = box.error(*args, code=2, name="INVALID")
         assert words in error["message"], (args, error)
 
@@ -103,7 +109,7 @@ def on_a_terminal_there_is_colour_and_progress(box):
         box.write(f"docs/{i}.md", DOCUMENT + f"\nNumber {i}. " + "words " * 2000)
     code, out = box.terminal("ingest", box.at("docs"))
     assert code == 0 and re.search(r"\d+% \d+/200 files [\d.]+ \w+/s ETA [\d:-]+", out), out[-500:]
-    assert out.rstrip().endswith("s") and "200 documents" in out.split("\r")[-1]
+    assert "200 documents" in out.split("\r")[-1]
     code, out = box.terminal("ingest", "--quiet", box.at("docs"))
     assert code == 0 and out == ""
     code, out = box.terminal("ask", "Which door is green?")
