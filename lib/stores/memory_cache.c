@@ -209,7 +209,7 @@ static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant_name,
     if (hit != NULL && (hit->row.expires_ms <= now_ms || !aio__str_eq(hit->row.scope, scope))) hit = NULL;
     out.knowledge = tenant->knowledge + 1;
     status = answer(tenant, op, hit, now_ms, arena, &out);
-    out.neighbours = has_neighbours(tenant, scope, key, now_ms);
+    if (hit == NULL || out.stale) out.neighbours = has_neighbours(tenant, scope, key, now_ms);
   }
   if (status == AIORCH_OK) {
     *entry = out;

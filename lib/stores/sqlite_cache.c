@@ -183,7 +183,7 @@ static aiorch_status read_row(aio__sq_conn *conn, aiorch_error *error, const que
   } else if (status == AIORCH_DONE) {
     status = AIORCH_OK;
   }
-  if (status != AIORCH_OK || q->key == NULL) return status;
+  if (status != AIORCH_OK || q->key == NULL || (*found && !out->stale)) return status;
   return aio__sq_cache_neighbours(conn, error, q->tenant, q->scope, *q->key, q->now_ms, &out->neighbours);
 }
 

@@ -197,7 +197,8 @@ typedef struct aio__cache_entry {
    * created_ms, and what was added in that very millisecond counts as later. */
   int64_t knowledge;
   const aio__vectors *vector; /* of the question: one row, or NULL; put only */
-  bool neighbours;   /* a result of lookup: other live entries have this scope, so a near one may be worth an embedding */
+  bool neighbours;   /* a result of lookup when nothing or a stale entry was found: other live entries have this scope, so a
+                        near one may be worth an embedding */
   bool exact_only;   /* serves its own question only: somebody said so (feedback) */
 } aio__cache_entry;
 

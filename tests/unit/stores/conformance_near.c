@@ -208,8 +208,10 @@ static void test_lookup__tells_of_neighbours(void **state) {
   assert_false(neighbours(f, 2, "s1", T0));
   keep_at(f, ACME, 3, 0.9, "s1");
   assert_true(neighbours(f, 2, "s1", T0));
-  assert_true(neighbours(f, 1, "s1", T0));
-  assert_false(neighbours(f, 3, "s1", T0));
+  assert_false(neighbours(f, 1, "s1", T0)); /* there is an answer: nobody needs to know */
+  add_text(f, ACME, "a", "T", "text", 1, T0 + 1);
+  assert_true(neighbours(f, 1, "s1", T0 + 2)); /* it is stale, and may turn out to be none */
+  assert_false(neighbours(f, 3, "s1", T0 + 2)); /* the only other one serves its own question */
 }
 
 /* ---- what goes -------------------------------------------------------------------------------------------------- */
