@@ -6,13 +6,6 @@
 
 enum { TEXT_MAX = 255, RUN_TEXTS = 2, ATTEMPT_TEXTS = 3, ROOM = TEXT_MAX + 1 };
 
-/* Room for the rows of attempts and for what they name. */
-typedef struct rows {
-  size_t cap;
-  char *texts;
-  aio__attempt_row row[];
-} rows;
-
 struct aio__settlement {
   aio__op op;
   atomic_int refs;      /* the run's and, until it has ended, the ledger's */
@@ -23,9 +16,14 @@ struct aio__settlement {
   aio__waker *waker;
   aio__str tenant;
   aio__run_row run;
-  rows *attempts;
-  size_t attempt_count;
+  aio__attempt_row *attempts; /* room for `cap` of them: `first` until more are needed */
+  char *attempt_texts;        /* of each its ATTEMPT_TEXTS rooms */
+  size_t attempt_count, cap;
   char texts[RUN_TEXTS * ROOM];
+  struct {
+    aio__attempt_row row;
+    char texts[ATTEMPT_TEXTS * ROOM];
+  } first; /* most runs make one attempt */
   char names[]; /* tenant and user */
 };
 
@@ -34,7 +32,7 @@ struct aio__settlement {
 void aio__settlement_release(aio__settlement *s) {
   if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
   aio__waker_release(s->waker);
-  aio__free(s->al, s->attempts);
+  if (s->attempts != &s->first.row) aio__free(s->al, s->attempts);
   aio__free(s->al, s);
 }
 
@@ -138,26 +136,27 @@ aio__settlement *aio__settlement_new(aiorch *orch, aio__str tenant, aio__str use
   char *second = s->names + tenant.n + 1;
   if (user.n > 0) memcpy(second, user.p, user.n);
   s->run.user = aio__str_n(second, user.n);
+  s->attempts = &s->first.row;
+  s->attempt_texts = s->first.texts;
+  s->cap = 1;
   return s;
 }
 
 bool aio__settlement_reserve(aio__settlement *s, size_t count) {
-  size_t cap = s->attempts ? s->attempts->cap : 0;
-  if (count <= cap) return true;
-  cap = cap * 2 > count ? cap * 2 : count;
-  size_t head = sizeof(rows) + cap * sizeof(aio__attempt_row);
-  rows *more = aio__malloc(s->al, head + cap * ATTEMPT_TEXTS * ROOM);
+  if (count <= s->cap) return true;
+  size_t cap = s->cap * 2 > count ? s->cap * 2 : count;
+  aio__attempt_row *more = aio__malloc(s->al, cap * (sizeof *more + ATTEMPT_TEXTS * ROOM));
   if (!more) return false;
-  more->cap = cap;
-  more->texts = (char *)more + head;
-  aio__free(s->al, s->attempts); /* rows come only when all have their room */
+  if (s->attempts != &s->first.row) aio__free(s->al, s->attempts); /* rows come only when all have their room */
   s->attempts = more;
+  s->attempt_texts = (char *)(more + cap);
+  s->cap = cap;
   return true;
 }
 
 void aio__settlement_add(aio__settlement *s, const aio__attempt_row *attempt) {
-  aio__attempt_row *row = &s->attempts->row[s->attempt_count];
-  char *room = s->attempts->texts + s->attempt_count++ * ATTEMPT_TEXTS * ROOM;
+  aio__attempt_row *row = &s->attempts[s->attempt_count];
+  char *room = s->attempt_texts + s->attempt_count++ * ATTEMPT_TEXTS * ROOM;
   *row = *attempt;
   keep(&room, &row->provider);
   keep(&room, &row->model);
@@ -185,8 +184,8 @@ void aio__settlement_start(aio__settlement *s, const aio__run_row *run, aio__wak
   orch->settling++;
   pthread_mutex_unlock(&orch->mutex);
   aio__op_init(&s->op, aio__clock_after_ms(orch->clock, AIO__SETTLE_GRACE_MS), done, s);
-  const aio__attempt_row *attempts = s->attempts ? s->attempts->row : NULL;
-  aiorch_status st = orch->store->ledger->settle(orch->store, &s->op, s->tenant, &s->run, attempts, s->attempt_count);
+  aiorch_status st =
+    orch->store->ledger->settle(orch->store, &s->op, s->tenant, &s->run, s->attempts, s->attempt_count);
   if (st != AIORCH_PENDING) {
     s->op.status = st;
     ended(s);
