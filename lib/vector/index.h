@@ -3,14 +3,15 @@
  *
  * A copy in memory of what a store's rows say, so it can never lose anything. Of each vector it keeps a code of a byte
  * a dimension, the code's length, and how far the vector's direction is at most from the code's; in blocks of 32 that
- * also hold keys and scopes. A search compares all codes in one pass (vectors of another scope are not looked at),
- * keeps what may belong to the result by these bounds, and reads the f32 rows of those through the caller, nearest
- * first, until no other can be nearer. So the result is that of a full scan over the f32 rows, with about limit to 4 *
- * limit rows read. Only where more than AIO__INDEX_CANDIDATES(limit) vectors lie within the codes' error of the last
- * hit (near copies of each other by the thousand) do the nearest of them by code stand for all; of exact copies these
- * are the ones with the lowest keys, which is right.
+ * also hold keys and scopes. A search compares the upper halves of all codes in one pass (vectors of another scope are
+ * not looked at) and the lower halves where those leave doubt, keeps what may belong to the result by these bounds,
+ * and reads the f32 rows of those through the caller, nearest first, until no other can be nearer. So the result is
+ * that of a full scan over the f32 rows, with about limit to 4 * limit rows read. Only where more than
+ * AIO__INDEX_CANDIDATES(limit) vectors lie within the codes' error of the last hit (near copies of each other by the
+ * thousand) do the nearest of them by code stand for all; of exact copies these are the ones with the lowest keys,
+ * which is right.
  *
- * Memory: dimensions, rounded up to 32, and about 35 bytes a vector. Blocks are never moved to grow, and what was
+ * Memory: dimensions, rounded up to 64, and about 37 bytes a vector. Blocks are never moved to grow, and what was
  * removed is filled again or given back.
  *
  * Threads: any. Changes follow one after the other and wait for no search; a search waits for nothing. It sees a

@@ -30,6 +30,16 @@ typedef struct group {
   size_t first, count;
 } group;
 
+/* What the upper halves of a block's codes have left in doubt. It is settled after the next block's, so that the lower
+ * halves are there by then. */
+typedef struct doubt {
+  const aio__block *block; /* NULL: nothing is */
+  group queries;
+  int32_t *dots; /* of upper halves */
+  uint32_t rows[AIO__INDEX_QUERIES_MAX];
+  uint32_t known, allowed; /* rows that `allow` was asked about, and did not refuse */
+} doubt;
+
 typedef struct search {
   aio__index *index;
   const aio__index_search *ask;
@@ -38,7 +48,6 @@ typedef struct search {
   float rounding; /* of a similarity by code */
   query *queries;
   int8_t *codes;
-  int32_t *dots;
   float *row;
   aio__near *best; /* room for the most that a query wants, plus one */
   size_t best_room;
@@ -46,7 +55,8 @@ typedef struct search {
   size_t group_count;
   size_t moves; /* when the pass began */
   size_t asked, refused;
-  uint32_t known, allowed; /* rows of the block at hand: asked about, and not refused */
+  doubt doubts[2]; /* of the block at hand, and of one before */
+  size_t turn;
   void *memory;
 } search;
 
@@ -120,17 +130,17 @@ static aiorch_status begin_query(search *s, query *q, size_t wanted, size_t most
 
 /* ---- one vector, one block -------------------------------------------------------------------------------------- */
 
-static bool allows(search *s, const aio__block *block, uint32_t row) {
+static bool allows(search *s, doubt *d, uint32_t row) {
   uint32_t bit = UINT32_C(1) << row;
   if (s->ask->allow == NULL) return true;
-  if ((s->known & bit) == 0) {
-    bool allowed = s->ask->allow(s->ask->ctx, aio__block_keys(block)[row]);
-    s->known |= bit;
-    s->allowed |= allowed ? bit : 0;
+  if ((d->known & bit) == 0) {
+    bool allowed = s->ask->allow(s->ask->ctx, aio__block_keys(d->block)[row]);
+    d->known |= bit;
+    d->allowed |= allowed ? bit : 0;
     s->asked++;
     s->refused += !allowed;
   }
-  return (s->allowed & bit) != 0;
+  return (d->allowed & bit) != 0;
 }
 
 static aiorch_status prune(search *s, query *q) {
@@ -141,8 +151,9 @@ static aiorch_status prune(search *s, query *q) {
 }
 
 /* The query is as near to the code as p says, and the vector no further from the code than `error`. */
-static aiorch_status consider(search *s, query *q, const aio__block *block, uint32_t row) {
-  if (!allows(s, block, row)) return AIORCH_OK;
+static aiorch_status consider(search *s, query *q, doubt *d, uint32_t row) {
+  const aio__block *block = d->block;
+  if (!allows(s, d, row)) return AIORCH_OK;
   size_t half = s->stride / 2, at = row * half;
   float error = aio__short_value(aio__block_errors(block)[row]);
   float p = s->kernels->mixed(block->high + at, block->low + at, q->exact, half) * aio__block_units(block)[row];
@@ -186,20 +197,41 @@ static uint32_t fine_rows(search *s, size_t number, const aio__block *block, uin
   return passed;
 }
 
-static aiorch_status scan_group(search *s, const aio__block *block, const group *g, uint32_t rows,
-                                const uint8_t *next) {
-  s->kernels->dots(block->high, s->stride / 2, rows, s->codes + g->first * s->stride, g->count, s->dots, next);
-  for (size_t i = 0; i < g->count; i++) {
-    query *q = &s->queries[g->first + i];
-    const int32_t *dots = s->dots + i * AIO__BLOCK_ROWS;
-    uint32_t passed = coarse_rows(s, q, block, rows, dots);
-    if (passed != 0) passed = fine_rows(s, g->first + i, block, passed, dots);
-    for (; passed != 0; passed &= passed - 1) {
-      aiorch_status status = consider(s, q, block, (uint32_t)__builtin_ctz(passed));
-      if (status != AIORCH_OK) return status;
-    }
+static aiorch_status settle(search *s, doubt *d) {
+  aiorch_status status = AIORCH_OK;
+  for (size_t i = 0; d->block != NULL && status == AIORCH_OK && i < d->queries.count; i++) {
+    size_t number = d->queries.first + i;
+    uint32_t rows = d->rows[i];
+    if (rows != 0) rows = fine_rows(s, number, d->block, rows, d->dots + i * AIO__BLOCK_ROWS);
+    for (; rows != 0 && status == AIORCH_OK; rows &= rows - 1)
+      status = consider(s, &s->queries[number], d, (uint32_t)__builtin_ctz(rows));
   }
-  return AIORCH_OK;
+  d->block = NULL;
+  return status;
+}
+
+static void expect(const void *memory, size_t size) {
+  const uint8_t *bytes = memory;
+  for (size_t i = 0; i < size; i += AIO__BLOCK_ALIGN) __builtin_prefetch(bytes + i);
+}
+
+/* d: the block at hand, of which `rows` are to be compared. */
+static aiorch_status scan_group(search *s, doubt *d, const group *g, uint32_t rows, const uint8_t *next) {
+  const aio__block *block = d->block;
+  size_t half = s->stride / 2;
+  uint32_t any = 0;
+  s->kernels->dots(block->high, half, rows, s->codes + g->first * s->stride, g->count, d->dots, next);
+  for (size_t i = 0; i < g->count; i++) {
+    d->rows[i] = coarse_rows(s, &s->queries[g->first + i], block, rows, d->dots + i * AIO__BLOCK_ROWS);
+    any |= d->rows[i];
+  }
+  if (any == 0) return AIORCH_OK;
+  d->queries = *g;
+  s->turn ^= 1;
+  doubt *before = &s->doubts[s->turn];
+  expect(aio__block_units(block), block->room * (sizeof(float) + sizeof(uint16_t)));
+  for (; any != 0; any &= any - 1) expect(block->low + (size_t)__builtin_ctz(any) * half, half);
+  return settle(s, before);
 }
 
 static uint32_t rows_of_scope(const search *s, const aio__block *block, const group *g, uint32_t live) {
@@ -216,10 +248,6 @@ static uint32_t rows_of_scope(const search *s, const aio__block *block, const gr
 
 static const aio__block *block_at(const search *s, size_t at) {
   return atomic_load_explicit(aio__index_entry(s->index, at), memory_order_acquire);
-}
-
-static void expect(const uint8_t *bytes, size_t size) {
-  for (size_t i = 0; i < size; i += AIO__BLOCK_ALIGN) __builtin_prefetch(bytes + i);
 }
 
 /* Where nearly all are of another scope, one block is done before the scopes of the next are there. Prefetching does no
@@ -241,20 +269,25 @@ static const uint8_t *halves_below(const search *s, size_t at) {
 }
 
 static aiorch_status scan_block(search *s, const aio__block *block, size_t at) {
-  uint32_t live = aio__block_live(block);
+  uint32_t live = aio__block_live(block), known = 0, allowed = 0;
   bool ask_first = s->asked >= ASKED_MIN && s->refused > s->asked - s->asked / 8;
-  s->known = s->allowed = 0;
   for (size_t i = 0; i < s->group_count; i++) {
+    doubt *d = &s->doubts[s->turn];
     uint32_t rows = rows_of_scope(s, block, &s->groups[i], live), asked = ask_first ? rows : 0;
+    d->block = block;
+    d->known = known;
+    d->allowed = allowed;
     for (; asked != 0; asked &= asked - 1) {
       uint32_t row = (uint32_t)__builtin_ctz(asked);
-      if (!allows(s, block, row)) rows &= ~(UINT32_C(1) << row);
+      if (!allows(s, d, row)) rows &= ~(UINT32_C(1) << row);
     }
+    known = d->known;
+    allowed = d->allowed;
     if (rows == 0) continue;
-    const uint8_t *next = rows == UINT32_MAX ? halves_below(s, at) : NULL;
-    aiorch_status status = scan_group(s, block, &s->groups[i], rows, next);
+    aiorch_status status = scan_group(s, d, &s->groups[i], rows, rows == UINT32_MAX ? halves_below(s, at) : NULL);
     if (status != AIORCH_OK) return status;
   }
+  s->doubts[s->turn].block = NULL;
   return AIORCH_OK;
 }
 
@@ -275,6 +308,7 @@ static aiorch_status scan(search *s, size_t first, size_t count) {
   aiorch_status status = AIORCH_OK;
   make_groups(s, first, count);
   s->asked = s->refused = 0;
+  s->doubts[0].block = s->doubts[1].block = NULL;
   size_t slot = aio__gate_enter(index);
   s->moves = atomic_load(&index->moves);
   for (size_t at = atomic_load(&index->blocks); status == AIORCH_OK && at-- > 0;) {
@@ -282,6 +316,7 @@ static aiorch_status scan(search *s, size_t first, size_t count) {
     expect_scopes(s, at);
     if (block != NULL) status = scan_block(s, block, at);
   }
+  for (size_t i = 0; status == AIORCH_OK && i < 2; i++) status = settle(s, &s->doubts[i]);
   for (size_t i = first; status == AIORCH_OK && i < first + count; i++) status = prune(s, &s->queries[i]);
   aio__gate_leave(index, slot);
   return status;
@@ -364,14 +399,15 @@ static bool sound(const aio__index_search *ask) {
 /* All that has a size known at the start, in one piece. */
 static bool take_memory(search *s) {
   size_t n = s->ask->query_count;
-  size_t codes = n * s->stride, exact = codes * sizeof(float), dots = n * AIO__BLOCK_ROWS * sizeof(int32_t);
+  size_t codes = n * s->stride, exact = codes * sizeof(float), dots = 2 * n * AIO__BLOCK_ROWS * sizeof(int32_t);
   size_t queries = n * sizeof(query), row = s->index->dimensions * sizeof(float);
   s->memory = aio__calloc(s->index->al, 1, ALIGN - 1 + exact + codes + dots + queries + row);
   if (s->memory == NULL) return false;
   uint8_t *at = (uint8_t *)s->memory + (ALIGN - (uintptr_t)s->memory % ALIGN) % ALIGN;
   float *exacts = (float *)(void *)at;
   s->codes = (int8_t *)(at + exact);
-  s->dots = (int32_t *)(void *)(at + exact + codes);
+  s->doubts[0].dots = (int32_t *)(void *)(at + exact + codes);
+  s->doubts[1].dots = s->doubts[0].dots + n * AIO__BLOCK_ROWS;
   s->queries = (query *)(void *)(at + exact + codes + dots);
   s->row = (float *)(void *)(at + exact + codes + dots + queries);
   for (size_t i = 0; i < n; i++) s->queries[i].exact = exacts + i * s->stride;

@@ -13,7 +13,7 @@ static inline float round_to_even(float value) {
   return value + big - big;
 }
 
-/* Loops over LANES are unrolled, so that the sums stay in registers and become vector instructions where there are any. */
+/* Loops over LANES are unrolled, so that sums stay in registers and become vector instructions where there are any. */
 typedef struct measures {
   float max;
   double squares;
