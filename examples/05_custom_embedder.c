@@ -181,6 +181,7 @@ int main(void) {
   check(aiorch_config_new(&config), NULL);
   check(aiorch_config_set_str(config, "store", "memory", 6, error), error);
   check(aiorch_config_set_f64(config, "retrieve.threshold", 0.15, error), error); /* each embedder has its own scale */
+  check(aiorch_config_set_f64(config, "cache.threshold", 0.9, error), error);
   check(aiorch_config_set_embedder(config, &embedder, NULL, error), error);
   check(aiorch_config_set_vector_store(config, &store, &all, error), error);
   check(aiorch_open(config, &orch, error), error);
