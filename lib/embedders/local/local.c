@@ -183,11 +183,14 @@ static aiorch_status run_batch(batch *b) {
   return good ? AIORCH_OK : AIORCH_E_MODEL;
 }
 
-/* Appends a text; those before it are embedded first when all together would be too many. */
+/* Appends a text; those before it are embedded first when all together would be too many. So there are never more than
+ * AIO__ENCODER_TOKENS, or one text's, and room behind them for a text of any length. */
 static aiorch_status add_text(batch *b, int32_t purpose, aio__str text, size_t *tokens, bool *truncated) {
   size_t n = 0;
+  aiorch_status status = b->tokens >= AIO__ENCODER_TOKENS ? run_batch(b) : AIORCH_OK;
+  if (status != AIORCH_OK) return status;
   int32_t *at = b->ids + b->tokens;
-  aiorch_status status = aio__local_tokens(b->local, purpose, text, at, &n, truncated);
+  status = aio__local_tokens(b->local, purpose, text, at, &n, truncated);
   if (status == AIORCH_OK && b->tokens + n > AIO__ENCODER_TOKENS) {
     status = run_batch(b);
     if (at != b->ids) memmove(b->ids, at, n * sizeof *at);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TINY_TENSORS_MAX = 128, TINY_WORDS = 60, TINY_POSITIONS = 64 };
+enum { TINY_TENSORS_MAX = 128, TINY_WORDS = 60, TINY_POSITIONS = 200 };
 
 typedef struct tiny_tensor {
   char name[96];

@@ -178,9 +178,9 @@ static void test_embed__many_texts_are_each_as_alone(void **state) {
   aio__str texts[COUNT];
   size_t tokens, truncated, cut = 0, total = 0;
   for (size_t i = 0; i < COUNT; i++) {
-    fill(memory[i], i * i % 90);
+    fill(memory[i], i * i % 260);
     texts[i] = aio__str_z(memory[i]);
-    size_t length = i * i % 90 + 2;
+    size_t length = i * i % 260 + 2;
     cut += length > TINY_POSITIONS;
     total += length > TINY_POSITIONS ? TINY_POSITIONS : length;
   }
@@ -345,8 +345,8 @@ static void test_plugin__embeds_inline(void **state) {
   assert_int_equal(vtbl->dimensions, HIDDEN);
   assert_int_equal(vtbl->max_tokens, TINY_POSITIONS);
   assert_int_equal(strncmp(vtbl->fingerprint, "tiny/int8/", 10), 0);
-  static char many[1000];
-  fill(many, 100);
+  static char many[2000];
+  fill(many, 300);
   const aio__str texts[] = {AIO__LIT("w5 w6"), aio__str_z(many), AIO__LIT("")};
   aiorch_call *call = start(&p, texts, 3);
   const aio__call_result *result = aio__call_result_of(call);
