@@ -130,7 +130,7 @@ void reference_check_ids(const reference *r, aio__local_precision precision, aio
   aio__bert *bert = NULL;
   tally t = {0, 0, 0};
   const char *folder = reference_folder(r);
-  const aio__kernels *k = aio__kernels_for(cpu);
+  const aio__bert_kernels *k = aio__bert_kernels_for(cpu);
   aio__error_init(&error);
   if (aio__model_config_read(aio__alloc_default(), folder, &config, &error) != AIORCH_OK ||
       aio__bert_load(aio__alloc_default(), folder, &config, precision, NULL, &bert, &error) != AIORCH_OK)
