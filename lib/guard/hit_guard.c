@@ -99,13 +99,9 @@ static void judge_word(const aio__hit_guard *guard, aio__str word, bool accented
   const aio__hit_entry *e = aio__hit_lexicon_find(&guard->lexicon, word, aio__hit_hash(word.p, word.n));
   out->words++;
   out->accented += accented;
-  if (AIO__HIT_HAS(e, ENGLISH)) out->english += 2;
-  if (AIO__HIT_HAS(e, FOREIGN))
-    out->foreign += 2;
-  else if (AIO__HIT_HAS(e, FOREIGN_WEAK) && !AIO__HIT_HAS(e, ENGLISH))
-    out->foreign += 1;
-  else if (accented)
-    out->foreign += 1;
+  if (AIO__HIT_HAS(e, ENGLISH)) out->english += 2; /* whatever it is in another language, too */
+  else if (AIO__HIT_HAS(e, FOREIGN)) out->foreign += 2;
+  else if (AIO__HIT_HAS(e, FOREIGN_WEAK) || accented) out->foreign += 1;
 }
 
 /* A word on its way: its letters in lower case. */

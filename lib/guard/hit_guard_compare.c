@@ -220,6 +220,13 @@ static bool comes_from(const aio__hit_text *text, uint32_t i) {
   return aio__hit_is(&text->tokens[i], "from");
 }
 
+/* "When does it open", but not "when it opens, who comes". */
+static bool is_asked(const aio__hit_text *text, uint32_t i) {
+  const aio__hit_token *t = &text->tokens[i], *after = i + 1 < text->n ? t + 1 : NULL;
+  bool may_subordinate = aio__hit_is(t, "when") || aio__hit_is(t, "where");
+  return !may_subordinate || after == NULL || AIO__HIT_HAS(after->entry, AUXILIARY) || (t->flags & AIO__HIT_ENDS) != 0;
+}
+
 /* What is asked for: the question word that begins a sentence, or that follows "tell me" and its like. 0: none that
  * says it. */
 static uint32_t question_kinds(const aio__hit_text *text, const aio__hit_token **word) {
@@ -228,16 +235,28 @@ static uint32_t question_kinds(const aio__hit_text *text, const aio__hit_token *
   for (uint32_t i = 0; i < text->n; i++) {
     const aio__hit_token *t = &text->tokens[i];
     if ((t->flags & AIO__HIT_STARTS) != 0) begin = i;
-    bool asked = AIO__HIT_HAS(t->entry, QUESTION) && t->kind == AIO__HIT_WORD;
-    bool leads = asked && i - begin <= QUESTION_REACH;
+    bool question = AIO__HIT_HAS(t->entry, QUESTION) && t->kind == AIO__HIT_WORD;
+    bool leads = question && i - begin <= QUESTION_REACH && is_asked(text, i);
     for (uint32_t k = begin; k < i && leads; k++) leads = AIO__HIT_HAS(text->tokens[k].entry, LEAD);
-    bool follows = asked && i > 0 && AIO__HIT_HAS(t[-1].entry, ASKING);
+    bool follows = question && i > 0 && AIO__HIT_HAS(t[-1].entry, ASKING);
     if (!leads && !follows) continue;
     if (*word == NULL) *word = t;
     if (t->entry->question == 0 || comes_from(text, i)) return 0; /* what, which, how: anything */
     kinds |= t->entry->question;
   }
   return kinds;
+}
+
+bool aio__hit_compare_questions(aio__hit_pair *pair) {
+  const aio__hit_token *a = NULL, *b = NULL;
+  uint32_t one = question_kinds(pair->question, &a), other = question_kinds(pair->kept, &b);
+  if (one == 0 || other == 0 || (one & other) != 0) return aio__hit_compare_choices(pair, AIO__HIT_QUESTION);
+  aio__hit_detail detail;
+  aio__hit_detail_begin(pair, AIO__HIT_QUESTION, &detail);
+  aio__hit_detail_add(&detail, a->written);
+  aio__hit_detail_turn(&detail);
+  aio__hit_detail_add(&detail, b->written);
+  return true;
 }
 
 /* ---- wording ----------------------------------------------------------------------------------------------------- */
@@ -306,17 +325,5 @@ bool aio__hit_compare_length(aio__hit_pair *pair) {
   if (longer < LENGTH_MIN || longer < shorter * LENGTH_FACTOR) return false;
   pair->finding->refused_by = AIO__HIT_LENGTH;
   snprintf(pair->finding->detail, sizeof pair->finding->detail, "%" PRIu32 " words, %" PRIu32 " words", a, b);
-  return true;
-}
-
-bool aio__hit_compare_questions(aio__hit_pair *pair) {
-  const aio__hit_token *a = NULL, *b = NULL;
-  uint32_t one = question_kinds(pair->question, &a), other = question_kinds(pair->kept, &b);
-  if (one == 0 || other == 0 || (one & other) != 0) return aio__hit_compare_choices(pair, AIO__HIT_QUESTION);
-  aio__hit_detail detail;
-  aio__hit_detail_begin(pair, AIO__HIT_QUESTION, &detail);
-  aio__hit_detail_add(&detail, a->written);
-  aio__hit_detail_turn(&detail);
-  aio__hit_detail_add(&detail, b->written);
   return true;
 }

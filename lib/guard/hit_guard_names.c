@@ -120,18 +120,18 @@ static void tell(aio__hit_detail *detail, size_t *told, const aio__hit_text *tex
   if ((*told)++ < TOLD_MAX) aio__hit_detail_tokens(detail, text, first, last);
 }
 
-/* IterableDataset, user_id: all its words stand in the other text. */
+/* IterableDataset, user_id, feature/login: all its words stand in the other text. */
 static bool has_parts(const aio__hit_text *other, const aio__hit_token *t) {
-  size_t parts = 0;
-  for (size_t i = 0; i < t->text.n;) {
-    size_t from = i;
-    while (i < t->text.n && t->text.p[i] != '_' &&
-           !(i > from && is_upper(t->written.p[i]) && !is_upper(t->written.p[i - 1])))
-      i++;
+  size_t parts = 0, from = 0;
+  const char *written = t->written.p;
+  for (size_t i = 0; i <= t->text.n; i++) {
+    bool joint = i == t->text.n || t->text.p[i] == '_' || t->text.p[i] == '/';
+    bool hump = !joint && i > from && is_upper(written[i]) && !is_upper(written[i - 1]);
+    if (!joint && !hump) continue;
     aio__str part = aio__str_n(t->text.p + from, i - from);
     if (part.n > 0 && aio__hit_text_find(other, part, aio__hit_hash(part.p, part.n)) == NULL) return false;
     parts += part.n > 0;
-    if (i < t->text.n && t->text.p[i] == '_') i++;
+    from = hump ? i : i + 1;
   }
   return parts > 1;
 }
@@ -148,6 +148,18 @@ static bool lacks_quote(const aio__hit_pair *pair, const aio__hit_text *text, co
   return !is_present(other, first) && pair->terse;
 }
 
+/* Two words with a slash between them, where the other text has no slash, or in prose: "modification/inspection" is no
+ * path. */
+static bool may_be_words(const aio__hit_pair *pair, const aio__hit_text *other, const aio__hit_token *t) {
+  bool plain = t->text.n > 0 && t->text.p[0] != '/' && memchr(t->text.p, '/', t->text.n) != NULL;
+  for (size_t i = 0; i < t->text.n && plain; i++) plain = t->text.p[i] == '/' || (unsigned char)(t->text.p[i] - 'a') < 26;
+  for (uint32_t i = 0; i < other->n && plain && pair->terse; i++) {
+    const aio__hit_token *o = &other->tokens[i];
+    plain = o->kind != AIO__HIT_CODE || memchr(o->text.p, '/', o->text.n) == NULL;
+  }
+  return plain;
+}
+
 /* Identifiers of `text` that `other` lacks; how many. */
 static size_t tell_missing_codes(const aio__hit_pair *pair, aio__hit_detail *detail, const aio__hit_text *text,
                                  const aio__hit_text *other) {
@@ -161,6 +173,7 @@ static size_t tell_missing_codes(const aio__hit_pair *pair, aio__hit_detail *det
     if (t->kind != AIO__HIT_CODE || in_code(text, i) || is_present(other, t) || has_synonym(pair, t) ||
         has_parts(other, t))
       continue;
+    if (may_be_words(pair, other, t)) continue;
     tell(detail, &told, text, i, i);
   }
   return told;

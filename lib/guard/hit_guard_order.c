@@ -401,42 +401,65 @@ static bool compare_exchange(aio__hit_pair *pair, aio__arena *arena, aiorch_stat
 
 /* ---- roles ------------------------------------------------------------------------------------------------------- */
 
-/* Token p does something to token q: no preposition before p, none between them but "to" and "over". */
-static bool acts_on(const aio__hit_text *text, uint32_t p, uint32_t q) {
-  uint32_t before = p;
-  bool content = false;
-  while (before > 0 && (text->tokens[before - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0 &&
-         AIO__HIT_HAS(text->tokens[before - 1].entry, DETERMINER))
-    before--;
-  if (before > 0 && !AIO__HIT_HAS(text->tokens[before - 1].entry, FUNCTION)) return false;
-  if (before > 0 && AIO__HIT_HAS(text->tokens[before - 1].entry, PREPOSITION)) return false;
-  for (uint32_t i = p; i < q; i++) {
-    const aio__hit_token *t = &text->tokens[i];
-    if ((t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0) return false;
-    if (i == p) continue;
-    if (AIO__HIT_HAS(t->entry, PREPOSITION) || AIO__HIT_HAS(t->entry, SYMMETRIC) || AIO__HIT_HAS(t->entry, EVEN))
-      return false;
-    content = content || aio__hit_is_content(t);
+typedef enum deed { NO_DEED, ACTS, SUFFERS } deed; /* of the first of two words on the second */
+
+static uint32_t before_determiners(const aio__hit_text *text, uint32_t i) {
+  while (i > 0 && (text->tokens[i - 1].flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) == 0 &&
+         AIO__HIT_HAS(text->tokens[i - 1].entry, DETERMINER) && !aio__hit_is(&text->tokens[i - 1], "that")) {
+    i--;
   }
-  return content;
+  return i;
 }
 
-/* The word that a question is about: "law" of "does the law ...". */
+/* "influenced by" before token q. */
+static bool is_passive(const aio__hit_text *text, uint32_t by) {
+  if (by == 0 || !aio__hit_is(&text->tokens[by], "by")) return false;
+  aio__str verb = text->tokens[by - 1].text;
+  char last = verb.n > 2 ? verb.p[verb.n - 1] : '\0', before = verb.n > 2 ? verb.p[verb.n - 2] : '\0';
+  return before == 'e' && (last == 'd' || last == 'n');
+}
+
+/* Token p does something to token q, or has it done to it: no preposition before p, none between them but "to", "over" and
+ * the "by" of a passive. */
+static deed deed_between(const aio__hit_text *text, uint32_t p, uint32_t q) {
+  uint32_t before = before_determiners(text, p), by = before_determiners(text, q);
+  bool content = false, passive = by > p + 1 && is_passive(text, by - 1);
+  const aio__hit_entry *lead = before > 0 ? text->tokens[before - 1].entry : NULL;
+  if (before > 0 && (!AIO__HIT_HAS(lead, FUNCTION) || AIO__HIT_HAS(lead, PREPOSITION))) return NO_DEED;
+  for (uint32_t i = p; i < q; i++) {
+    const aio__hit_token *t = &text->tokens[i];
+    if ((t->flags & (AIO__HIT_ENDS | AIO__HIT_COMMA)) != 0) return NO_DEED;
+    if (i == p || (passive && i + 1 == by)) continue;
+    if (AIO__HIT_HAS(t->entry, PREPOSITION) || AIO__HIT_HAS(t->entry, SYMMETRIC) || AIO__HIT_HAS(t->entry, EVEN)) {
+      return NO_DEED;
+    }
+    content = content || aio__hit_is_content(t);
+  }
+  return !content ? NO_DEED : passive ? SUFFERS : ACTS;
+}
+
+/* The word that a question is about: "law" of "does the law ...", "is it true that the law ...". */
 static bool leads(const aio__hit_text *text, const aio__hit_token *t) {
-  uint32_t i = (uint32_t)(t - text->tokens);
-  while (i > 0 && AIO__HIT_HAS(text->tokens[i - 1].entry, DETERMINER)) i--;
-  const aio__hit_token *verb = i > 0 ? &text->tokens[i - 1] : NULL;
-  return verb != NULL && (verb->flags & AIO__HIT_STARTS) != 0 && AIO__HIT_HAS(verb->entry, AUXILIARY);
+  uint32_t i = before_determiners(text, (uint32_t)(t - text->tokens));
+  if (i == 0) return false;
+  uint32_t verb = i - 1;
+  if (aio__hit_is(&text->tokens[verb], "that")) {
+    while (verb > 0 && (text->tokens[verb].flags & AIO__HIT_STARTS) == 0) verb--;
+  }
+  const aio__hit_token *first = &text->tokens[verb];
+  return (first->flags & AIO__HIT_STARTS) != 0 && AIO__HIT_HAS(first->entry, AUXILIARY);
 }
 
 /* In the question p acts on q, in the kept text q on p. */
 static bool changed_roles(const aio__hit_pair *pair, const aio__hit_token *p, const aio__hit_token *q) {
   const aio__hit_text *text = pair->question, *kept = pair->kept;
   const aio__hit_token *p2 = aio__hit_text_find(kept, p->text, p->hash), *q2 = aio__hit_text_find(kept, q->text, q->hash);
-  if (p2 < q2) return false;
-  if (!are_rivals(pair, p, q) && !(leads(text, p) && leads(kept, q2))) return false;
-  return acts_on(text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens)) &&
-         acts_on(kept, (uint32_t)(q2 - kept->tokens), (uint32_t)(p2 - kept->tokens));
+  bool turned_round = p2 > q2;
+  const aio__hit_token *first = turned_round ? q2 : p2, *second = turned_round ? p2 : q2;
+  if (!are_rivals(pair, p, q) && !(leads(text, p) && leads(kept, first))) return false;
+  deed here = deed_between(text, (uint32_t)(p - text->tokens), (uint32_t)(q - text->tokens));
+  deed there = here == NO_DEED ? NO_DEED : deed_between(kept, (uint32_t)(first - kept->tokens), (uint32_t)(second - kept->tokens));
+  return there != NO_DEED && (here == there) == turned_round;
 }
 
 static bool compare_roles(aio__hit_pair *pair) {
@@ -458,7 +481,7 @@ static bool compare_roles(aio__hit_pair *pair) {
       aio__hit_detail_begin(pair, AIO__HIT_ORDER, &detail);
       aio__hit_detail_tokens(&detail, text, (uint32_t)(list[i] - text->tokens), (uint32_t)(list[k] - text->tokens));
       aio__hit_detail_turn(&detail);
-      aio__hit_detail_tokens(&detail, kept, q, p);
+      aio__hit_detail_tokens(&detail, kept, p < q ? p : q, p < q ? q : p);
       return true;
     }
   }

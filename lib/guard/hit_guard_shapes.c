@@ -3,6 +3,8 @@
  */
 #include "guard/hit_guard_parts.h"
 
+enum { SLASHED_MIN = 3 }; /* letters on each side of a slash */
+
 static bool is_digit(char c) {
   return (unsigned char)(c - '0') < 10;
 }
@@ -72,6 +74,18 @@ static bool begins_like_code(aio__str chunk) {
   }
 }
 
+/* feature/login, but not and/or and TCP/IP: may be a path, may be two words. */
+static bool is_slashed(const aio__hit_lexicon *lexicon, aio__str chunk) {
+  size_t slash = 0;
+  for (size_t i = 0; i < chunk.n; i++) {
+    if (chunk.p[i] == '/') slash = i;
+    else if (!is_letter(chunk.p[i]) || is_upper(chunk.p[i])) return false;
+  }
+  const aio__hit_entry *left = known(lexicon, chunk, 0, slash), *right = known(lexicon, chunk, slash + 1, chunk.n);
+  bool words = AIO__HIT_HAS(left, FUNCTION) || AIO__HIT_HAS(right, FUNCTION) || (left != NULL && left->unit != 0);
+  return slash >= SLASHED_MIN && chunk.n - slash > SLASHED_MIN && !words;
+}
+
 /* Path, address, foo_bar, a::b, x=y. */
 static bool is_code(const aio__hit_lexicon *lexicon, aio__str chunk) {
   const char *p = chunk.p;
@@ -85,6 +99,7 @@ static bool is_code(const aio__hit_lexicon *lexicon, aio__str chunk) {
   }
   bool version = chunk.n > 1 && (p[0] | 0x20) == 'v' && is_digit(p[1]);
   if (letters == 0 || version) return false;
+  if (slashes == 1 && is_slashed(lexicon, chunk)) return true;
   if (begins_like_code(chunk) || slashes >= 2 || has(chunk, "::") || has(chunk, "->")) return true;
   return (slashes == 1 || !is_digit(p[0])) && is_dotted_name(lexicon, chunk);
 }

@@ -213,7 +213,8 @@ static size_t read_suffix(reader *r, size_t from, size_t digits, size_t end) {
     n = stop - digits;
     unit = is_suffix(known(r, digits, stop));
   }
-  bool sloppy = n >= SLOPPY_MIN || (n == 1 && r->p[digits] == 'x'); /* 5minutes, 4x */
+  bool hexadecimal = digits - from == 1 && r->p[from] == '0' && (r->p[digits] | 0x20) == 'x';
+  bool sloppy = (n >= SLOPPY_MIN && !hexadecimal) || (n == 1 && r->p[digits] == 'x'); /* 5minutes, 4x */
   if (is_digit(at(r, stop, end)) || !(unit || sloppy)) return 0;
   push(r, AIO__HIT_WORD, digits, stop);
   return stop;
