@@ -166,7 +166,8 @@ AIORCH_API void aiorch_hits_free(aiorch_hits *hits);
 
 /**
  * Embeds what has no vector of the embedder yet, chunks first, then the questions of kept answers, and keeps the vectors
- * in the store, or in the vector store plug-in where one is registered, for at most `max_ms`. Text is searchable without
+ * in the store, or in the vector store plug-in where one is registered, for at most `max_ms` (the local embedder ends what is
+ * under way, mostly within a second). Text is searchable without
  * it; with it, by meaning too. Any number of threads and processes may call it at once; what breaks off is done again.
  *
  * @param done, left  chunks and questions embedded by this call, and those still to do; may be NULL.

@@ -16,12 +16,13 @@
 #include "api/blocking_call.h"
 #include "pipeline/query_vector.h"
 
-enum { ARENA_BLOCK = 64 << 10, BATCH = 32, WINDOW = 8 * BATCH, STORE_GRACE_MS = 5000 };
+/* A batch of the local embedder is small, so that it ends soon after the time is up: what is under way is finished. */
+enum { ARENA_BLOCK = 64 << 10, BATCH = 32, LOCAL_BATCH = 8, WINDOW = 8 * BATCH, GRACE_MS = 5000 };
 
 typedef struct embedding {
   aiorch *orch;
   aio__str tenant, fingerprint;
-  int64_t deadline_ns;
+  int64_t deadline_ns, grace_ns;
   aio__sync sync;
   aio__arena arena; /* of one batch */
   aio__unembedded *chunks;
@@ -39,12 +40,12 @@ static aio__store *store_of(const embedding *e) {
 /* A random batch of the window: where the count is small, all of it. */
 static void take_part(embedding *e) {
   uint32_t random = 0;
-  size_t parts = (e->count + BATCH - 1) / BATCH;
+  size_t batch = e->orch->embedder_is_local ? LOCAL_BATCH : BATCH, parts = (e->count + batch - 1) / batch;
   if (parts < 2) return;
   if (aio__random(&random, sizeof random)) random = 0;
-  size_t at = (size_t)random % parts * BATCH;
+  size_t at = (size_t)random % parts * batch;
   e->chunks += at;
-  e->count = e->count - at < BATCH ? e->count - at : BATCH;
+  e->count = e->count - at < batch ? e->count - at : batch;
 }
 
 static bool near_cache(const embedding *e) {
@@ -91,7 +92,8 @@ static aiorch_status embed_batch(embedding *e, float **rows, size_t *dimensions)
                                .text_count = e->count,
                                .dimensions = e->orch->plugins.embedder.vtbl.dimensions};
   aiorch_call *call = NULL;
-  aiorch_status st = aio__blocking_call(e->orch, AIO__CALL_EMBED, &request, e->deadline_ns, &call, e->error);
+  int64_t until_ns = e->orch->embedder_is_local ? e->grace_ns : e->deadline_ns;
+  aiorch_status st = aio__blocking_call(e->orch, AIO__CALL_EMBED, &request, until_ns, &call, e->error);
   if (st) goto out;
   const aio__call_result *result = aio__call_result_of(call);
   if (result->vector_count != e->count || result->dimensions == 0) {
@@ -195,7 +197,8 @@ static aiorch_status embed_all(embedding *e) {
       *left -= e->done - before < *left ? e->done - before : *left;
     }
     aio__arena_free(&e->arena);
-    if (st == AIORCH_E_DEADLINE && aio__clock_now(e->orch->clock) >= e->deadline_ns) {
+    bool late = st == AIORCH_E_DEADLINE || st == AIORCH_E_CANCELLED; /* a plug-in calls it as it likes */
+    if (late && aio__clock_now(e->orch->clock) >= e->deadline_ns) {
       aio__error_clear(e->error);
       return AIORCH_AGAIN;
     }
@@ -223,15 +226,16 @@ aiorch_status aiorch_knowledge_embed(aiorch *orch, const char *tenant, size_t te
   if (!tenant && tenant_len > 0) return aio__error_set(error, AIORCH_E_INVALID, "the tenant is NULL");
   aiorch_status st = aio__orch_enter(orch, aio__str_n(tenant, tenant_len), &e.tenant, error);
   if (st == AIORCH_OK) st = check(orch, max_ms, error);
-  /* The store may take a little longer: what was embedded in time is to be marked. */
-  int64_t store_ms = max_ms < INT64_MAX - STORE_GRACE_MS ? max_ms + STORE_GRACE_MS : max_ms;
-  if (st == AIORCH_OK) st = aio__sync_begin(&e.sync, orch, store_ms, error);
+  /* The local embedder and the store may take a little longer: what was begun in time is to be kept. */
+  int64_t grace_ms = max_ms < INT64_MAX - GRACE_MS ? max_ms + GRACE_MS : max_ms;
+  if (st == AIORCH_OK) st = aio__sync_begin(&e.sync, orch, grace_ms, error);
   if (st) return st;
   e.orch = orch;
   e.error = error;
   e.in_plugin = orch->plugins.has_vector_store;
   e.fingerprint = aio__str_z(orch->plugins.embedder.fingerprint);
   e.deadline_ns = aio__clock_after_ms(orch->clock, max_ms);
+  e.grace_ns = aio__clock_after_ms(orch->clock, grace_ms);
   aio__arena_init(&e.arena, orch->al, ARENA_BLOCK);
   st = embed_all(&e);
   aio__arena_free(&e.arena);
