@@ -131,10 +131,16 @@ static aiorch_status open_lock(aio__sq_db *db, aiorch_error *error) {
   return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened: %s", db->lock_path, strerror(code));
 }
 
-/* SQLite has made it by now, and holds no lock on it that closing a descriptor would drop. */
+/* SQLite holds no lock on it that closing a descriptor would drop. It is not there when something has failed while the
+ * database was made: without it each write would go the slow way, and no reader beside it. */
 static aiorch_status open_wal(aio__sq_db *db, aiorch_error *error) {
   const char *path = sqlite3_filename_wal(sqlite3_db_filename(db->writer->db, "main"));
   db->wal_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (db->wal_fd < 0 && errno == ENOENT) {
+    aiorch_status status = aio__sq_use_wal(db->writer, error);
+    if (status != AIORCH_OK) return status;
+    db->wal_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  }
   if (db->wal_fd >= 0) return AIORCH_OK;
   return aio__error_set(error, AIORCH_E_STORE, "%s cannot be opened: %s", path, strerror(errno));
 }

@@ -91,7 +91,8 @@ static aiorch_status apply(aio__sq_conn *conn, aiorch_error *error) {
   return status;
 }
 
-static aiorch_status use_wal(aio__sq_conn *conn, aiorch_error *error) {
+/* SQLite says "wal" also when it has not got there; the log itself it makes with the next look at the database. */
+aiorch_status aio__sq_use_wal(aio__sq_conn *conn, aiorch_error *error) {
   sqlite3_stmt *stmt = NULL;
   int code = sqlite3_prepare_v2(conn->db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
   if (code == SQLITE_OK) code = sqlite3_step(stmt);
@@ -104,7 +105,7 @@ static aiorch_status use_wal(aio__sq_conn *conn, aiorch_error *error) {
                             " folder",
                             conn->owner->path);
   sqlite3_finalize(stmt);
-  return status;
+  return status == AIORCH_OK ? execute(conn, error, "SELECT count(*) FROM sqlite_master") : status;
 }
 
 /* One view of all that is inspected: another process may be making the schema right now. */
@@ -113,7 +114,7 @@ static aiorch_status look(aio__sq_conn *conn, aiorch_error *error, int64_t *vers
   if (status != AIORCH_OK) return status;
   status = inspect(conn, error, version);
   (void)execute(conn, NULL, "ROLLBACK");
-  return status == AIORCH_OK ? use_wal(conn, error) : status;
+  return status == AIORCH_OK ? aio__sq_use_wal(conn, error) : status;
 }
 
 static void pause_a_little(aio__sq_db *db) {

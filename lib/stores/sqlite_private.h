@@ -144,6 +144,7 @@ aiorch_status aio__sq_sync_again(aio__sq_conn *conn);
 /* ---- sqlite_migrate.c ------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__sq_migrate(aio__sq_conn *conn, aiorch_error *error);
+aiorch_status aio__sq_use_wal(aio__sq_conn *conn, aiorch_error *error);
 
 /* ---- sqlite_util.c ---------------------------------------------------------------------------------------------- */
 

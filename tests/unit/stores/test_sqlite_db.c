@@ -335,6 +335,19 @@ static void test_settle__without_memory_or_ledger(void **state) {
   f->memory.fail_at = 0;
 }
 
+/* As a fault may leave it while it is made: without the log. */
+static void test_open__brings_back_the_log(void **state) {
+  fixture *f = *state;
+  aio__run_row run = run_of(1, 5, T0);
+  close_store(f);
+  execute(f, "ledger.db", "PRAGMA journal_mode = DELETE");
+  execute(f, "knowledge.db", "PRAGMA journal_mode = DELETE");
+  assert_int_equal(size_of(f, "ledger.db-wal"), 0);
+  assert_int_equal(open_store(f), AIORCH_OK);
+  assert_int_equal(CALL(f, ledger, settle, ACME, &run, NULL, 0), AIORCH_OK);
+  assert_true(size_of(f, "ledger.db-wal") > 0);
+}
+
 static int64_t runs_there(fixture *f) {
   aio__store_stats stats;
   assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
@@ -445,6 +458,7 @@ int main(void) {
     SQLITE_CASE(test_admit__a_slower_call_moves_no_time),
     SQLITE_CASE(test_settle__without_memory_behind_a_full_queue),
     SQLITE_CASE(test_settle__without_memory_or_ledger),
+    SQLITE_CASE(test_open__brings_back_the_log),
     SQLITE_CASE(test_settle__after_a_sync_that_failed),
     SQLITE_CASE(test_attempt__pending_is_written_at_once),
     SQLITE_CASE(test_admit__never_waits_inside_sqlite),
