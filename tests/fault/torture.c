@@ -67,7 +67,7 @@ static void reopen(void *ctx) {
   job *j = ctx;
   aiorch *orch = scenario_open(j->folder, j->ledger);
   if (orch == NULL || !scenario_ask(orch, "Is it still there?", j->ledger))
-    scenario_say(j->ledger, "the store is of no use");
+    scenario_say(j->ledger, "the store is of no use: %s", j->ledger->last);
   scenario_close(orch, j->ledger);
 }
 

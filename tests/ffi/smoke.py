@@ -214,7 +214,7 @@ class Host:
     def open(self):
         config, self.orch = c_void_p(), c_void_p()
         self.must(self.lib.aiorch_config_new(byref(config)))
-        settings = {"store": "memory", "generate.chain": "python", "retrieve.threshold": 0.05}
+        settings = {"store": "memory", "generate.chain": "python", "retrieve.threshold": 0.05, "cache.threshold": 0.9}
         text = json.dumps(settings).encode()
         self.must(self.lib.aiorch_config_load_json(config, text, c_size_t(len(text)), b"smoke", self.error))
         self.register(config)
