@@ -323,7 +323,7 @@ static aiorch_status pooling_path(const aio__alloc *al, const char *folder, aio_
                                   char path[MODULE_PATH_MAX + 20], aiorch_error *error) {
   aio__json *json;
   reader r = {al, folder, error, MODULES, NULL};
-  (void)snprintf(path, MODULE_PATH_MAX + 20, "%s", POOLING);
+  memcpy(path, POOLING, sizeof POOLING);
   aiorch_status status = parse(&r, MODULES, modules, &json);
   if (status == AIORCH_OK && json != NULL) status = read_modules(&r, aio__json_root(json), path);
   aio__json_free(json);
