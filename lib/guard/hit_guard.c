@@ -161,10 +161,23 @@ bool aio__hit_guard_reads(const aio__hit_guard *guard, aio__str text) {
 
 /* ---- checking ---------------------------------------------------------------------------------------------------- */
 
-static void mark_choices(const aio__hit_text *text, uint8_t mark, uint8_t *marks) {
+static bool denies(const aio__hit_token *t) {
+  return AIO__HIT_HAS(t->entry, NEGATOR) || aio__hit_ends_in_nt(t);
+}
+
+static bool denies_anything(const aio__hit_text *text) {
+  for (uint32_t i = 0; i < text->n; i++) {
+    if (denies(&text->tokens[i])) return true;
+  }
+  return false;
+}
+
+/* `leave_denied`: "without manual input" is no alternative to "automatically", where the other text denies nothing. */
+static void mark_choices(const aio__hit_text *text, uint8_t mark, bool leave_denied, uint8_t *marks) {
   for (uint32_t i = 0; i < text->n; i++) {
     const aio__hit_token *t = &text->tokens[i];
-    if (t->entry == NULL || (t->flags & (AIO__HIT_USED | AIO__HIT_MEASURE)) != 0) continue;
+    bool denied = leave_denied && ((i > 0 && denies(t - 1)) || (i > 1 && denies(t - 2)));
+    if (t->entry == NULL || denied || (t->flags & (AIO__HIT_USED | AIO__HIT_MEASURE)) != 0) continue;
     for (size_t k = 0; k < t->entry->choices_n; k++) marks[t->entry->choices[k]] |= mark;
   }
 }
@@ -182,8 +195,9 @@ static aiorch_status prepare(aio__hit_pair *pair, aio__arena *arena) {
   pair->marks = aio__arena_alloc(arena, pair->lexicon->choices_n);
   pair->rivals = aio__arena_alloc(arena, pair->lexicon->sets_n * sizeof *pair->rivals);
   if (pair->marks == NULL || pair->rivals == NULL) return AIORCH_E_NOMEM;
-  mark_choices(pair->question, 1, pair->marks);
-  mark_choices(pair->kept, 2, pair->marks);
+  bool question_denies = denies_anything(pair->question), kept_denies = denies_anything(pair->kept);
+  mark_choices(pair->question, 1, question_denies && !kept_denies, pair->marks);
+  mark_choices(pair->kept, 2, kept_denies && !question_denies, pair->marks);
   find_rivals(pair);
   return AIORCH_OK;
 }

@@ -1,8 +1,15 @@
 /*
  * When a near hit is a hit: two questions whose vectors are near may still ask for different things. The guards compare
  * them by what vectors blur: numbers, units and dates; negation; identifiers, quoted strings, paths and versions; the
- * order around from/to, before/after and their like; capitalised names; what kind of answer is asked for. They are data
- * (hit_guard.json: units, negations, months, spelled numbers, order words) and code, and they know English only.
+ * order around from/to, before/after and their like; capitalised names; words of which each excludes the other; what
+ * kind of answer is asked for; a single word in the place of another. They are data (hit_guard.json: units, months,
+ * negations, order words, sets of alternatives) and code, and they know English only.
+ *
+ * Two texts are compared the more strictly the shorter they are: in a question of a dozen words a "not" or a name that
+ * only one has makes another question; in a paragraph it may be another way of saying the same.
+ *
+ * What they do not do: convert units (60 minutes are not 1 hour), tell 3/4/2024 from April 3 or March 4, know that
+ * another word is a synonym unless the data says so, read other languages.
  */
 #ifndef AIO_GUARD_HIT_GUARD_H
 #define AIO_GUARD_HIT_GUARD_H
@@ -19,19 +26,19 @@ enum {
 };
 
 /* Which guard refused, in the order in which they are asked. */
-#define AIO__HIT_GUARDS(X)                                                                                             \
-  X(LANGUAGE, "language") /* one of them is not English */                                                             \
-  X(NUMBERS, "numbers")                                                                                                \
-  X(DATES, "dates")                                                                                                    \
-  X(UNITS, "units")                                                                                                    \
-  X(NEGATION, "negation")                                                                                              \
-  X(IDENTIFIERS, "identifiers") /* quoted, paths, versions, code */                                                    \
-  X(ORDER, "order")             /* from/to, before/after, a to b */                                                    \
-  X(NAMES, "names")                                                                                                    \
-  X(OPPOSITES, "opposites") /* enable/disable, buy/sell */                                                             \
-  X(QUESTION, "question")   /* who, when, how many, ... */                                                             \
-  X(WORDS, "words")         /* the same but for one word */                                                            \
-  X(LENGTH, "length")       /* one is far longer */
+#define AIO__HIT_GUARDS(X)                                          \
+  X(LANGUAGE, "language")       /* one of them is not English */    \
+  X(NUMBERS, "numbers")                                             \
+  X(DATES, "dates")                                                 \
+  X(UNITS, "units")                                                 \
+  X(NEGATION, "negation")                                           \
+  X(IDENTIFIERS, "identifiers") /* quoted, paths, versions, code */ \
+  X(ORDER, "order")             /* from/to, before/after, a to b */ \
+  X(NAMES, "names")                                                 \
+  X(OPPOSITES, "opposites")     /* enable/disable, buy/sell */      \
+  X(QUESTION, "question")       /* who, when, how many, ... */      \
+  X(WORDS, "words")             /* the same but for one word */     \
+  X(LENGTH, "length")           /* one is far longer */
 
 typedef enum aio__hit_refusal {
   AIO__HIT_PASS = 0,

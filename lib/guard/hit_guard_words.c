@@ -367,6 +367,17 @@ static void read_sign(reader *r, size_t from) {
     push(r, AIO__HIT_CODE, from, from + 1);
 }
 
+/* ff0000 of #ff0000, but not 42 of issue #42. */
+static bool is_colour(const reader *r, size_t from, size_t to) {
+  bool letter = false, digit = false;
+  for (size_t i = from; i < to; i++) {
+    if (!is_word(r->p[i])) return false;
+    letter = letter || is_letter(r->p[i]);
+    digit = digit || is_digit(r->p[i]);
+  }
+  return letter && digit;
+}
+
 static size_t trim_front(const reader *r, size_t from, size_t to) {
   for (; from < to; from++) {
     char c = r->p[from], next = at(r, from + 1, to);
@@ -375,7 +386,7 @@ static size_t trim_front(const reader *r, size_t from, size_t to) {
     if ((c == '.' && !sentence && (is_word(next) || next == '/' || next == '.')) || (c == '$' && next != '\0')) break;
     if ((c == '/' || c == '~' || c == '\\') && next != '\0') break;
     if (c == '-' && (next == '-' || is_word(next))) break;
-    if (c == '#' && is_word(next) && digits_end(r, from + 1, to) != to) break; /* #ff0000, but issue #42 */
+    if (c == '#' && is_colour(r, from + 1, to)) break;
   }
   return from;
 }
