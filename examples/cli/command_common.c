@@ -48,7 +48,7 @@ static aiorch_status set_text(cli *c, const char *key, const char *value) {
 /* A model that was never measured needs its thresholds set, but not by who compares nothing. */
 static aiorch_status set_no_thresholds(cli *c) {
   aiorch_status status = aiorch_config_set_f64(c->config, "retrieve.threshold", 1, c->error);
-  return status == AIORCH_OK ? set_text(c, "cache.match", "exact") : status;
+  return status == AIORCH_OK ? aiorch_config_set_f64(c->config, "cache.threshold", 1, c->error) : status;
 }
 
 int command_open_model(cli *c, bool compares) {

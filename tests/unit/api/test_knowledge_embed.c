@@ -103,6 +103,27 @@ static void test_embed__again_when_the_time_is_up(void **state) {
   fixture_close(&f);
 }
 
+static void take_five_seconds(void *context) {
+  virtual_clock_advance_ms(context, 5000);
+}
+
+/* The local embedder asks between texts whether it should stop, and then calls itself cancelled. */
+static void test_embed__again_when_the_embedder_stops_because_of_the_time(void **state) {
+  (void)state;
+  fixture f;
+  uint64_t done = 9, left = 0;
+  fixture_open(&f, true);
+  add_many(&f, "t", 3);
+  f.fake.embed_status = AIORCH_E_CANCELLED;
+  assert_int_equal(aiorch_knowledge_embed(f.orch, "t", 1, 1000, &done, &left, NULL), AIORCH_E_CANCELLED);
+  f.fake.on_embed = take_five_seconds;
+  f.fake.context = &f.clock;
+  assert_int_equal(aiorch_knowledge_embed(f.orch, "t", 1, 1000, &done, &left, NULL), AIORCH_AGAIN);
+  assert_int_equal(done, 0);
+  assert_int_equal(left, 3);
+  fixture_close(&f);
+}
+
 static void test_embed__failures_mark_nothing(void **state) {
   (void)state;
   fixture f;
@@ -188,6 +209,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_embed__all_of_one_tenant),
     cmocka_unit_test(test_embed__again_when_the_time_is_up),
+    cmocka_unit_test(test_embed__again_when_the_embedder_stops_because_of_the_time),
     cmocka_unit_test(test_embed__failures_mark_nothing),
     cmocka_unit_test(test_embed__needs_an_embedder),
     cmocka_unit_test(test_embed__vectors_go_with_their_chunks),

@@ -39,6 +39,7 @@ static aiorch_status embed(void *self, aiorch_call *call) {
   size_t given = count - (f->short_by < count ? f->short_by : count - 1);
   bool say_usage = f->say_usage;
   pthread_mutex_unlock(&f->mutex);
+  if (f->on_embed) f->on_embed(f->context);
   if (status == AIORCH_PENDING) return AIORCH_SLOT_PENDING;
   if (status < 0) return status;
   float *rows = calloc(given, FAKE_DIMENSIONS * sizeof *rows);

@@ -27,6 +27,8 @@ typedef struct fake_vectors {
   bool say_usage;
   float first; /* when it is no number, or 0 with `zero`: the first element of every vector that the embedder gives */
   bool zero;   /* it gives vectors without length */
+  void (*on_embed)(void *context); /* called when it begins; may be NULL */
+  void *context;
 } fake_vectors;
 
 void fake_vectors_init(fake_vectors *f);
