@@ -292,14 +292,17 @@ static void kill_rows(aio__index *index, size_t at, uint32_t rows) {
 static bool lower_last(aio__index *index) {
   size_t blocks = atomic_load(&index->blocks), at = first_spare(index);
   if (blocks == 0 || at >= blocks - 1) return false;
-  atomic_fetch_add(&index->moves, 1); /* before a search can meet one twice */
+  bool lower = true;
+  atomic_fetch_add(&index->moves, 1);
   if (aio__index_block(index, at) == NULL) {
     lower_block(index, blocks - 1, at);
-    return true;
+  } else {
+    uint32_t moved = lower_rows(index, blocks - 1);
+    if (moved != 0) kill_rows(index, blocks - 1, moved);
+    lower = moved != 0;
   }
-  uint32_t moved = lower_rows(index, blocks - 1);
-  if (moved != 0) kill_rows(index, blocks - 1, moved);
-  return moved != 0;
+  atomic_fetch_add(&index->moves, 1);
+  return lower;
 }
 
 static bool loose(const aio__index *index) {
@@ -320,8 +323,8 @@ static bool remove_one(aio__index *index, uint64_t key) {
   uint32_t place = aio__keys_find(index, key);
   if (place == AIO__NO_PLACE) return false;
   aio__keys_remove(index, key);
-  atomic_fetch_add(&index->moves, 1); /* before it can come back elsewhere */
   kill_rows(index, place / AIO__BLOCK_ROWS, UINT32_C(1) << place % AIO__BLOCK_ROWS);
+  atomic_fetch_add(&index->moves, 2); /* when a search can't meet it here any more, and not elsewhere again yet */
   atomic_fetch_sub(&index->count, 1);
   return true;
 }

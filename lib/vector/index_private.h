@@ -9,7 +9,7 @@
  *   of a block is filled in a copy of that block. So a search sees the old block or the new one.
  * - Vectors move only to make the index smaller, and only to a lower place: first they are there in the lower one,
  *   then gone from the higher one. Walking downwards, a search meets each at least once. It may meet one twice:
- *   `moves` tells.
+ *   `moves` tells whether that can be.
  * - A block that nobody can find any more is kept until all searches have ended that may have found it: a search
  *   counts itself in under the epoch that it sees; the epoch goes on when nobody is left of the one before; and what
  *   was taken out in an epoch is freed two epochs later.
@@ -85,7 +85,7 @@ struct aio__index {
   _Atomic(aio__entry *) leaves[AIO__LEAVES];
   atomic_size_t blocks; /* places in use: in the last there is a block */
   atomic_size_t count, bytes;
-  atomic_size_t moves;      /* vectors that were removed or moved, ever */
+  atomic_size_t moves;      /* other than it was: vectors were removed or moved; odd: some are being moved */
   atomic_size_t epoch;
   atomic_size_t readers[2]; /* searches under way, by the lowest bit of their epoch */
   atomic_size_t waiting;    /* blocks in limbo */

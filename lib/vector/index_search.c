@@ -144,7 +144,7 @@ static bool allows(search *s, doubt *d, uint32_t row) {
 }
 
 static aiorch_status prune(search *s, query *q) {
-  bool repeats = atomic_load(&s->index->moves) != s->moves;
+  bool repeats = s->moves % 2 != 0 || atomic_load(&s->index->moves) != s->moves;
   aiorch_status status = aio__nearest_prune(&q->nearest, s->index->al, s->best, repeats);
   set_floor(q, s->rounding);
   return status;

@@ -180,6 +180,25 @@ static void test_search__thousands_of_copies(void **state) {
   drop(&f);
 }
 
+/* A search that begins while a writer has vectors in two places, and ends before the writer goes on. */
+static void test_search__what_is_being_moved_counts_once(void **state) {
+  (void)state;
+  fixture f = make(24, 40, 6, aio__cpu_best());
+  aio__index *index = f.index;
+  float *queries = make_queries(&f.table, 3, 2);
+  assert_int_equal(aio__index_reach(index, 2), AIORCH_OK);
+  atomic_fetch_add(&index->moves, 1);
+  atomic_store(aio__index_entry(index, 2), atomic_load(aio__index_entry(index, 0)));
+  atomic_store(&index->blocks, 3);
+  vector_table_check(&f.table, index, queries, 3, NULL, 10, -1);
+  vector_table_check(&f.table, index, queries, 3, NULL, 100, -1);
+  atomic_store(aio__index_entry(index, 2), NULL);
+  atomic_store(&index->blocks, 2);
+  atomic_fetch_add(&index->moves, 1);
+  free(queries);
+  drop(&f);
+}
+
 /* ---- threshold, scopes, allow ----------------------------------------------------------------------------------- */
 
 static void test_search__threshold_spares_rows(void **state) {
@@ -492,6 +511,7 @@ int main(void) {
     cmocka_unit_test(test_search__many_queries_as_one_by_one),
     cmocka_unit_test(test_search__among_equals_the_lower_key),
     cmocka_unit_test(test_search__thousands_of_copies),
+    cmocka_unit_test(test_search__what_is_being_moved_counts_once),
     cmocka_unit_test(test_search__threshold_spares_rows),
     cmocka_unit_test(test_search__threshold_of_exactly_the_similarity),
     cmocka_unit_test(test_search__three_of_many_by_scope),
