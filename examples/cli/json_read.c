@@ -256,7 +256,7 @@ bool json_is_null(const json_value *object, const char *name) {
 
 double json_f64(const json_value *object, const char *name) {
   const json_value *value = json_get(object, name);
-  return value && value->type == JSON_NUMBER ? strtod(value->text, NULL) : nan("");
+  return value && value->type == JSON_NUMBER ? strtod(value->text, NULL) : (double)NAN;
 }
 
 bool json_truth(const json_value *object, const char *name) {

@@ -20,7 +20,7 @@
 static void read_line(reference *r, aio__str line) {
   const aio__json_limits limits = {1 << 20, 8, AIORCH_E_INVALID, "tokens.jsonl"};
   aio__json *json = NULL;
-  aio__str text, kind;
+  aio__str text = AIO__LIT(""), kind = AIO__LIT("");
   reference_line *l = &r->lines[r->line_count++];
   assert_int_equal(aio__json_parse(aio__alloc_default(), line, &limits, &json, NULL), AIORCH_OK);
   const aio__json_value *root = aio__json_root(json);
