@@ -371,7 +371,7 @@ static void measure_mock(eval *e, const char *folder) {
       float similarity = dot(asked + i * e->dimensions, kept + k * e->dimensions, e->dimensions);
       if (similarity > highest) highest = similarity, best = k;
     }
-    count(e, tallies, highest, aio__str_eq(r.intent[best], r.intent[i]), r.text[i], r.intent[best]);
+    count(e, tallies, (double)highest, aio__str_eq(r.intent[best], r.intent[i]), r.text[i], r.intent[best]);
   }
   for (size_t t = 0; t < THRESHOLDS_N; t++) tallies[t].asked = tallies[t].scoped = r.n;
   if (kept != NULL && asked != NULL) print_tallies(e, "gptcache_mock", tallies);
@@ -409,7 +409,7 @@ static void measure_intents(eval *e, const char *name, const rows *kept, const r
       if (similarity > highest) highest = similarity, best = k;
     }
     if (best != SIZE_MAX)
-      count(e, tallies, highest, aio__str_eq(kept->intent[best], asked->intent[i]), asked->text[i], kept->text[best]);
+      count(e, tallies, (double)highest, aio__str_eq(kept->intent[best], asked->intent[i]), asked->text[i], kept->text[best]);
   }
   for (size_t t = 0; t < THRESHOLDS_N; t++) tallies[t].asked = n, tallies[t].scoped = scoped;
   print_tallies(e, name, tallies);
