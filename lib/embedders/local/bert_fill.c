@@ -28,7 +28,11 @@ static const aio__tensor *find(const filler *f, const char *name) {
   const aio__tensor *t = aio__safetensors_find(f->file, full);
   char *last = strrchr(full, '.');
   if (t != NULL || last == NULL || strstr(full, "LayerNorm") == NULL) return t;
-  memcpy(last, strcmp(last, ".weight") == 0 ? ".gamma" : ".beta", 7);
+  /* No longer than what they replace: there is room. */
+  if (strcmp(last, ".weight") == 0)
+    memcpy(last, ".gamma", sizeof ".gamma");
+  else if (strcmp(last, ".bias") == 0)
+    memcpy(last, ".beta", sizeof ".beta");
   return aio__safetensors_find(f->file, full);
 }
 
