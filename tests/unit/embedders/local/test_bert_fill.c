@@ -135,7 +135,8 @@ static void test_fill__prefix_old_names_and_types_give_the_same(void **state) {
   for (size_t i = 0; i < tiny.tensor_count; i++) {
     char *last = strrchr(tiny.tensors[i].name, '.');
     if (strstr(tiny.tensors[i].name, "LayerNorm") == NULL) continue;
-    memcpy(last, strcmp(last, ".weight") == 0 ? ".gamma" : ".beta", 7);
+    if (strcmp(last, ".weight") == 0) memcpy(last, ".gamma", sizeof ".gamma");
+    else memcpy(last, ".beta", sizeof ".beta");
   }
   assert_int_equal(load(AIO__LOCAL_F32, &other), AIORCH_OK);
   assert_int_equal(plain->bytes, other->bytes);
