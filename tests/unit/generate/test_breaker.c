@@ -1,0 +1,105 @@
+/* lib/generate/breaker.c, in virtual time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "generate/breaker.h"
+
+static void break_it(aio__breaker *b, int times, int64_t now_ms) {
+  for (int i = 0; i < times; i++) aio__breaker_failure(b, AIORCH_E_NETWORK, -1, now_ms);
+}
+
+static void test_breaker__opens_after_failures_in_a_row(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = true;
+  break_it(&b, 4, 1000);
+  assert_true(aio__breaker_allows(&b, 1000, &probe));
+  assert_false(probe);
+  aio__breaker_success(&b);
+  break_it(&b, 4, 1000); /* the row was broken */
+  assert_true(aio__breaker_allows(&b, 1000, &probe));
+  break_it(&b, 1, 1000);
+  assert_false(aio__breaker_allows(&b, 1000, &probe));
+  assert_int_equal(aio__breaker_wait_ms(&b, 1000), 30000);
+  assert_false(aio__breaker_allows(&b, 30999, &probe));
+  assert_int_equal(b.opened, 1);
+}
+
+static void test_breaker__one_probe_decides(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = false;
+  break_it(&b, 5, 0);
+  assert_true(aio__breaker_allows(&b, 30000, &probe));
+  assert_true(probe);
+  assert_false(aio__breaker_allows(&b, 30001, &probe)); /* one at a time */
+  break_it(&b, 1, 30500);
+  assert_false(aio__breaker_allows(&b, 60499, &probe));
+  assert_true(aio__breaker_allows(&b, 60500, &probe));
+  assert_true(probe);
+  aio__breaker_success(&b);
+  assert_true(aio__breaker_allows(&b, 60501, &probe));
+  assert_false(probe);
+  break_it(&b, 4, 60502); /* closed, it counts from the begin */
+  assert_true(aio__breaker_allows(&b, 60503, &probe));
+  assert_int_equal(b.opened, 2);
+}
+
+static void test_breaker__a_probe_that_is_lost_expires(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = false;
+  break_it(&b, 5, 0);
+  assert_true(aio__breaker_allows(&b, 30000, &probe));
+  assert_false(aio__breaker_allows(&b, 89999, &probe));
+  assert_true(aio__breaker_allows(&b, 90000, &probe));
+  assert_true(probe);
+  aio__breaker_nothing(&b, probe, 90001); /* cancelled: the next one probes */
+  assert_true(aio__breaker_allows(&b, 90001, &probe));
+  assert_true(probe);
+}
+
+static void test_breaker__a_server_that_names_a_time_is_left_alone(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = false;
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_LIMIT, 2000, 0);
+  assert_false(aio__breaker_allows(&b, 1999, &probe));
+  assert_true(aio__breaker_allows(&b, 2000, &probe));
+  assert_true(probe);
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_LIMIT, 90000, 2000);
+  assert_int_equal(aio__breaker_wait_ms(&b, 2000), 90000);
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_LIMIT, 1000, 2001); /* an older attempt: the longer time stays */
+  assert_int_equal(aio__breaker_wait_ms(&b, 2001), 89999);
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_LIMIT, INT64_MAX / 4, 3000);
+  assert_int_equal(aio__breaker_wait_ms(&b, 3000), AIO__BREAKER_OPEN_MAX_MS);
+}
+
+static void test_breaker__what_says_nothing_of_the_provider_does_not_count(void **state) {
+  (void)state;
+  static const aiorch_status nothing[] = {AIORCH_E_PROVIDER_REJECTED, AIORCH_E_CONTEXT_WINDOW, AIORCH_E_CANCELLED,
+                                          AIORCH_E_DEADLINE, AIORCH_E_NOMEM, AIORCH_E_PROVIDER_MODEL};
+  aio__breaker b = {0};
+  bool probe = false;
+  for (int n = 0; n < 10; n++) {
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) aio__breaker_failure(&b, nothing[i], -1, 0);
+  }
+  assert_true(aio__breaker_allows(&b, 0, &probe));
+  aio__breaker_nothing(&b, false, 0);
+  assert_int_equal(b.state, AIO__BREAKER_CLOSED);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_breaker__opens_after_failures_in_a_row),
+    cmocka_unit_test(test_breaker__one_probe_decides),
+    cmocka_unit_test(test_breaker__a_probe_that_is_lost_expires),
+    cmocka_unit_test(test_breaker__a_server_that_names_a_time_is_left_alone),
+    cmocka_unit_test(test_breaker__what_says_nothing_of_the_provider_does_not_count),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
