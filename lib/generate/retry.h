@@ -21,8 +21,6 @@
 
 #include <aiorch/error.h>
 
-#include "core/str.h"
-
 enum {
   AIO__RETRY_ATTEMPTS_MAX = 3,      /* at one provider, over all its keys, for failures that a wait may mend */
   AIO__RETRY_BASE_MS = 500,
@@ -66,9 +64,5 @@ typedef struct aio__retry_decision {
 
 aio__retry_decision aio__retry_decide(const aio__retry_failure *failure, const aio__retry_place *place);
 int32_t aio__retry_refund(int32_t budget_milli); /* after a success */
-
-/* "Retry-After" (RFC 9110: seconds or an HTTP date) and "retry-after-ms" as milliseconds from now; -1 for what is neither, is in the
- * past or above a day. `now_ms` is wall time. Empty texts were not sent; the one in milliseconds comes first. */
-int64_t aio__retry_after_ms(aio__str retry_after, aio__str retry_after_ms, int64_t now_ms);
 
 #endif

@@ -115,38 +115,6 @@ static void test_decide__a_storm_ends_with_the_budget(void **state) {
   assert_int_equal(budget, AIO__RETRY_BUDGET_MILLI);
 }
 
-static int64_t parse(const char *retry_after, const char *ms) {
-  return aio__retry_after_ms(aio__str_z(retry_after), aio__str_z(ms), INT64_C(784111777000)); /* 1994-11-06 08:49:37 */
-}
-
-static void test_retry_after__seconds_dates_and_milliseconds(void **state) {
-  (void)state;
-  assert_int_equal(parse("7", ""), 7000);
-  assert_int_equal(parse(" 7 ", ""), 7000);
-  assert_int_equal(parse("0.25", ""), 250);
-  assert_int_equal(parse("1.5555", ""), 1555);
-  assert_int_equal(parse("0", ""), 0);
-  assert_int_equal(parse("86400", ""), 86400000);
-  assert_int_equal(parse("86401", ""), -1);
-  assert_int_equal(parse("99999999999999999999", ""), -1);
-  assert_int_equal(parse("-1", ""), -1);
-  assert_int_equal(parse(".5", ""), -1);
-  assert_int_equal(parse("1.2.3", ""), -1);
-  assert_int_equal(parse("soon", ""), -1);
-  assert_int_equal(parse("", ""), -1);
-  assert_int_equal(parse("7", "1500"), 1500);
-  assert_int_equal(parse("7", "1500.75"), 1500);
-  assert_int_equal(parse("7", "nonsense"), 7000);
-  assert_int_equal(parse("Sun, 06 Nov 1994 08:50:07 GMT", ""), 30000);
-  assert_int_equal(parse("Sun, 06 Nov 1994 08:49:37 GMT", ""), 0);
-  assert_int_equal(parse("Sun, 06 Nov 1994 08:49:36 GMT", ""), -1); /* it has passed */
-  assert_int_equal(parse("Mon, 07 Nov 1994 08:49:37 GMT", ""), 86400000);
-  assert_int_equal(parse("Sun, 06 Xyz 1994 08:50:07 GMT", ""), -1);
-  assert_int_equal(parse("Sun, 06 Nov 1994 25:50:07 GMT", ""), -1);
-  assert_int_equal(parse("Sun, 06 Nov 1994 08:50:07 CET", ""), -1);
-  assert_int_equal(aio__retry_after_ms(aio__str_z("Tue, 29 Feb 2028 00:00:01 GMT"), AIO__LIT(""), INT64_C(1835395200000)), 1000);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_decide__each_class_of_error),
@@ -154,7 +122,6 @@ int main(void) {
     cmocka_unit_test(test_decide__retry_after_is_honoured_within_the_deadline),
     cmocka_unit_test(test_decide__the_server_has_a_say),
     cmocka_unit_test(test_decide__a_storm_ends_with_the_budget),
-    cmocka_unit_test(test_retry_after__seconds_dates_and_milliseconds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
