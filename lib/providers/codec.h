@@ -31,7 +31,6 @@
 enum {
   AIO__CODEC_TOOLS_MAX = 128,          /* offered, and called in one answer */
   AIO__CODEC_STOPS_MAX = 16,
-  AIO__CODEC_OPTIONS_MAX = 1 << 20,    /* bytes of provider_options */
   AIO__CODEC_BODY_MAX = 32 << 20,      /* bytes of an answer that comes whole */
   AIO__CODEC_ERROR_BODY_MAX = 64 << 10 /* bytes of a failed answer that are read */
 };

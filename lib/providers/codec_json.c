@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "providers/param_rules.h"
+#include "text/json_merge.h"
 
-enum { WORDS_MAX = 400, MERGE_DEPTH_MAX = 32 };
+enum { WORDS_MAX = 400 };
 
 void aio__enc_fail(aio__encoder *e, aiorch_status status, const char *format, ...) {
   char text[WORDS_MAX];
@@ -201,76 +202,7 @@ static void check(aio__encoder *e) {
   if (forces && r->tool_count == 0) aio__enc_fail(e, AIORCH_E_INVALID, "a tool must be called, but there is none");
 }
 
-/* ---- provider_options -------------------------------------------------------------------------------------------- */
-
-static void put_name(aio__json_writer *w, const aio__tape *tape, aio__tape_value member) {
-  aio__str name = aio__tape_name(tape, member);
-  aio__jw_raw(w, aio__str_n(name.p - 1, name.n + 2)); /* with its quotes, as it was written */
-  aio__buf_char(w->buf, ':');
-  w->has_member &= ~(UINT64_C(1) << (w->depth - 1));
-}
-
-static aio__tape_value same_member(const aio__tape *tape, aio__tape_value object, aio__str name) {
-  return aio__tape_member(tape, object, name.p, name.n);
-}
-
-/* `base` with the members of `over` in the place of its own; where both have an object, those are merged. */
-static void merge(aio__json_writer *w, const aio__tape *a, aio__tape_value base, const aio__tape *b, aio__tape_value over, int depth) {
-  aio__jw_object(w);
-  for (aio__tape_value m = aio__tape_first(a, base); m != AIO__TAPE_NONE; m = aio__tape_next(a, base, m)) {
-    aio__tape_value other = same_member(b, over, aio__tape_name(a, m));
-    put_name(w, a, m);
-    bool both = aio__tape_typeof(a, m) == AIO__JSON_OBJECT && aio__tape_typeof(b, other) == AIO__JSON_OBJECT;
-    if (other == AIO__TAPE_NONE) aio__jw_raw(w, aio__tape_raw(a, m));
-    else if (both && depth < MERGE_DEPTH_MAX) merge(w, a, m, b, other, depth + 1);
-    else aio__jw_raw(w, aio__tape_raw(b, other));
-  }
-  for (aio__tape_value m = aio__tape_first(b, over); m != AIO__TAPE_NONE; m = aio__tape_next(b, over, m)) {
-    aio__str name = aio__tape_name(b, m);
-    if (same_member(a, base, name) != AIO__TAPE_NONE || same_member(b, over, name) != m) continue;
-    put_name(w, b, m);
-    aio__jw_raw(w, aio__tape_raw(b, m));
-  }
-  aio__jw_object_end(w);
-}
-
-static void lay_options_over(aio__encoder *e) {
-  const aio__alloc *al = e->tape.al;
-  aio__str options = aio__str_trim(e->request->provider_options);
-  if (e->status || options.n == 0) return;
-  if (options.n > AIO__CODEC_OPTIONS_MAX) {
-    aio__enc_fail(e, AIORCH_E_TOO_LARGE, "provider_options has more than 1 MiB");
-    return;
-  }
-  const aio__json_limits limits = {AIO__CODEC_OPTIONS_MAX, AIO__JSON_MAX_DEPTH_CONFIG, AIORCH_E_CONFIG, "provider_options"};
-  aio__json *strict = NULL; /* words for what is wrong with it, and no member twice */
-  e->status = aio__json_parse(al, options, &limits, &strict, e->error);
-  aio__json_free(strict);
-  if (e->status) return;
-  aio__tape over;
-  aio__buf merged;
-  aio__tape_init(&over, al);
-  aio__buf_init(&merged, al, AIO__WIRE_BODY_MAX);
-  aiorch_status st = aio__tape_read(&over, options);
-  if (st == AIORCH_OK) st = aio__tape_read(&e->tape, aio__buf_view(&e->out->body));
-  if (st) {
-    aio__enc_fail(e, st, "the body cannot be merged with provider_options");
-  } else if (aio__tape_typeof(&over, AIO__TAPE_ROOT) != AIO__JSON_OBJECT) {
-    aio__enc_fail(e, AIORCH_E_CONFIG, "provider_options is no JSON object");
-  } else {
-    aio__json_writer w;
-    aio__jw_init(&w, &merged);
-    merge(&w, &e->tape, AIO__TAPE_ROOT, &over, AIO__TAPE_ROOT, 0);
-    if (merged.failed) aio__enc_fail(e, merged.failed, "out of memory, or a body of more than 64 MiB");
-  }
-  if (e->status == AIORCH_OK) {
-    aio__buf_free(&e->out->body);
-    e->out->body = merged;
-  } else {
-    aio__buf_free(&merged);
-  }
-  aio__tape_free(&over);
-}
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__codec_encode(const aio__codec *codec, const aio__codec_request *request, const aio__codec_target *target,
                                 const aio__codec_sink *sink, aio__wire_request *out, aiorch_error *error) {
@@ -292,7 +224,7 @@ aiorch_status aio__codec_encode(const aio__codec *codec, const aio__codec_reques
     e.status = aio__wire_add_header(out, h->name, h->value, h->secret, error);
   }
   if (out->body.failed) aio__enc_fail(&e, out->body.failed, "out of memory, or a body of more than 64 MiB");
-  lay_options_over(&e);
+  if (e.status == AIORCH_OK) e.status = aio__json_merge(&out->body, request->provider_options, "provider_options", error);
   aio__tape_free(&e.tape);
   return e.status;
 }
