@@ -8,6 +8,7 @@
 #
 #   gcc    Release, warnings as errors: unit and API tests, command line, examples, bindings
 #   nets   on that build: ABI, headers, the law of the tree, strangers' projects, snippets of the documentation
+#   oracle on that build: the codecs of the providers beside the services' own SDKs, which come from npm
 #   clang  the same build with clang, warnings as errors
 #   asan   all tests with the address and undefined behaviour sanitizers
 #   tsan   tests that start threads, with the thread sanitizer
@@ -22,7 +23,7 @@ jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
 release="-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS=-g -DAIORCH_WERROR=ON"
 # Instrumented code makes gcc warn of what cannot happen: warnings are for the other two builds.
 instrumented="-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O1 -DAIORCH_WERROR=OFF"
-all_legs="gcc nets clang asan tsan"
+all_legs="gcc nets oracle clang asan tsan"
 passed=0
 failed=0
 
@@ -89,12 +90,17 @@ run_tests() {
 leg_gcc() {
   build gcc all $release || return
   passed=$((passed + 1))
-  run_tests gcc gcc --label-exclude "^net\$"
+  run_tests gcc gcc --label-exclude "^(net|oracle)\$"
 }
 
 leg_nets() {
   build gcc all $release || return
   run_tests nets gcc --label-regex "^net\$"
+}
+
+leg_oracle() {
+  build gcc codec_tool $release || return
+  run_tests oracle gcc --label-regex "^oracle\$"
 }
 
 leg_clang() {
@@ -105,7 +111,7 @@ leg_clang() {
 
 leg_asan() {
   build asan all $instrumented -DAIORCH_SANITIZE=address,undefined || return
-  run_tests asan asan
+  run_tests asan asan --label-exclude "^oracle\$"
 }
 
 # Some kernels place memory where the thread sanitizer of this compiler cannot follow; without randomization it can.

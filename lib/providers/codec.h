@@ -109,7 +109,7 @@ typedef struct aio__codec_target {
   aio__str base_url; /* empty: the codec's own */
   aio__str key;      /* empty: none is sent */
   aio__str server;   /* OpenAI: which dialect ("openai", "groq", ...); empty: by the host */
-  aio__str version;  /* Anthropic: its date; empty: AIO__ANTHROPIC_VERSION */
+  aio__str version;  /* Anthropic: its date; empty: AIO__ANTHROPIC_VERSION. Gemini: "v1beta"; empty: "v1" */
   bool bearer;       /* Anthropic: the key as "Authorization: Bearer" */
   bool refuse;       /* a parameter that the model does not take is an error, instead of being left out with a warning */
   const aio__wire_header *headers; /* more of them, of the user's own */

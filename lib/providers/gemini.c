@@ -177,14 +177,27 @@ static void put_config(aio__encoder *e) {
   aio__jw_object_end(w);
 }
 
-/* "models/NAME:generateContent"; names of other kinds ("tunedModels/...") keep their first segment. */
+/* Whether a base URL says the version itself: ".../v1beta". */
+static bool has_version(aio__str base_url) {
+  while (base_url.n > 0 && base_url.p[base_url.n - 1] == '/') base_url.n--;
+  size_t start = base_url.n;
+  while (start > 0 && base_url.p[start - 1] != '/') start--;
+  return aio__str_starts(aio__str_n(base_url.p + start, base_url.n - start), AIO__LIT("v1"));
+}
+
+/* "/v1/models/NAME:generateContent"; names of other kinds ("tunedModels/...") keep their first segment. */
 static void put_url(aio__encoder *e) {
-  aio__str model = e->request->model;
+  aio__str model = e->request->model, base_url = aio__str_trim(e->target->base_url);
   aio__buf path;
   aio__buf_init(&path, e->tape.al, AIO__WIRE_URL_MAX);
+  if (!has_version(base_url)) {
+    aio__buf_char(&path, '/');
+    if (e->target->version.n) aio__wire_segment(&path, e->target->version);
+    else aio__buf_z(&path, "v1");
+  }
   bool tuned = aio__str_starts(model, AIO__LIT("tunedModels/"));
   size_t skip = tuned ? 12 : aio__str_starts(model, AIO__LIT("models/")) ? 7 : 0;
-  aio__buf_z(&path, tuned ? "/v1beta/tunedModels/" : "/v1beta/models/");
+  aio__buf_z(&path, tuned ? "/tunedModels/" : "/models/");
   aio__wire_segment(&path, aio__str_n(model.p + skip, model.n - skip));
   aio__buf_z(&path, e->request->stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
   if (path.failed) aio__enc_fail(e, path.failed, "the model's name is too long, or memory is out");

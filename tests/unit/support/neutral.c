@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cost/prices.h"
+
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static aio__tape_value get(const neutral *n, aio__tape_value object, const char *key) {
@@ -247,6 +249,19 @@ static void write_lists(aio__json_writer *w, const collector *c) {
   aio__jw_array_end(w);
 }
 
+/* By the library's own prices at a fixed time. */
+static void write_cost(aio__json_writer *w, const aio__decoder *d) {
+  static const int64_t when_ms = INT64_C(1795435200000); /* 2026-11-23 12:00 UTC */
+  aio__prices *prices = NULL;
+  int64_t cost = 0;
+  if (aio__prices_new(aio__alloc_default(), (aio__str){"", 0}, &prices, NULL)) abort();
+  aio__str model = aio__str_z(d->result.model), provider = aio__str_z(d->codec->name);
+  bool known = d->result.has_usage && aio__prices_cost(prices, provider, model, &d->result.usage, when_ms, &cost);
+  if (known) aio__jw_ki64(w, "cost_nano_usd", cost);
+  else aio__jw_knull(w, "cost_nano_usd");
+  aio__prices_free(prices);
+}
+
 void collector_write(aio__json_writer *w, const collector *c, const aio__decoder *d, aiorch_status status) {
   aio__jw_object(w);
   aio__jw_kz(w, "status", aiorch_status_name(status));
@@ -262,6 +277,7 @@ void collector_write(aio__json_writer *w, const collector *c, const aio__decoder
   if (d->result.has_usage) aio__jw_object_end(w);
   aio__jw_kz(w, "model", d->result.model);
   aio__jw_kz(w, "request_id", d->result.request_id);
+  write_cost(w, d);
   if (status) {
     aio__jw_key(w, "error");
     aio__jw_object(w);
