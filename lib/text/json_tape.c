@@ -482,7 +482,7 @@ bool aio__tape_f32(const aio__tape *tape, aio__tape_value value, float *out) {
     if (power & 1) scale *= base;
   }
   number = d.exponent < 0 ? number / scale : number * scale;
-  if (number > (long double)3.4028234663852886e38) return false;
+  if (number >= 3.4028235677973366e38L) return false; /* rounds to no float */
   *out = (float)(d.negative ? -number : number);
   return true;
 }
