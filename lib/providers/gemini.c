@@ -24,8 +24,12 @@ static const char *image_type(aio__str url) {
 static void put_result(aio__encoder *e, const aio__part *part) {
   aio__json_writer *w = &e->w;
   aio__str text = aio__str_trim(part->text);
-  bool object = !part->is_error && text.n > 0 && text.p[0] == '{' && aio__utf8_check(text, NULL) == text.n &&
-                aio__tape_read(&e->tape, text) == AIORCH_OK;
+  bool object = !part->is_error && text.n > 0 && text.p[0] == '{' && aio__utf8_check(text, NULL) == text.n;
+  if (object) {
+    aiorch_status st = aio__tape_read(&e->tape, text);
+    if (st == AIORCH_E_NOMEM) aio__enc_fail(e, st, "out of memory");
+    object = st == AIORCH_OK;
+  }
   aio__jw_key(w, "response");
   if (object) {
     aio__jw_raw(w, text);

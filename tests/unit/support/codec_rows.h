@@ -1,0 +1,43 @@
+/* Tables of requests and answers of providers: one line each, checked in every way in which it can come. */
+#ifndef AIO_TESTS_CODEC_ROWS_H
+#define AIO_TESTS_CODEC_ROWS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <aiorch/error.h>
+
+#include "support/neutral.h"
+
+/* `request` is the members of "request" but for model and turns where they are the usual ones: model "m" and one user turn "Hi" are
+ * put before them. `target` is the members of "target". Expects the body to be `want`; or, where `want` begins with '!', a failure: its
+ * status and a part of its message ("!INVALID turn 0"). Warnings are counted: `warnings`. */
+void expect_request(const char *codec, const char *target, const char *request, const char *want, int warnings);
+/* Expects the URL, and the header of that name when `header` is not NULL ("" for one that is not there). */
+void expect_target(const char *codec, const char *target, const char *request, const char *url, const char *header, const char *value);
+/* No request of this kind leaks or crashes when memory runs out, wherever it does. */
+void expect_request_without_memory(const char *codec, const char *target, const char *request);
+
+/*
+ * An answer: `head` is "STATUS CONTENT-TYPE" ("200 text/event-stream"), with more headers behind '|' ("429 application/json|retry-after: 7").
+ * It is fed at once, byte by byte, and split at every place; all must be understood alike. `want`:
+ *
+ *   STATUS finish [text] {reasoning} name(arguments)... <input,cache_read,cache_write,cache_write_1h,output,reasoning>
+ *
+ * with "-" for tokens that were not said, and with " ~N" behind it for N warnings.
+ */
+void expect_answer(const char *codec, const char *target, const char *head, const char *body, size_t len, const char *want);
+#define EXPECT_ANSWER(codec, target, head, body, want) expect_answer(codec, target, head, body, sizeof(body) - 1, want)
+/* How it failed: "STATUS http_status retry_after_ms should_retry not_today message". */
+void expect_failure(const char *codec, const char *target, const char *head, const char *body, size_t len, const char *want);
+#define EXPECT_FAILURE(codec, target, head, body, want) expect_failure(codec, target, head, body, sizeof(body) - 1, want)
+void expect_answer_without_memory(const char *codec, const char *head, const char *body);
+
+#endif
