@@ -222,6 +222,7 @@ static aiorch_status read_rest(reader *r) {
 }
 
 aiorch_status aio__tape_read(aio__tape *tape, aio__str text) {
+  if (!text.p) text = (aio__str){"", 0};
   tape->text = text;
   tape->count = 0;
   tape->fault = 0;

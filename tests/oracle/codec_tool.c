@@ -110,7 +110,10 @@ static int decode(const neutral *n, const head *h) {
   aiorch_status st = neutral_decode(&d, &h->reply, h->framing, h->body, (size_t)h->step);
   aio__buf_init(&out, aio__alloc_default(), INPUT_MAX);
   aio__jw_init(&w, &out);
-  collector_write(&w, &c, &d, st);
+  aio__prices *prices = NULL;
+  if (aio__prices_new(aio__alloc_default(), (aio__str){"", 0}, &prices, NULL)) abort();
+  collector_write(&w, &c, &d, st, prices);
+  aio__prices_free(prices);
   print(&out);
   if (c.bad) fprintf(stderr, "a piece is no UTF-8, or of no tool\n");
   bool bad = c.bad;

@@ -12,6 +12,7 @@
 #define AIO_TESTS_NEUTRAL_H
 
 #include "core/arena.h"
+#include "cost/prices.h"
 #include "providers/codec.h"
 
 typedef struct neutral {
@@ -24,6 +25,7 @@ typedef struct neutral {
 
 /* Always with the C library's allocator. False, with the reason on stderr, for what is no such JSON. `json` must stay. */
 bool neutral_read(neutral *n, aio__str json);
+bool neutral_read_any(neutral *n, aio__str json); /* also without a codec's name */
 void neutral_free(neutral *n);
 /* {"method", "url", "headers": {name: value}, "framing", "body"} */
 void neutral_write_request(aio__json_writer *w, const aio__wire_request *wire);
@@ -41,8 +43,8 @@ typedef struct collector {
 void collector_init(collector *c);
 void collector_free(collector *c);
 /* {"status", "text", "reasoning", "signature", "tools": [{"id", "name", "arguments", "signature"}], "finish", "usage": {}, "model",
- * "request_id", "warnings": [], "error": {...} when it failed} */
-void collector_write(aio__json_writer *w, const collector *c, const aio__decoder *d, aiorch_status status);
+ * "request_id", "warnings": [], "error": {...} when it failed}; with prices "cost_nano_usd" by those of November 2026. */
+void collector_write(aio__json_writer *w, const collector *c, const aio__decoder *d, aiorch_status status, const aio__prices *prices);
 
 /* Decodes `body`, fed in pieces of `step` bytes (0: at once), each of which is gone after its feeding; returns the status. */
 aiorch_status neutral_decode(aio__decoder *d, const aio__wire_reply *reply, aio__wire_framing asked, aio__str body, size_t step);
