@@ -149,7 +149,7 @@ aiorch_status aio__dec_tool_start(aio__decoder *d, int64_t key, aio__tape_value 
   if (st) return fail(d, st, "the name of a tool is too long, or memory is out");
   if (event.id.n == 0) {
     aio__buf_reset(&d->memory);
-    if (aio__buf_fmt(&d->memory, AIO__CODEC_OWN_ID "%zu", n)) return fail(d, AIORCH_E_NOMEM, "out of memory");
+    if (aio__buf_fmt(&d->memory, AIO__CODEC_OWN_ID "%zu", d->target->calls_before + n)) return fail(d, AIORCH_E_NOMEM, "out of memory");
     event.id = aio__buf_view(&d->memory);
   }
   return give(d, &event);

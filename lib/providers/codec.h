@@ -110,6 +110,7 @@ typedef struct aio__codec_target {
   aio__str key;      /* empty: none is sent */
   aio__str server;   /* OpenAI: which dialect ("openai", "groq", ...); empty: by the host */
   aio__str version;  /* Anthropic: its date; empty: AIO__ANTHROPIC_VERSION. Gemini: "v1beta"; empty: "v1" */
+  uint32_t calls_before; /* tool calls of the conversation so far: where a service gives a call no id, ours goes on counting there */
   bool bearer;       /* Anthropic: the key as "Authorization: Bearer" */
   bool refuse;       /* a parameter that the model does not take is an error, instead of being left out with a warning */
   const aio__wire_header *headers; /* more of them, of the user's own */
@@ -229,7 +230,8 @@ aiorch_status aio__dec_text(aio__decoder *d, aio__tape_value value);
 aiorch_status aio__dec_reasoning(aio__decoder *d, aio__tape_value value);
 aiorch_status aio__dec_signature(aio__decoder *d, int32_t tool, aio__tape_value value, bool redacted);
 aiorch_status aio__dec_warn(aio__decoder *d, const char *text, aio__str detail);
-/* Starts a tool call that goes by `key`, and gives its number. Without an id it gets one of ours: "aiorch_call_N". */
+/* Starts a tool call that goes by `key`, and gives its number. Without an id it gets one of ours: "aiorch_call_N", with N
+ * from target->calls_before on. */
 aiorch_status aio__dec_tool_start(aio__decoder *d, int64_t key, aio__tape_value id, aio__tape_value name, int32_t *tool);
 int32_t aio__dec_tool_find(const aio__decoder *d, int64_t key); /* the last that goes by it; -1 */
 /* A piece of the arguments: a string, or a value whose text they are. */
