@@ -41,7 +41,7 @@ static const aio__param_rule RULES[] = {
     {"mistral|deepseek", "*", "effort", NULL, "*", NULL}, /* they refuse, or have their own member for it */
     {"xai", "grok-4*", "stop", NULL, "*", NULL},
     {"xai", "grok-4*", "effort", NULL, "*", NULL},
-    {"ollama", "*", "tool_choice", NULL, "*", "auto"},
+    {"ollama", "*", "tool_choice", NULL, "*", "auto|none"}, /* none: no tool is offered */
 
     {"gemini", "gemini-1*|gemini-2.0*", "effort", NULL, "*", "none"},
     {"gemini", "gemini-2.5-pro*", "effort", NULL, "none", NULL},

@@ -13,7 +13,7 @@ static void test_encode(void **state) {
   expect_request("ollama", "", "", "{\"model\":\"m\"," HI ",\"stream\":false}", 0);
   expect_request("ollama", "", "\"stream\":true,\"effort\":\"max\"", "{\"model\":\"m\"," HI ",\"think\":true,\"stream\":true}", 0);
   expect_request("ollama", "", "\"model\":\"gpt-oss\",\"effort\":\"max\"", "{\"model\":\"gpt-oss\"," HI ",\"think\":\"high\",\"stream\":false}", 0);
-  expect_request("ollama", "", "\"tools\":[{\"name\":\"f\"}],\"tool_choice\":\"none\"", "{\"model\":\"m\"," HI ",\"stream\":false}", 1);
+  expect_request("ollama", "", "\"tools\":[{\"name\":\"f\"}],\"tool_choice\":\"none\"", "{\"model\":\"m\"," HI ",\"stream\":false}", 0);
   expect_request("ollama", "", "\"tools\":[{\"name\":\"f\"}],\"tool_choice\":\"any\"", "{\"model\":\"m\"," HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":{}}}}],\"stream\":false}", 1);
   expect_request("ollama", "", "\"turns\":[{\"role\":\"user\",\"parts\":[{\"kind\":\"image_url\",\"text\":\"https://h/a.png\"}]}]", "!UNSUPPORTED images by URL", 0);
   expect_request("ollama", "", "\"turns\":[{\"role\":\"assistant\",\"parts\":[{\"kind\":\"reasoning\",\"text\":\"R\"},{\"kind\":\"text\",\"text\":\"a\"}]}]", "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"thinking\":\"R\"}],\"stream\":false}", 0);

@@ -37,7 +37,7 @@ static void test_refused__by_value(void **state) {
   assert_true(refused("anthropic", "claude-opus-5-5", "2026-10-21", "tool_choice", "tool"));
   assert_false(refused("anthropic", "claude-opus-5-5", "2026-10-21", "tool_choice", "auto"));
   assert_false(refused("anthropic", "claude-sonnet-5-5", "2026-10-21", "tool_choice", "any"));
-  assert_true(refused("ollama", "qwen3", "", "tool_choice", "none"));
+  assert_true(refused("ollama", "qwen3", "", "tool_choice", "any"));
   assert_false(refused("ollama", "qwen3", "", "tool_choice", "auto"));
   assert_false(refused("anthropic", "claude-opus-5-5", "2026-10-21", "unheard_of", "x"));
 }
