@@ -117,6 +117,31 @@ void aio__enc_temperature(aio__encoder *e, const char *key) {
   aio__buf_free(&text);
 }
 
+void aio__enc_joined(aio__encoder *e, const char *key, const aio__turn *turn, aio__part_kind kind) {
+  const aio__part *only = NULL;
+  size_t count = 0;
+  for (size_t i = 0; i < turn->part_count; i++) {
+    if (turn->parts[i].kind != kind || turn->parts[i].text.n == 0) continue;
+    only = &turn->parts[i];
+    count++;
+  }
+  if (count == 0) return;
+  if (count == 1) {
+    aio__jw_kstr(&e->w, key, only->text);
+    return;
+  }
+  aio__buf joined;
+  aio__buf_init(&joined, e->tape.al, AIO__WIRE_BODY_MAX);
+  for (size_t i = 0; i < turn->part_count; i++) {
+    if (turn->parts[i].kind != kind || turn->parts[i].text.n == 0) continue;
+    if (joined.n > 0) aio__buf_z(&joined, "\n\n");
+    aio__buf_str(&joined, turn->parts[i].text);
+  }
+  if (joined.failed) aio__enc_fail(e, joined.failed, "out of memory, or a turn of more than 64 MiB");
+  else aio__jw_kstr(&e->w, key, aio__buf_view(&joined));
+  aio__buf_free(&joined);
+}
+
 const char *aio__enc_effort_name(aio__effort effort) {
   static const char *const names[] = {"", "none", "minimal", "low", "medium", "high", "xhigh", "max"};
   return names[effort];

@@ -7,25 +7,6 @@
 
 /* ---- the request ------------------------------------------------------------------------------------------------- */
 
-static void put_text(aio__encoder *e, const aio__turn *turn) {
-  aio__json_writer *w = &e->w;
-  const aio__part *only = aio__enc_single_text(turn);
-  if (only) {
-    aio__jw_kstr(w, "content", only->text);
-    return;
-  }
-  aio__buf joined;
-  aio__buf_init(&joined, e->tape.al, AIO__WIRE_BODY_MAX);
-  for (size_t i = 0; i < turn->part_count; i++) {
-    if (turn->parts[i].kind != AIO__PART_TEXT || turn->parts[i].text.n == 0) continue;
-    if (joined.n > 0) aio__buf_z(&joined, "\n\n");
-    aio__buf_str(&joined, turn->parts[i].text);
-  }
-  if (joined.failed) aio__enc_fail(e, joined.failed, "out of memory, or a turn of more than 64 MiB");
-  else aio__jw_kstr(w, "content", aio__buf_view(&joined));
-  aio__buf_free(&joined);
-}
-
 static void put_images(aio__encoder *e, const aio__turn *turn) {
   aio__json_writer *w = &e->w;
   bool any = false;
@@ -50,7 +31,6 @@ static void put_tool_calls(aio__encoder *e, const aio__turn *turn) {
   bool any = false;
   for (size_t i = 0; i < turn->part_count; i++) {
     const aio__part *part = &turn->parts[i];
-    if (part->kind == AIO__PART_REASONING && part->text.n > 0 && !any) aio__jw_kstr(w, "thinking", part->text);
     if (part->kind != AIO__PART_TOOL_CALL) continue;
     if (!any) {
       aio__jw_key(w, "tool_calls");
@@ -72,8 +52,12 @@ static void put_tool_calls(aio__encoder *e, const aio__turn *turn) {
 static void put_message(aio__encoder *e, const aio__turn *turn, const char *role) {
   aio__jw_object(&e->w);
   aio__jw_kz(&e->w, "role", role);
-  put_text(e, turn);
+  bool says = false;
+  for (size_t i = 0; i < turn->part_count; i++) says = says || (turn->parts[i].kind == AIO__PART_TEXT && turn->parts[i].text.n > 0);
+  if (says) aio__enc_joined(e, "content", turn, AIO__PART_TEXT);
+  else aio__jw_kz(&e->w, "content", "");
   put_images(e, turn);
+  aio__enc_joined(e, "thinking", turn, AIO__PART_REASONING);
   put_tool_calls(e, turn);
   aio__jw_object_end(&e->w);
 }

@@ -94,15 +94,6 @@ static void put_tool_calls(aio__encoder *e, const aio__turn *turn) {
   if (any) aio__jw_array_end(w);
 }
 
-static void put_reasoning(aio__encoder *e, const aio__turn *turn) {
-  for (size_t i = 0; i < turn->part_count; i++) {
-    const aio__part *part = &turn->parts[i];
-    if (part->kind != AIO__PART_REASONING || part->text.n == 0) continue;
-    aio__jw_kstr(&e->w, "reasoning_content", part->text);
-    return;
-  }
-}
-
 /* Each result is a message of its own; what else stands in the turn follows as the user's. */
 static void put_tool_turn(aio__encoder *e, const aio__turn *turn, unsigned flags) {
   aio__json_writer *w = &e->w;
@@ -154,7 +145,7 @@ static void put_messages(aio__encoder *e, unsigned flags) {
     aio__jw_kz(w, "role", assistant ? "assistant" : "user");
     put_content(e, turn, flags);
     if (assistant) put_tool_calls(e, turn);
-    if (assistant && (flags & AIO__OPENAI_REASONING_BACK)) put_reasoning(e, turn);
+    if (assistant && (flags & AIO__OPENAI_REASONING_BACK)) aio__enc_joined(e, "reasoning_content", turn, AIO__PART_REASONING);
     aio__jw_object_end(w);
   }
   aio__jw_array_end(w);

@@ -41,7 +41,8 @@ static void test_decode__errors(void **state) {
 
 static void test_out_of_memory(void **state) {
   (void)state;
-  expect_embed_without_memory(HF, "[[[1,2],[3,6]],[[5,5]]]", 2);
+  expect_embed_without_memory(HF, 200, "[[[1,2],[3,6]],[[5,5]]]", 2);
+  expect_embed_without_memory(HF, 503, "{\"error\":\"loading\\n\",\"estimated_time\":1}", 2);
 }
 
 int main(void) {

@@ -23,7 +23,7 @@ static void test_decode(void **state) {
 
 static void test_out_of_memory(void **state) {
   (void)state;
-  expect_embed_without_memory(OLLAMA, "{\"embeddings\":[[1,2],[3,4]]}", 2);
+  expect_embed_without_memory(OLLAMA, 200, "{\"embeddings\":[[1,2],[3,4]]}", 2);
 }
 
 int main(void) {

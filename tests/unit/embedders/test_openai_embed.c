@@ -21,7 +21,7 @@ static void test_decode__placed_by_index(void **state) {
 
 static void test_out_of_memory(void **state) {
   (void)state;
-  expect_embed_without_memory(&aio__embed_openai, "{\"data\":[{\"embedding\":[1,2]},{\"embedding\":[3,4]}]}", 2);
+  expect_embed_without_memory(&aio__embed_openai, 200, "{\"data\":[{\"embedding\":[1,2]},{\"embedding\":[3,4]}]}", 2);
 }
 
 int main(void) {

@@ -107,6 +107,7 @@ static void test_decode__what_breaks_off(void **state) {
 static void test_decode__whole(void **state) {
   (void)state;
   EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"text\",\"text\":\"a\"},null,7,{\"type\":\"later\"},{\"type\":\"text\"}],\"stop_reason\":null,\"usage\":{\"input_tokens\":-1,\"output_tokens\":1e99,\"cache_read_input_tokens\":\"7\"}}", "OK stop [a] {} -");
+  EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"R\",\"signature\":\"s\"},{\"type\":\"redacted_thinking\",\"data\":\"d\"}],\"stop_reason\":\"pause_turn\",\"usage\":{\"input_tokens\":1,\"output_tokens\":5,\"output_tokens_details\":{\"thinking_tokens\":9}}}", "OK length [] {R} <1,0,0,0,0,5>");
   EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":\"text\"}", "RESPONSE none [] {} -");
   EXPECT_ANSWER("anthropic", "", "200 application/json", "[]", "RESPONSE none [] {} -");
   EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"text\",\"te", "TRUNCATED none [] {} -");
@@ -133,8 +134,26 @@ static void test_out_of_memory(void **state) {
   expect_answer_without_memory("anthropic", "400 application/json", "{\"error\":{\"message\":\"a\\n\",\"type\":\"t\"}}");
 }
 
+static void test_encode__all_there_is(void **state) {
+  (void)state;
+  expect_request("anthropic", "\"version\":\"2023-06-01\"", EVERYTHING ",\"tool_choice\":\"one\",\"tool_name\":\"f\"",
+                 "{\"model\":\"m\",\"max_tokens\":9,\"tools\":[{\"name\":\"f\",\"description\":\"D\",\"input_schema\":{\"type\":\"object\"},\"cache"
+                 "_control\":{\"type\":\"ephemeral\"}},{\"name\":\"g\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}],\"tool_choice\":{"
+                 "\"type\":\"tool\",\"name\":\"f\"},\"system\":\"S \\\"q\\\"\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"te"
+                 "xt\":\"Q\"},{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"iVBORw0=\"}},{\"type\":\"i"
+                 "mage\",\"source\":{\"type\":\"url\",\"url\":\"https://h/a.webp\"}}]},{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\","
+                 "\"thinking\":\"R\",\"signature\":\"s1\"},{\"type\":\"redacted_thinking\",\"data\":\"s2\"},{\"type\":\"text\",\"text\":\"A\"},{\"ty"
+                 "pe\":\"tool_use\",\"id\":\"c1\",\"name\":\"f\",\"input\":{\"a\": 1}},{\"type\":\"tool_use\",\"id\":\"c2\",\"name\":\"g\",\"input\""
+                 ":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"c1\",\"content\":\"{\\\"b\\\":2}\"},{\"type\":"
+                 "\"tool_result\",\"tool_use_id\":\"c2\",\"content\":\"bad\",\"is_error\":true},{\"type\":\"text\",\"text\":\"noted\",\"cache_contro"
+                 "l\":{\"type\":\"ephemeral\"}}]}],\"stop_sequences\":[\"x\"],\"temperature\":0.5,\"thinking\":{\"type\":\"adaptive\"},\"output_conf"
+                 "ig\":{\"effort\":\"high\",\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}},\"stream\":true}", 0);
+  expect_request_without_memory("anthropic", "\"version\":\"2023-06-01\"", EVERYTHING ",\"tool_choice\":\"one\",\"tool_name\":\"f\"");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_encode__all_there_is),
     cmocka_unit_test(test_encode__address_and_key),
     cmocka_unit_test(test_encode__parameters_by_model_and_version),
     cmocka_unit_test(test_encode__a_forced_tool_where_it_is_refused),

@@ -99,8 +99,25 @@ static void test_out_of_memory(void **state) {
   expect_answer_without_memory("gemini", "429 application/json", "{\"error\":{\"message\":\"m\\n\",\"details\":[{}]}}");
 }
 
+static void test_encode__all_there_is(void **state) {
+  (void)state;
+  expect_request("gemini", "", EVERYTHING ",\"tool_choice\":\"one\",\"tool_name\":\"f\"",
+                 "{\"contents\":[{\"parts\":[{\"text\":\"Q\"},{\"inlineData\":{\"data\":\"iVBORw0=\",\"mimeType\":\"image/png\"}},{\"fileData\":{\"f"
+                 "ileUri\":\"https://h/a.webp\",\"mimeType\":\"image/webp\"}}],\"role\":\"user\"},{\"parts\":[{\"text\":\"R\",\"thought\":true,\"tho"
+                 "ughtSignature\":\"s1\"},{\"text\":\"unsigned\",\"thought\":true},{\"text\":\"A\"},{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\","
+                 "\"args\":{\"a\": 1}},\"thoughtSignature\":\"s3\"},{\"functionCall\":{\"id\":\"c2\",\"name\":\"g\",\"args\":{}}}],\"role\":\"model"
+                 "\"},{\"parts\":[{\"functionResponse\":{\"id\":\"c1\",\"name\":\"f\",\"response\":{\"b\":2}}},{\"functionResponse\":{\"id\":\"c2\","
+                 "\"name\":\"g\",\"response\":{\"error\":\"bad\"}}},{\"text\":\"noted\"}],\"role\":\"user\"}],\"systemInstruction\":{\"parts\":[{\"t"
+                 "ext\":\"S \\\"q\\\"\"}],\"role\":\"user\"},\"tools\":[{\"functionDeclarations\":[{\"description\":\"D\",\"name\":\"f\",\"parameter"
+                 "sJsonSchema\":{\"type\":\"object\"}},{\"name\":\"g\"}]}],\"toolConfig\":{\"functionCallingConfig\":{\"allowedFunctionNames\":[\"f"
+                 "\"],\"mode\":\"ANY\"}},\"generationConfig\":{\"temperature\":0.5,\"maxOutputTokens\":9,\"stopSequences\":[\"x\"],\"responseMimeTyp"
+                 "e\":\"application/json\",\"responseJsonSchema\":{\"type\":\"object\"},\"thinkingConfig\":{\"thinkingLevel\":\"HIGH\"}}}", 0);
+  expect_request_without_memory("gemini", "", EVERYTHING ",\"tool_choice\":\"one\",\"tool_name\":\"f\"");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_encode__all_there_is),
     cmocka_unit_test(test_encode__address_and_key),
     cmocka_unit_test(test_encode__thinking_by_model),
     cmocka_unit_test(test_encode__what_cannot_be_said),

@@ -49,8 +49,30 @@ static void test_out_of_memory(void **state) {
   expect_answer_without_memory("ollama", LINES, LINE("\"thinking\":\"\\n\",\"content\":\"\\n\",\"tool_calls\":[{\"function\":{\"name\":\"f\\n\",\"arguments\":{}}}]", "") END(""));
 }
 
+#define TURNS \
+  "[{\"role\":\"user\",\"parts\":[{\"kind\":\"text\",\"text\":\"Q\"},{\"kind\":\"image\",\"media_type\":\"image/png\",\"text\":\"iVBO" \
+  "Rw0=\"}]},{\"role\":\"assistant\",\"parts\":[{\"kind\":\"reasoning\",\"text\":\"R\",\"signature\":\"s1\"},{\"kind\":\"reasoning\"," \
+  "\"redacted\":true,\"signature\":\"s2\"},{\"kind\":\"reasoning\",\"text\":\"unsigned\"},{\"kind\":\"text\",\"text\":\"A\"},{\"kind" \
+  "\":\"tool_call\",\"id\":\"c1\",\"name\":\"f\",\"text\":\"{\\\"a\\\": 1}\",\"signature\":\"s3\"},{\"kind\":\"tool_call\",\"id\":\"c" \
+  "2\",\"name\":\"g\"}]},{\"role\":\"tool\",\"parts\":[{\"kind\":\"tool_result\",\"id\":\"c1\",\"name\":\"f\",\"text\":\"{\\\"b\\\":2" \
+  "}\"},{\"kind\":\"tool_result\",\"id\":\"c2\",\"name\":\"g\",\"text\":\"bad\",\"is_error\":true},{\"kind\":\"text\",\"text\":\"note" \
+  "d\",\"cache\":true}]}]"
+static void test_encode__all_there_is(void **state) {
+  (void)state;
+  expect_request("ollama", "", EVERYTHING ",\"turns\":" TURNS,
+                 "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"S \\\"q\\\"\"},{\"role\":\"user\",\"content\":\"Q\",\"images\":["
+                 "\"iVBORw0=\"]},{\"role\":\"assistant\",\"content\":\"A\",\"thinking\":\"R\\n\\nunsigned\",\"tool_calls\":[{\"function\":{\"name\":"
+                 "\"f\",\"arguments\":{\"a\": 1}}},{\"function\":{\"name\":\"g\",\"arguments\":{}}}]},{\"role\":\"tool\",\"content\":\"{\\\"b\\\":2}"
+                 "\",\"tool_name\":\"f\"},{\"role\":\"tool\",\"content\":\"bad\",\"tool_name\":\"g\"},{\"role\":\"user\",\"content\":\"noted\"}],\"t"
+                 "ools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"D\",\"parameters\":{\"type\":\"object\"}}},{\"type"
+                 "\":\"function\",\"function\":{\"name\":\"g\",\"parameters\":{\"type\":\"object\",\"properties\":{}}}}],\"format\":{\"type\":\"obj"
+                 "ect\"},\"think\":true,\"options\":{\"temperature\":0.5,\"num_predict\":9,\"stop\":[\"x\"]},\"stream\":true}", 0);
+  expect_request_without_memory("ollama", "", EVERYTHING ",\"turns\":" TURNS);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_encode__all_there_is),
     cmocka_unit_test(test_encode),
     cmocka_unit_test(test_decode__streams),
     cmocka_unit_test(test_decode__whole_and_errors),

@@ -63,8 +63,26 @@ static void test_out_of_memory(void **state) {
   expect_request_without_memory("openai", "\"key\":\"a-secret\"", CALLED ",\"system\":\"S\",\"schema\":{\"a\":1},\"tools\":[{\"name\":\"f\"}],\"temperature\":0.5,\"stops\":[\"x\"],\"provider_options\":{\"a\":1}");
 }
 
+static void test_encode__all_there_is(void **state) {
+  (void)state;
+  expect_request("openai", "", EVERYTHING ",\"tool_choice\":\"one\",\"tool_name\":\"f\"",
+                 "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"S \\\"q\\\"\"},{\"role\":\"user\",\"content\":[{\"type\":\"text"
+                 "\",\"text\":\"Q\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,iVBORw0=\"}},{\"type\":\"image_url\",\"i"
+                 "mage_url\":{\"url\":\"https://h/a.webp\"}}]},{\"role\":\"assistant\",\"content\":\"A\",\"tool_calls\":[{\"id\":\"c1\",\"type\":\"f"
+                 "unction\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\": 1}\"}},{\"id\":\"c2\",\"type\":\"function\",\"function\":{\"nam"
+                 "e\":\"g\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"{\\\"b\\\":2}\"},{\"role\":\"tool\",\""
+                 "tool_call_id\":\"c2\",\"content\":\"bad\"},{\"role\":\"user\",\"content\":\"noted\"}],\"tools\":[{\"type\":\"function\",\"function"
+                 "\":{\"name\":\"f\",\"description\":\"D\",\"parameters\":{\"type\":\"object\"}}},{\"type\":\"function\",\"function\":{\"name\":\"g"
+                 "\",\"parameters\":{\"type\":\"object\",\"properties\":{}}}}],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"
+                 ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{\"type\":\"object\"},\"strict\":true}}"
+                 ",\"max_completion_tokens\":9,\"temperature\":0.5,\"stop\":[\"x\"],\"reasoning_effort\":\"high\",\"stream\":true,\"stream_options\""
+                 ":{\"include_usage\":true}}", 0);
+  expect_request_without_memory("openai", "", EVERYTHING ",\"tool_choice\":\"one\",\"tool_name\":\"f\"");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_encode__all_there_is),
     cmocka_unit_test(test_encode__address_and_key),
     cmocka_unit_test(test_encode__dialects),
     cmocka_unit_test(test_encode__turns_that_servers_take_differently),

@@ -40,4 +40,17 @@ void expect_failure(const char *codec, const char *target, const char *head, con
 #define EXPECT_FAILURE(codec, target, head, body, want) expect_failure(codec, target, head, body, sizeof(body) - 1, want)
 void expect_answer_without_memory(const char *codec, const char *head, const char *body);
 
+/* Members of "request" with all there is to ask in them, but for a choice of tools. */
+#define EVERYTHING \
+  "\"system\":\"S \\\"q\\\"\",\"cache_system\":false,\"max_tokens\":9,\"stream\":true,\"turns\":[{\"role\":\"user\",\"parts\":[{\"kin" \
+  "d\":\"text\",\"text\":\"Q\"},{\"kind\":\"image\",\"media_type\":\"image/png\",\"text\":\"iVBORw0=\"},{\"kind\":\"image_url\",\"tex" \
+  "t\":\"https://h/a.webp\"}]},{\"role\":\"assistant\",\"parts\":[{\"kind\":\"reasoning\",\"text\":\"R\",\"signature\":\"s1\"},{\"kin" \
+  "d\":\"reasoning\",\"redacted\":true,\"signature\":\"s2\"},{\"kind\":\"reasoning\",\"text\":\"unsigned\"},{\"kind\":\"text\",\"text" \
+  "\":\"A\"},{\"kind\":\"tool_call\",\"id\":\"c1\",\"name\":\"f\",\"text\":\"{\\\"a\\\": 1}\",\"signature\":\"s3\"},{\"kind\":\"tool_" \
+  "call\",\"id\":\"c2\",\"name\":\"g\"}]},{\"role\":\"tool\",\"parts\":[{\"kind\":\"tool_result\",\"id\":\"c1\",\"name\":\"f\",\"text" \
+  "\":\"{\\\"b\\\":2}\"},{\"kind\":\"tool_result\",\"id\":\"c2\",\"name\":\"g\",\"text\":\"bad\",\"is_error\":true},{\"kind\":\"text" \
+  "\",\"text\":\"noted\",\"cache\":true}]}],\"tools\":[{\"name\":\"f\",\"description\":\"D\",\"schema\":{\"type\":\"object\"},\"cache" \
+  "\":true},{\"name\":\"g\"}],\"one_tool_at_a_time\":false,\"schema\":{\"type\":\"object\"},\"schema_name\":\"n\",\"stops\":[\"x\"]," \
+  "\"temperature\":0.5,\"effort\":\"high\""
+
 #endif

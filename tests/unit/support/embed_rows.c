@@ -68,14 +68,14 @@ void expect_vectors(const aio__embed_codec *codec, int32_t http_status, const ch
   aio__embed_result_free(&result);
 }
 
-void expect_embed_without_memory(const aio__embed_codec *codec, const char *body, size_t texts) {
+void expect_embed_without_memory(const aio__embed_codec *codec, int32_t http_status, const char *body, size_t texts) {
   aio__test_alloc t;
   aio__test_alloc_init(&t);
   do {
     aio__str list[TEXTS_MAX];
     aio__embed_request request = make(list, texts, 2, "{\"x\":1}");
     const aio__embed_target target = {.key = AIO__LIT("a-secret")};
-    const aio__wire_reply reply = {.http_status = 200};
+    const aio__wire_reply reply = {.http_status = http_status};
     aio__wire_request wire;
     aio__embed_result result;
     aio__test_alloc_next(&t);
@@ -83,7 +83,8 @@ void expect_embed_without_memory(const aio__embed_codec *codec, const char *body
     aio__embed_result_init(&result, &t.al);
     aiorch_status st = aio__embed_encode(codec, &request, &target, &wire, NULL);
     if (st == AIORCH_OK) st = aio__embed_decode(codec, &target, &reply, aio__str_z(body), texts, 0, &result);
-    assert_int_equal(st, t.failed > 0 ? AIORCH_E_NOMEM : AIORCH_OK);
+    if (t.failed > 0) assert_int_equal(st, AIORCH_E_NOMEM);
+    else assert_int_equal(st == AIORCH_OK, http_status == 200);
     aio__wire_request_free(&wire);
     aio__embed_result_free(&result);
     assert_int_equal(t.live, 0);

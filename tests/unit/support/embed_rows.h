@@ -24,6 +24,6 @@ void expect_embed_request(const aio__embed_codec *codec, const char *base_url, s
  */
 void expect_vectors(const aio__embed_codec *codec, int32_t http_status, const char *body, size_t texts, size_t dimensions, const char *want);
 /* Request and answer, with each allocation failing in turn. */
-void expect_embed_without_memory(const aio__embed_codec *codec, const char *body, size_t texts);
+void expect_embed_without_memory(const aio__embed_codec *codec, int32_t http_status, const char *body, size_t texts);
 
 #endif
