@@ -222,6 +222,15 @@ int64_t aio__dec_count(const aio__decoder *d, aio__tape_value value) {
   return aio__tape_i64(&d->tape, value, &n) && n > 0 ? n : 0;
 }
 
+aio__tape_value aio__dec_choice(const aio__decoder *d, aio__tape_value list) {
+  for (aio__tape_value v = aio__tape_first(&d->tape, list); v != AIO__TAPE_NONE; v = aio__tape_next(&d->tape, list, v)) {
+    int64_t index = 0;
+    (void)aio__tape_i64(&d->tape, AIO__TAPE_GET(&d->tape, v, "index"), &index);
+    if (index == 0) return v;
+  }
+  return AIO__TAPE_NONE;
+}
+
 void aio__dec_usage(aio__decoder *d, int usage_class, aio__tape_value value) {
   int64_t n;
   if (!aio__tape_i64(&d->tape, value, &n) || n < 0) return;

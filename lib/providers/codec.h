@@ -244,6 +244,8 @@ void aio__dec_request_id(aio__decoder *d, aio__tape_value value); /* unless a he
 /* Sets the tokens of a class, when the value is a count. */
 void aio__dec_usage(aio__decoder *d, int usage_class, aio__tape_value value);
 int64_t aio__dec_count(const aio__decoder *d, aio__tape_value value); /* 0 to 2^53; 0 for what is no count */
+/* Of several answers to one question (choices, candidates) the one that counts: that of index 0, or without an index. */
+aio__tape_value aio__dec_choice(const aio__decoder *d, aio__tape_value list);
 /* An error inside an answer. */
 aiorch_status aio__dec_error(aio__decoder *d, aio__tape_value root);
 /* The answer is not what the interface promises. */

@@ -302,7 +302,7 @@ static aiorch_status take_answer(aio__decoder *d, aio__tape_value root) {
     d->result.finish_reason = AIORCH_FINISH_CONTENT_FILTER;
     return aio__dec_warn(d, "the prompt was blocked: ", aio__tape_raw(t, blocked));
   }
-  aio__tape_value candidate = aio__tape_first(t, AIO__TAPE_GET(t, root, "candidates"));
+  aio__tape_value candidate = aio__dec_choice(d, AIO__TAPE_GET(t, root, "candidates"));
   aio__tape_value parts = AIO__TAPE_GET(t, AIO__TAPE_GET(t, candidate, "content"), "parts");
   aiorch_status st = AIORCH_OK;
   for (aio__tape_value v = aio__tape_first(t, parts); v != AIO__TAPE_NONE && st == AIORCH_OK; v = aio__tape_next(t, parts, v)) {

@@ -1,4 +1,4 @@
-/* See openai_answer.h. Only the first choice counts: more than one is never asked for. */
+/* See openai_answer.h. Only the choice with index 0 counts: more than one is asked for by provider_options alone. */
 #include "providers/openai_answer.h"
 
 #include "providers/openai_servers.h"
@@ -136,7 +136,7 @@ static aiorch_status take_answer(aio__decoder *d, const char *member, bool in_st
   const aio__tape *t = &d->tape;
   const aio__tape_value root = AIO__TAPE_ROOT;
   if (aio__tape_typeof(t, AIO__TAPE_GET(t, root, "error")) != AIO__JSON_NULL) return aio__dec_error(d, root);
-  aio__tape_value choices = AIO__TAPE_GET(t, root, "choices"), choice = aio__tape_first(t, choices);
+  aio__tape_value choices = AIO__TAPE_GET(t, root, "choices"), choice = aio__dec_choice(d, choices);
   if (d->result.model[0] == '\0') aio__dec_model(d, AIO__TAPE_GET(t, root, "model"));
   aio__dec_request_id(d, AIO__TAPE_GET(t, root, "id"));
   aio__tape_value usage = AIO__TAPE_GET(t, root, "usage");

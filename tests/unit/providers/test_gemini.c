@@ -75,6 +75,7 @@ static void test_decode__reasons_to_end(void **state) {
     expect_answer("gemini", "", JSON, body, (size_t)n, rows[i][1]);
   }
   EXPECT_ANSWER("gemini", "", JSON, "{\"promptFeedback\":{\"blockReason\":\"JAILBREAK\"},\"usageMetadata\":{\"promptTokenCount\":3}}", "OK content_filter [] {} <3,0,0,0,0,0> ~1");
+  EXPECT_ANSWER("gemini", "", JSON, "{\"candidates\":[{\"index\":1,\"finishReason\":\"STOP\"},{\"index\":0,\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}]}", "OK stop [a] {} -");
   EXPECT_ANSWER("gemini", "", JSON, "{\"candidates\":[]}", "RESPONSE none [] {} -");
   EXPECT_ANSWER("gemini", "", JSON, "7", "RESPONSE none [] {} -");
 }

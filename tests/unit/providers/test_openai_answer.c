@@ -22,6 +22,13 @@ static void test_stream__ends(void **state) {
   EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "null") "data: nonsense\n\n" DONE, "RESPONSE none [Hi] {} -");
 }
 
+static void test_stream__of_several_choices_the_first_counts(void **state) {
+  (void)state;
+#define AT(index, text, finish) "data: {\"choices\":[{\"index\":" index ",\"delta\":{\"content\":\"" text "\"},\"finish_reason\":" finish "}]}\n\n"
+  EXPECT_ANSWER("openai", "", SSE, AT("1", "x", "null") AT("0", "a", "null") AT("1", "y", "\"length\"") AT("0", "b", "\"stop\"") DONE, "OK stop [ab] {} -");
+  EXPECT_ANSWER("openai", "", JSON, "{\"choices\":[{\"index\":1,\"message\":{\"content\":\"x\"}},{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}", "OK stop [a] {} -");
+}
+
 static void test_stream__tokens(void **state) {
   (void)state;
 #define USAGE(usage) CHUNK("{\"content\":\"a\"}", "\"stop\"") "data: {\"choices\":[],\"usage\":" usage "}\n\n" DONE
@@ -83,6 +90,7 @@ static void test_out_of_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_stream__ends),
+    cmocka_unit_test(test_stream__of_several_choices_the_first_counts),
     cmocka_unit_test(test_stream__tokens),
     cmocka_unit_test(test_stream__tools),
     cmocka_unit_test(test_stream__reasoning_and_lists_of_parts),
