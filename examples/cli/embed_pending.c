@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SLICE_MS = 3000, SLICE_MAX_MS = 60000, DRAW_MS = 100, THREADS_MAX = 256 };
+enum { SLICE_MS = 1000, SLICE_MAX_MS = 60000, DRAW_MS = 100, THREADS_MAX = 256 };
 
 typedef struct work {
   cli *c;

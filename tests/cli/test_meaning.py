@@ -159,13 +159,15 @@ def no_embed_leaves_it_to_reembed(box):
 def reembed_makes_room_for_another_model_and_forgets_the_old(box):
     with_model(box)
     chunks = ingested(box)["chunks"]
+    box.run("ask", QUESTION)
     make(os.path.join(models(box), "other"), seed=9)
     done = box.json("reembed", "--model", "other", "--threads", "2")
-    assert done["embedded"] == chunks and done["model"].startswith("other/int8") and done["forgotten"] == []
+    assert done["embedded"] == chunks + 1 and done["model"].startswith("other/int8") and done["forgotten"] == []
     settings = json.loads(open(box.env["AIORCH_CONFIG"], encoding="utf-8").read())
     settings["embedder.local.model"] = "other"
     box.write("aiorch.json", json.dumps(settings))
     assert box.json("search", "port server")["results"]
+    assert box.json("ask", OTHER_WORDS)["cache"]["outcome"] == "semantic", "the kept question has its new vector"
     done = box.json("reembed", "--forget-old")
     assert done["embedded"] == 0 and len(done["forgotten"]) == 1, done
     assert done["forgotten"][0]["model"].startswith("tiny/int8") and done["forgotten"][0]["vectors"] >= chunks
