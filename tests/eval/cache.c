@@ -1,7 +1,7 @@
 /*
  * Measures when a near hit is a hit:
  *
- *   cache [--data FOLDER] [--pairs FILE] [--model FOLDER | --vectors FILE...] [--limit N] [--show WHAT] [--json]
+ *   cache [--data FOLDER] [--pairs FILE] [--model FOLDER [--int8] | --vectors FILE...] [--limit N] [--show WHAT] [--json]
  *
  * FOLDER has gptcache_mock/pairs.tsv, banking77/train.tsv and clinc150/{train,val}.tsv, some or all of them; a test.tsv
  * is asked when it is there. FILE has the lines that make_pairs.py writes. Similarities come from a model folder of the
@@ -17,13 +17,9 @@
 
 #include "core/hash.h"
 #include "core/map.h"
+#include "embedders/local/local.h"
 #include "guard/hit_guard.h"
 #include "text/json.h"
-
-#if __has_include("embedders/local/local.c")
-#define HAS_LOCAL_EMBEDDER 1
-#include "embedders/local/local.h"
-#endif
 
 enum {
   KEY = 16,
@@ -50,7 +46,8 @@ typedef struct eval {
   aio__map vectors; /* by key */
   size_t dimensions;
   const char *model; /* folder */
-  void *embedder;
+  aio__local *embedder;
+  bool int8;
   const char *show;
   size_t shown, limit;
   bool json, first; /* first: nothing was printed in this object yet */
@@ -150,40 +147,21 @@ static void read_vectors(eval *e, const char *path) {
   free(p);
 }
 
-/* The vector of one text by the local embedder, in `out`; false without one. The one place that knows it. */
-static bool embed(eval *e, aio__str text, float *out) {
-#ifdef HAS_LOCAL_EMBEDDER
-  size_t tokens = 0, truncated = 0;
-  return e->embedder != NULL && aio__local_embed(e->embedder, AIORCH_PURPOSE_SIMILARITY, &text, 1, out, &tokens,
-                                                 &truncated, NULL, NULL) == AIORCH_OK;
-#else
-  (void)e;
-  (void)text;
-  (void)out;
-  return false;
-#endif
-}
-
 static void open_model(eval *e) {
-#ifdef HAS_LOCAL_EMBEDDER
   aiorch_error error;
   aio__error_init(&error);
-  aio__local_args args = {.folder = e->model, .precision = AIO__LOCAL_F32, .cpu = aio__cpu_best()};
-  aio__local *local = NULL;
-  if (aio__local_open(e->al, &args, &local, &error) != AIORCH_OK) die(error.message, NULL);
-  e->embedder = local;
-  e->dimensions = aio__local_dimensions(local);
-#else
-  (void)e;
-  die("this build has no local embedder; give --vectors", NULL);
-#endif
+  aio__local_args args = {
+    .folder = e->model, .precision = e->int8 ? AIO__LOCAL_INT8 : AIO__LOCAL_F32, .cpu = aio__cpu_best()};
+  if (aio__local_open(e->al, &args, &e->embedder, &error) != AIORCH_OK) die(error.message, NULL);
+  e->dimensions = aio__local_dimensions(e->embedder);
 }
 
-static void close_model(eval *e) {
-#ifdef HAS_LOCAL_EMBEDDER
-  aio__local_free(e->embedder);
-#endif
-  e->embedder = NULL;
+/* The vector of one text by the local embedder; false without one. */
+static bool embed(eval *e, aio__str text, float *out) {
+  size_t tokens = 0, truncated = 0;
+  if (e->embedder == NULL) return false;
+  return aio__local_embed(e->embedder, AIORCH_PURPOSE_SIMILARITY, &text, 1, out, &tokens, &truncated, NULL, NULL) ==
+         AIORCH_OK;
 }
 
 /* A row for each text; NULL when there are none for one of them. */
@@ -519,9 +497,8 @@ static void measure_pairs(eval *e, const char *path) {
 }
 
 static int usage(void) {
-  fprintf(
-    stderr,
-    "usage: cache [--data FOLDER] [--pairs FILE] [--model FOLDER | --vectors FILE...] [--limit N] [--show WHAT] [--json]\n");
+  fprintf(stderr, "usage: cache [--data FOLDER] [--pairs FILE] [--model FOLDER [--int8] | --vectors FILE...]\n"
+                  "             [--limit N] [--show WHAT] [--json]\n");
   return 2;
 }
 
@@ -531,8 +508,8 @@ int main(int argc, char **argv) {
   aio__map_init(&e.vectors, e.al);
   aio__arena_init(&e.arena, e.al, ARENA_BLOCK);
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--json") == 0) {
-      e.json = true;
+    if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--int8") == 0) {
+      *(argv[i][2] == 'j' ? &e.json : &e.int8) = true;
       continue;
     }
     if (i + 1 >= argc) return usage();
@@ -565,7 +542,7 @@ int main(int argc, char **argv) {
     measure_set(&e, folder, "clinc150");
   }
   printf(e.json ? "}\n" : "");
-  close_model(&e);
+  aio__local_free(e.embedder);
   aio__hit_guard_free(e.guard);
   aio__map_free(&e.vectors);
   return 0;

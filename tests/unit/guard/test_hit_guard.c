@@ -688,6 +688,27 @@ static void test_check__symmetric(void **state) {
   }
 }
 
+/* The verdicts of all guards: the first that refuses is that of a check. */
+static void test_check_all__each_guard(void **state) {
+  (void)state;
+  static const char *const pairs[][2] = {
+    {"Is it open on 3 May?", "Is it closed on 4 June?"}, {"same", "same"}, {"Wo ist meine Karte?", "Where is my card?"},
+    {"to Rome from `x`", "from Rome, not `y`"}, {"When is it?", "Where is it?"}, {"how tall is biden", "how tall is obama"},
+  };
+  for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+    aio__hit_finding all[AIO__HIT_REFUSALS - 1], first = check(aio__str_z(pairs[i][0]), aio__str_z(pairs[i][1]));
+    aio__arena arena;
+    aio__arena_init(&arena, aio__alloc_default(), 8192);
+    aiorch_status status = aio__hit_guard_check_all(guard, &arena, aio__str_z(pairs[i][0]), aio__str_z(pairs[i][1]), all);
+    aio__arena_free(&arena);
+    assert_int_equal(status, AIORCH_OK);
+    size_t g = 0;
+    while (g < AIO__HIT_REFUSALS - 1 && all[g].refused_by == AIO__HIT_PASS) g++;
+    assert_int_equal(first.refused_by, g < AIO__HIT_REFUSALS - 1 ? all[g].refused_by : AIO__HIT_PASS);
+    if (g < AIO__HIT_REFUSALS - 1) assert_string_equal(first.detail, all[g].detail);
+  }
+}
+
 static void test_check__out_of_memory(void **state) {
   (void)state;
   aio__test_alloc t;
@@ -765,6 +786,7 @@ int main(void) {
     cmocka_unit_test(test_check__more_facts_than_are_compared),
     cmocka_unit_test(test_check__control_characters_stay_out_of_the_detail),
     cmocka_unit_test(test_check__symmetric),
+    cmocka_unit_test(test_check_all__each_guard),
     cmocka_unit_test(test_check__out_of_memory),
     cmocka_unit_test(test_new__out_of_memory),
     cmocka_unit_test(test_version__names_data_and_code),
