@@ -24,8 +24,9 @@ static slot slot_of(aiorch *orch, aio__call_kind kind) {
 }
 
 static void wait_for(aiorch_call *call, aio__waker *waker, int64_t deadline_ns) {
-  while (!aio__call_ended(call)) {
-    if (!aio__waker_wait(waker, deadline_ns)) return;
+  while (!aio__call_poll(call)) {
+    int64_t wakes_at = aio__call_wakes_at(call), until = wakes_at < deadline_ns ? wakes_at : deadline_ns;
+    if (!aio__waker_wait(waker, until) && until == deadline_ns) return;
     aio__waker_clear(waker);
   }
 }

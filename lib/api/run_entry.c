@@ -258,7 +258,7 @@ aiorch_status aiorch_run_execute(aiorch_run *run) {
     for (;;) {
       aio__waker_clear(run->waker);
       if (aio__run_advance(run) == AIORCH_DONE) break;
-      (void)aio__waker_wait(run->waker, run->deadline_ns);
+      (void)aio__waker_wait(run->waker, aio__run_waits_until(run));
     }
     st = run->status;
   }
@@ -313,7 +313,7 @@ static aiorch_status next_event(aiorch_run *run, int64_t until, const aiorch_eve
     aiorch_status st = aio__run_advance(run);
     if (st == AIORCH_DONE) ensure_final(run);
     if (run->events) continue;
-    int64_t wait_until = until < run->deadline_ns ? until : run->deadline_ns;
+    int64_t wake_ns = aio__run_waits_until(run), wait_until = until < wake_ns ? until : wake_ns;
     bool woken = aio__run_now(run) < wait_until && aio__waker_wait(run->waker, wait_until);
     if (!woken && wait_until == until && aio__run_now(run) >= until) return AIORCH_AGAIN;
   }
@@ -334,10 +334,10 @@ aiorch_status aiorch_run_next(aiorch_run *run, int64_t timeout_ms, const aiorch_
   aio__run_begin(run);
   st = next_event(run, aio__clock_after_ms(run->orch->clock, timeout_ms), event);
   if (st == AIORCH_DONE) aio__sched_remove(sched, &run->sched);
-  int64_t deadline_ns = run->deadline_ns;
+  int64_t wake_ns = aio__run_waits_until(run);
   if (!aio__run_give_back(run)) return AIORCH_E_CANCELLED; /* it was freed inside a callback */
   /* The last touch: once parked, another thread may have the run. */
-  if (st == AIORCH_AGAIN && leased) aio__sched_park(sched, &run->sched, deadline_ns);
+  if (st == AIORCH_AGAIN && leased) aio__sched_park(sched, &run->sched, wake_ns);
   return st;
 }
 

@@ -75,7 +75,8 @@ static aiorch_status drive(aio__retrieval *r) {
       }
       return st;
     }
-    (void)aio__waker_wait(r->waker, r->deadline_ns);
+    int64_t wakes_at = aio__retrieval_wakes_at(r);
+    (void)aio__waker_wait(r->waker, wakes_at < r->deadline_ns ? wakes_at : r->deadline_ns);
     aio__waker_clear(r->waker);
   }
 }

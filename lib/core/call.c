@@ -142,13 +142,49 @@ static bool copy_strs(aio__arena *arena, const aio__str **list, size_t count) {
   return true;
 }
 
+static bool copy_parts(aio__arena *arena, aio__call_message *message) {
+  if (message->part_count == 0) {
+    message->parts = NULL;
+    return true;
+  }
+  aio__part *copy = aio__arena_alloc(arena, message->part_count * sizeof *copy);
+  if (!copy) return false;
+  for (size_t i = 0; i < message->part_count; i++) {
+    copy[i] = message->parts[i];
+    if (!copy_str(arena, &copy[i].text) || !copy_str(arena, &copy[i].media_type) || !copy_str(arena, &copy[i].id) ||
+        !copy_str(arena, &copy[i].name) || !copy_str(arena, &copy[i].signature)) {
+      return false;
+    }
+  }
+  message->parts = copy;
+  return true;
+}
+
+static bool copy_wishes(aio__arena *arena, aio__wishes *wishes) {
+  if (!copy_str(arena, &wishes->tool_name) || !copy_str(arena, &wishes->schema) || !copy_str(arena, &wishes->schema_name) ||
+      !copy_strs(arena, &wishes->stops, wishes->stop_count)) {
+    return false;
+  }
+  if (wishes->tool_count == 0) return true;
+  aio__tool *copy = aio__arena_alloc(arena, wishes->tool_count * sizeof *copy);
+  if (!copy) return false;
+  for (size_t i = 0; i < wishes->tool_count; i++) {
+    copy[i] = wishes->tools[i];
+    if (!copy_str(arena, &copy[i].name) || !copy_str(arena, &copy[i].description) || !copy_str(arena, &copy[i].schema)) {
+      return false;
+    }
+  }
+  wishes->tools = copy;
+  return true;
+}
+
 static bool copy_messages(aio__arena *arena, aio__call_request *request) {
   if (request->message_count == 0) return true;
   aio__call_message *copy = aio__arena_alloc(arena, request->message_count * sizeof *copy);
   if (!copy) return false;
   for (size_t i = 0; i < request->message_count; i++) {
     copy[i] = request->messages[i];
-    if (!copy_str(arena, &copy[i].text)) return false;
+    if (!copy_str(arena, &copy[i].text) || !copy_parts(arena, &copy[i])) return false;
   }
   request->messages = copy;
   return true;
@@ -182,7 +218,7 @@ static bool copy_vectors(aio__arena *arena, aio__call_request *request) {
 static bool copy_request(aio__arena *arena, aio__call_request *r) {
   return copy_str(arena, &r->tenant) && copy_str(arena, &r->run_id) && copy_str(arena, &r->model) &&
          copy_str(arena, &r->system) && copy_str(arena, &r->provider_options) && copy_str(arena, &r->question) &&
-         copy_str(arena, &r->collection) && copy_messages(arena, r) && copy_sources(arena, r) &&
+         copy_str(arena, &r->collection) && copy_wishes(arena, &r->wishes) && copy_messages(arena, r) && copy_sources(arena, r) &&
          copy_strs(arena, &r->texts, r->text_count) && copy_strs(arena, &r->ids, r->vector_count) &&
          copy_strs(arena, &r->scopes, r->vector_count) && copy_vectors(arena, r);
 }
@@ -201,6 +237,9 @@ aiorch_status aio__call_new(aio__calls *calls, aio__call_kind kind, const aio__c
   call->request = *request;
   call->deadline_ns = deadline_ns;
   call->result.retry_after_ms = -1;
+  call->result.should_retry = -1;
+  call->result.sent = true;
+  call->wake_ns = AIO__NEVER;
   call->result.finish_reason = AIORCH_FINISH_STOP;
   aio__arena_init(&call->arena, call->al, 4096);
   aio__buf_init(&call->text, call->al, max_text);
@@ -310,6 +349,36 @@ void aio__call_start(aiorch_call *call, aiorch_status (*slot)(void *self, aiorch
     end_by_library(call, AIORCH_E_PLUGIN,
                    "the plug-in returned neither AIORCH_SLOT_OK nor AIORCH_SLOT_PENDING nor an error: did it throw?");
   }
+}
+
+void aio__call_set_step(aiorch_call *call, void (*step)(void *ctx, aiorch_call *call), void *ctx) {
+  call->step = step;
+  call->step_ctx = ctx;
+}
+
+void *aio__call_step_ctx(const aiorch_call *call) { return call->step_ctx; }
+
+aio__waker *aio__call_waker(const aiorch_call *call) { return call->waker; }
+
+int64_t aio__call_deadline(const aiorch_call *call) { return call->deadline_ns; }
+
+void aio__call_wake_at(aiorch_call *call, int64_t at_ns) { call->wake_ns = at_ns; }
+
+int64_t aio__call_wakes_at(const aiorch_call *call) { return aio__call_ended(call) ? AIO__NEVER : call->wake_ns; }
+
+void aio__call_put_retry(aiorch_call *call, int should_retry, bool not_today) {
+  call->result.should_retry = should_retry;
+  call->result.not_today = not_today;
+}
+
+void aio__call_put_sent(aiorch_call *call, bool sent) { call->result.sent = sent; }
+
+bool aio__call_poll(aiorch_call *call) {
+  if (call->step && !aio__call_ended(call)) {
+    call->wake_ns = AIO__NEVER;
+    call->step(call->step_ctx, call);
+  }
+  return aio__call_ended(call);
 }
 
 bool aio__call_ended(const aiorch_call *call) { return atomic_load_explicit(&call->ended, memory_order_acquire); }

@@ -17,6 +17,7 @@
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/content.h"
 #include "core/counters.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -64,7 +65,9 @@ typedef enum aio__call_kind {
 
 typedef struct aio__call_message {
   int32_t role;
-  aio__str text;
+  aio__str text;          /* of parts: those that are text, with an empty line between them */
+  const aio__part *parts; /* NULL: the text is all there is */
+  size_t part_count;
 } aio__call_message;
 
 /* A numbered source of the context, so that a provider can quote it without parsing the system text. */
@@ -83,6 +86,8 @@ typedef struct aio__call_request {
   size_t source_count;
   int64_t max_tokens;
   double temperature; /* below 0: the provider's own */
+  aio__wishes wishes;
+  uint32_t endpoint;  /* which of the addresses and keys of a built-in provider; 0 for plug-ins */
   /* embed */
   int32_t purpose;
   const aio__str *texts;
@@ -106,6 +111,9 @@ typedef struct aio__call_result {
   aiorch_status status;
   int32_t http_status, finish_reason;
   int64_t retry_after_ms;
+  int should_retry;   /* x-should-retry: 1, 0; -1: not said */
+  bool not_today;     /* a limit of a day or a month is used up */
+  bool sent;          /* bytes may have left: what a cut-off attempt has cost nobody knows. True for plug-ins */
   int64_t usage[AIORCH_USAGE_COUNT];
   bool has_usage;
   char model[AIO__CALL_NAME_MAX + 1], request_id[AIO__CALL_NAME_MAX + 1];
@@ -139,6 +147,22 @@ aiorch_status aio__call_new(aio__calls *calls, aio__call_kind kind, const aio__c
 void aio__call_start(aiorch_call *call, aiorch_status (*slot)(void *self, aiorch_call *call),
                      void (*cancel)(void *self, aiorch_call *call), void *self, uint32_t flags,
                      pthread_mutex_t *serial);
+/*
+ * For slots inside the library that wait for bytes: instead of a thread of their own they leave a step, which aio__call_poll calls
+ * on the driver's thread until the call has ended. The step emits and finishes as a plug-in does. Set by the slot, before it
+ * returns AIORCH_SLOT_PENDING; what it waits for signals aio__call_waker, or time does: aio__call_wake_at.
+ */
+void aio__call_set_step(aiorch_call *call, void (*step)(void *ctx, aiorch_call *call), void *ctx);
+void *aio__call_step_ctx(const aiorch_call *call); /* for the cancel slot */
+aio__waker *aio__call_waker(const aiorch_call *call); /* borrowed; NULL when nobody waits */
+int64_t aio__call_deadline(const aiorch_call *call);
+void aio__call_wake_at(aiorch_call *call, int64_t at_ns);  /* by the step: it wants to be called then, at the latest */
+int64_t aio__call_wakes_at(const aiorch_call *call);       /* AIO__NEVER when the waker is all there is to wait for */
+/* For those slots: what aiorch_call_put_error has no room for. */
+void aio__call_put_retry(aiorch_call *call, int should_retry, bool not_today);
+void aio__call_put_sent(aiorch_call *call, bool sent);
+/* Calls the step, if there is one. Has the call ended? Drivers ask this; aio__call_ended only looks. */
+bool aio__call_poll(aiorch_call *call);
 bool aio__call_ended(const aiorch_call *call);
 const aio__call_result *aio__call_result_of(const aiorch_call *call);
 /* Appends what was emitted since the last take. The failure of `into`. */

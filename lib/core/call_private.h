@@ -32,6 +32,9 @@ struct aiorch_call {
   aio__call_result result;
   aio__call_hit *hits;
   size_t hits_cap;
+  void (*step)(void *ctx, aiorch_call *call); /* the driver's thread alone: step to wake_ns */
+  void *step_ctx;
+  int64_t wake_ns;
 };
 
 void aio__call_release(aiorch_call *call);

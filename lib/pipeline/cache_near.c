@@ -85,7 +85,7 @@ static aiorch_status forget(aiorch_run *run) {
 }
 
 static aiorch_status forgotten(aiorch_run *run) {
-  if (!aio__call_ended(run->vector_call)) return AIORCH_PENDING;
+  if (!aio__call_poll(run->vector_call)) return AIORCH_PENDING;
   aio__call_drop(run->vector_call); /* whether it did or not: it is asked again when it names the id again */
   run->vector_call = NULL;
   return next(run);
@@ -136,7 +136,7 @@ static aiorch_status searched(aiorch_run *run, aiorch_status st) {
 
 static aiorch_status take_hits(aiorch_run *run) {
   aio__cache_near_state *near = &run->near;
-  if (!aio__call_ended(run->vector_call)) return AIORCH_PENDING;
+  if (!aio__call_poll(run->vector_call)) return AIORCH_PENDING;
   const aio__call_result *result = aio__call_result_of(run->vector_call);
   aiorch_status st = result->status < 0 ? result->status : AIORCH_OK;
   if (st) {

@@ -14,6 +14,14 @@
 
 int64_t aio__run_now(const aiorch_run *run) { return aio__clock_now(run->orch->clock); }
 
+void aio__run_wake_at(aiorch_run *run, int64_t at_ns) {
+  if (at_ns < run->wake_ns) run->wake_ns = at_ns;
+}
+
+int64_t aio__run_waits_until(const aiorch_run *run) {
+  return run->wake_ns < run->deadline_ns ? run->wake_ns : run->deadline_ns;
+}
+
 /* ---- store ops ---- */
 
 static void op_done(aio__op *op, void *ctx) {
@@ -150,6 +158,7 @@ static aiorch_status step_stage(aiorch_run *run, int stage) {
   /* What was spent is handed over first: only the wait for it can be interrupted. */
   bool must_begin = stage == AIORCH_STAGE_LOG_COST && run->step == 0;
   aiorch_status st = must_begin ? AIORCH_OK : interrupted(run, stage);
+  run->wake_ns = AIO__NEVER;
   if (st == AIORCH_OK) st = def->step(run);
   if (st == AIORCH_PENDING && must_begin && is_over(run)) st = AIORCH_OK;
   if (st == AIORCH_PENDING) return st;
@@ -261,6 +270,6 @@ aiorch_status aio__run_stage(aiorch_run *run, int stage) {
       if (all_done(run)) aio__run_end(run);
       return st;
     }
-    (void)aio__waker_wait(run->waker, run->deadline_ns);
+    (void)aio__waker_wait(run->waker, aio__run_waits_until(run));
   }
 }

@@ -88,7 +88,7 @@ static aiorch_status take_result(aio__query_vector *vector, aiorch *orch, aio__a
 
 aiorch_status aio__query_vector_poll(aio__query_vector *vector, aiorch *orch, aio__arena *arena) {
   if (vector->state != AIO__VECTOR_OUT) return AIORCH_OK;
-  if (!aio__call_ended(vector->call)) return AIORCH_PENDING;
+  if (!aio__call_poll(vector->call)) return AIORCH_PENDING;
   const aio__call_result *result = aio__call_result_of(vector->call);
   aiorch_status st = note_attempt(vector, orch, arena, result);
   if (st == AIORCH_OK) st = take_result(vector, orch, arena, result);

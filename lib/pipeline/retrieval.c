@@ -328,8 +328,13 @@ static aiorch_status step_once(aio__retrieval *r) {
 }
 
 static bool call_waits(aio__retrieval *r) {
-  if (r->phase == EMBED) return r->vector.state == AIO__VECTOR_OUT && !aio__call_ended(r->vector.call);
-  return r->phase == VECTORS && !aio__call_ended(r->call);
+  if (r->phase == EMBED) return r->vector.state == AIO__VECTOR_OUT && !aio__call_poll(r->vector.call);
+  return r->phase == VECTORS && !aio__call_poll(r->call);
+}
+
+int64_t aio__retrieval_wakes_at(const aio__retrieval *r) {
+  if (r->phase == EMBED && r->vector.state == AIO__VECTOR_OUT) return aio__call_wakes_at(r->vector.call);
+  return r->phase == VECTORS ? aio__call_wakes_at(r->call) : AIO__NEVER;
 }
 
 aiorch_status aio__retrieval_step(aio__retrieval *retrieval) {

@@ -53,6 +53,8 @@ void aio__retrieval_init(aio__retrieval *retrieval);  /* zeroes it; then fill in
 /* AIORCH_OK: ended; AIORCH_PENDING: the waker will be signalled; AIORCH_E_NOMEM, AIORCH_E_DEADLINE. With every leg failed it
  * is AIORCH_OK with no sources and `degraded`. */
 aiorch_status aio__retrieval_step(aio__retrieval *retrieval);
+/* When a pending one wants to be stepped, though nothing has signalled the waker; AIO__NEVER. */
+int64_t aio__retrieval_wakes_at(const aio__retrieval *retrieval);
 /* Drops the call. With op_out the memory must stay until op_done. */
 void aio__retrieval_drop(aio__retrieval *retrieval);
 

@@ -66,7 +66,7 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   run->finish_reason = AIORCH_FINISH_NONE;
   run->provider = run->model = "";
   run->cost_known = true;
-  run->deadline_ns = AIO__NEVER;
+  run->deadline_ns = run->wake_ns = AIO__NEVER;
   run->sched.heap_index = SIZE_MAX;
   run->sched.run = run;
   run->cache_refused_by = run->cache_refused_detail = "";

@@ -83,7 +83,10 @@ aiorch_status aio__run_question_vector(aiorch_run *run) {
   }
   if (v->state == AIO__VECTOR_OUT) {
     aiorch_status st = aio__query_vector_poll(v, run->orch, &run->arena);
-    if (st == AIORCH_PENDING) return st;
+    if (st == AIORCH_PENDING) {
+      aio__run_wake_at(run, aio__call_wakes_at(v->call));
+      return st;
+    }
     aiorch_status noted = aio__run_embed_note(run, v);
     if (st || noted) return st ? st : noted;
   }

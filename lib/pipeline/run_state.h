@@ -88,6 +88,7 @@ struct aiorch_run {
   aiorch_status status;            /* AIORCH_PENDING until it has ended */
   aiorch_error error;
   int64_t created_ms, started_ns, ended_ns, deadline_ns;
+  int64_t wake_ns;                 /* when the step that is pending wants to be called, though no waker says so */
   aio__stage_record stages[AIORCH_STAGE_COUNT];
   int stage;                       /* the stage that execute and next are at */
   int current;                     /* the stage that was stepped last, in whatever form */
@@ -185,6 +186,8 @@ void aio__run_warn(aiorch_run *run, int stage, aiorch_status status, const char 
     __attribute__((format(printf, 4, 5)));
 struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage);  /* queued; NULL when nobody listens */
 int64_t aio__run_now(const aiorch_run *run);
+void aio__run_wake_at(aiorch_run *run, int64_t at_ns);               /* by a step that returns AIORCH_PENDING */
+int64_t aio__run_waits_until(const aiorch_run *run);                 /* that, or the deadline */
 /* For steps that start a store op: arms run->op. Then `return aio__run_op(run, ops->call(store, &run->op, ...))`. */
 aio__op *aio__run_op_begin(aiorch_run *run, int64_t deadline_ns);
 aiorch_status aio__run_op(aiorch_run *run, aiorch_status started);   /* OK/error: ended at once; PENDING */

@@ -38,7 +38,7 @@ static aiorch_status exact_only(aiorch_run *run, aiorch_status st, aio__str word
 }
 
 static aiorch_status upserted(aiorch_run *run) {
-  if (!aio__call_ended(run->vector_call)) return AIORCH_PENDING;
+  if (!aio__call_poll(run->vector_call)) return AIORCH_PENDING;
   const aio__call_result *result = aio__call_result_of(run->vector_call);
   aiorch_status st = AIORCH_OK;
   if (result->status < 0) {

@@ -208,7 +208,7 @@ static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const
 }
 
 static aiorch_status stream(aiorch_run *run) {
-  bool ended = aio__call_ended(run->call); /* before the text is taken, so that none is missed */
+  bool ended = aio__call_poll(run->call); /* before the text is taken, so that none is missed */
   aio__run_answer_back(run);
   if (aio__call_take_text(run->call, &run->answer) != AIORCH_OK) {
     return attempt_failed(run, run->answer.failed == AIORCH_E_NOMEM ? AIORCH_E_NOMEM : AIORCH_E_TOO_LARGE,
@@ -222,7 +222,10 @@ static aiorch_status stream(aiorch_run *run) {
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
   if (release > 0) run->committed = true;
   if (give_out(run, release) != AIORCH_OK) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
-  if (!ended) return AIORCH_PENDING;
+  if (!ended) {
+    aio__run_wake_at(run, aio__call_wakes_at(run->call));
+    return AIORCH_PENDING;
+  }
   if (result->status < 0) return attempt_failed(run, result->status, NULL);
   if (run->answer.n == 0 && result->finish_reason == AIORCH_FINISH_STOP) {
     return attempt_failed(run, AIORCH_E_RESPONSE, "the answer is empty");

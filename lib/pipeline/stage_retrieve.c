@@ -49,7 +49,10 @@ static aiorch_status begin(aiorch_run *run, aio__str question) {
 aiorch_status aio__run_retrieve_step(aiorch_run *run, aio__str question) {
   aiorch_status st = run->retrieved ? AIORCH_OK : begin(run, question);
   if (st == AIORCH_OK && !run->retrieved) st = aio__retrieval_step(&run->retrieval);
-  if (st == AIORCH_PENDING) return st;
+  if (st == AIORCH_PENDING) {
+    aio__run_wake_at(run, run->retrieving ? aio__retrieval_wakes_at(&run->retrieval) : AIO__NEVER);
+    return st;
+  }
   if (st == AIORCH_OK && !run->retrieved) {
     run->retrieved = true;
     st = aio__run_embed_note(run, &run->retrieval.vector);

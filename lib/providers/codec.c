@@ -139,7 +139,7 @@ aiorch_status aio__dec_warn(aio__decoder *d, const char *text, aio__str detail) 
 
 aiorch_status aio__dec_tool_start(aio__decoder *d, int64_t key, aio__tape_value id, aio__tape_value name, int32_t *tool) {
   size_t n = d->result.tool_calls;
-  if (n == AIO__CODEC_TOOLS_MAX) return fail(d, AIORCH_E_TOO_LARGE, "more than 128 tool calls in one answer");
+  if (n == AIO__TOOLS_MAX) return fail(d, AIORCH_E_TOO_LARGE, "more than 128 tool calls in one answer");
   d->tools[n] = (aio__decoder_tool){.key = key, .open = true};
   d->result.tool_calls++;
   *tool = (int32_t)n;

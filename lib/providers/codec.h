@@ -18,6 +18,7 @@
 
 #include <aiorch/plugin.h>
 
+#include "core/content.h"
 #include "core/json_writer.h"
 #include "cost/usage.h"
 #include "net/ndjson.h"
@@ -29,60 +30,15 @@
 /* ---- what is asked ----------------------------------------------------------------------------------------------- */
 
 enum {
-  AIO__CODEC_TOOLS_MAX = 128,          /* offered, and called in one answer */
-  AIO__CODEC_STOPS_MAX = 16,
   AIO__CODEC_BODY_MAX = 32 << 20,      /* bytes of an answer that comes whole */
   AIO__CODEC_ERROR_BODY_MAX = 64 << 10 /* bytes of a failed answer that are read */
 };
-
-typedef enum aio__part_kind {
-  AIO__PART_TEXT,
-  AIO__PART_IMAGE,       /* base64 in `text`, with its media type */
-  AIO__PART_IMAGE_URL,   /* its URL in `text` */
-  AIO__PART_TOOL_CALL,   /* of the assistant: id, name, arguments as a JSON object in `text` (empty: {}) */
-  AIO__PART_TOOL_RESULT, /* id and name of the call, what came of it in `text` */
-  AIO__PART_REASONING    /* of the assistant, with its signature; sent back where a provider wants that */
-} aio__part_kind;
-
-typedef struct aio__part {
-  aio__part_kind kind;
-  aio__str text, media_type, id, name;
-  aio__str signature; /* opaque: of AIO__EVENT_SIGNATURE */
-  bool redacted;      /* REASONING: the signature is all there is */
-  bool is_error;      /* TOOL_RESULT */
-  bool cache;         /* the prompt up to here is worth keeping in the provider's cache */
-} aio__part;
 
 typedef struct aio__turn {
   int32_t role; /* AIORCH_ROLE_USER, _ASSISTANT, _TOOL; system text is in `system` */
   const aio__part *parts;
   size_t part_count;
 } aio__turn;
-
-typedef struct aio__tool {
-  aio__str name, description;
-  aio__str schema; /* of its arguments: a JSON object; empty: no arguments */
-  bool cache;
-} aio__tool;
-
-typedef enum aio__tool_choice {
-  AIO__TOOLS_DEFAULT, /* not said */
-  AIO__TOOLS_AUTO,
-  AIO__TOOLS_NONE,
-  AIO__TOOLS_ANY,     /* some tool must be called */
-  AIO__TOOLS_ONE      /* the tool `tool_name` */
-} aio__tool_choice;
-
-typedef enum aio__effort {
-  AIO__EFFORT_DEFAULT, /* not said */
-  AIO__EFFORT_NONE,
-  AIO__EFFORT_MINIMAL,
-  AIO__EFFORT_LOW,
-  AIO__EFFORT_MEDIUM,
-  AIO__EFFORT_HIGH,
-  AIO__EFFORT_XHIGH,
-  AIO__EFFORT_MAX
-} aio__effort;
 
 typedef struct aio__codec_request {
   aio__str model, system;
@@ -120,24 +76,6 @@ typedef struct aio__codec_target {
 #define AIO__ANTHROPIC_VERSION "2026-10-21"
 
 /* ---- what comes out ---------------------------------------------------------------------------------------------- */
-
-typedef enum aio__event_kind {
-  AIO__EVENT_TEXT,
-  AIO__EVENT_REASONING,
-  AIO__EVENT_SIGNATURE,      /* of the reasoning (tool -1) or of a tool call: to be sent back with it, untouched */
-  AIO__EVENT_REDACTED,       /* reasoning of which there is but a signature */
-  AIO__EVENT_TOOL_START,     /* id and name */
-  AIO__EVENT_TOOL_ARGUMENTS, /* the next piece of its JSON object */
-  AIO__EVENT_TOOL_END,
-  AIO__EVENT_WARNING
-} aio__event_kind;
-
-/* Borrowed until the callback returns. Texts are valid UTF-8 without NUL; a piece never splits a character. */
-typedef struct aio__codec_event {
-  aio__event_kind kind;
-  int32_t tool; /* number of the tool call, from 0 in the order of their start; -1 */
-  aio__str text, id, name;
-} aio__codec_event;
 
 /* An error ends encoding or decoding, and is what they return. */
 typedef struct aio__codec_sink {
@@ -202,7 +140,7 @@ struct aio__decoder {
   aio__buf body, scratch, memory;
   aio__tape tape;
   uint16_t text_half, reasoning_half;
-  aio__decoder_tool tools[AIO__CODEC_TOOLS_MAX];
+  aio__decoder_tool tools[AIO__TOOLS_MAX];
   bool refused;        /* the model said no in so many words */
   bool terminal;       /* the last event was seen */
   bool closed;         /* what comes after it is passed over */

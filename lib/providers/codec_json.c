@@ -217,8 +217,8 @@ static void check(aio__encoder *e) {
   const aio__codec_request *r = e->request;
   if (r->model.n == 0) aio__enc_fail(e, AIORCH_E_INVALID, "no model is named");
   if (r->turn_count == 0) aio__enc_fail(e, AIORCH_E_INVALID, "there is no message");
-  if (r->tool_count > AIO__CODEC_TOOLS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 128 tools");
-  if (r->stop_count > AIO__CODEC_STOPS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 16 stop sequences");
+  if (r->tool_count > AIO__TOOLS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 128 tools");
+  if (r->stop_count > AIO__STOPS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 16 stop sequences");
   for (size_t i = 0; i < r->turn_count; i++) check_turn(e, i);
   for (size_t i = 0; i < r->tool_count; i++) {
     if (r->tools[i].name.n == 0) aio__enc_fail(e, AIORCH_E_INVALID, "tool %zu has no name", i);

@@ -83,7 +83,7 @@ static void test_feed__too_many_tool_calls(void **state) {
   (void)state;
   static char body[64 * 1024];
   size_t n = (size_t)snprintf(body, sizeof body, "{\"choices\":[{\"message\":{\"tool_calls\":[{}");
-  for (int i = 1; i < AIO__CODEC_TOOLS_MAX; i++) n += (size_t)snprintf(body + n, sizeof body - n, ",{\"function\":{\"name\":\"f%d\"}}", i);
+  for (int i = 1; i < AIO__TOOLS_MAX; i++) n += (size_t)snprintf(body + n, sizeof body - n, ",{\"function\":{\"name\":\"f%d\"}}", i);
   size_t most = n;
   snprintf(body + n, sizeof body - n, "]},\"finish_reason\":\"stop\"}]}");
   const aio__codec_target target = {.calls_before = 3};
@@ -96,7 +96,7 @@ static void test_feed__too_many_tool_calls(void **state) {
     aio__decoder_init(&d, &aio__codec_openai, &target, &c.sink, aio__alloc_default());
     aiorch_status st = neutral_decode(&d, &reply, AIO__WIRE_WHOLE, aio__str_z(body), 0);
     assert_int_equal(st, more ? AIORCH_E_TOO_LARGE : AIORCH_OK);
-    assert_int_equal(c.tool_count, AIO__CODEC_TOOLS_MAX);
+    assert_int_equal(c.tool_count, AIO__TOOLS_MAX);
     assert_string_equal(aio__buf_cstr(&c.tools[0][0]), "aiorch_call_3");
     assert_string_equal(aio__buf_cstr(&c.tools[1][1]), "f1");
     aio__decoder_free(&d);

@@ -205,9 +205,9 @@ static void test_extractive_generate__keeps_to_the_token_limit(void **state) {
 
 static void test_extractive_generate__a_follow_up_knows_the_turn_before(void **state) {
   fixture *f = *state;
-  const aio__call_message messages[] = {{AIORCH_ROLE_USER, AIO__LIT("What is the autovacuum daemon?")},
-                                        {AIORCH_ROLE_ASSISTANT, AIO__LIT("A feature.")},
-                                        {AIORCH_ROLE_USER, AIO__LIT("Is it optional?")}};
+  const aio__call_message messages[] = {{.role = AIORCH_ROLE_USER, .text = AIO__LIT("What is the autovacuum daemon?")},
+                                        {.role = AIORCH_ROLE_ASSISTANT, .text = AIO__LIT("A feature.")},
+                                        {.role = AIORCH_ROLE_USER, .text = AIO__LIT("Is it optional?")}};
   f->request.messages = messages;
   f->request.message_count = 3;
   add_source(f, "Ports", "An optional port may be given.\n");
