@@ -14,6 +14,7 @@
 #include <aiorch/plugin.h>
 #include <aiorch/config.h>
 #include <aiorch/run.h>
+#include <aiorch/content.h>
 #include <aiorch/knowledge.h>
 #include <aiorch/metrics.h>
 

@@ -160,7 +160,8 @@ enum {
   AIORCH_EVENT_SOURCE = 3,  /**< a source: index for the aiorch_run_source_* accessors */
   AIORCH_EVENT_WARNING = 4, /**< something the user should know; text says what */
   AIORCH_EVENT_ERROR = 5,   /**< the run has failed; text says how */
-  AIORCH_EVENT_FINAL = 6    /**< the run has ended; exactly one, always the last */
+  AIORCH_EVENT_FINAL = 6,   /**< the run has ended; exactly one, always the last */
+  AIORCH_EVENT_TOOL_CALL = 7 /**< the model asks for a tool: index for the aiorch_run_tool_call* accessors (content.h) */
 };
 
 /**
@@ -182,7 +183,7 @@ AIORCH_API int32_t aiorch_event_stage(const aiorch_event *event);
 AIORCH_API int32_t aiorch_event_outcome(const aiorch_event *event);
 /** ERROR, FINAL: the status; WARNING: the status it is about; else AIORCH_OK. */
 AIORCH_API aiorch_status aiorch_event_status(const aiorch_event *event);
-/** SOURCE: its index; else 0. */
+/** SOURCE, TOOL_CALL: its index; else 0. */
 AIORCH_API size_t aiorch_event_index(const aiorch_event *event);
 /** DELTA, WARNING, ERROR: the text; else empty. AIORCH_OK, AIORCH_E_INVALID. */
 AIORCH_API aiorch_status aiorch_event_text(const aiorch_event *event, const char **out, size_t *out_len);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/config.h"
+#include "api/content_json.h"
 #include "api/filter_json.h"
 #include "core/text_handle.h"
 #include "pipeline/run_state.h"
@@ -48,16 +49,19 @@ static aiorch_status read_messages(request *r, const aio__json_value *messages) 
   if (aio__json_typeof(messages) != AIO__JSON_ARRAY) return refuse(r, "\"messages\"", "a list");
   size_t n = 0;
   for (const aio__json_value *at = aio__json_first(messages); at; at = aio__json_next(at), n++) {
-    aio__str role = AIO__LIT(""), content;
-    if (!aio__json_str(aio__json_get(at, "content"), &content) || !aio__json_str(aio__json_get(at, "role"), &role)) {
+    aio__str role = AIO__LIT(""), content = AIO__LIT("");
+    const aio__json_value *said = aio__json_get(at, "content");
+    bool parts = said && aio__json_typeof(said) == AIO__JSON_ARRAY;
+    if ((!parts && !aio__json_str(said, &content)) || !aio__json_str(aio__json_get(at, "role"), &role)) {
       return aio__error_set(r->error, AIORCH_E_INVALID,
-                            "request: messages[%zu] must be an object with the texts \"role\" and \"content\"", n);
+                            "request: messages[%zu] must be an object with \"role\", a text, and \"content\", a text or a list of parts", n);
     }
     if (!role_of(role)) {
       return aio__error_set(r->error, AIORCH_E_INVALID,
                             "request: messages[%zu].role must be system, user, assistant or tool", n);
     }
-    aiorch_status st = pass_on(r, aio__run_add_message(r->run, role_of(role), content));
+    aiorch_status st = parts ? aio__content_read_parts(r->run, role_of(role), said, n, r->error)
+                             : pass_on(r, aio__run_add_message(r->run, role_of(role), content));
     if (st) return st;
   }
   return AIORCH_OK;
@@ -153,7 +157,8 @@ static aiorch_status read_usage(request *r, const aio__json_value *usage) {
 
 static aiorch_status check_members(request *r, const aio__json_value *root) {
   static const char *const known[] = {"tenant", "user",   "messages",      "options",  "filters", "sources",
-                                      "answer", "usage",  "finish_reason", "provider", "model"};
+                                      "answer", "usage",  "finish_reason", "provider", "model",   "tools",
+                                      "tool_choice", "schema", "schema_name", "stop"};
   if (aio__json_typeof(root) != AIO__JSON_OBJECT) return refuse(r, "it", "a JSON object");
   for (const aio__json_value *at = aio__json_first(root); at; at = aio__json_next(at)) {
     aio__str key = aio__json_key(at);
@@ -162,7 +167,7 @@ static aiorch_status check_members(request *r, const aio__json_value *root) {
     if (i < count) continue;
     return aio__error_set(r->error, AIORCH_E_INVALID,
                           "request: no member \"%.*s\" is known; there are tenant, user, messages, options, filters, "
-                          "sources, answer, usage, finish_reason, provider and model",
+                          "sources, answer, usage, finish_reason, provider, model, tools, tool_choice, schema, schema_name and stop",
                           (int)(key.n < 64 ? key.n : 64), key.p);
   }
   return AIORCH_OK;
@@ -190,6 +195,7 @@ static aiorch_status fill_run(request *r, const aio__json_value *root) {
   aiorch_status st = AIORCH_OK;
   if (present(root, "options")) st = read_options(r, aio__json_get(root, "options"));
   if (st == AIORCH_OK && present(root, "messages")) st = read_messages(r, aio__json_get(root, "messages"));
+  if (st == AIORCH_OK) st = aio__content_read_wishes(r->run, root, r->error);
   if (st == AIORCH_OK && present(root, "filters")) st = read_filters(r, aio__json_get(root, "filters"));
   if (st == AIORCH_OK && present(root, "sources")) st = read_sources(r, aio__json_get(root, "sources"));
   if (st == AIORCH_OK && present(root, "answer")) st = read_answer(r, root);

@@ -121,6 +121,83 @@ aiorch_status aiorch_call_vector_scope(const aiorch_call *call, size_t index, co
 
 size_t aiorch_call_limit(const aiorch_call *call) { return valid(call) ? call->request.limit : 0; }
 
+static void write_strs(aio__json_writer *w, const char *key, const aio__str *list, size_t count) {
+  aio__jw_key(w, key);
+  aio__jw_array(w);
+  for (size_t i = 0; list && i < count; i++) aio__jw_str(w, list[i]);
+  aio__jw_array_end(w);
+}
+
+/* A JSON text of the host's that was checked when it was given; empty: none. */
+static void write_json(aio__json_writer *w, const char *key, aio__str json) {
+  if (json.n == 0) return;
+  aio__jw_key(w, key);
+  aio__jw_raw(w, json);
+}
+
+static void write_some(aio__json_writer *w, const char *key, aio__str text) {
+  if (text.n) aio__jw_kstr(w, key, text);
+}
+
+static void write_parts(aio__json_writer *w, const aio__call_message *message) {
+  static const char *const types[] = {"text", "image", "image", "tool_call", "tool_result", "reasoning"};
+  if (message->part_count == 0) return;
+  aio__jw_key(w, "parts");
+  aio__jw_array(w);
+  for (size_t i = 0; i < message->part_count; i++) {
+    const aio__part *part = &message->parts[i];
+    const char *text = part->kind == AIO__PART_IMAGE       ? "data"
+                       : part->kind == AIO__PART_IMAGE_URL ? "url"
+                                                           : "text";
+    aio__jw_object(w);
+    aio__jw_kz(w, "type", types[part->kind]);
+    write_some(w, "media_type", part->media_type);
+    write_some(w, "id", part->id);
+    write_some(w, "name", part->name);
+    if (part->kind == AIO__PART_TOOL_CALL) write_json(w, "arguments", part->text.n ? part->text : AIO__LIT("{}"));
+    else aio__jw_kstr(w, text, part->text);
+    write_some(w, "signature", part->signature);
+    if (part->is_error) aio__jw_kbool(w, "is_error", true);
+    if (part->cache) aio__jw_kbool(w, "cache", true);
+    aio__jw_object_end(w);
+  }
+  aio__jw_array_end(w);
+}
+
+static void write_tools(aio__json_writer *w, const aio__wishes *wishes) {
+  static const char *const choices[] = {"default", "auto", "none", "any", "one"};
+  if (wishes->tool_count == 0) return;
+  aio__jw_key(w, "tools");
+  aio__jw_array(w);
+  for (size_t i = 0; i < wishes->tool_count; i++) {
+    aio__jw_object(w);
+    aio__jw_kstr(w, "name", wishes->tools[i].name);
+    write_some(w, "description", wishes->tools[i].description);
+    write_json(w, "schema", wishes->tools[i].schema);
+    aio__jw_object_end(w);
+  }
+  aio__jw_array_end(w);
+  aio__jw_key(w, "tool_choice");
+  if (wishes->tool_choice == AIO__TOOLS_ONE) {
+    aio__jw_object(w);
+    aio__jw_kstr(w, "name", wishes->tool_name);
+    aio__jw_object_end(w);
+  } else {
+    aio__jw_z(w, choices[wishes->tool_choice]);
+  }
+  aio__jw_kbool(w, "parallel_tools", !wishes->one_tool_at_a_time);
+}
+
+static void write_wishes(aio__json_writer *w, const aio__wishes *wishes) {
+  static const char *const efforts[] = {"default", "none", "minimal", "low", "medium", "high", "xhigh", "max"};
+  write_tools(w, wishes);
+  write_json(w, "schema", wishes->schema);
+  write_some(w, "schema_name", wishes->schema_name);
+  if (wishes->stop_count) write_strs(w, "stop", wishes->stops, wishes->stop_count);
+  if (wishes->effort != AIO__EFFORT_DEFAULT) aio__jw_kz(w, "effort", efforts[wishes->effort]);
+  if (wishes->cache_system) aio__jw_kz(w, "cache_prompt", wishes->cache_long ? "1h" : "5m");
+}
+
 static void write_generate(const aio__call_request *r, aio__json_writer *w) {
   static const char *const roles[] = {"", "system", "user", "assistant", "tool"};
   aio__jw_kstr(w, "model", r->model);
@@ -131,6 +208,7 @@ static void write_generate(const aio__call_request *r, aio__json_writer *w) {
     aio__jw_object(w);
     aio__jw_kz(w, "role", roles[r->messages[i].role]);
     aio__jw_kstr(w, "content", r->messages[i].text);
+    write_parts(w, &r->messages[i]);
     aio__jw_object_end(w);
   }
   aio__jw_array_end(w);
@@ -147,17 +225,11 @@ static void write_generate(const aio__call_request *r, aio__json_writer *w) {
   aio__jw_array_end(w);
   aio__jw_ki64(w, "max_tokens", r->max_tokens);
   if (r->temperature >= 0) aio__jw_kf64(w, "temperature", r->temperature);
+  write_wishes(w, &r->wishes);
   if (r->provider_options.n > 0) {
     aio__jw_key(w, "provider_options");
     aio__jw_raw(w, r->provider_options);
   }
-}
-
-static void write_strs(aio__json_writer *w, const char *key, const aio__str *list, size_t count) {
-  aio__jw_key(w, key);
-  aio__jw_array(w);
-  for (size_t i = 0; list && i < count; i++) aio__jw_str(w, list[i]);
-  aio__jw_array_end(w);
 }
 
 static void write_request(aiorch_call *call) {

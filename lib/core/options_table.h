@@ -79,6 +79,11 @@
   F(generate_temperature, "generate.temperature", -1.0, -1.0, 2.0, 1, "Temperature; -1: the provider's own.")          \
   S(generate_provider_options, "generate.provider_options", "", NULL, 1,                                                \
     "A JSON object handed to the provider as it is.")                                                                   \
+  S(generate_effort, "generate.effort", "default", "default|none|minimal|low|medium|high|xhigh|max", 1,                 \
+    "How much the model is to think before it answers, where it can be told.")                                          \
+  B(generate_parallel_tools, "generate.parallel_tools", 1, 1, "Whether the model may call several tools at once.")      \
+  S(generate_cache_prompt, "generate.cache_prompt", "off", "off|5m|1h", 1,                                              \
+    "Asks the provider to cache the prompt up to the end of the system text, for so long; writing it costs more (Anthropic).") \
   I(response_max_bytes, "generate.response_max_bytes", 8388608, 1024, 268435456, 0, "Longest answer, in bytes.")       \
   S(output_check, "output.check", "on", "on|flag|off", 0, "Output rules: \"flag\" only reports what \"on\" would block.") \
   I(output_hold_back, "output.hold_back", 512, 64, 65536, 0, "Bytes of a streamed answer held back for the output check.") \

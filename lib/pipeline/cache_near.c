@@ -19,7 +19,7 @@ _Static_assert(AIO__N_CACHE_REFUSED_LANGUAGE + AIO__HIT_REFUSALS - 2 == AIO__N_C
 
 bool aio__cache_near_wanted(const aiorch_run *run) {
   const aiorch *orch = run->orch;
-  return orch->plugins.has_embedder && strcmp(run->options->cache_match, "semantic") == 0 &&
+  return orch->plugins.has_embedder && run->messages[run->question].text.n > 0 && strcmp(run->options->cache_match, "semantic") == 0 &&
          (orch->cache_threshold > 0 || run->options->cache_threshold > 0);
 }
 

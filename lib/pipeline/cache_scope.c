@@ -2,6 +2,7 @@
  * length-prefixed and named by its order; to add one is to make all older entries miss, which is the point. */
 #include <string.h>
 
+#include "pipeline/run_content.h"
 #include "pipeline/stages.h"
 
 #include "text/normalize.h"
@@ -73,6 +74,7 @@ void aio__cache_scope(const aiorch_run *run, uint8_t scope[AIO__SHA256_SIZE]) {
   add_z(&h, aio__input_guard_version(run->orch->input_guard));
   add_z(&h, o->validate_rules);
   add_z(&h, o->output_check);
+  aio__run_content_digest(run, &h);
   aio__sha256_end(&h, scope);
 }
 

@@ -3,7 +3,7 @@
  * numbered sources between two lines of a fence that is random in each run, so that no document can close it. The same
  * fence is the canary of the output check: a model that repeats it is giving its prompt away.
  */
-#include "pipeline/run_state.h"
+#include "pipeline/run_content.h"
 #include "text/tokens.h"
 
 enum { FENCE_BYTES = 12, FENCE_LEN = 6 + 2 * FENCE_BYTES, SYSTEM_MAX = 64 << 20 };
@@ -77,7 +77,7 @@ aiorch_status aio__prompt_compose(aiorch_run *run) {
 }
 
 int64_t aio__prompt_tokens(const aiorch_run *run) {
-  size_t tokens = aio__tokens_estimate(run->system);
+  size_t tokens = aio__tokens_estimate(run->system) + aio__run_content_tokens(run);
   for (size_t i = 0; i < run->message_count; i++) {
     if (run->messages[i].role != AIORCH_ROLE_SYSTEM) tokens += aio__tokens_estimate(run->messages[i].text) + 4;
   }
@@ -87,7 +87,7 @@ int64_t aio__prompt_tokens(const aiorch_run *run) {
 int64_t aio__prompt_bound(const aiorch_run *run) {
   const aio__options *o = run->options;
   size_t tokens = aio__tokens_estimate(aio__str_z(o->prompt_system)) + 2 * FENCE_LEN +
-                  aio__tokens_estimate(aio__str_z(o->prompt_context_template));
+                  aio__tokens_estimate(aio__str_z(o->prompt_context_template)) + aio__run_content_tokens(run);
   for (size_t i = 0; i < run->message_count; i++) tokens += aio__tokens_estimate(run->messages[i].text) + 4;
   if (!run->host_sources) return (int64_t)tokens + o->retrieve_context_tokens;
   for (size_t i = 0; i < run->source_count; i++) {

@@ -57,6 +57,31 @@ static void put_sources(aio__json_writer *w, const aiorch_run *run) {
   aio__jw_array_end(w);
 }
 
+static void put_tool_call(aio__json_writer *w, const aio__run_tool_call *call) {
+  aio__jw_object(w);
+  aio__jw_kz(w, "id", call->id);
+  aio__jw_kz(w, "name", call->name);
+  aio__jw_kstr(w, "arguments", call->arguments);
+  put_name(w, "signature", call->signature.p);
+  aio__jw_object_end(w);
+}
+
+static void put_content(aio__json_writer *w, const aiorch_run *run) {
+  aio__jw_key(w, "tool_calls");
+  aio__jw_array(w);
+  for (size_t i = 0; i < run->tool_call_count; i++) put_tool_call(w, &run->tool_calls[i]);
+  aio__jw_array_end(w);
+  aio__jw_key(w, "reasoning");
+  if (run->reasoning.n + run->reasoning_signature.n == 0) {
+    aio__jw_null(w);
+    return;
+  }
+  aio__jw_object(w);
+  aio__jw_kstr(w, "text", run->reasoning);
+  put_name(w, "signature", run->reasoning_signature.p);
+  aio__jw_object_end(w);
+}
+
 static void put_stages(aio__json_writer *w, const aiorch_run *run) {
   aio__jw_key(w, "stages");
   aio__jw_array(w);
@@ -134,6 +159,7 @@ void aio__run_report(aiorch_run *run, aio__json_writer *w) {
   else aio__jw_knull(w, "answer");
   aio__jw_kz(w, "finish_reason",
              run->finish_reason == AIORCH_FINISH_NONE ? NULL : aiorch_finish_reason_name(run->finish_reason));
+  put_content(w, run);
   put_cache(w, run);
   put_sources(w, run);
   put_name(w, "provider", run->provider);
@@ -161,6 +187,7 @@ static const char *event_name(int32_t type) {
     case AIORCH_EVENT_SOURCE: return "source";
     case AIORCH_EVENT_WARNING: return "warning";
     case AIORCH_EVENT_ERROR: return "error";
+    case AIORCH_EVENT_TOOL_CALL: return "tool_call";
     default: return "final";
   }
 }
@@ -175,6 +202,13 @@ static void put_source_event(aio__json_writer *w, const struct aiorch_event *eve
   aio__jw_key(w, "source");
   const aiorch_run *run = event->run;
   if (event->index < run->source_count) aio__source_json(w, &run->sources[event->index], event->index + 1);
+  else aio__jw_null(w);
+}
+
+static void put_tool_call_event(aio__json_writer *w, const struct aiorch_event *event) {
+  aio__jw_key(w, "tool_call");
+  const aiorch_run *run = event->run;
+  if (event->index < run->tool_call_count) put_tool_call(w, &run->tool_calls[event->index]);
   else aio__jw_null(w);
 }
 
@@ -193,6 +227,7 @@ void aio__event_report(const struct aiorch_event *event, aio__json_writer *w) {
     case AIORCH_EVENT_DELTA: aio__jw_kstr(w, "text", event->text); break;
     case AIORCH_EVENT_SOURCE: put_source_event(w, event); break;
     case AIORCH_EVENT_WARNING: put_warning(w, event); break;
+    case AIORCH_EVENT_TOOL_CALL: put_tool_call_event(w, event); break;
     case AIORCH_EVENT_ERROR:
       aio__jw_key(w, "error");
       aio__error_report(&event->run->error, w);

@@ -4,6 +4,7 @@
 #ifndef AIO_PIPELINE_RUN_STATE_H
 #define AIO_PIPELINE_RUN_STATE_H
 
+#include "core/content.h"
 #include "core/hash.h"
 #include "generate/stream_check.h"
 #include "pipeline/orch.h"
@@ -18,10 +19,19 @@ enum {
   AIO__ATTEMPTS_MAX = AIO__PROVIDERS_MAX + 8 /* each provider once, the built-in one, embeddings */
 };
 
+/* `parts`: none of plain text; else all there is, beginning with the text unless that is empty, or is the tool's result. */
 typedef struct aio__message {
   int32_t role;
   aio__str text;
+  aio__part *parts;
+  size_t part_count, part_cap;
 } aio__message;
+
+/* A tool call of the answer, complete and checked. NUL-terminated, in the arena. */
+typedef struct aio__run_tool_call {
+  const char *id, *name;
+  aio__str arguments, signature;
+} aio__run_tool_call;
 
 typedef struct aio__stage_record {
   int32_t outcome;      /* AIORCH_OUTCOME_* */
@@ -82,6 +92,11 @@ struct aiorch_run {
   size_t question;                 /* index of the last user message; SIZE_MAX when there is none */
   aio__filter *filters;
   size_t filter_count;
+  aio__wishes wishes;              /* without what lies beside it: aio__run_wishes puts them together */
+  aio__tool *tools;
+  size_t tool_count;
+  aio__str *stops;
+  size_t stop_count;
 
   /* the engine (engine.c) */
   aio__run_phase phase;
@@ -159,6 +174,9 @@ struct aiorch_run {
   bool committed;                  /* the first delta came */
   bool answered;                   /* the answer is whole, checked and may be kept */
   int32_t finish_reason;
+  aio__run_tool_call *tool_calls;
+  size_t tool_call_count;
+  aio__str reasoning, reasoning_signature;
   const char *provider, *model;    /* that wrote the answer */
   aio__attempt *attempts;
   size_t attempt_count, attempt_cap;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "generate/route.h"
+#include "pipeline/run_content.h"
 #include "pipeline/stages.h"
 #include "providers/extractive.h"
 #include "text/tokens.h"
@@ -53,8 +54,12 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
   for (size_t i = 0; i < run->message_count; i++) {
     if (run->messages[i].role == AIORCH_ROLE_SYSTEM) continue;
     messages[request.message_count++] =
-        (aio__call_message){.role = run->messages[i].role, .text = run->messages[i].text};
+        (aio__call_message){.role = run->messages[i].role,
+                            .text = run->messages[i].text,
+                            .parts = run->messages[i].parts,
+                            .part_count = run->messages[i].part_count};
   }
+  aio__run_wishes(run, &request.wishes);
   request.sources = sources;
   request.source_count = run->source_count;
   for (size_t i = 0; i < run->source_count; i++) {

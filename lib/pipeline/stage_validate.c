@@ -1,5 +1,6 @@
 /* Stage 1: is this a text that we want to handle? Every user and tool turn is checked for what it is (length, UTF-8, NUL),
  * then by the input rules. A refusal is admitted under its own key, so that probing is not free. */
+#include "pipeline/run_content.h"
 #include "pipeline/stages.h"
 
 enum { CHECK = 0, ADMIT_REFUSAL = 1 };
@@ -25,8 +26,9 @@ static aiorch_status check_texts(aiorch_run *run) {
     int64_t most = m->role == AIORCH_ROLE_USER   ? o->validate_user_chars
                    : m->role == AIORCH_ROLE_TOOL ? o->validate_tool_chars
                                                  : o->validate_total_chars;
-    /* What the host wrote may be empty; what a person or a tool wrote may not. */
-    aiorch_status st = !theirs && m->text.n == 0 ? AIORCH_OK
+    /* What the host wrote may be empty, and beside an image, or as a tool's result; what a person wrote may not. */
+    bool may_be_empty = !theirs || aio__message_has_parts(m);
+    aiorch_status st = may_be_empty && m->text.n == 0 ? AIORCH_OK
                                                  : aio__input_check_text(m->text, (size_t)most, &code_points, &why);
     if (st) return aio__run_fail(run, AIORCH_STAGE_VALIDATE, st, "message %zu (%s): %s", i + 1, role_name(m->role), why.message);
     total += code_points;
@@ -60,7 +62,7 @@ static aiorch_status check_rules(aiorch_run *run) {
   if (run->options->validate_rules[1] == 'f') return AIORCH_OK; /* "off" */
   for (size_t i = 0; i < run->message_count; i++) {
     const aio__message *m = &run->messages[i];
-    if (m->role != AIORCH_ROLE_USER && m->role != AIORCH_ROLE_TOOL) continue;
+    if ((m->role != AIORCH_ROLE_USER && m->role != AIORCH_ROLE_TOOL) || m->text.n == 0) continue;
     aio__input_finding finding;
     if (aio__input_guard_check(run->orch->input_guard, m->text, &finding) != AIORCH_OK) {
       return aio__run_fail(run, AIORCH_STAGE_VALIDATE, AIORCH_E_NOMEM, "out of memory while the input was screened");

@@ -21,7 +21,7 @@ static bool pass_after_failure(const aiorch_run *run) { return failed(run); }
 
 static bool pass_retrieve(const aiorch_run *run) {
   return failed(run) || hit(run) || run->host_sources || run->stages[AIORCH_STAGE_GENERATE].by_host ||
-         !run->options->retrieve_enabled;
+         !run->options->retrieve_enabled || (run->question != SIZE_MAX && run->messages[run->question].text.n == 0);
 }
 
 static bool pass_generate(const aiorch_run *run) {

@@ -148,7 +148,7 @@ static void test_key__out_of_memory(void **state) {
   (void)state;
   aio__test_alloc t;
   aio__test_alloc_init(&t);
-  static aio__message message = {AIORCH_ROLE_USER, {"What is it?", 11}};
+  static aio__message message = {.role = AIORCH_ROLE_USER, .text = {"What is it?", 11}};
   static aiorch_run run; /* the key reads the question and the arena alone */
   run.messages = &message;
   run.message_count = 1;
