@@ -232,7 +232,18 @@ AIORCH_API aiorch_status aiorch_call_emit(aiorch_call *call, const char *text, s
 /** generate, embed: tokens of one class (AIORCH_USAGE_*), 0 to 2^53, as the service counted them; the last one counts. */
 AIORCH_API aiorch_status aiorch_call_put_usage(aiorch_call *call, int32_t usage_class, int64_t tokens);
 
-/** generate: why the answer ended (AIORCH_FINISH_*); STOP when never said. */
+/**
+ * generate: a tool that the model wants called, whole; the library never calls one.
+ *
+ * @param id         the service's own, at most 255 bytes; may be empty.
+ * @param name       of a tool that was offered, 1 to 255 bytes.
+ * @param arguments  one JSON object as the model wrote it; empty means {}.
+ * At most 128 an answer, and 32 MiB. The finish reason becomes TOOL_CALLS unless another one is put.
+ */
+AIORCH_API aiorch_status aiorch_call_put_tool_call(aiorch_call *call, const char *id, size_t id_len, const char *name,
+                                                   size_t name_len, const char *arguments, size_t arguments_len);
+
+/** generate: why the answer ended (AIORCH_FINISH_*); STOP when never said, TOOL_CALLS after a tool call. */
 AIORCH_API aiorch_status aiorch_call_put_finish_reason(aiorch_call *call, int32_t finish_reason);
 
 /** generate, embed: the model that did answer, when it is not the one asked for; at most 255 bytes. */

@@ -115,7 +115,7 @@ aiorch_status aiorch_config_get(const aiorch_config *config, const char *key, ai
 
 aiorch_status aiorch_config_describe(size_t index, aiorch_text **out) {
   if (out == NULL) return AIORCH_E_INVALID;
-  if (index >= aio__options_count()) return AIORCH_DONE;
+  if (index >= aio__options_described()) return AIORCH_DONE;
   aio__buf text;
   aio__json_writer w;
   aio__buf_init(&text, aio__alloc_default(), DESCRIPTION_MAX);

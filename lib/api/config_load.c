@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_MAX = 256, PIECE = 4096, SEEN_MAX = 256, NAME_SHOWN_MAX = 200 };
+enum { KEY_MAX = 256, PIECE = 4096, SEEN_MAX = 256, SEEN_BYTES_MAX = 1 << 20, NAME_SHOWN_MAX = 200 };
 
 /* Where the walk through the object stands. */
 typedef struct loader {
@@ -23,6 +23,7 @@ typedef struct loader {
   bool per_run;
   aiorch_error *error;
   bool seen[SEEN_MAX];                      /* by number of the key in the table */
+  aio__buf seen_of_providers;               /* keys, each between line feeds */
   size_t path[AIO__JSON_MAX_DEPTH + 1], depth;
   char key[KEY_MAX];                        /* the members' names up to here, joined by dots */
 } loader;
@@ -75,14 +76,30 @@ static aiorch_status set_bool(const loader *l, aio__str key, const aio__json_val
   return aio__options_set_bool(l->options, key, yes, l->per_run, l->error);
 }
 
+/* Notes the key; false when it came before. */
+static bool comes_first(loader *l, size_t index, aio__str key) {
+  if (index != SIZE_MAX) {
+    bool first = !l->seen[index];
+    l->seen[index] = true;
+    return first;
+  }
+  char line[KEY_MAX + 2];
+  line[0] = line[key.n + 1] = '\n';
+  memcpy(line + 1, key.p, key.n);
+  aio__buf *seen = &l->seen_of_providers;
+  if (seen->n > 0 && memmem(seen->p, seen->n, line, key.n + 2) != NULL) return false;
+  aio__buf_add(seen, line, key.n + 2);
+  return true;
+}
+
 static aiorch_status set_key(loader *l, aio__str key, const aio__json_value *value) {
   size_t index;
   aiorch_status status = aio__options_find(key, l->per_run, &index, l->error);
   if (status != AIORCH_OK) return status;
-  if (l->seen[index]) {
+  if (!comes_first(l, index, key)) {
     return aio__error_set(l->error, AIORCH_E_CONFIG_SYNTAX, "\"%s\" comes twice (flat and nested are one key)", l->key);
   }
-  l->seen[index] = true;
+  if (l->seen_of_providers.failed) return aio__error_set(l->error, AIORCH_E_NOMEM, "out of memory for \"%s\"", l->key);
   switch (aio__options_type(key)) {
     case AIORCH_TYPE_STR: return set_str(l, key, value);
     case AIORCH_TYPE_I64: return set_i64(l, key, value);
@@ -106,6 +123,7 @@ static size_t join_key(loader *l, size_t len, aio__str name) {
 
 static aiorch_status empty_section(const loader *l, aio__str key) {
   size_t index;
+  if (!l->per_run && aio__options_is_provider(key)) return aio__options_add_provider(l->options, key, l->error);
   return aio__options_has_section(key) ? AIORCH_OK : aio__options_find(key, l->per_run, &index, l->error);
 }
 
@@ -138,7 +156,10 @@ aiorch_status aio__config_apply_json(aio__options *options, const aio__json_valu
     return aio__error_set(error, AIORCH_E_CONFIG_SYNTAX, "%.*s: an object of settings is needed, this is %s",
                           NAME_SHOWN_MAX, name, aio__json_type_name(aio__json_typeof(object)));
   }
-  return walk(&l, object, 0);
+  aio__buf_init(&l.seen_of_providers, options->al, SEEN_BYTES_MAX);
+  aiorch_status status = walk(&l, object, 0);
+  aio__buf_free(&l.seen_of_providers);
+  return status;
 }
 
 static aiorch_status apply_text(aio__options *options, aio__str json, const char *name, aiorch_error *error) {

@@ -57,6 +57,9 @@ static void free_contents(aiorch_call *call) {
   aio__arena_free(&call->arena);
   aio__free(call->al, call->hits);
   call->hits = NULL;
+  aio__free(call->al, call->extras);
+  call->extras = NULL;
+  call->extra_count = 0;
   memset(&call->request, 0, sizeof call->request);
   aio__waker_release(call->waker);
   call->waker = NULL;

@@ -52,7 +52,9 @@ enum {
   AIO__CALL_QUARANTINE = 256,
   AIO__CALL_NAME_MAX = 255,
   AIO__CALL_ERROR_MAX = 500,
-  AIO__CALL_HITS_MAX = 100000
+  AIO__CALL_HITS_MAX = 100000,
+  AIO__CALL_EXTRAS_MAX = 1024,               /* tool calls, pieces of reasoning and warnings of one answer */
+  AIO__CALL_EXTRAS_BYTES_MAX = 32 << 20      /* of all their texts */
 };
 
 typedef enum aio__call_kind {
@@ -124,6 +126,18 @@ typedef struct aio__call_result {
   size_t hit_count;
 } aio__call_result;
 
+/*
+ * What comes besides the text of an answer, each once it is whole, in the order in which they ended:
+ *   AIO__EVENT_TOOL_END    a tool call: id, name, arguments (a JSON object, as the model wrote it) in `text`, signature or nothing
+ *   AIO__EVENT_REASONING   a piece of reasoning in `text`, with its signature or none
+ *   AIO__EVENT_REDACTED    reasoning of which the signature is all there is
+ *   AIO__EVENT_WARNING     words, in `text`
+ */
+typedef struct aio__call_extra {
+  aio__event_kind kind;
+  aio__str id, name, text, signature;
+} aio__call_extra;
+
 /* All calls of an orchestrator, and the threads that are inside a callback right now. */
 typedef struct aio__calls aio__calls;
 aiorch_status aio__calls_new(const aio__alloc *al, const aio__clock *clock, aio__log *log, aio__counters *counters,
@@ -161,12 +175,18 @@ int64_t aio__call_wakes_at(const aiorch_call *call);       /* AIO__NEVER when th
 /* For those slots: what aiorch_call_put_error has no room for. */
 void aio__call_put_retry(aiorch_call *call, int should_retry, bool not_today);
 void aio__call_put_sent(aiorch_call *call, bool sent);
+/* Texts are copied. AIORCH_E_CANCELLED, _STATE, _NOMEM as aiorch_call_put_*; AIORCH_E_TOO_LARGE above the limits, where a warning is passed
+ * over in silence and anything else makes the call fail as emitted text does that finds no room. */
+aiorch_status aio__call_put_extra(aiorch_call *call, const aio__call_extra *extra);
 /* Calls the step, if there is one. Has the call ended? Drivers ask this; aio__call_ended only looks. */
 bool aio__call_poll(aiorch_call *call);
 bool aio__call_ended(const aiorch_call *call);
 const aio__call_result *aio__call_result_of(const aiorch_call *call);
 /* Appends what was emitted since the last take. The failure of `into`. */
 aiorch_status aio__call_take_text(aiorch_call *call, aio__buf *into);
+/* Extra number `index`, from 0; false when there is none yet. For drivers, who keep count of those they have read; also while the call is
+ * out. Texts are the call's, until it is dropped. */
+bool aio__call_extra_at(aiorch_call *call, size_t index, aio__call_extra *out);
 /* Ends the driver's interest: cancels the call when it is still out. Takes NULL. */
 void aio__call_drop(aiorch_call *call);
 /* For slots inside the library (extractive): the sources and the question. */

@@ -397,6 +397,79 @@ aiorch_status aiorch_call_put_hit(aiorch_call *call, size_t query, const char *i
   return close_call(call, st, false);
 }
 
+static aiorch_status copy_extra(aiorch_call *call, const aio__call_extra *from, aio__call_extra *to) {
+  const aio__str texts[] = {from->id, from->name, from->text, from->signature};
+  aio__str copies[4];
+  size_t bytes = 0;
+  for (size_t i = 0; i < 4; i++) {
+    if (texts[i].n > AIO__CALL_EXTRAS_BYTES_MAX - bytes) return AIORCH_E_TOO_LARGE;
+    bytes += texts[i].n;
+  }
+  if (bytes > AIO__CALL_EXTRAS_BYTES_MAX - call->extra_bytes) return AIORCH_E_TOO_LARGE;
+  for (size_t i = 0; i < 4; i++) {
+    copies[i] = texts[i].n > 0 ? aio__arena_str(&call->arena, texts[i]) : AIO__LIT("");
+    if (!copies[i].p) return AIORCH_E_NOMEM;
+  }
+  call->extra_bytes += bytes;
+  *to = (aio__call_extra){from->kind, copies[0], copies[1], copies[2], copies[3]};
+  return AIORCH_OK;
+}
+
+/* Under the mutex. */
+static aiorch_status add_extra(aiorch_call *call, const aio__call_extra *extra) {
+  if (call->extra_count == AIO__CALL_EXTRAS_MAX) return AIORCH_E_TOO_LARGE;
+  if (call->extra_count == call->extra_cap) {
+    size_t cap = call->extra_cap ? call->extra_cap * 2 : 8;
+    aio__call_extra *more = aio__realloc(call->al, call->extras, cap * sizeof *more);
+    if (!more) return AIORCH_E_NOMEM;
+    call->extras = more;
+    call->extra_cap = cap;
+  }
+  aiorch_status st = copy_extra(call, extra, &call->extras[call->extra_count]);
+  if (st == AIORCH_OK) call->extra_count++;
+  return st;
+}
+
+aiorch_status aio__call_put_extra(aiorch_call *call, const aio__call_extra *extra) {
+  aiorch_status st = open_call(call, GENERATE);
+  if (st) return st;
+  st = add_extra(call, extra);
+  if (st == AIORCH_E_TOO_LARGE && extra->kind == AIO__EVENT_WARNING) st = AIORCH_OK;
+  if (st) call->lost = st;
+  return close_call(call, st, st == AIORCH_OK);
+}
+
+bool aio__call_extra_at(aiorch_call *call, size_t index, aio__call_extra *out) {
+  pthread_mutex_lock(&call->mutex);
+  bool there = index < call->extra_count;
+  if (there) *out = call->extras[index];
+  pthread_mutex_unlock(&call->mutex);
+  return there;
+}
+
+static bool is_text(const char *text, size_t len) {
+  if (!text && len > 0) return false;
+  return aio__utf8_check(aio__str_n(text, len), NULL) == len && !(len && memchr(text, 0, len));
+}
+
+aiorch_status aiorch_call_put_tool_call(aiorch_call *call, const char *id, size_t id_len, const char *name, size_t name_len,
+                                        const char *arguments, size_t arguments_len) {
+  if (!is_text(id, id_len) || !is_text(name, name_len) || !is_text(arguments, arguments_len) || name_len == 0) return AIORCH_E_INVALID;
+  if (id_len > AIO__CALL_NAME_MAX || name_len > AIO__CALL_NAME_MAX) return AIORCH_E_TOO_LARGE;
+  aio__call_extra extra = {.kind = AIO__EVENT_TOOL_END,
+                           .id = aio__str_n(id, id_len),
+                           .name = aio__str_n(name, name_len),
+                           .text = arguments_len > 0 ? aio__str_n(arguments, arguments_len) : AIO__LIT("{}")};
+  aiorch_status st = open_call(call, GENERATE);
+  if (st) return st;
+  size_t tools = 0;
+  for (size_t i = 0; i < call->extra_count; i++) tools += call->extras[i].kind == AIO__EVENT_TOOL_END ? 1 : 0;
+  st = tools < AIO__TOOLS_MAX ? add_extra(call, &extra) : AIORCH_E_TOO_LARGE;
+  if (st) call->lost = st;
+  else if (call->result.finish_reason == AIORCH_FINISH_STOP) call->result.finish_reason = AIORCH_FINISH_TOOL_CALLS;
+  return close_call(call, st, st == AIORCH_OK);
+}
+
 aiorch_status aiorch_call_put_error(aiorch_call *call, const char *message, size_t len, int32_t http_status,
                                     int64_t retry_after_ms) {
   if ((!message && len > 0) || http_status < 0 || http_status > 999 || retry_after_ms < -1) return AIORCH_E_INVALID;

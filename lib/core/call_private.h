@@ -32,6 +32,8 @@ struct aiorch_call {
   aio__call_result result;
   aio__call_hit *hits;
   size_t hits_cap;
+  aio__call_extra *extras;
+  size_t extra_count, extra_cap, extra_bytes;
   void (*step)(void *ctx, aiorch_call *call); /* the driver's thread alone: step to wake_ns */
   void *step_ctx;
   int64_t wake_ns;

@@ -1,7 +1,8 @@
 /*
  * The settings: one table (options_table.h) defines every key: name, type, default, range, whether a run may override
  * it, one line of help. Everything else about a key (the struct below, setters, docs, describe) is made from the
- * table.
+ * table. Beside it stand the settings of providers, with keys "providers.NAME.KEY" (provider_settings.h): the setters, get and type know
+ * both kinds of keys.
  */
 #ifndef AIO_CORE_OPTIONS_H
 #define AIO_CORE_OPTIONS_H
@@ -13,6 +14,7 @@
 #include "core/error.h"
 #include "core/json_writer.h"
 #include "core/options_table.h"
+#include "core/provider_settings.h"
 
 /* One member a key: int64_t, double, bool (as int32_t) or a NUL-terminated text of the allocator (never NULL). */
 typedef struct aio__options {
@@ -26,6 +28,7 @@ typedef struct aio__options {
 #undef AIO__I64
 #undef AIO__F64
 #undef AIO__BOOL
+  aio__provider_list providers;
 } aio__options;
 
 enum { AIO__OPTION_TEXT_MAX = 1 << 20 };
@@ -51,14 +54,19 @@ aiorch_status aio__options_set_text(aio__options *options, aio__str key, aio__st
                                     aiorch_error *error);
 /* The same, but ${NAME} stays as it is: for text that comes from the environment itself. */
 aiorch_status aio__options_set_plain(aio__options *options, aio__str key, aio__str value, aiorch_error *error);
-/* The number of a key in the table. When there is none: AIORCH_E_CONFIG_KEY and words that name the nearest, among
+/* The number of a key in the table; SIZE_MAX for that of a provider. When there is none: AIORCH_E_CONFIG_KEY and words that name the nearest, among
  * those that a run may override with `per_run`; the same for a key that a run may not override. `error` may be NULL. */
 aiorch_status aio__options_find(aio__str key, bool per_run, size_t *index, aiorch_error *error);
 bool aio__options_has_section(aio__str section);            /* does any key begin with "section."? */
-/* The value as text. AIORCH_E_CONFIG_KEY. */
+/* "providers.NAME", as an empty section of a file has it: makes the provider. False for what is no such section. */
+bool aio__options_is_provider(aio__str section);
+aiorch_status aio__options_add_provider(aio__options *options, aio__str section, aiorch_error *error);
+/* The value as text; of a secret "(set)" or nothing; of "providers" the names, separated by commas; of "providers.NAME.KEY" with that very
+ * NAME the default. AIORCH_E_CONFIG_KEY, also for a provider of which nothing was set. */
 aiorch_status aio__options_get(const aio__options *options, aio__str key, aio__buf *out, aiorch_error *error);
 int aio__options_type(aio__str key);                        /* AIORCH_TYPE_*, 0 for an unknown key */
 size_t aio__options_count(void);
+size_t aio__options_described(void);                        /* the table, and "providers.NAME.KEY" once a key */
 void aio__options_describe(size_t index, aio__json_writer *w); /* as aiorch_config_describe says */
 
 #endif

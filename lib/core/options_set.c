@@ -22,12 +22,10 @@ static aiorch_status wrong_type(const aio__option *option, const char *given, ai
                         given);
 }
 
-static aiorch_status find(aio__str key, int type, bool per_run, const aio__option **option, aiorch_error *error) {
-  size_t index;
-  aiorch_status status = aio__options_find(key, per_run, &index, error);
+static aiorch_status find(aio__str key, int type, bool per_run, aio__option_place *place, aiorch_error *error) {
+  aiorch_status status = aio__option_locate(key, per_run, place, error);
   if (status != AIORCH_OK) return status;
-  *option = aio__option_at(index);
-  return (*option)->type == type ? AIORCH_OK : wrong_type(*option, type_words(type), error);
+  return place->option.type == type ? AIORCH_OK : wrong_type(&place->option, type_words(type), error);
 }
 
 /* ---- text ---- */
@@ -62,50 +60,60 @@ static aiorch_status check_text(const aio__option *option, aio__str value, aio__
                         option->values, shown, shown == 0 ? "" : given.p);
 }
 
-static aiorch_status store_text(aio__options *options, const aio__option *option, aio__str value, aio__str given,
+static aiorch_status store_text(aio__options *options, const aio__option_place *place, aio__str value, aio__str given,
                                 aiorch_error *error) {
+  const aio__option *option = &place->option;
+  void *base = NULL;
   aiorch_status status = check_text(option, value, given, error);
   if (status != AIORCH_OK) return status;
   char *copy = aio__strndup(options->al, value.p, value.n);
   if (copy == NULL) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory for \"%s\"", option->key);
-  char **member = aio__option_str(options, option);
-  aio__free(options->al, *member);
-  *member = copy;
+  status = aio__option_base(options, place, &base, error);
+  if (status != AIORCH_OK) {
+    aio__free(options->al, copy);
+    return status;
+  }
+  aio__option_free_text(options->al, base, option);
+  *aio__option_str(base, option) = copy;
   return AIORCH_OK;
 }
 
-static aiorch_status expand_and_store(aio__options *options, const aio__option *option, aio__str value,
+static aiorch_status expand_and_store(aio__options *options, const aio__option_place *place, aio__str value,
                                       aiorch_error *error) {
   aio__buf text;
   aio__buf_init(&text, options->al, AIO__OPTION_TEXT_MAX);
-  aiorch_status status = aio__option_expand(option, value, &text, error);
-  if (status == AIORCH_OK) status = store_text(options, option, aio__buf_view(&text), value, error);
+  aiorch_status status = aio__option_expand(&place->option, value, &text, error);
+  if (status == AIORCH_OK) status = store_text(options, place, aio__buf_view(&text), value, error);
+  if (text.p != NULL && aio__option_secret(&place->option)) explicit_bzero(text.p, text.n);
   aio__buf_free(&text);
   return status;
 }
 
 aiorch_status aio__options_set_str(aio__options *options, aio__str key, aio__str value, bool per_run,
                                    aiorch_error *error) {
-  const aio__option *option;
-  aiorch_status status = find(key, AIORCH_TYPE_STR, per_run, &option, error);
+  aio__option_place place;
+  aiorch_status status = find(key, AIORCH_TYPE_STR, per_run, &place, error);
   if (status != AIORCH_OK) return status;
   bool plain = per_run || value.n < 3 || value.n > AIO__OPTION_TEXT_MAX || memmem(value.p, value.n, "${", 2) == NULL;
-  return plain ? store_text(options, option, value, value, error) : expand_and_store(options, option, value, error);
+  return plain ? store_text(options, &place, value, value, error) : expand_and_store(options, &place, value, error);
 }
 
 /* ---- numbers, yes and no ---- */
 
 aiorch_status aio__options_set_i64(aio__options *options, aio__str key, int64_t value, bool per_run,
                                    aiorch_error *error) {
-  const aio__option *option;
-  aiorch_status status = find(key, AIORCH_TYPE_I64, per_run, &option, error);
+  aio__option_place place;
+  const aio__option *option = &place.option;
+  void *base = NULL;
+  aiorch_status status = find(key, AIORCH_TYPE_I64, per_run, &place, error);
   if (status != AIORCH_OK) return status;
   if (value < option->i64_min || value > option->i64_max) {
     return aio__error_set(error, AIORCH_E_CONFIG_RANGE, "\"%s\" takes %lld to %lld, not %lld", option->key,
                           (long long)option->i64_min, (long long)option->i64_max, (long long)value);
   }
-  *aio__option_i64(options, option) = value;
-  return AIORCH_OK;
+  status = aio__option_base(options, &place, &base, error);
+  if (status == AIORCH_OK) *aio__option_i64(base, option) = value;
+  return status;
 }
 
 static aiorch_status f64_range(const aio__options *options, const aio__option *option, double value,
@@ -127,21 +135,23 @@ static aiorch_status f64_range(const aio__options *options, const aio__option *o
 
 aiorch_status aio__options_set_f64(aio__options *options, aio__str key, double value, bool per_run,
                                    aiorch_error *error) {
-  const aio__option *option;
-  aiorch_status status = find(key, AIORCH_TYPE_F64, per_run, &option, error);
+  aio__option_place place;
+  const aio__option *option = &place.option;
+  aiorch_status status = find(key, AIORCH_TYPE_F64, per_run, &place, error);
   if (status != AIORCH_OK) return status;
   if (!(value >= option->f64_min && value <= option->f64_max)) return f64_range(options, option, value, error);
-  *aio__option_f64(options, option) = value;
+  *aio__option_f64(options, option) = value; /* no provider has such a setting */
   return AIORCH_OK;
 }
 
 aiorch_status aio__options_set_bool(aio__options *options, aio__str key, bool value, bool per_run,
                                     aiorch_error *error) {
-  const aio__option *option;
-  aiorch_status status = find(key, AIORCH_TYPE_BOOL, per_run, &option, error);
-  if (status != AIORCH_OK) return status;
-  *aio__option_bool(options, option) = value ? 1 : 0;
-  return AIORCH_OK;
+  aio__option_place place;
+  void *base = NULL;
+  aiorch_status status = find(key, AIORCH_TYPE_BOOL, per_run, &place, error);
+  if (status == AIORCH_OK) status = aio__option_base(options, &place, &base, error);
+  if (status == AIORCH_OK) *aio__option_bool(base, &place.option) = value ? 1 : 0;
+  return status;
 }
 
 /* ---- any type from text ---- */
@@ -174,19 +184,17 @@ static aiorch_status set_from_text(aio__options *options, const aio__option *opt
 
 aiorch_status aio__options_set_text(aio__options *options, aio__str key, aio__str value, bool per_run,
                                     aiorch_error *error) {
-  size_t index;
-  aiorch_status status = aio__options_find(key, per_run, &index, error);
+  aio__option_place place;
+  aiorch_status status = aio__option_locate(key, per_run, &place, error);
   if (status != AIORCH_OK) return status;
-  const aio__option *option = aio__option_at(index);
-  if (option->type == AIORCH_TYPE_STR) return aio__options_set_str(options, key, value, per_run, error);
-  return set_from_text(options, option, value, per_run, error);
+  if (place.option.type == AIORCH_TYPE_STR) return aio__options_set_str(options, key, value, per_run, error);
+  return set_from_text(options, &place.option, value, per_run, error);
 }
 
 aiorch_status aio__options_set_plain(aio__options *options, aio__str key, aio__str value, aiorch_error *error) {
-  size_t index;
-  aiorch_status status = aio__options_find(key, false, &index, error);
+  aio__option_place place;
+  aiorch_status status = aio__option_locate(key, false, &place, error);
   if (status != AIORCH_OK) return status;
-  const aio__option *option = aio__option_at(index);
-  if (option->type == AIORCH_TYPE_STR) return store_text(options, option, value, value, error);
-  return set_from_text(options, option, value, false, error);
+  if (place.option.type == AIORCH_TYPE_STR) return store_text(options, &place, value, value, error);
+  return set_from_text(options, &place.option, value, false, error);
 }

@@ -14,14 +14,18 @@
 #include <stdint.h>
 
 #include "core/alloc.h"
+#include "core/error.h"
+#include "core/str.h"
 
 #define AIO__PROVIDER_SETTINGS(S, I, B)                                                                                   \
   S(api, "api", "", "anthropic|openai|gemini|ollama|", 0,                                                                 \
     "The interface it speaks. Empty: as its name says (openai, groq, openrouter, ... speak openai).")                    \
   S(base_url, "base_url", "", NULL, 0,                                                                                    \
     "Its address; several, separated by commas, each with a weight (\"https://a.example/v1 *3\"). Empty: the service's own.")    \
-  S(key, "key", "", NULL, 1, "Its key; several, separated by commas, each with a weight (\"${KEY_A} *3, ${KEY_B}\").")            \
-  S(model, "model", "", NULL, 0, "The model asked for when the run names none.")                                          \
+  S(key, "key", "", NULL, 1,                                                                                              \
+    "Its key; several, separated by commas, each with a weight (\"${KEY_A} *3, ${KEY_B}\"). With several addresses: one for all, or "\
+    "one for each in their order.")                                                                                       \
+  S(model, "model", "", NULL, 0, "The model asked for when the run names none. Empty: see docs/providers.md.")            \
   S(model_simple, "model_simple", "", NULL, 0, "The model for the tier \"simple\"; empty: \"model\".")                      \
   S(model_complex, "model_complex", "", NULL, 0, "The model for the tier \"complex\"; empty: \"model\".")                   \
   S(version, "version", "", NULL, 0, "Anthropic: its date. Gemini: \"v1beta\".")                                            \
@@ -56,5 +60,17 @@ typedef struct aio__provider_list {
   aio__provider_settings **items;
   size_t count, cap;
 } aio__provider_list;
+
+enum { AIO__PROVIDER_SETTINGS_NAME_MAX = 63, AIO__PROVIDER_SETTINGS_MAX = 64 /* providers of one configuration */ };
+
+bool aio__provider_settings_name(aio__str name); /* is it one that a provider may have? */
+aio__provider_settings *aio__provider_list_find(const aio__provider_list *list, aio__str name); /* NULL */
+/* The provider of that name, made with every setting at its default when it is not there. AIORCH_E_CONFIG_KEY for a name that is none,
+ * AIORCH_E_TOO_LARGE, AIORCH_E_NOMEM; nothing has changed then. */
+aiorch_status aio__provider_list_add(const aio__alloc *al, aio__provider_list *list, aio__str name, aio__provider_settings **out,
+                                     aiorch_error *error);
+/* `to` is raw memory. AIORCH_E_NOMEM: nothing is left in it. */
+aiorch_status aio__provider_list_copy(const aio__alloc *al, aio__provider_list *to, const aio__provider_list *from);
+void aio__provider_list_free(const aio__alloc *al, aio__provider_list *list); /* secrets are overwritten; may be called again */
 
 #endif

@@ -53,7 +53,8 @@ struct aio__transport {
   aiorch_status (*take)(aio__exchange *exchange, aio__buf *into);
   /*
    * AIORCH_PENDING; AIORCH_OK; else `error` says how it failed, with its HTTP status when one had come:
-  XX   *   AIORCH_E_DEADLINE   deadline_ns
+   *   AIORCH_E_NETWORK    no connection, TLS refused, a limit of time, cut off; error->unsent: no byte of the request can have left
+   *   AIORCH_E_DEADLINE   deadline_ns
    *   AIORCH_E_TOO_LARGE  response_max, or the head
    *   AIORCH_E_RESPONSE   it is no HTTP, or its compression is broken
    *   AIORCH_E_NOMEM
