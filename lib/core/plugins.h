@@ -17,6 +17,7 @@ enum {
   AIO__PROVIDER_NAME_MAX = 63,
   AIO__PLUGIN_TEXT_MAX = 255,        /* a model or a fingerprint */
   AIO__PLUGIN_DIMENSIONS_MAX = 65536,
+  AIO__ENDPOINTS_MAX = 64,           /* of one provider; those beyond are not asked */
   AIO__PLUGIN_STRUCT_MAX = 4096      /* a larger struct_size is no size */
 };
 
@@ -40,6 +41,12 @@ typedef struct aio__plugin_provider {
   void *self;
   const char *name, *model;          /* owned, but for a record that is no part of an aio__plugins */
   pthread_mutex_t *serial;
+  /* Set for built-in providers after registration; all zero for plug-ins. What is pointed at lives until `destroy`. */
+  const char *model_simple, *model_complex; /* for those tiers; NULL or empty: `model` */
+  int64_t context_tokens;            /* what its model reads; 0: not known */
+  uint32_t endpoint_count;           /* keys and addresses among which a call's `endpoint` chooses; 0 is 1 */
+  const uint32_t *endpoint_weights;  /* of each its share of the traffic; NULL: all the same; 0: only when no other is left */
+  const char *const *endpoint_names; /* what statistics call each, never with its key; NULL: by its number alone */
 } aio__plugin_provider;
 
 typedef struct aio__plugin_logger {
