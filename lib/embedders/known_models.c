@@ -1,6 +1,9 @@
 /* Models that were measured, with int8 weights; f32 differs by less than .002. */
 #include "embedders/known_models.h"
 
+#include "embedders/embed_codec.h"
+#include "embedders/served_models.h"
+
 static const aio__known_model models[] = {
   {"all-MiniLM-L6-v2", 0.25, 0.90,
    "retrieve: 100 questions to 232 chunks of documentation: every question keeps its best chunk (least cosine .37) and 95 % "
@@ -13,11 +16,20 @@ static const aio__known_model models[] = {
    "cache, as above: 561 right and 32 wrong (.90: 854 and 71)"},
 };
 
+/* "NAME/PRECISION/..." of a local model, "SERVICE:MAKER/NAME:DIMENSIONS" of one behind a service. */
+static aio__str name_of(aio__str fingerprint) {
+  size_t slash = 0, colon = 0;
+  while (slash < fingerprint.n && fingerprint.p[slash] != '/') slash++;
+  while (colon < fingerprint.n && fingerprint.p[colon] != ':') colon++;
+  bool service = colon < fingerprint.n && aio__embed_codec_find(aio__str_n(fingerprint.p, colon)) != NULL;
+  if (!service) return aio__str_n(fingerprint.p, slash);
+  return aio__served_model_name(aio__str_n(fingerprint.p + colon + 1, fingerprint.n - colon - 1));
+}
+
 const aio__known_model *aio__known_model_find(aio__str fingerprint) {
-  size_t n = 0;
-  while (n < fingerprint.n && fingerprint.p[n] != '/') n++;
+  aio__str name = name_of(fingerprint);
   for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-    if (aio__str_eqz(aio__str_n(fingerprint.p, n), models[i].name)) return &models[i];
+    if (aio__str_eqz(name, models[i].name)) return &models[i];
   }
   return NULL;
 }

@@ -5,7 +5,7 @@
 #include "core/str.h"
 
 typedef struct aio__known_model {
-  const char *name;           /* the first part of a fingerprint, up to "/" */
+  const char *name;           /* the first part of a fingerprint, up to "/"; behind a service that of "SERVICE:MAKER/name:DIMENSIONS" */
   double retrieve_threshold;  /* below it the vector leg finds nothing */
   double cache_threshold;     /* at or above it a near hit may pass the guards */
   const char *measured;       /* on what, and how: for docs and stats */
