@@ -15,7 +15,8 @@ aiorch_status aiorch_open(aiorch_config *config, aiorch **out, aiorch_error *err
                           "the plug-ins of this configuration belong to an orchestrator already: make a new one");
   }
   const aio__plugins *plugins = &config->plugins;
-  bool any = plugins->has_embedder || plugins->has_vector_store || plugins->has_logger || plugins->provider_count > 0;
+  bool any = plugins->has_embedder || plugins->has_vector_store || plugins->has_logger || plugins->provider_count > 0 ||
+             plugins->transport;
   aiorch_status st = aio__orch_open(&config->options, &config->al, config->clock, &config->plugins, out, error);
   if (st == AIORCH_OK) config->plugins.taken = any;
   return st;

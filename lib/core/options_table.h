@@ -51,8 +51,20 @@
   F(retrieve_weight_text, "retrieve.weight_text", 1.0, 0.0, 100.0, 1, "Weight of full text when both legs are fused by rank.")\
   F(retrieve_weight_vector, "retrieve.weight_vector", 1.0, 0.0, 100.0, 1,                                               \
     "Weight of the vector leg when both are fused by rank.")                                                            \
-  S(embedder, "embedder", "auto", "auto|local|none", 0,                                                                 \
-    "\"auto\": a local model when one is on disk; \"local\": that or an error; a registered plug-in comes before both.")\
+  S(embedder, "embedder", "auto", "auto|local|none|huggingface|openai|ollama", 0,                                       \
+    "\"auto\": a local model when one is on disk; \"local\": that or an error; else a service, which may cost money; "    \
+    "a registered plug-in comes before all of them.")                                                                   \
+  S(embedder_base_url, "embedder.base_url", "", NULL, 0,                                                                \
+    "Address of the embedding service. Empty: that of the provider of this name, else its own.")                        \
+  S(embedder_key, "embedder.key", "", NULL, 0,                                                                          \
+    "Key of the embedding service. Empty, and no embedder.base_url either: that of the provider of this name.")         \
+  S(embedder_model, "embedder.model", "", NULL, 0, "Model of the embedding service, as it calls it.")                   \
+  I(embedder_dimensions, "embedder.dimensions", 0, 0, 65536, 0,                                                         \
+    "Numbers in a vector of that model; 0: as known of it (docs/providers.md).")                                        \
+  I(embedder_max_tokens, "embedder.max_tokens", 0, 0, 1000000, 0, "Longest text that model reads; 0: as known of it.")  \
+  I(embedder_timeout_ms, "embedder.timeout_ms", 5000, 1, 600000, 0,                                                     \
+    "Longest wait for the vector of a question, with all attempts; the run goes on without it then.")                   \
+  S(embedder_options, "embedder.options", "", NULL, 0, "A JSON object laid over each request to the embedding service.") \
   S(embedder_local_path, "embedder.local.path", "", NULL, 0,                                                            \
     "Folder with local models, one folder each. Empty: $XDG_CACHE_HOME/aiorch/models, else ~/.cache/aiorch/models.")    \
   S(embedder_local_model, "embedder.local.model", "all-MiniLM-L6-v2", NULL, 0, "The local model: the name of its folder.")\
@@ -74,6 +86,8 @@
     NULL, 1, "How the context is put: {fence} is a random line, {sources} the numbered sources.")                       \
   S(generate_chain, "generate.chain", "", NULL, 1,                                                                      \
     "Providers to try, separated by commas; empty: all in the order of registration, or extractive when there is none.") \
+  B(generate_extractive_last, "generate.extractive_last", 0, 0,                                                         \
+    "With an empty generate.chain: whether extractive answers, and says so, when no provider could.")                   \
   S(generate_model, "generate.model", "", NULL, 1, "The model to ask for; empty: each provider's own.")                 \
   I(generate_max_tokens, "generate.max_tokens", 1024, 1, 1000000, 1, "Most tokens of the answer.")                     \
   F(generate_temperature, "generate.temperature", -1.0, -1.0, 2.0, 1, "Temperature; -1: the provider's own.")          \

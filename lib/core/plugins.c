@@ -204,9 +204,10 @@ static aiorch_status check_name(const aio__plugins *plugins, const char *name, a
   return aio__error_set(error, AIORCH_E_TOO_LARGE, "provider: at most %d can be registered", (int)AIO__PROVIDERS_MAX);
 }
 
-static aiorch_status grow_providers(aio__plugins *plugins) {
-  if (plugins->provider_count < plugins->provider_cap) return AIORCH_OK;
+static aiorch_status grow_providers(aio__plugins *plugins, size_t more_count) {
+  if (more_count <= plugins->provider_cap - plugins->provider_count) return AIORCH_OK;
   size_t cap = plugins->provider_cap == 0 ? 4 : plugins->provider_cap * 2;
+  while (cap - plugins->provider_count < more_count) cap *= 2;
   aio__plugin_provider *more = aio__realloc(&plugins->al, plugins->providers, cap * sizeof *more);
   if (more == NULL) return AIORCH_E_NOMEM;
   plugins->providers = more;
@@ -241,7 +242,7 @@ aiorch_status aio__plugins_add_provider(aio__plugins *plugins, const char *name,
   status = check_text(&PROVIDER, "model", made.vtbl.model, false, error);
   if (status == AIORCH_OK) status = make_serial(&PROVIDER, &plugins->al, made.vtbl.flags, &made.serial, error);
   if (status != AIORCH_OK) return status;
-  if (grow_providers(plugins) == AIORCH_OK) made.name = copy_texts(&plugins->al, name, made.vtbl.model, &made.model);
+  if (grow_providers(plugins, 1) == AIORCH_OK) made.name = copy_texts(&plugins->al, name, made.vtbl.model, &made.model);
   if (made.name == NULL) {
     free_serial(&plugins->al, made.serial);
     return no_memory(&PROVIDER, error);
@@ -249,6 +250,19 @@ aiorch_status aio__plugins_add_provider(aio__plugins *plugins, const char *name,
   made.vtbl.model = made.model;
   plugins->providers[plugins->provider_count++] = made;
   return AIORCH_OK;
+}
+
+aiorch_status aio__plugins_reserve(aio__plugins *plugins, size_t more, aiorch_error *error) {
+  if (more > AIO__PROVIDERS_MAX - plugins->provider_count) {
+    return aio__error_set(error, AIORCH_E_TOO_LARGE, "provider: at most %d can be registered, plug-ins and settings together",
+                          (int)AIO__PROVIDERS_MAX);
+  }
+  return grow_providers(plugins, more) == AIORCH_OK ? AIORCH_OK : no_memory(&PROVIDER, error);
+}
+
+void aio__plugins_append(aio__plugins *to, aio__plugins *from) {
+  for (size_t i = 0; i < from->provider_count; i++) to->providers[to->provider_count++] = from->providers[i];
+  from->provider_count = 0;
 }
 
 static void destroy_providers(aio__plugins *plugins) {

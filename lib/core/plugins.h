@@ -54,6 +54,8 @@ typedef struct aio__plugin_logger {
   void *self;
 } aio__plugin_logger;
 
+struct aio__transport; /* net/transport.h */
+
 /* All zero is valid and empty. */
 typedef struct aio__plugins {
   aio__alloc al;                     /* a copy: plug-ins move from handle to handle */
@@ -64,6 +66,8 @@ typedef struct aio__plugins {
   aio__plugin_logger logger;
   aio__plugin_provider *providers;   /* in the order of registration */
   size_t provider_count, provider_cap;
+  struct aio__transport *transport;  /* by which built-in providers reach the network; NULL: the library's own. For tests: it goes where the
+                                        plug-ins go, and its owner there closes it */
 } aio__plugins;
 
 void aio__plugins_init(aio__plugins *plugins, const aio__alloc *al);
@@ -85,5 +89,9 @@ aiorch_status aio__plugins_add_provider(aio__plugins *plugins, const char *name,
                                         void *self, aiorch_error *error);
 aiorch_status aio__plugins_set_logger(aio__plugins *plugins, const aiorch_logger_vtbl *vtbl, void *self,
                                       aiorch_error *error);
+/* Room for `more` providers, so that an append of them cannot fail. AIORCH_E_NOMEM, AIORCH_E_TOO_LARGE. */
+aiorch_status aio__plugins_reserve(aio__plugins *plugins, size_t more, aiorch_error *error);
+/* Moves the providers of `from`, which is left empty, behind those of `to`, where room was reserved. Both have the same allocator. */
+void aio__plugins_append(aio__plugins *to, aio__plugins *from);
 
 #endif

@@ -46,7 +46,10 @@ static void finish(embedding *e, aiorch_status status) {
   aiorch_call *call = e->call;
   if (e->has_tokens) aiorch_call_put_usage(call, AIORCH_USAGE_INPUT, e->tokens);
   if (e->request_id[0]) aiorch_call_put_request_id(call, e->request_id, strlen(e->request_id));
-  if (e->model[0]) aiorch_call_put_model(call, e->model, strlen(e->model));
+  aio__str asked = e->embedder->model;
+  size_t n = strlen(e->model);
+  if (n > 0) aiorch_call_put_model(call, e->model, n);
+  else aiorch_call_put_model(call, asked.p, asked.n);
   free_embedding(e);
   aiorch_call_finish(call, status);
 }

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "generate/route.h"
 #include "pipeline/run_state.h"
 #include "pipeline/store_place.h"
 
@@ -55,17 +54,6 @@ static aiorch_status check_together(const aiorch *orch, aiorch_error *error) {
   return AIORCH_OK;
 }
 
-static aiorch_status check_chain(aiorch *orch, aiorch_error *error) {
-  aio__arena arena;
-  const aio__plugin_provider **chain = NULL, extractive = {.name = "extractive"};
-  size_t count = 0;
-  aio__arena_init(&arena, orch->al, 1024);
-  aiorch_status st =
-      aio__route_chain(&arena, orch->options.generate_chain, &orch->plugins, &extractive, &chain, &count, error);
-  aio__arena_free(&arena);
-  return st;
-}
-
 static aiorch_status open_store(aiorch *orch, aiorch_error *error) {
   aio__store_env env = {.al = orch->al, .clock = orch->clock, .log = orch->log, .options = &orch->options};
   aiorch_status st = AIORCH_OK;
@@ -100,7 +88,8 @@ static aiorch_status open_rules(aiorch *orch, aiorch_error *error) {
   return st;
 }
 
-/* The order of freeing is the reverse of who uses whom: the store's thread first, then the plug-ins, then their calls. */
+/* The order of freeing is the reverse of who uses whom: the store's thread first, then the plug-ins, then the transport that built-in ones
+ * use, then their calls. */
 static void free_parts(aiorch *orch) {
   if (orch->store) orch->store->close(orch->store);
   if (orch->local_limiter) orch->local_limiter->close(orch->local_limiter);
@@ -110,6 +99,8 @@ static void free_parts(aiorch *orch) {
   }
   aio__calls_quiesce(orch->calls);
   aio__plugins_destroy(&orch->plugins);
+  if (orch->transport) orch->transport->close(orch->transport);
+  orch->transport = NULL;
   aio__calls_free(orch->calls);
   orch->calls = NULL; /* the log goes later */
   aio__input_guard_free(orch->input_guard);
@@ -156,7 +147,7 @@ static aiorch_status open_log(aiorch *orch, const aio__plugins *plugins) {
   return aio__log_new(orch->al, orch->clock, &vtbl, orch, &orch->log);
 }
 
-static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aio__plugin_embedder *local,
+static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aio__plugin_embedder *local, aio__plugins *made,
                                 aiorch_error *error) {
   aiorch_status st = open_log(orch, plugins);
   if (st == AIORCH_OK) st = aio__calls_new(orch->al, orch->clock, orch->log, &orch->counters, &orch->calls);
@@ -164,6 +155,7 @@ static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aio__plugin
   if (st) return aio__error_set(error, st, "out of memory for an orchestrator");
   aio__log_count_drops(orch->log, &orch->counters);
   st = open_rules(orch, error);
+  if (st == AIORCH_OK) st = aio__orch_open_providers(orch, plugins, made, error);
   if (st == AIORCH_OK) st = aio__orch_open_embedder(orch, local, error);
   return st ? st : open_store(orch, error);
 }
@@ -191,17 +183,22 @@ aiorch_status aio__orch_open(const aio__options *options, const aio__alloc *al, 
   /* The plug-ins are only looked at until all else has succeeded: after an error they are still the caller's. */
   orch->plugins = *plugins;
   aio__plugin_embedder local = {0};
+  aio__plugins made;
+  aio__plugins_init(&made, orch->al);
   if (st == AIORCH_OK) st = check_together(orch, error);
-  if (st == AIORCH_OK) st = check_chain(orch, error);
-  if (st == AIORCH_OK) st = open_parts(orch, plugins, &local, error);
+  if (st == AIORCH_OK) st = open_parts(orch, plugins, &local, &made, error);
   aio__plugins_init(&orch->plugins, orch->al);
   if (st) {
     aio__orch_drop_embedder(orch, &local);
+    aio__plugins_destroy(&made);
+    if (orch->transport == plugins->transport) orch->transport = NULL;
     if (orch->log) aio__log_disown(orch->log);
     free_orch(orch);
     return st;
   }
   aio__plugins_move(&orch->plugins, plugins);
+  orch->transport = orch->transport ? orch->transport : orch->plugins.transport;
+  aio__orch_take_providers(orch, &made);
   aio__orch_take_embedder(orch, &local);
   orch->magic = ORCH_MAGIC;
   *out = orch;

@@ -13,6 +13,7 @@
 #include "guard/hit_guard.h"
 #include "guard/input_guard.h"
 #include "guard/output_guard.h"
+#include "net/transport.h"
 #include "pipeline/sched.h"
 #include "stores/store.h"
 
@@ -32,7 +33,9 @@ struct aiorch {
   unsigned char *alive;             /* a page that fork() wipes: 0 in a child */
   aio__options options;
   aio__plugins plugins;
-  bool embedder_is_local;           /* plugins.embedder is the library's own */
+  bool embedder_is_local;           /* plugins.embedder is the library's own, in this process */
+  const char *embedder_name;        /* what its attempts are called by: "embedder" for a plug-in, else the service */
+  aio__transport *transport;        /* the way to the network; NULL while nothing was configured that needs it */
   double retrieve_threshold, cache_threshold; /* of the embedder: as set, else as measured for its model */
   aio__plugin_logger logger;        /* the host's; the log calls it through the orchestrator (orch.c) */
   aio__log *log;
@@ -65,6 +68,11 @@ aiorch_status aio__orch_open(const aio__options *options, const aio__alloc *al, 
 aiorch_status aio__orch_open_embedder(aiorch *orch, aio__plugin_embedder *local, aiorch_error *error);
 void aio__orch_drop_embedder(const aiorch *orch, aio__plugin_embedder *local);
 void aio__orch_take_embedder(aiorch *orch, const aio__plugin_embedder *local);
+/* orch_providers.c: the transport, opened once, when something needs it; the providers of the settings, in *made, and the chain that they
+ * and the plug-ins make. They become the orchestrator's by aio__orch_take_providers, which cannot fail. */
+aiorch_status aio__orch_open_transport(aiorch *orch, aiorch_error *error);
+aiorch_status aio__orch_open_providers(aiorch *orch, aio__plugins *plugins, aio__plugins *made, aiorch_error *error);
+void aio__orch_take_providers(aiorch *orch, aio__plugins *made);
 aiorch *aio__orch_retain(aiorch *orch);
 void aio__orch_release(aiorch *orch);
 /* For calls that block their caller: AIORCH_E_CLOSED while closing. Tenant per the rules of aiorch_run_new; *tenant is

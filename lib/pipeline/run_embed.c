@@ -28,7 +28,7 @@ aiorch_status aio__run_embed_record(aiorch_run *run) {
   aio__attempt *attempt = aio__run_attempt(run, AIORCH_ATTEMPT_EMBED);
   if (!attempt) return AIORCH_E_NOMEM;
   run->embed_attempt = run->attempt_count - 1;
-  attempt->provider = "embedder";
+  attempt->provider = run->orch->embedder_name;
   attempt->model = run->orch->plugins.embedder.fingerprint;
   aio__attempt_to_row(run, attempt, &run->attempt_row);
   aio__store *store = run->orch->store;
