@@ -25,6 +25,13 @@ static const char *const SECTIONS[][3] = {
     {"chunk", "chunk", "How documents are cut. Sizes are estimated tokens."},
     {"knowledge", "knowledge", "Documents."},
     {"prompt", "prompt", "Stage 5: what the model is told."},
+    {"providers", "providers.NAME",
+     "Stage 5: providers behind HTTP. NAME is yours: 1 to 63 of a-z, 0-9, `_` and `-`; the chain, the rows and the events call the\n"
+     "provider by it. Setting any of these keys makes the provider (in JSON also an empty object:\n"
+     "`{\"providers\": {\"ollama\": {}}}`); its place in the chain is that of its first key, behind the plug-ins. `anthropic`,\n"
+     "`openai`, `gemini`, `ollama`, `openrouter`, `groq`, `mistral`, `deepseek`, `together`, `xai`, `huggingface`, `vllm`,\n"
+     "`llamacpp` and `azure` say by their name what they speak, most of them also where they are; docs/providers.md has the\n"
+     "models that are asked for when none is set. Secrets are never given back: `aiorch_config_get` says `(set)`."},
     {"generate", "generate", "Stage 5: who answers, and how."},
     {"output", "output", "Stage 5: what an answer must be before it is given out."},
     {"cost", "cost",
@@ -105,6 +112,7 @@ static void print_setting(const cJSON *object) {
   print_allowed(object);
   printf(" | %s | ", cJSON_IsTrue(cJSON_GetObjectItem(object, "per_run")) ? "yes" : "");
   print_cell(cJSON_GetStringValue(cJSON_GetObjectItem(object, "help")));
+  if (cJSON_IsTrue(cJSON_GetObjectItem(object, "secret"))) fputs(" A secret.", stdout);
   puts(" |");
 }
 
@@ -140,7 +148,8 @@ int main(void) {
        "Every setting of libaiorch. Set them with `aiorch_config_set_str`, `_i64`, `_f64` and `_bool`; from a JSON\n"
        "file (`aiorch_config_load_file`) with flat (`\"cache.ttl_s\": 60`) or nested (`\"cache\": {\"ttl_s\": 60}`)\n"
        "keys; or from the environment (`aiorch_config_from_env`): `AIORCH_CONFIG` (a file, read first),\n"
-       "`AIORCH_STORE`, `AIORCH_TENANCY`, `AIORCH_DEADLINE_MS`. In texts `${NAME}` is replaced from the environment;\n"
+       "`AIORCH_STORE`, `AIORCH_TENANCY`, `AIORCH_DEADLINE_MS`, `AIORCH_EMBEDDER`, `AIORCH_EMBEDDER_MODEL`, and the keys of\n"
+       "providers (docs/providers.md). In texts `${NAME}` is replaced from the environment;\n"
        "`$${` is a plain `${`. An unknown key, a wrong type and a value out of range are errors that name the place\n"
        "and the nearest key, and nothing is set then.\n\n"
        "*Per run*: also to be set for one run, with `aiorch_run_set_option` or the member `options` of a request.");

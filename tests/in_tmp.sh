@@ -9,7 +9,8 @@ mkdir -p "$folder" || exit 1
 
 for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
   case $name in
-    *_API_KEY | HF_TOKEN | OLLAMA_HOST | AIORCH_CONFIG | AIORCH_STORE | AIORCH_TENANCY | AIORCH_DEADLINE_MS) unset "$name" ;;
+    *_API_KEY | HF_TOKEN | OLLAMA_HOST | *_BASE_URL | AIORCH_CONFIG | AIORCH_STORE | AIORCH_TENANCY | \
+      AIORCH_DEADLINE_MS | AIORCH_EMBEDDER | AIORCH_EMBEDDER_MODEL) unset "$name" ;;
   esac
 done
 export HOME="$folder" TMPDIR="$folder" AIORCH_TEST_TMP="$folder"

@@ -2,7 +2,8 @@
  * libaiorch - configuration and the life of an orchestrator.
  *
  * Settings have a key ("cache.ttl_s"), a type, a default and a range. docs/configuration.md lists them all; so does
- * aiorch_config_describe. An unknown key, a value of another type or out of range is an error that names the key, the
+ * aiorch_config_describe. Providers have settings of their own, "providers.NAME.KEY"; setting one makes the provider.
+ * An unknown key, a value of another type or out of range is an error that names the key, the
  * place and the nearest valid key; nothing is set then.
  */
 #ifndef AIORCH_CONFIG_H
@@ -83,7 +84,12 @@ AIORCH_API aiorch_status aiorch_config_load_json(aiorch_config *config, const ch
 AIORCH_API aiorch_status aiorch_config_load_file(aiorch_config *config, const char *path, aiorch_error *error);
 
 /**
- * Sets what the environment says: AIORCH_CONFIG (a file, read first), AIORCH_STORE, AIORCH_TENANCY, AIORCH_DEADLINE_MS.
+ * Sets what the environment says: AIORCH_CONFIG (a file, read first), AIORCH_STORE, AIORCH_TENANCY, AIORCH_DEADLINE_MS,
+ * AIORCH_EMBEDDER, AIORCH_EMBEDDER_MODEL; and providers, in this order: "anthropic" from ANTHROPIC_API_KEY
+ * (ANTHROPIC_BASE_URL), "openai" from OPENAI_API_KEY or OPENAI_BASE_URL, "gemini" from GEMINI_API_KEY or GOOGLE_API_KEY
+ * (GOOGLE_GEMINI_BASE_URL), "ollama" from OLLAMA_HOST (OLLAMA_API_KEY). Of these nothing replaces what the file says.
+ * "generate.extractive_last" is switched on, unless the file says something else. An embedding service that was named
+ * (AIORCH_EMBEDDER, the file, a setting before this call) finds its key in HF_TOKEN, OPENAI_API_KEY or OLLAMA_API_KEY.
  * Nothing is probed and nothing that costs money is switched on without a key that the user has set.
  *
  * @return as aiorch_config_load_file.
@@ -92,7 +98,9 @@ AIORCH_API aiorch_status aiorch_config_load_file(aiorch_config *config, const ch
 AIORCH_API aiorch_status aiorch_config_from_env(aiorch_config *config, aiorch_error *error);
 
 /**
- * The value of a setting as text: numbers in decimal, "true" or "false" for yes/no.
+ * The value of a setting as text: numbers in decimal, "true" or "false" for yes/no; of a secret "(set)", or nothing when
+ * it is not. "providers" gives the names of the providers of which something was set, separated by commas;
+ * "providers.NAME.KEY", with that very NAME, the default.
  *
  * @return AIORCH_OK, AIORCH_E_INVALID, AIORCH_E_NOMEM, AIORCH_E_CONFIG_KEY.
  * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: one at a time.  Since: 0.1
@@ -102,7 +110,8 @@ AIORCH_API aiorch_status aiorch_config_get(const aiorch_config *config, const ch
 
 /**
  * Describes setting number `index`, counted from 0, as one JSON object: {"key", "type" str|i64|f64|bool, "default",
- * "min", "max", "values" [...], "per_run", "help"} with those members that apply.
+ * "min", "max", "values" [...], "per_run", "secret", "help"} with those members that apply. The settings of a provider come
+ * once, with "NAME" in the place of its name.
  *
  * @return AIORCH_OK; AIORCH_DONE past the last; AIORCH_E_INVALID, AIORCH_E_NOMEM.
  * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any.  Since: 0.1

@@ -30,6 +30,10 @@ void aio__config_set_clock(aiorch_config *config, const aio__clock *clock); /* f
 aiorch_status aio__config_apply_json(aio__options *options, const aio__json_value *object, const char *name,
                                      aio__str text, bool per_run, aiorch_error *error);
 
+/* What a file says, and what the environment says. Not atomic either. */
+aiorch_status aio__config_apply_file(aio__options *options, const char *path, aiorch_error *error);
+aiorch_status aio__config_apply_env(aio__options *options, aiorch_error *error);
+
 /* The line of the member that a path of member numbers leads to in a valid JSON text; 0 when it leads nowhere. */
 size_t aio__config_json_line(aio__str text, const size_t *path, size_t depth);
 

@@ -1,5 +1,5 @@
 /*
- * Settings from JSON, from a file and from the environment. Everything is set on a copy of the settings, which takes
+ * Settings from JSON, from a file and from the environment (config_env.c). Everything is set on a copy of the settings, which takes
  * the place of the old ones only when all of it was right.
  */
 #include "api/config.h"
@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -206,35 +205,12 @@ static aiorch_status read_file(const char *path, aio__buf *out, aiorch_error *er
                                                    path);
 }
 
-static aiorch_status apply_file(aio__options *options, const char *path, aiorch_error *error) {
+aiorch_status aio__config_apply_file(aio__options *options, const char *path, aiorch_error *error) {
   aio__buf text;
   aio__buf_init(&text, options->al, AIO__CONFIG_TEXT_MAX);
   aiorch_status status = read_file(path, &text, error);
   if (status == AIORCH_OK) status = apply_text(options, aio__buf_view(&text), path, error);
   aio__buf_free(&text);
-  return status;
-}
-
-/* ---- the environment ---- */
-
-static const char *variable(const char *name) {
-  const char *value = getenv(name);
-  return value == NULL || value[0] == '\0' ? NULL : value;
-}
-
-static aiorch_status apply_env(aio__options *options, aiorch_error *error) {
-  static const char *const settings[][2] = {
-      {"AIORCH_STORE", "store"}, {"AIORCH_TENANCY", "tenancy"}, {"AIORCH_DEADLINE_MS", "deadline_ms"}};
-  const char *file = variable("AIORCH_CONFIG");
-  aiorch_status status = file == NULL ? AIORCH_OK : apply_file(options, file, error);
-  for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == AIORCH_OK; i++) {
-    const char *value = variable(settings[i][0]);
-    if (value == NULL) continue;
-    status = aio__options_set_plain(options, aio__str_z(settings[i][1]), aio__str_z(value), error);
-    if (status != AIORCH_OK && error != NULL) {
-      aio__error_set(error, status, "%s in the environment: %s", settings[i][0], aiorch_error_message(error));
-    }
-  }
   return status;
 }
 
@@ -274,7 +250,7 @@ aiorch_status aiorch_config_load_file(aiorch_config *config, const char *path, a
   aiorch_status status = begin(config, &work, error);
   if (status != AIORCH_OK) return status;
   if (path == NULL) status = aio__error_set(error, AIORCH_E_INVALID, "the path of the configuration file is NULL");
-  else status = apply_file(&work, path, error);
+  else status = aio__config_apply_file(&work, path, error);
   return commit(config, &work, status);
 }
 
@@ -282,5 +258,5 @@ aiorch_status aiorch_config_from_env(aiorch_config *config, aiorch_error *error)
   aio__options work;
   aiorch_status status = begin(config, &work, error);
   if (status != AIORCH_OK) return status;
-  return commit(config, &work, apply_env(&work, error));
+  return commit(config, &work, aio__config_apply_env(&work, error));
 }

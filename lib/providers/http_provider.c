@@ -124,6 +124,16 @@ static aiorch_status set_endpoints(aio__http_provider *p, aiorch_error *error) {
 
 /* ---- headers and options ---- */
 
+/* Tries a header as it will be sent. */
+static aiorch_status try_header(const aio__http_provider *p, aio__wire_request *trial, const aio__wire_header *h, aiorch_error *error) {
+  aiorch_error why;
+  char words[KEY_WORDS_MAX];
+  if (!h->name.p || !h->value.p) return no_memory(p, error);
+  aio__error_init(&why);
+  aiorch_status st = aio__wire_add_header(trial, h->name, h->value, true, &why);
+  return st ? aio__error_set(error, st, "\"%s\": %s", full_key(p, "headers", words), why.message) : AIORCH_OK;
+}
+
 static aiorch_status take_headers(aio__http_provider *p, const aio__json_value *object, aiorch_error *error) {
   aio__wire_request trial;
   aiorch_status st = AIORCH_OK;
@@ -138,7 +148,7 @@ static aiorch_status take_headers(aio__http_provider *p, const aio__json_value *
     }
     aio__wire_header *h = &p->headers[p->header_count++];
     *h = (aio__wire_header){aio__arena_str(&p->memory, aio__json_key(m)), aio__arena_str(&p->memory, value), true};
-    st = h->name.p && h->value.p ? aio__wire_add_header(&trial, h->name, h->value, true, error) : no_memory(p, error);
+    st = try_header(p, &trial, h, error);
   }
   aio__wire_request_free(&trial);
   return st;

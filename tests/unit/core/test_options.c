@@ -189,7 +189,7 @@ static void test_describe__past_the_end_is_null(void **state) {
   aio__json_writer w;
   aio__buf_init(&buf, aio__alloc_default(), 100);
   aio__jw_init(&w, &buf);
-  aio__options_describe(aio__options_count(), &w);
+  aio__options_describe(aio__options_described(), &w);
   assert_string_equal(aio__buf_cstr(&buf), "null");
   aio__buf_free(&buf);
 }
