@@ -27,16 +27,17 @@ typedef struct aio__transport aio__transport;
 /* All measured on the transport's own clock, all below `deadline_ns`; 0: no limit of its own. */
 typedef struct aio__exchange_limits {
   int64_t deadline_ns;   /* the exchange is over by then, whatever happens */
-  int64_t connect_ms;    /* name, TCP and TLS */
+  int64_t connect_ms;    /* name, TCP and TLS, from the time that its turn has come (http.connections_max) */
   int64_t first_byte_ms; /* from the last byte of the request until the head has come */
-  int64_t idle_ms;       /* between two pieces of the body; a paused transfer is not idle */
-  size_t response_max;   /* bytes of the body, unpacked */
-  size_t buffer_max;     /* bytes that wait for the driver */
+  int64_t idle_ms;       /* between two pieces of the body, or of the request that is taken; a paused transfer is not idle */
+  size_t response_max;   /* bytes of the body, unpacked; at most SIZE_MAX / 2 */
+  size_t buffer_max;     /* bytes that wait for the driver before the transfer pauses; what one read brings comes on top */
 } aio__exchange_limits;
 
 enum {
   AIO__EXCHANGE_BUFFER_MAX = 64 << 10,  /* default of buffer_max */
-  AIO__EXCHANGE_HEAD_MAX = 64 << 10     /* bytes of status line and headers, all told */
+  AIO__EXCHANGE_HEAD_MAX = 64 << 10,    /* bytes of status lines, headers and trailers, all told */
+  AIO__EXCHANGE_HEADERS_MAX = 256
 };
 
 struct aio__transport {
@@ -53,18 +54,24 @@ struct aio__transport {
   aiorch_status (*take)(aio__exchange *exchange, aio__buf *into);
   /*
    * AIORCH_PENDING; AIORCH_OK; else `error` says how it failed, with its HTTP status when one had come:
-   *   AIORCH_E_NETWORK    no connection, TLS refused, a limit of time, cut off; error->unsent: no byte of the request can have left
+   *   AIORCH_E_NETWORK    no connection, a certificate or host that is not the one, a connection that broke, an end before the end
+   *                       of the body; connect_ms, first_byte_ms, idle_ms: the message names which;
+   *                       error->unsent: no byte of the request can have left
    *   AIORCH_E_DEADLINE   deadline_ns
    *   AIORCH_E_TOO_LARGE  response_max, or the head
    *   AIORCH_E_RESPONSE   it is no HTTP, or its compression is broken
+   *   AIORCH_E_CLOSED     the transport was closed meanwhile
    *   AIORCH_E_NOMEM
    */
   aiorch_status (*state)(aio__exchange *exchange, aio__wire_error *error);
   /* Takes NULL. */
   void (*drop)(aio__exchange *exchange);
-  /* Ends what is out, joins the thread, frees the transport. No exchange may be used afterwards, but for its drop before. In a forked
-   * child it frees nothing and closes nothing. */
+  /* Ends what is out with AIORCH_E_CLOSED and joins the thread. Whoever still has an exchange may look at it, take what came, and
+   * must drop it. In a forked child it frees nothing and closes nothing. */
   void (*close)(aio__transport *transport);
+  /* May a byte of the request have left? False as long as there is no connection, and after a failure before there was one: then it
+   * cannot have cost anything, and nobody has seen it. */
+  bool (*sent)(aio__exchange *exchange);
 };
 
 #endif
