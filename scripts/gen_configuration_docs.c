@@ -34,6 +34,9 @@ static const char *const SECTIONS[][3] = {
      "models that are asked for when none is set. Secrets are never given back: `aiorch_config_get` says `(set)`."},
     {"generate", "generate", "Stage 5: who answers, and how."},
     {"output", "output", "Stage 5: what an answer must be before it is given out."},
+    {"http", "http",
+     "Stage 5: connections to providers and embedding services. The proxy variables (`http_proxy`, `https_proxy`, `all_proxy`,\n"
+     "`no_proxy`, and all but the first in capitals too) are read when the handle is opened."},
     {"cost", "cost",
      "Stage 6: what tokens cost. A file of prices is\n"
      "`{\"prices\": [{\"model\": \"my-model*|other\", \"input\": 250000000, \"output\": 1250000000}]}`\n"

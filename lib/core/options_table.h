@@ -101,6 +101,11 @@
   I(response_max_bytes, "generate.response_max_bytes", 8388608, 1024, 268435456, 0, "Longest answer, in bytes.")       \
   S(output_check, "output.check", "on", "on|flag|off", 0, "Output rules: \"flag\" only reports what \"on\" would block.") \
   I(output_hold_back, "output.hold_back", 512, 64, 65536, 0, "Bytes of a streamed answer held back for the output check.") \
+  S(http_ca_file, "http.ca_file", "", NULL, 0,                                                                          \
+    "A PEM file with the certificates to trust; empty: those of the system, as libcurl was built.")                    \
+  I(http_connections_max, "http.connections_max", 4096, 1, 1000000, 0,                                                  \
+    "Most open connections; half of what the process may open when that is less. Who comes then waits.")               \
+  I(http_connections_per_host, "http.connections_per_host", 2048, 1, 1000000, 0, "Most open connections to one host.") \
   S(prices_file, "cost.prices_file", "", NULL, 0, "A JSON file with prices that come before the built-in ones.")       \
   I(store_busy_ms, "store.busy_ms", 5000, 1, 600000, 0, "How long to wait for another process that writes.")
 

@@ -6,7 +6,11 @@
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 
-static const char *const FEATURES[] = {"sqlite", "memory", "extractive", "fts5", "full_text"};
+static const char *const FEATURES[] = {"sqlite", "memory", "extractive", "fts5", "full_text",
+#ifdef AIORCH_WITH_HTTP
+                                       "http",
+#endif
+};
 
 enum { FEATURE_COUNT = sizeof FEATURES / sizeof FEATURES[0] };
 

@@ -186,8 +186,8 @@ void aio__io_source_remove(aio__io_thread *io, uint32_t number) {
   s->round++;
 }
 
-int aio__io_watch(aio__io_thread *io, uint32_t source, int fd, uint32_t events) {
-  struct epoll_event event = {.events = events, .data.u64 = (uint64_t)source << 32 | (uint32_t)fd};
+int aio__io_watch(aio__io_thread *io, uint32_t number, int fd, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.u64 = (uint64_t)number << 32 | (uint32_t)fd};
   if (events == 0) {
     (void)epoll_ctl(io->epoll, EPOLL_CTL_DEL, fd, &event); /* one that was closed is not there any more */
     return 0;

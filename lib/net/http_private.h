@@ -1,0 +1,41 @@
+/* What http_entry.c, which runs on the threads of those who call, and http.c, which runs on the I/O thread, share. */
+#ifndef AIO_NET_HTTP_PRIVATE_H
+#define AIO_NET_HTTP_PRIVATE_H
+
+#include <stddef.h>
+
+#include "net/http.h"
+#include "net/http_queue.h"
+
+#define AIO__OWNER(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+struct aio__http {
+  aio__transport base;
+  const aio__alloc *al;
+  aio__io_thread *io;
+  bool own_io, pauses_streams;
+  char *ca_file, *http_proxy, *https_proxy, *no_proxy;
+  const char *encodings; /* what libcurl unpacks */
+  pthread_mutex_t mutex; /* guards these */
+  pthread_cond_t cond;
+  bool started, closing, closed;
+  void *multi, *share; /* libcurl's; from here on all is the I/O thread's */
+  uint32_t source;
+  bool again, stopping;
+  int broken; /* the CURLMcode by which libcurl gave up */
+  aio__io_timer curl_timer, queue_timer;
+  aio__io_task close_task;
+  aio__http_queue queue;
+  aio__exchange *first, *changed;
+  struct aio__http_handle *idle;
+  size_t idle_count;
+};
+
+/* http.c. AIORCH_E_UNSUPPORTED, AIORCH_E_SYSTEM. */
+aiorch_status aio__http_check_library(aio__http *h, aiorch_error *error);
+void aio__http_on_poke(aio__io_task *task);
+void aio__http_on_close(aio__io_task *task);
+void aio__http_on_curl_timer(aio__io_timer *timer);
+void aio__http_on_queue_timer(aio__io_timer *timer);
+
+#endif
