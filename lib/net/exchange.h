@@ -59,7 +59,8 @@ struct aio__exchange {
 
   /* The I/O thread's; what of the head is the driver's, too, does not change any more when has_head is set. */
   aio__io_task poke;
-  bool entered, multiplexed;
+  bool entered;
+  bool multiplexed, packed; /* of the reply */
   aio__io_timer timer;
   aio__exchange_request *request;
   void *easy;

@@ -66,9 +66,16 @@ static void arm(aio__exchange *e) {
   aio__io_timer_set(e->http->io, &e->timer, at);
 }
 
+static bool may_pause(const aio__exchange *e) {
+  return e->http->pauses_streams || !e->multiplexed;
+}
+
+/* libcurl reads on and on while there is something: what does not fit it must keep itself. Not what is unpacked, since it would keep
+ * all that one read unpacks to: that is taken, up to response_max, and the transfer pauses afterwards (tell_drivers). */
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   aio__exchange *e = ctx;
   set_changed(e);
+  if (!e->packed && may_pause(e) && aio__exchange_pauses(e)) return CURL_WRITEFUNC_PAUSE;
   return aio__exchange_add_body(e, aio__str_n(bytes, size * count)) ? size * count : 0;
 }
 
@@ -82,6 +89,7 @@ static size_t on_line(char *bytes, size_t size, size_t count, void *ctx) {
     aio__http_queue_speaks(&e->http->queue, e, e->multiplexed);
   }
   if (!reading && e->phase == AIO__EXCHANGE_READING) {
+    e->packed = aio__wire_get(&e->reply, "content-encoding").n > 0;
     arm(e);
     set_changed(e);
   }
@@ -479,7 +487,7 @@ static void tell_drivers(aio__http *h) {
     bool over = e->phase == AIO__EXCHANGE_ENDED;
     h->changed = e->next_changed;
     e->changed = false;
-    if (!over && (h->pauses_streams || !e->multiplexed) && aio__exchange_pauses(e)) {
+    if (!over && may_pause(e) && aio__exchange_pauses(e)) {
       handle *x = e->easy;
       (void)curl_easy_pause(x->curl, CURLPAUSE_RECV);
     }

@@ -10,6 +10,23 @@
 
 /* ---- the transport ----------------------------------------------------------------------------------------------- */
 
+/* The head of the transport stays as long as somebody has an exchange, since it is what it is asked by. */
+static void release(aio__http *h) {
+  if (atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) == 1) aio__free(h->al, h);
+}
+
+static void take_apart(aio__http *h) {
+  if (h->own_io) aio__io_free(h->io);
+  aio__http_queue_free(&h->queue);
+  aio__free(h->al, h->ca_file);
+  aio__free(h->al, h->http_proxy);
+  aio__free(h->al, h->https_proxy);
+  aio__free(h->al, h->no_proxy);
+  pthread_cond_destroy(&h->cond);
+  pthread_mutex_destroy(&h->mutex);
+  release(h);
+}
+
 static aiorch_status http_start(aio__transport *transport, const aio__wire_request *wire, const aio__exchange_limits *limits,
                                 aio__waker *waker, aio__exchange **out, aiorch_error *error) {
   aio__http *h = AIO__OWNER(aio__http, base, transport);
@@ -21,6 +38,7 @@ static aiorch_status http_start(aio__transport *transport, const aio__wire_reque
   if (aio__exchange_new(h->al, aio__io_clock(h->io), request, limits, waker, &e) != AIORCH_OK)
     return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
   e->http = h;
+  atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
   e->poke.run = aio__http_on_poke;
   e->poked = true;
   pthread_mutex_lock(&h->mutex);
@@ -33,6 +51,7 @@ static aiorch_status http_start(aio__transport *transport, const aio__wire_reque
   if (closing) {
     aio__exchange_release(e);
     aio__exchange_release(e);
+    release(h);
     return aio__error_set(error, AIORCH_E_CLOSED, "the network is closed");
   }
   *out = e;
@@ -56,30 +75,21 @@ static aiorch_status http_take(aio__exchange *e, aio__buf *into) {
 
 static void http_drop(aio__exchange *e) {
   if (!e) return;
+  aio__http *h = e->http;
+  if (h->pid != getpid()) return; /* the other end of what it would wake is the parent */
   pthread_mutex_lock(&e->mutex);
   e->dropped = true;
   aio__buf_free(&e->body);
   poke(e);
   pthread_mutex_unlock(&e->mutex);
   aio__exchange_release(e);
-}
-
-static void free_http(aio__http *h) {
-  if (h->own_io) aio__io_free(h->io);
-  aio__http_queue_free(&h->queue);
-  aio__free(h->al, h->ca_file);
-  aio__free(h->al, h->http_proxy);
-  aio__free(h->al, h->https_proxy);
-  aio__free(h->al, h->no_proxy);
-  pthread_cond_destroy(&h->cond);
-  pthread_mutex_destroy(&h->mutex);
-  aio__free(h->al, h);
+  release(h);
 }
 
 static void http_close(aio__transport *transport) {
   if (!transport) return;
   aio__http *h = AIO__OWNER(aio__http, base, transport);
-  if (aio__io_forked(h->io)) return;
+  if (h->pid != getpid()) return;
   pthread_mutex_lock(&h->mutex);
   h->closing = true;
   if (h->started) {
@@ -88,7 +98,7 @@ static void http_close(aio__transport *transport) {
     while (!h->closed) pthread_cond_wait(&h->cond, &h->mutex);
   }
   pthread_mutex_unlock(&h->mutex);
-  free_http(h);
+  take_apart(h);
 }
 
 /* ---- the opening ------------------------------------------------------------------------------------------------- */
@@ -138,6 +148,8 @@ aiorch_status aio__http_open(const aio__http_options *options, const aio__alloc 
   (void)counters;
   if (!h) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
   h->al = al;
+  h->pid = getpid();
+  atomic_init(&h->refs, 1);
   h->base = (aio__transport){http_start,  aio__exchange_head, http_take, aio__exchange_state, http_drop, http_close, aio__exchange_sent};
   aio__http_queue_init(&h->queue, al, most_connections(options->connections_max, log), (size_t)per_host);
   aio__io_timer_init(&h->curl_timer, aio__http_on_curl_timer);
@@ -154,7 +166,7 @@ aiorch_status aio__http_open(const aio__http_options *options, const aio__alloc 
     if (h->own_io) status = aio__io_new(al, clock, &h->io, error);
   }
   if (status != AIORCH_OK) {
-    free_http(h);
+    take_apart(h);
     return status;
   }
   *out = &h->base;

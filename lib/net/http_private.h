@@ -3,6 +3,7 @@
 #define AIO_NET_HTTP_PRIVATE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "net/http.h"
 #include "net/http_queue.h"
@@ -12,7 +13,9 @@
 struct aio__http {
   aio__transport base;
   const aio__alloc *al;
+  pid_t pid;
   aio__io_thread *io;
+  atomic_int refs; /* the owner's, and one of each exchange that was not dropped: for the head above */
   bool own_io, pauses_streams;
   char *ca_file, *http_proxy, *https_proxy, *no_proxy;
   const char *encodings; /* what libcurl unpacks */
