@@ -410,6 +410,7 @@ static const char *words_of(CURLcode code) {
     case CURLE_SSL_CONNECT_ERROR: return "no TLS connection";
     case CURLE_SEND_ERROR: return "the connection broke while the request was being sent";
     case CURLE_GOT_NOTHING: return "closed the connection without a reply";
+    case CURLE_OK:
     case CURLE_PARTIAL_FILE: return "the reply ended before its end";
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
@@ -425,7 +426,7 @@ static const char *words_of(CURLcode code) {
 
 static aiorch_status status_of(CURLcode code, const aio__exchange *e) {
   switch (code) {
-    case CURLE_OK: return e->phase == AIO__EXCHANGE_READING ? AIORCH_OK : AIORCH_E_RESPONSE;
+    case CURLE_OK: return e->phase == AIO__EXCHANGE_READING ? AIORCH_OK : AIORCH_E_NETWORK;
     /* libcurl's word for a header line above its own limit, too */
     case CURLE_OUT_OF_MEMORY: return e->connected && e->phase != AIO__EXCHANGE_READING ? AIORCH_E_TOO_LARGE : AIORCH_E_NOMEM;
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -449,7 +450,7 @@ static void complete(aio__http *h, aio__exchange *e, CURLcode code) {
     finish(h, e, status, "sent a header line that is too long (AIO__EXCHANGE_HEAD_MAX)");
   } else {
     const char *detail = x->error[0] != '\0' ? x->error : curl_easy_strerror(code);
-    snprintf(words, sizeof words, "%s: %s", words_of(code), detail);
+    snprintf(words, sizeof words, "%s: %s", words_of(code), code == CURLE_OK ? "there is no end of its headers" : detail);
     finish(h, e, status, words);
   }
 }
