@@ -137,7 +137,7 @@ static void finish_failed(attempt *a, const aio__wire_error *error) {
   aiorch_status status = error->status < 0 ? error->status : AIORCH_E_RESPONSE;
   aiorch_call_put_error(a->call, error->message, strlen(error->message), error->http_status, error->retry_after_ms);
   aio__call_put_retry(a->call, error->should_retry, error->not_today);
-  if (error->unsent) aio__call_put_sent(a->call, false);
+  aio__call_put_sent(a->call, a->exchange && !error->unsent);
   if (error->request_id[0] && !a->decoder.result.request_id[0]) {
     aiorch_call_put_request_id(a->call, error->request_id, strlen(error->request_id));
   }
@@ -153,6 +153,7 @@ static void finish_decoded(attempt *a) {
     finish_failed(a, &a->decoder.error);
     return;
   }
+  aio__call_put_sent(a->call, true);
   aiorch_call_put_finish_reason(a->call, a->decoder.result.finish_reason);
   finish(a, AIORCH_OK);
 }
@@ -244,6 +245,7 @@ static void step(void *ctx, aiorch_call *call) {
   } else if (a->decoder.mode == AIO__DECODER_ERROR && a->taken >= AIO__CODEC_ERROR_BODY_MAX) {
     finish_decoded(a);
   } else {
+    aio__call_put_sent(a->call, a->provider->transport->sent(a->exchange));
     (void)judge_time(a);
   }
 }
@@ -371,7 +373,6 @@ aiorch_status aio__http_attempt_start(void *self, aiorch_call *call) {
     finish_failed(a, &why);
     return AIORCH_SLOT_OK;
   }
-  aio__call_put_sent(call, true);
   aio__call_set_step(call, step, a);
   return AIORCH_SLOT_PENDING;
 }

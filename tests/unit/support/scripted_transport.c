@@ -106,6 +106,11 @@ static aiorch_status state(aio__exchange *x, aio__wire_error *error) {
   return st;
 }
 
+static bool sent(aio__exchange *x) {
+  const script_event *event = &x->script->events[x->at];
+  return x->at >= x->script->count || event->kind != SCRIPT_FAIL || !event->unsent;
+}
+
 static void drop(aio__exchange *x) {
   if (!x) return;
   aio__exchange **link = &x->t->exchanges;
@@ -196,7 +201,7 @@ static bool wait_for_scripts(void *self, pthread_cond_t *cond, pthread_mutex_t *
 
 void scripted_transport_init(scripted_transport *t, virtual_clock *time) {
   memset(t, 0, sizeof *t);
-  t->transport = (aio__transport){start, head, take, state, drop, close_it};
+  t->transport = (aio__transport){start, head, take, state, drop, close_it, sent};
   t->clock = (aio__clock){t, read_monotonic, read_wall, wait_for_scripts};
   t->time = time;
 }
