@@ -1,4 +1,4 @@
-/* Stage 7: keep the answer, if it may be: complete, checked, no refusal, no stage degraded, no source of unknown version. The
+/* Stage 7: keep the answer, if it may be: complete, checked, no refusal, no stage degraded, no makeshift, no source of unknown version. The
  * store checks in the same transaction that the documents are still those that it was written from. With an embedder the
  * question's vector is kept with it, so that near questions find it; without it the answer serves its own question only. */
 #include <string.h>
@@ -7,10 +7,20 @@
 
 enum { START = 0, EMBED, PUT, UPSERT, CACHED_SOURCES_MAX = 16 << 20 };
 
+/* Sentences of the documents, given because no provider could answer: the next run may find one that can. */
+static bool is_makeshift(const aiorch_run *run) {
+  if (!run->provider || strcmp(run->provider, "extractive") != 0) return false;
+  for (size_t i = 0; i < run->attempt_count; i++) {
+    const aio__attempt *a = &run->attempts[i];
+    if (a->kind == AIORCH_ATTEMPT_GENERATE && a->status < 0 && strcmp(a->provider, "extractive") != 0) return true;
+  }
+  return false;
+}
+
 static bool may_keep(const aiorch_run *run) {
   const char *mode = run->options->cache_mode;
   if (!run->keyed || strcmp(mode, "off") == 0 || strcmp(mode, "read") == 0) return false;
-  return run->answered && !run->degraded && !run->refused && run->finish_reason == AIORCH_FINISH_STOP &&
+  return run->answered && !run->degraded && !run->refused && !is_makeshift(run) && run->finish_reason == AIORCH_FINISH_STOP &&
          run->check.finding.verdict == AIO__VERDICT_PASS && run->input_finding.verdict == AIO__VERDICT_PASS;
 }
 

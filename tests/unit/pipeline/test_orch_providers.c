@@ -176,6 +176,26 @@ static void test_run__extractive_last(void **state) {
   close_held(&h, 1);
 }
 
+static void test_run__a_makeshift_is_not_kept(void **state) {
+  (void)state;
+  held h;
+  open_orch(&h, "{\"store\":\"memory\",\"retrieve.enabled\":false," TWO ",\"generate.chain\":\"openai,extractive\"}");
+  for (int i = 0; i < 8; i++) scripted_transport_add(&h.wire, "", DOWN, COUNT(DOWN));
+  static const char *const providers[] = {"extractive", "openai", "openai"};
+  for (int i = 0; i < 3; i++) {
+    aiorch_run *run = ask(&h, "When does the shop open?");
+    assert_int_equal(aiorch_run_add_source(run, "faq.md", 6, "Hours", 5, "The shop is open from eight to six.", 35), AIORCH_OK);
+    execute(run, AIORCH_OK);
+    assert_string_equal(run->provider, providers[i]);
+    assert_int_equal(run->cache_outcome, i < 2 ? AIORCH_CACHE_MISS : AIORCH_CACHE_EXACT);
+    aiorch_run_free(run);
+    h.wire.script_count = 0; /* it is up again */
+    scripted_transport_always(&h.wire, "", GOOD, COUNT(GOOD));
+    virtual_clock_advance_ms(&h.time, 60000);
+  }
+  close_held(&h, 1);
+}
+
 static void test_run__all_are_down(void **state) {
   (void)state;
   held h;
@@ -364,7 +384,9 @@ static void test_open__out_of_memory_leaks_nothing(void **state) {
   register_plugin(h.config, "own");
   long live = h.alloc.live;
   aiorch_status st;
+  h.alloc.fail_at = 1;
   do {
+    h.alloc.fail_at += 16; /* with the one of each next: the rules are most of it, and have tests of their own */
     aio__test_alloc_next(&h.alloc);
     st = aiorch_open(h.config, &h.orch, &h.error);
     if (st == AIORCH_OK) break;
@@ -392,6 +414,7 @@ int main(void) {
       cmocka_unit_test(test_run__the_first_is_down_and_the_second_answers),
       cmocka_unit_test(test_run__what_is_sent_is_all_that_was_asked),
       cmocka_unit_test(test_run__extractive_last),
+      cmocka_unit_test(test_run__a_makeshift_is_not_kept),
       cmocka_unit_test(test_run__all_are_down),
       cmocka_unit_test(test_run__cancelled_and_freed_while_it_streams),
       cmocka_unit_test(test_embedder__of_the_settings),
