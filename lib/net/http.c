@@ -45,7 +45,12 @@ static int64_t now_of(const aio__http *h) {
   return aio__clock_now(aio__io_clock(h->io));
 }
 
-static void settle(aio__http *h);
+/* Once what is ready now has been dealt with: so those who wait are told together, and do not take the processor from each other. */
+static void settle_later(aio__http *h) {
+  if (h->settles) return;
+  h->settles = true;
+  aio__io_after(h->io, &h->settle_task);
+}
 
 /* ---- callbacks of libcurl ---------------------------------------------------------------------------------------- */
 
@@ -298,25 +303,29 @@ static void free_multi(aio__http *h) {
   aio__io_timer_clear(h->io, &h->curl_timer);
 }
 
+static void note_failure(aio__http *h, CURLMcode code) {
+  if (code != CURLM_OK) h->broken = code;
+}
+
 static void on_ready(void *ctx, int fd, uint32_t events) {
   aio__http *h = ctx;
   int mask = 0, running;
   if (events & EPOLLIN) mask |= CURL_CSELECT_IN;
   if (events & EPOLLOUT) mask |= CURL_CSELECT_OUT;
   if (events & (EPOLLERR | EPOLLHUP)) mask |= CURL_CSELECT_ERR;
-  h->broken = curl_multi_socket_action(h->multi, fd, mask, &running);
-  settle(h);
+  note_failure(h, curl_multi_socket_action(h->multi, fd, mask, &running));
+  settle_later(h);
 }
 
 void aio__http_on_curl_timer(aio__io_timer *timer) {
   aio__http *h = AIO__OWNER(aio__http, curl_timer, timer);
   int running;
-  h->broken = curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  settle(h);
+  note_failure(h, curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running));
+  settle_later(h);
 }
 
 void aio__http_on_queue_timer(aio__io_timer *timer) {
-  settle(AIO__OWNER(aio__http, queue_timer, timer));
+  settle_later(AIO__OWNER(aio__http, queue_timer, timer));
 }
 
 static bool make_multi(aio__http *h) {
@@ -356,7 +365,7 @@ static void on_limit(aio__io_timer *timer) {
     finish(h, e, AIORCH_PENDING, NULL);
   else
     arm(e);
-  settle(h);
+  settle_later(h);
 }
 
 static void enter(aio__http *h, aio__exchange *e) {
@@ -395,7 +404,7 @@ void aio__http_on_poke(aio__io_task *task) {
     arm(e);
     (void)curl_easy_pause(x->curl, CURLPAUSE_CONT); /* a failure shows as the end of the transfer */
   }
-  settle(h);
+  settle_later(h);
 }
 
 /* ---- how it ended ------------------------------------------------------------------------------------------------ */
@@ -500,7 +509,7 @@ static void tell_drivers(aio__http *h) {
   }
 }
 
-/* After every call of libcurl that may have moved something, and after every change of who is out. */
+/* What is left to do after calls of libcurl that may have moved something, and after changes of who is out. */
 static void settle(aio__http *h) {
   do {
     aio__exchange *e;
@@ -513,17 +522,27 @@ static void settle(aio__http *h) {
   aio__io_timer_set(h->io, &h->queue_timer, h->stopping ? AIO__NEVER : aio__http_queue_wakes_at(&h->queue));
 }
 
-void aio__http_on_close(aio__io_task *task) {
-  aio__http *h = AIO__OWNER(aio__http, close_task, task);
-  h->stopping = true;
-  while (h->first) finish(h, h->first, AIORCH_E_CLOSED, "the network was closed");
-  settle(h);
+/* The transport may be gone when its owner knows that it is closed. */
+static void end(aio__http *h) {
   free_multi(h);
-  aio__io_timer_clear(h->io, &h->queue_timer);
   pthread_mutex_lock(&h->mutex);
   h->closed = true;
   pthread_cond_signal(&h->cond);
   pthread_mutex_unlock(&h->mutex);
+}
+
+void aio__http_on_settle(aio__io_task *task) {
+  aio__http *h = AIO__OWNER(aio__http, settle_task, task);
+  h->settles = false;
+  settle(h);
+  if (h->stopping) end(h);
+}
+
+void aio__http_on_close(aio__io_task *task) {
+  aio__http *h = AIO__OWNER(aio__http, close_task, task);
+  h->stopping = true;
+  while (h->first) finish(h, h->first, AIORCH_E_CLOSED, "the network was closed");
+  settle_later(h);
 }
 
 /* ---- the library -------------------------------------------------------------------------------------------------- */

@@ -12,19 +12,34 @@
 
 /* The head of the transport stays as long as somebody has an exchange, since it is what it is asked by. */
 static void release(aio__http *h) {
-  if (atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) == 1) aio__free(h->al, h);
+  if (atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1) return;
+  pthread_cond_destroy(&h->cond);
+  pthread_mutex_destroy(&h->mutex);
+  aio__free(h->al, h);
 }
 
 static void take_apart(aio__http *h) {
   if (h->own_io) aio__io_free(h->io);
+  h->io = NULL;
   aio__http_queue_free(&h->queue);
   aio__free(h->al, h->ca_file);
   aio__free(h->al, h->http_proxy);
   aio__free(h->al, h->https_proxy);
   aio__free(h->al, h->no_proxy);
-  pthread_cond_destroy(&h->cond);
-  pthread_mutex_destroy(&h->mutex);
   release(h);
+}
+
+static aiorch_status hand_over(aio__http *h, aio__exchange *e, aiorch_error *error) {
+  aiorch_status status = AIORCH_OK;
+  pthread_mutex_lock(&h->mutex);
+  if (h->closing) status = aio__error_set(error, AIORCH_E_CLOSED, "the network is closed");
+  else if (!h->started) status = aio__io_start(h->io, error);
+  if (status == AIORCH_OK) {
+    h->started = true;
+    aio__io_post(h->io, &e->poke);
+  }
+  pthread_mutex_unlock(&h->mutex);
+  return status;
 }
 
 static aiorch_status http_start(aio__transport *transport, const aio__wire_request *wire, const aio__exchange_limits *limits,
@@ -32,30 +47,25 @@ static aiorch_status http_start(aio__transport *transport, const aio__wire_reque
   aio__http *h = AIO__OWNER(aio__http, base, transport);
   aio__exchange_request *request = NULL;
   aio__exchange *e = NULL;
-  aiorch_status status = aio__io_start(h->io, error);
-  if (status == AIORCH_OK) status = aio__exchange_copy_request(h->al, wire, &request, error);
+  if (h->pid != getpid())
+    return aio__error_set(error, AIORCH_E_FORKED, "the handle was made before fork(); open a new one in the child");
+  aiorch_status status = aio__exchange_copy_request(h->al, wire, &request, error);
   if (status != AIORCH_OK) return status;
-  if (aio__exchange_new(h->al, aio__io_clock(h->io), request, limits, waker, &e) != AIORCH_OK)
+  if (aio__exchange_new(h->al, h->clock, request, limits, waker, &e) != AIORCH_OK)
     return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
   e->http = h;
-  atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
   e->poke.run = aio__http_on_poke;
   e->poked = true;
-  pthread_mutex_lock(&h->mutex);
-  bool closing = h->closing;
-  if (!closing) {
-    h->started = true;
-    aio__io_post(h->io, &e->poke);
+  atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
+  status = hand_over(h, e, error);
+  if (status == AIORCH_OK) {
+    *out = e;
+    return status;
   }
-  pthread_mutex_unlock(&h->mutex);
-  if (closing) {
-    aio__exchange_release(e);
-    aio__exchange_release(e);
-    release(h);
-    return aio__error_set(error, AIORCH_E_CLOSED, "the network is closed");
-  }
-  *out = e;
-  return AIORCH_OK;
+  aio__exchange_release(e);
+  aio__exchange_release(e);
+  release(h);
+  return status;
 }
 
 /* With e->mutex held, under which it would end: so the transport is still there. */
@@ -152,6 +162,7 @@ aiorch_status aio__http_open(const aio__http_options *options, const aio__alloc 
   atomic_init(&h->refs, 1);
   h->base = (aio__transport){http_start,  aio__exchange_head, http_take, aio__exchange_state, http_drop, http_close, aio__exchange_sent};
   aio__http_queue_init(&h->queue, al, most_connections(options->connections_max, log), (size_t)per_host);
+  h->settle_task.run = aio__http_on_settle;
   aio__io_timer_init(&h->curl_timer, aio__http_on_curl_timer);
   aio__io_timer_init(&h->queue_timer, aio__http_on_queue_timer);
   if (pthread_mutex_init(&h->mutex, NULL) != 0 || pthread_cond_init(&h->cond, NULL) != 0) {
@@ -165,6 +176,7 @@ aiorch_status aio__http_open(const aio__http_options *options, const aio__alloc 
     h->own_io = options->io == NULL;
     if (h->own_io) status = aio__io_new(al, clock, &h->io, error);
   }
+  h->clock = status == AIORCH_OK ? aio__io_clock(h->io) : NULL;
   if (status != AIORCH_OK) {
     take_apart(h);
     return status;

@@ -14,6 +14,7 @@ struct aio__http {
   aio__transport base;
   const aio__alloc *al;
   pid_t pid;
+  const aio__clock *clock;
   aio__io_thread *io;
   atomic_int refs; /* the owner's, and one of each exchange that was not dropped: for the head above */
   bool own_io, pauses_streams;
@@ -27,7 +28,8 @@ struct aio__http {
   bool again, stopping;
   int broken; /* the CURLMcode by which libcurl gave up */
   aio__io_timer curl_timer, queue_timer;
-  aio__io_task close_task;
+  aio__io_task close_task, settle_task;
+  bool settles; /* settle_task waits */
   aio__http_queue queue;
   aio__exchange *first, *changed;
   struct aio__http_handle *idle;
@@ -38,6 +40,7 @@ struct aio__http {
 aiorch_status aio__http_check_library(aio__http *h, aiorch_error *error);
 void aio__http_on_poke(aio__io_task *task);
 void aio__http_on_close(aio__io_task *task);
+void aio__http_on_settle(aio__io_task *task);
 void aio__http_on_curl_timer(aio__io_timer *timer);
 void aio__http_on_queue_timer(aio__io_timer *timer);
 

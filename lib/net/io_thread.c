@@ -30,7 +30,8 @@ struct aio__io_thread {
   pthread_t thread;
   bool started, stopping;
   aio__io_task *first, *last;
-  aio__io_timer *timers; /* these are the thread's alone */
+  aio__io_task *after; /* these are the thread's alone */
+  aio__io_timer *timers;
   source *sources;
   size_t source_count;
 };
@@ -153,6 +154,19 @@ static bool run_tasks(aio__io_thread *io) {
   return more;
 }
 
+void aio__io_after(aio__io_thread *io, aio__io_task *task) {
+  task->next = io->after;
+  io->after = task;
+}
+
+static void run_after(aio__io_thread *io) {
+  while (io->after) {
+    aio__io_task *task = io->after;
+    io->after = task->next;
+    task->run(task);
+  }
+}
+
 /* ---- descriptors --------------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__io_source_add(aio__io_thread *io, void (*ready)(void *ctx, int fd, uint32_t events), void *ctx, uint32_t *out) {
@@ -222,6 +236,7 @@ static void *run(void *ctx) {
   struct epoll_event events[AIO__IO_EVENTS_MAX];
   while (run_tasks(io)) {
     run_timers(io);
+    run_after(io);
     int n = epoll_wait(io->epoll, events, AIO__IO_EVENTS_MAX, wait_ms(io));
     for (int i = 0; i < n; i++) dispatch(io, &events[i]);
   }
@@ -295,8 +310,7 @@ void aio__io_free(aio__io_thread *io) {
     wake_up(io);
     pthread_join(io->thread, NULL);
   } else {
-    while (run_tasks(io)) {
-    }
+    while (run_tasks(io)) run_after(io);
   }
   close(io->wake);
   close(io->epoll);
