@@ -36,6 +36,7 @@ enum {
 typedef struct aio__http_handle {
   CURL *curl;
   struct aio__http_handle *next;
+  bool used, https; /* by whom it was used before: a part of its options stays */
   char error[CURL_ERROR_SIZE];
 } handle;
 
@@ -116,14 +117,23 @@ static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local
   return CURL_PREREQFUNC_OK;
 }
 
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)purpose;
+  int fd = aio__http_open_socket(ctx, address->family, address->socktype, address->protocol);
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int on_close_socket(void *ctx, curl_socket_t fd) {
+  return aio__http_close_socket(ctx, fd);
+}
+
 static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ctx, void *known) {
-  aio__http *h = ctx;
-  uint32_t events = 0;
+  unsigned events = 0;
   (void)curl;
   (void)known;
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= EPOLLIN;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= EPOLLOUT;
-  return aio__io_watch(h->io, h->source, fd, events) == 0 ? 0 : -1;
+  return aio__http_watch(ctx, fd, events) == 0 ? 0 : -1;
 }
 
 static int on_timeout(CURLM *multi, long ms, void *ctx) {
@@ -135,14 +145,21 @@ static int on_timeout(CURLM *multi, long ms, void *ctx) {
 
 /* ---- handles ----------------------------------------------------------------------------------------------------- */
 
-static void set_trust(const aio__http *h, CURL *curl) {
+/* With a folder beside the file, libcurl reads both for each connection: some 10 ms in which nothing else moves. So it reads the file
+ * alone when there is one. */
+static bool has_bundle(const aio__http *h, CURL *curl) {
   char *bundle = NULL;
+  return h->ca_file || (curl_easy_getinfo(curl, CURLINFO_CAINFO, &bundle) == CURLE_OK && bundle && access(bundle, R_OK) == 0);
+}
+
+static void set_trust(aio__http *h, CURL *curl) {
   if (h->ca_file) {
     curl_easy_setopt(curl, CURLOPT_CAINFO, h->ca_file);
     curl_easy_setopt(curl, CURLOPT_PROXY_CAINFO, h->ca_file);
   }
-  /* With a folder beside the file, libcurl reads both for each connection: some 10 ms in which nothing else moves. */
-  if (h->ca_file || (curl_easy_getinfo(curl, CURLINFO_CAINFO, &bundle) == CURLE_OK && bundle && access(bundle, R_OK) == 0)) {
+  if (!h->looked_for_bundle) h->has_bundle = has_bundle(h, curl);
+  h->looked_for_bundle = true;
+  if (h->has_bundle) {
     curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(curl, CURLOPT_PROXY_CAPATH, NULL);
   }
@@ -187,6 +204,10 @@ static handle *new_handle(aio__http *h) {
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_line);
   curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connected);
+  curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, h);
+  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, h);
   curl_easy_setopt(curl, CURLOPT_SHARE, h->share);
   return x;
 }
@@ -218,22 +239,33 @@ static struct curl_slist *list_lines(const aio__exchange_request *request) {
   return nodes;
 }
 
-/* What only memory can be lacking for; an URL that libcurl does not like shows when the transfer begins. */
-static bool set_request(const aio__http *h, aio__exchange *e, CURL *curl) {
+/* What depends on the scheme alone. */
+static CURLcode set_scheme(const aio__http *h, handle *x, bool https) {
+  const char *proxy = https ? h->https_proxy : h->http_proxy;
+  if (x->used && x->https == https) return CURLE_OK;
+  x->used = false;
+  CURLcode code = curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
+  if (code == CURLE_OK) code = curl_easy_setopt(x->curl, CURLOPT_PROXY, proxy ? proxy : "");
+  if (code != CURLE_OK) return code;
+  curl_easy_setopt(x->curl, CURLOPT_HTTP_VERSION, (long)(https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  x->used = true;
+  x->https = https;
+  return CURLE_OK;
+}
+
+/* Fails for lack of memory alone; a URL that libcurl does not like shows when the transfer begins. */
+static bool set_request(const aio__http *h, aio__exchange *e, handle *x) {
   const aio__exchange_request *r = e->request;
-  const char *proxy = r->https ? h->https_proxy : h->http_proxy;
+  CURL *curl = x->curl;
   bool get = r->body_len == 0 && strcmp(r->method, "GET") == 0, post = strcmp(r->method, "POST") == 0;
-  CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, r->url);
-  if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, r->https ? "https" : "http");
-  if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_PROXY, proxy ? proxy : "");
-  if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list_lines(r));
+  CURLcode code = set_scheme(h, x, r->https);
+  if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_URL, r->url);
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, get || post ? NULL : r->method);
   if (code != CURLE_OK) return false;
-  curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)(r->https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list_lines(r));
   if (r->body_len == 0 && !post) {
     curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
   } else {
-    curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body);
   }
@@ -274,7 +306,7 @@ static void begin(aio__http *h, aio__exchange *e) {
   e->turn_ns = now_of(h);
   handle *x = take_handle(h);
   e->easy = x;
-  if (!x || !set_request(h, e, x->curl)) {
+  if (!x || !set_request(h, e, x)) {
     finish(h, e, AIORCH_E_NOMEM, "no memory for a transfer");
     return;
   }
@@ -310,6 +342,7 @@ static void note_failure(aio__http *h, CURLMcode code) {
 static void on_ready(void *ctx, int fd, uint32_t events) {
   aio__http *h = ctx;
   int mask = 0, running;
+  if (aio__http_unasked(h, fd)) return;
   if (events & EPOLLIN) mask |= CURL_CSELECT_IN;
   if (events & EPOLLOUT) mask |= CURL_CSELECT_OUT;
   if (events & (EPOLLERR | EPOLLHUP)) mask |= CURL_CSELECT_ERR;
@@ -513,11 +546,20 @@ static void tell_drivers(aio__http *h) {
 static void settle(aio__http *h) {
   do {
     aio__exchange *e;
+    bool begun = false;
+    int running;
     h->again = false;
     if (h->broken != CURLM_OK) give_up(h);
     read_messages(h);
     tell_drivers(h);
-    while (!h->stopping && (e = aio__http_queue_next(&h->queue, now_of(h))) != NULL) begin(h, e);
+    while (!h->stopping && (e = aio__http_queue_next(&h->queue, now_of(h))) != NULL) {
+      begin(h, e);
+      begun = true;
+    }
+    if (begun && h->multi) { /* libcurl wants to be called at once for those */
+      note_failure(h, curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running));
+      h->again = true;
+    }
   } while (h->again);
   aio__io_timer_set(h->io, &h->queue_timer, h->stopping ? AIO__NEVER : aio__http_queue_wakes_at(&h->queue));
 }

@@ -30,9 +30,8 @@ enum {
   AIO__HTTP_CONNECTIONS_MAX = 4096,      /* defaults; 0 in the options means these */
   AIO__HTTP_CONNECTIONS_PER_HOST = 2048,
   AIO__HTTP_STREAMS_MAX = 100,           /* exchanges that share one connection of HTTP/2 */
-  AIO__HTTP_IDLE_MAX = 64,               /* connections that are kept without an exchange */
   AIO__HTTP_FIRST_MS = 1000,             /* how long others wait for the first connection to a host */
-  AIO__HTTP_HANDLES_MAX = 32             /* libcurl's own objects that are kept for the next exchange */
+  AIO__HTTP_HANDLES_MAX = 64             /* libcurl's own objects that are kept for the next exchange */
 };
 
 /*

@@ -1,4 +1,4 @@
-/* In place of http.c and http_entry.c in a build without libcurl. */
+/* In place of http.c, http_entry.c and http_watch.c in a build without libcurl. */
 #include "net/http.h"
 
 aiorch_status aio__http_open(const aio__http_options *options, const aio__alloc *al, const aio__clock *clock, aio__log *log,

@@ -22,6 +22,7 @@ static void take_apart(aio__http *h) {
   if (h->own_io) aio__io_free(h->io);
   h->io = NULL;
   aio__http_queue_free(&h->queue);
+  aio__free(h->al, h->watched);
   aio__free(h->al, h->ca_file);
   aio__free(h->al, h->http_proxy);
   aio__free(h->al, h->https_proxy);

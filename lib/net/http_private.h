@@ -26,6 +26,9 @@ struct aio__http {
   void *multi, *share; /* libcurl's; from here on all is the I/O thread's */
   uint32_t source;
   bool again, stopping;
+  bool looked_for_bundle, has_bundle;
+  unsigned char *watched; /* by descriptor */
+  size_t watched_n;
   int broken; /* the CURLMcode by which libcurl gave up */
   aio__io_timer curl_timer, queue_timer;
   aio__io_task close_task, settle_task;
@@ -43,5 +46,13 @@ void aio__http_on_close(aio__io_task *task);
 void aio__http_on_settle(aio__io_task *task);
 void aio__http_on_curl_timer(aio__io_timer *timer);
 void aio__http_on_queue_timer(aio__io_timer *timer);
+
+/* http_watch.c */
+int aio__http_open_socket(aio__http *h, int family, int type, int protocol); /* -1: none */
+int aio__http_close_socket(aio__http *h, int fd);
+int aio__http_watch(aio__http *h, int fd, unsigned events); /* EPOLLIN, EPOLLOUT; an errno */
+/* Has something come over a connection that nobody asks now? Most likely its end: it is not watched any more, and libcurl finds out when
+ * it wants the connection again. */
+bool aio__http_unasked(aio__http *h, int fd);
 
 #endif

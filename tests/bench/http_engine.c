@@ -1,7 +1,7 @@
 /*
  * The HTTP engine over real sockets, with an upstream that answers at once on the other processor (support/instant_server.c).
  *
- *   http_engine [--json] [--requests N] [--streams N] [--rounds N] [--no-pin]
+ *   http_engine [--json] [--requests N] [--streams N] [--rounds N] [--no-pin] [--no-peers]
  *
  * requests   N whole exchanges, 64 in flight, driven by one thread: beside a bare loop of curl_multi_socket_action with epoll and one
  *            of curl_multi_perform, whose handles are used again, in the same process and in turns (best of --rounds of each)
@@ -35,8 +35,12 @@ static int64_t now_ns(void) {
   return aio__clock_now(aio__clock_system());
 }
 
+static aio__wire_request wire; /* made once, as the peers' headers are */
+
 static void set_url(const char *path) {
   snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+  aio__buf_reset(&wire.url);
+  aio__buf_z(&wire.url, url);
 }
 
 static void pin(int cpu) {
@@ -126,10 +130,17 @@ static stream *next_ready(void) {
   return s;
 }
 
+static void make_wire(void) {
+  aio__wire_request_init(&wire, aio__alloc_default());
+  if (aio__buf_z(&wire.body, BODY) != AIORCH_OK || aio__wire_add_header(&wire, AIO__LIT("Content-Type"), AIO__LIT("application/json"), false, NULL) != AIORCH_OK)
+    abort();
+  wire.framing = AIO__WIRE_SSE;
+}
+
 static void begin(aio__transport *t, stream *s) {
-  http_ask ask = {.url = url, .body = BODY, .body_len = sizeof BODY - 1, .deadline_ms = 120000, .framing = AIO__WIRE_SSE,
-                  .limits = {.connect_ms = 60000, .first_byte_ms = 60000, .idle_ms = 60000, .response_max = 1 << 20}};
-  if (http_start(t, aio__alloc_default(), &ask, s->waker, &s->exchange, NULL) != AIORCH_OK) abort();
+  aio__exchange_limits limits = {.deadline_ns = aio__clock_after_ms(aio__clock_system(), 120000), .connect_ms = 60000,
+                                 .first_byte_ms = 60000, .idle_ms = 60000, .response_max = 1 << 20};
+  if (t->start(t, &wire, &limits, s->waker, &s->exchange, NULL) != AIORCH_OK) abort();
 }
 
 static void new_waker(stream *s) {
@@ -144,12 +155,37 @@ static void free_waker(stream *s) {
 
 /* ---- requests ---------------------------------------------------------------------------------------------------------- */
 
-static double engine_requests(aio__transport *t, int requests) {
+typedef struct figure {
+  double per_s, cpu_us; /* the best of the rounds; microseconds of processor a request, of all threads of this process */
+} figure;
+
+typedef struct stopwatch {
+  int64_t wall;
+  double cpu;
+} stopwatch;
+
+static double cpu_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static stopwatch start_watch(void) {
+  return (stopwatch){now_ns(), cpu_s()};
+}
+
+static void note(figure *best, stopwatch start, int requests) {
+  double per_s = requests / ((double)(now_ns() - start.wall) / 1e9), cpu_us = (cpu_s() - start.cpu) * 1e6 / requests;
+  if (per_s > best->per_s) best->per_s = per_s;
+  if (best->cpu_us == 0 || cpu_us < best->cpu_us) best->cpu_us = cpu_us;
+}
+
+static void engine_requests(aio__transport *t, int requests, figure *best) {
   stream streams[IN_FLIGHT] = {0};
   aio__buf body;
   int started = 0, done = 0;
   aio__buf_init(&body, aio__alloc_default(), 1 << 20);
-  int64_t start = now_ns();
+  stopwatch start = start_watch();
   for (int i = 0; i < IN_FLIGHT; i++, started++) {
     new_waker(&streams[i]);
     begin(t, &streams[i]);
@@ -172,10 +208,9 @@ static double engine_requests(aio__transport *t, int requests) {
     done++;
     if (started < requests) started++, begin(t, s);
   }
-  double seconds = (double)(now_ns() - start) / 1e9;
+  note(best, start, requests);
   for (int i = 0; i < IN_FLIGHT; i++) free_waker(&streams[i]);
   aio__buf_free(&body);
-  return requests / seconds;
 }
 
 static size_t count_bytes(char *bytes, size_t size, size_t count, void *ctx) {
@@ -240,7 +275,7 @@ static int bare_timer(CURLM *multi, long ms, void *ctx) {
   return 0;
 }
 
-static double bare_requests(int requests, bool sockets) {
+static void bare_requests(int requests, bool sockets, figure *best) {
   struct curl_slist *headers = curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), "Expect:");
   CURL *handles[IN_FLIGHT];
   CURLM *multi = curl_multi_init();
@@ -252,7 +287,7 @@ static double bare_requests(int requests, bool sockets) {
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, bare_timer);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, &b);
   }
-  int64_t start = now_ns();
+  stopwatch start = start_watch();
   for (int i = 0; i < IN_FLIGHT; i++, started++) {
     handles[i] = bare_handle(headers);
     curl_multi_add_handle(multi, handles[i]);
@@ -273,7 +308,7 @@ static double bare_requests(int requests, bool sockets) {
     }
     done += turn_over(multi, &started, requests);
   }
-  double seconds = (double)(now_ns() - start) / 1e9;
+  note(best, start, requests);
   for (int i = 0; i < IN_FLIGHT; i++) {
     curl_multi_remove_handle(multi, handles[i]);
     curl_easy_cleanup(handles[i]);
@@ -281,7 +316,6 @@ static double bare_requests(int requests, bool sockets) {
   curl_multi_cleanup(multi);
   curl_slist_free_all(headers);
   if (sockets) close(b.epoll);
-  return requests / seconds;
 }
 
 /* ---- streams ------------------------------------------------------------------------------------------------------------- */
@@ -318,15 +352,14 @@ static void read_events(stream *s, const aio__buf *body, gaps *g) {
   }
 }
 
-static gaps engine_streams(aio__transport *t, int count, double *cpu_s) {
+static gaps engine_streams(aio__transport *t, int count, double *cpu) {
   stream *streams = calloc((size_t)count, sizeof *streams);
   gaps g = {malloc((size_t)count * DELTAS * 8), malloc((size_t)count * DELTAS * 8), 0, 0, 0, 0};
   aio__buf body;
-  struct timespec cpu, after;
   if (!streams || !g.added || !g.late) abort();
   aio__buf_init(&body, aio__alloc_default(), 1 << 20);
   set_url("/stream");
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+  *cpu = cpu_s();
   for (int i = 0, out = 0; out < count;) {
     if (i < count) { /* begun one after the other, over a second and a half, while those that run are served */
       new_waker(&streams[i]);
@@ -354,8 +387,7 @@ static gaps engine_streams(aio__transport *t, int count, double *cpu_s) {
     t->drop(s->exchange);
     out++;
   }
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-  *cpu_s = (double)(after.tv_sec - cpu.tv_sec) + (double)(after.tv_nsec - cpu.tv_nsec) / 1e9;
+  *cpu = cpu_s() - *cpu;
   for (int i = 0; i < count; i++) free_waker(&streams[i]);
   free(streams);
   aio__buf_free(&body);
@@ -404,59 +436,72 @@ static double memory_of_streams(aio__transport *t) {
 
 /* ---- all of it -------------------------------------------------------------------------------------------------------------- */
 
-static void print_streams(bool json, int count, gaps *g, double cpu_s) {
+static void print_requests(bool json, int requests, const figure *engine, const figure *socket, const figure *perform) {
+  const figure *best = socket->per_s > perform->per_s ? socket : perform;
+  double least = socket->cpu_us < perform->cpu_us ? socket->cpu_us : perform->cpu_us;
+  if (requests == 0) return;
+  if (json)
+    printf("{\"requests\":%d,\"engine_per_s\":%.0f,\"curl_socket_per_s\":%.0f,\"curl_perform_per_s\":%.0f,\"ratio\":%.3f,"
+           "\"engine_cpu_us\":%.2f,\"curl_socket_cpu_us\":%.2f,\"curl_perform_cpu_us\":%.2f,\"cpu_ratio\":%.3f}\n",
+           requests, engine->per_s, socket->per_s, perform->per_s, engine->per_s / best->per_s, engine->cpu_us, socket->cpu_us,
+           perform->cpu_us, least / engine->cpu_us);
+  else
+    printf("requests a second, %d in flight: engine %.0f, curl_multi_socket_action %.0f, curl_multi_perform %.0f: %.2f of the better\n"
+           "processor a request: engine %.1f, curl_multi_socket_action %.1f, curl_multi_perform %.1f microseconds: %.2f of the better\n",
+           IN_FLIGHT, engine->per_s, socket->per_s, perform->per_s, engine->per_s / best->per_s, engine->cpu_us, socket->cpu_us,
+           perform->cpu_us, least / engine->cpu_us);
+}
+
+static void print_streams(bool json, int count, gaps *g, double cpu) {
   double p50 = at_part(g->added, g->added_n, .5), p99 = at_part(g->added, g->added_n, .99), worst = at_part(g->added, g->added_n, 1);
   double late50 = at_part(g->late, g->late_n, .5), late99 = at_part(g->late, g->late_n, .99);
   if (json)
     printf("{\"streams\":%d,\"complete\":%d,\"failed\":%d,\"added_gap_p50_ms\":%.3f,\"added_gap_p99_ms\":%.3f,\"added_gap_max_ms\":%.3f,"
-           "\"late_p50_ms\":%.3f,\"late_p99_ms\":%.3f,\"cpu_s\":%.2f}\n", count, g->complete, g->failed, p50, p99, worst, late50, late99, cpu_s);
+           "\"late_p50_ms\":%.3f,\"late_p99_ms\":%.3f,\"cpu_s\":%.2f}\n", count, g->complete, g->failed, p50, p99, worst, late50, late99, cpu);
   else
     printf("%5d streams: %d complete, %d failed; added gap p50 %.2f, p99 %.2f, worst %.1f ms; late p50 %.2f, p99 %.2f ms; %.2f s of processor\n",
-           count, g->complete, g->failed, p50, p99, worst, late50, late99, cpu_s);
+           count, g->complete, g->failed, p50, p99, worst, late50, late99, cpu);
 }
 
 int main(int argc, char **argv) {
   int requests = 20000, streams = 1000, rounds = 5;
-  bool json = false, pinned = true;
+  bool json = false, pinned = true, peers = true;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--json") == 0) json = true;
     else if (strcmp(argv[i], "--no-pin") == 0) pinned = false;
+    else if (strcmp(argv[i], "--no-peers") == 0) peers = false;
     else if (strcmp(argv[i], "--requests") == 0 && i + 1 < argc) requests = atoi(argv[++i]);
     else if (strcmp(argv[i], "--streams") == 0 && i + 1 < argc) streams = atoi(argv[++i]);
     else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) rounds = atoi(argv[++i]);
-    else return fprintf(stderr, "usage: http_engine [--json] [--requests N] [--streams N] [--rounds N] [--no-pin]\n"), 2;
+    else return fprintf(stderr, "usage: http_engine [--json] [--requests N] [--streams N] [--rounds N] [--no-pin] [--no-peers]\n"), 2;
   }
   http_forget_proxies();
   signal(SIGPIPE, SIG_IGN);
+  make_wire();
   start_server(argv[0], pinned);
   if (pinned) pin(0);
   aio__http_options options = {.connections_max = 20000, .connections_per_host = 20000};
   aio__transport *t;
   if (aio__http_open(&options, aio__alloc_default(), aio__clock_system(), NULL, NULL, &t, NULL) != AIORCH_OK) abort();
-  double engine = 0, socket = 0, perform = 0;
+  figure engine = {0}, socket = {0}, perform = {0};
   double kb = memory_of_streams(t);
   set_url("/answer");
   for (int i = 0; requests > 0 && i < rounds; i++) {
-    double e = engine_requests(t, requests), s = bare_requests(requests, true), p = bare_requests(requests, false);
-    if (e > engine) engine = e;
-    if (s > socket) socket = s;
-    if (p > perform) perform = p;
+    engine_requests(t, requests, &engine);
+    if (peers) bare_requests(requests, true, &socket);
+    if (peers) bare_requests(requests, false, &perform);
   }
-  double best = socket > perform ? socket : perform;
-  if (json)
-    printf("{\"requests\":%d,\"engine_per_s\":%.0f,\"curl_socket_per_s\":%.0f,\"curl_perform_per_s\":%.0f,\"ratio\":%.3f}\n{\"stream_kb\":%.1f}\n",
-           requests, engine, socket, perform, best > 0 ? engine / best : 0, kb);
-  else
-    printf("requests a second, %d in flight: engine %.0f, curl_multi_socket_action %.0f, curl_multi_perform %.0f: %.2f of the better\n"
-           "memory a stream: %.1f kB (%d streams)\n", IN_FLIGHT, engine, socket, perform, best > 0 ? engine / best : 0, kb, IDLE_STREAMS);
+  print_requests(json, requests, &engine, &socket, &perform);
+  printf(json ? "{\"stream_kb\":%.1f}\n" : "memory a stream: %.1f kB\n", kb);
   if (streams > 0) {
-    double cpu_s = 0;
-    gaps g = engine_streams(t, streams, &cpu_s);
-    print_streams(json, streams, &g, cpu_s);
+    double cpu = 0;
+    gaps g = engine_streams(t, streams, &cpu);
+    print_streams(json, streams, &g, cpu);
     free(g.added);
     free(g.late);
   }
   t->close(t);
+  aio__wire_request_free(&wire);
   stop_server();
   return 0;
 }

@@ -401,12 +401,13 @@ static void test_start__out_of_memory(void **state) {
       http_answer a;
       http_answer_init(&a);
       http_do(transport, &t.al, &(http_ask){.url = url_of("/echo"), .body = "{}", .key = "k"}, &a);
-      if (t.failed == 0) assert_string_equal(aio__buf_cstr(&a.body), "{}");
+      if (a.status == AIORCH_OK) assert_string_equal(aio__buf_cstr(&a.body), "{}");
       status = a.started != AIORCH_OK ? a.started : a.status;
       http_answer_free(&a);
       transport->close(transport);
     }
-    assert_int_equal(status, t.failed > 0 ? AIORCH_E_NOMEM : AIORCH_OK);
+    if (status != AIORCH_OK) assert_int_equal(status, AIORCH_E_NOMEM); /* without memory for its notes it only does more work */
+    if (status != AIORCH_OK) assert_true(t.failed > 0);
     assert_int_equal(t.live, 0);
     rounds++;
   } while (t.failed > 0);
