@@ -45,8 +45,12 @@ TARGETS = {
     "lib/pipeline/cache_scope.c": (None, ["test_cache_scope_digest", "test_cache_scope"]),
     "lib/pipeline/stage_validate.c": (None, ["test_stage_validate", "test_stage_rate_limit", "test_engine"]),
     "lib/generate/route.c": (None, ["test_route", "test_route_limits", "test_stage_generate"]),
-    "lib/pipeline/stage_generate.c": (["attempt_failed", "all_failed"],
-                                       ["test_stage_generate", "test_stage_generate_fallback"]),
+    "lib/generate/retry.c": (None, ["test_retry", "test_attempt", "test_stage_generate_retry"]),
+    "lib/generate/breaker.c": (None, ["test_breaker", "test_health", "test_attempt", "test_stage_generate_retry"]),
+    "lib/generate/attempt.c": (None, ["test_attempt", "test_stage_generate_retry", "test_stage_generate_fallback"]),
+    "lib/pipeline/attempt_end.c": (None, ["test_stage_generate", "test_stage_generate_fallback", "test_stage_generate_retry"]),
+    "lib/pipeline/stage_generate.c": (["attempt_failed", "give_up", "follow", "waiting"],
+                                      ["test_stage_generate", "test_stage_generate_fallback", "test_stage_generate_retry"]),
 }
 
 TOKEN = re.compile(r"""

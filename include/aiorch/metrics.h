@@ -12,8 +12,10 @@ extern "C" {
 
 /**
  * The counters of this process since aiorch_open, at one moment, as a JSON object: {"counters": {name: number},
- * "stages": {name: {"count", "sum_us", "buckets": [{"le_us", "count"}]}}}. Names are listed in docs/operations.md and
- * only ever added to.
+ * "stages": {name: {"count", "sum_us", "buckets": [{"le_us", "count"}]}}, "health": [...]}. Names are listed in
+ * docs/operations.md and only ever added to. "health" has an object for each provider, model and endpoint (address and key) that
+ * was asked: {"provider", "model", "endpoint", "address", "state" closed|open|probing, "failures" in a row, "opened" (how often),
+ * "wait_ms" until it may be asked, "retry_budget" of the provider}.
  *
  * @return AIORCH_OK, AIORCH_E_INVALID, AIORCH_E_NOMEM, AIORCH_E_FORKED.
  * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any.  Since: 0.1
@@ -23,7 +25,8 @@ AIORCH_API aiorch_status aiorch_metrics_snapshot(aiorch *orch, aiorch_text **out
 /**
  * What the store holds for a tenant and how this orchestrator works, as a JSON object: {"store", "documents", "chunks",
  * "text_bytes", "cache_entries", "cache_bytes", "runs", "cost_nano_usd", "embedder", "vector_store", "search"
- * full_text|hybrid, "cache" exact|semantic|off, "providers" [...], "notes" [...]}.
+ * full_text|hybrid, "cache" exact|semantic|off, "providers" [...], "health" [...] (see aiorch_metrics_snapshot),
+ * "notes" [...]}.
  *
  * @return AIORCH_OK and the errors that knowledge.h calls common.
  * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; blocks.  Since: 0.1

@@ -49,6 +49,11 @@ static aiorch_status enter(aiorch *orch, const char *tenant_in, size_t len, cons
   return st;
 }
 
+static void put_health(aio__json_writer *w, aiorch *orch) {
+  aio__jw_key(w, "health");
+  aio__health_json(orch->health, aio__clock_now(orch->clock) / 1000000, w);
+}
+
 /* ---- metrics ---- */
 
 aiorch_status aiorch_metrics_snapshot(aiorch *orch, aiorch_text **out, aiorch_error *error) {
@@ -58,7 +63,10 @@ aiorch_status aiorch_metrics_snapshot(aiorch *orch, aiorch_text **out, aiorch_er
   aio__json_writer w;
   aio__buf_init(&buf, orch->al, REPORT_MAX);
   aio__jw_init(&w, &buf);
+  aio__jw_object(&w);
   aio__counters_json(&orch->counters, &w);
+  put_health(&w, orch);
+  aio__jw_object_end(&w);
   st = aio__text_from_buf(&buf, out);
   aio__buf_free(&buf);
   return st ? aio__error_set(error, st, "out of memory for the metrics") : AIORCH_OK;
@@ -135,6 +143,7 @@ aiorch_status aiorch_stats(aiorch *orch, const char *tenant_in, size_t tenant_le
   aio__jw_ki64(&r.w, "runs", stats.runs);
   aio__jw_ki64(&r.w, "cost_nano_usd", stats.cost_nano_usd);
   put_setup(&r.w, orch);
+  put_health(&r.w, orch);
   put_notes(&r.w, orch);
   return finish(&r, out, error);
 }

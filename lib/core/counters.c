@@ -63,7 +63,6 @@ void aio__counters_json(const aio__counters *counters, aio__json_writer *w) {
     AIO__COUNTERS(X)
 #undef X
   };
-  aio__jw_object(w);
   aio__jw_key(w, "counters");
   aio__jw_object(w);
   for (int i = 0; i < AIO__COUNTER_COUNT; i++) aio__jw_ki64(w, names[i], (int64_t)load(&counters->n[i]));
@@ -71,6 +70,5 @@ void aio__counters_json(const aio__counters *counters, aio__json_writer *w) {
   aio__jw_key(w, "stages");
   aio__jw_object(w);
   for (int stage = 0; stage < AIORCH_STAGE_COUNT; stage++) put_stage(counters, stage, w);
-  aio__jw_object_end(w);
   aio__jw_object_end(w);
 }

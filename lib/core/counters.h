@@ -53,7 +53,11 @@
   X(CACHE_FEEDBACK_GOOD, "cache_feedback_good")              \
   X(CACHE_FEEDBACK_BAD, "cache_feedback_bad")                \
   X(CACHE_FEEDBACK_NOT_SAME, "cache_feedback_not_same")      \
-  X(EMBED_TRUNCATED, "embed_truncated")
+  X(EMBED_TRUNCATED, "embed_truncated")                      \
+  X(RETRIES, "retries")                                      \
+  X(BREAKERS_OPENED, "breakers_opened")                      \
+  X(BREAKERS_PASSED_OVER, "breakers_passed_over")            \
+  X(RUNS_SHARED, "runs_shared")
 
 enum {
 #define X(suffix, name) AIO__N_##suffix,
@@ -74,7 +78,7 @@ typedef struct aio__counters {
 void aio__counters_init(aio__counters *counters);
 void aio__count(aio__counters *counters, int which);
 void aio__count_stage(aio__counters *counters, int stage, int64_t us);
-/* As aiorch_metrics_snapshot says. Buckets are cumulative: "count" is of those that took "le_us" or less (null: all). */
+/* The members "counters" and "stages" of aiorch_metrics_snapshot, without braces around them. Buckets are cumulative: "count" is of those that took "le_us" or less (null: all). */
 void aio__counters_json(const aio__counters *counters, aio__json_writer *w);
 
 #endif

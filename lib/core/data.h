@@ -21,6 +21,7 @@ typedef struct aio__packed {
 extern const aio__packed aio__data_input_rules;      /* lib/guard/input_rules.json */
 extern const aio__packed aio__data_output_rules;     /* lib/guard/output_rules.json */
 extern const aio__packed aio__data_hit_guard;        /* lib/guard/hit_guard.json */
+extern const aio__packed aio__data_tier_rules;       /* lib/generate/tier_rules.json */
 extern const aio__packed aio__data_prices;           /* lib/cost/prices.json */
 extern const aio__data aio__data_sqlite_knowledge[]; /* sql/sqlite/knowledge/NNNN_*.sql in order; ends with name NULL */
 extern const aio__data aio__data_sqlite_ledger[];    /* sql/sqlite/ledger/NNNN_*.sql */

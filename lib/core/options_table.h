@@ -89,6 +89,17 @@
   B(generate_extractive_last, "generate.extractive_last", 0, 0,                                                         \
     "With an empty generate.chain: whether extractive answers, and says so, when no provider could.")                   \
   S(generate_model, "generate.model", "", NULL, 1, "The model to ask for; empty: each provider's own.")                 \
+  S(generate_tier, "generate.tier", "default", "default|simple|complex|auto", 1,                                        \
+    "Which of a provider's models: its own, that for simple or for complex questions, or by rules (docs/pipeline.md).")  \
+  S(tier_rules_file, "generate.tier_rules_file", "", NULL, 0,                                                           \
+    "A JSON file with the rules by which \"auto\" chooses, in place of ours.")                                          \
+  I(generate_attempts, "generate.attempts", 3, 1, 10, 1,                                                                \
+    "Most attempts at one provider for failures that a wait may mend.")                                                 \
+  I(generate_retry_budget, "generate.retry_budget", 10, 0, 1000, 0,                                                     \
+    "Retries that a provider has in hand; each success gives a tenth of one back.")                                     \
+  I(breaker_failures, "generate.breaker_failures", 5, 1, 1000000, 0,                                                    \
+    "Failures in a row after which a provider's key and model are left alone for a while.")                             \
+  I(breaker_open_ms, "generate.breaker_open_ms", 30000, 1, 600000, 0, "For how long, until one attempt probes it.")     \
   I(generate_max_tokens, "generate.max_tokens", 1024, 1, 1000000, 1, "Most tokens of the answer.")                     \
   F(generate_temperature, "generate.temperature", -1.0, -1.0, 2.0, 1, "Temperature; -1: the provider's own.")          \
   S(generate_provider_options, "generate.provider_options", "", NULL, 1,                                                \

@@ -17,8 +17,17 @@ int64_t aio__breaker_wait_ms(const aio__breaker *breaker, int64_t now_ms) {
 }
 
 void aio__breaker_success(aio__breaker *breaker) {
+  if (breaker->state == AIO__BREAKER_OPEN) return;
   breaker->state = AIO__BREAKER_CLOSED;
   breaker->failures = 0;
+}
+
+static int failures_most(const aio__breaker *breaker) {
+  return breaker->failures_most > 0 ? breaker->failures_most : AIO__BREAKER_FAILURES;
+}
+
+static int64_t open_ms(const aio__breaker *breaker) {
+  return breaker->open_ms > 0 ? breaker->open_ms : AIO__BREAKER_OPEN_MS;
 }
 
 static void open_for(aio__breaker *breaker, int64_t ms, int64_t now_ms) {
@@ -44,13 +53,14 @@ static bool counts(aiorch_status status) {
 
 void aio__breaker_failure(aio__breaker *breaker, aiorch_status status, int64_t retry_after_ms, int64_t now_ms) {
   if (!counts(status)) return;
-  if (breaker->failures < AIO__BREAKER_FAILURES) breaker->failures++;
-  bool failed_probe = breaker->state == AIO__BREAKER_PROBING;
+  if (breaker->failures < failures_most(breaker)) breaker->failures++;
+  bool enough = breaker->failures >= failures_most(breaker); /* as they still are when a probe fails */
   if (retry_after_ms > 0) {
-    bool enough = failed_probe || breaker->failures >= AIO__BREAKER_FAILURES;
-    open_for(breaker, enough && retry_after_ms < AIO__BREAKER_OPEN_MS ? AIO__BREAKER_OPEN_MS : retry_after_ms, now_ms);
-  } else if (failed_probe || breaker->failures >= AIO__BREAKER_FAILURES) {
-    open_for(breaker, AIO__BREAKER_OPEN_MS, now_ms);
+    open_for(breaker, enough && retry_after_ms < open_ms(breaker) ? open_ms(breaker) : retry_after_ms, now_ms);
+  } else if (enough) {
+    open_for(breaker, open_ms(breaker), now_ms);
+  } else if (breaker->state == AIO__BREAKER_PROBING) {
+    breaker->state = AIO__BREAKER_CLOSED; /* it was open for a Retry-After alone */
   }
 }
 

@@ -21,18 +21,21 @@ enum {
 
 typedef enum aio__breaker_state { AIO__BREAKER_CLOSED, AIO__BREAKER_OPEN, AIO__BREAKER_PROBING } aio__breaker_state;
 
-/* All zero: closed. */
+/* All zero: closed, with the limits above. */
 typedef struct aio__breaker {
   aio__breaker_state state;
   int failures;          /* in a row */
   int64_t until_ms;      /* OPEN: when a probe may go; PROBING: when it counts as lost */
   uint64_t opened;       /* how often it has opened, for stats */
+  int failures_most;     /* 0: AIO__BREAKER_FAILURES */
+  int64_t open_ms;       /* 0: AIO__BREAKER_OPEN_MS */
 } aio__breaker;
 
 /* May an attempt be made now? *probe: it is the one that decides. */
 bool aio__breaker_allows(aio__breaker *breaker, int64_t now_ms, bool *probe);
 /* Milliseconds until an attempt may be made; 0: now. */
 int64_t aio__breaker_wait_ms(const aio__breaker *breaker, int64_t now_ms);
+/* Closes it, but not while it is open: then it was the answer to an attempt from before. */
 void aio__breaker_success(aio__breaker *breaker);
 /* `retry_after_ms`: -1 when not said; a server that names a time is left alone until then. Only failures that speak against the
  * provider count: network, busy, limit, key, truncated, response. */

@@ -30,7 +30,9 @@ static aio__retry_decision other_key(const aio__retry_place *place) {
 static aio__retry_decision wait_and_try(const aio__retry_failure *failure, const aio__retry_place *place) {
   int64_t wait_ms = backoff_ms(place->attempts, place->random);
   if (failure->retry_after_ms > wait_ms) wait_ms = failure->retry_after_ms;
-  bool allowed = place->attempts < AIO__RETRY_ATTEMPTS_MAX && place->budget_milli >= AIO__RETRY_COST_MILLI &&
+  if (wait_ms > AIO__RETRY_CAP_MS && place->providers_left) return leave(place);
+  int most = place->attempts_max > 0 ? place->attempts_max : AIO__RETRY_ATTEMPTS_MAX;
+  bool allowed = place->attempts < most && place->budget_milli >= AIO__RETRY_COST_MILLI &&
                  wait_ms < place->remaining_ms;
   if (!allowed) return leave(place);
   return decide(AIO__RETRY_SAME_KEY, wait_ms, place->budget_milli - AIO__RETRY_COST_MILLI);
@@ -41,7 +43,7 @@ aio__retry_decision aio__retry_decide(const aio__retry_failure *failure, const a
   switch (failure->status) {
     case AIORCH_E_PROVIDER_LIMIT:
       /* Another provider answers sooner than a wait would end; with none left the wait is all there is. */
-      if (place->keys_left || place->providers_left || failure->should_retry == 0) return other_key(place);
+      if (place->keys_left || place->providers_left || failure->should_retry == 0 || failure->not_today) return other_key(place);
       return wait_and_try(failure, place);
     case AIORCH_E_PROVIDER_KEY: return other_key(place);
     case AIORCH_E_PROVIDER_REJECTED:
@@ -56,7 +58,7 @@ aio__retry_decision aio__retry_decide(const aio__retry_failure *failure, const a
   return again ? wait_and_try(failure, place) : leave(place);
 }
 
-int32_t aio__retry_refund(int32_t budget_milli) {
+int32_t aio__retry_refund(int32_t budget_milli, int32_t most_milli) {
   int32_t more = budget_milli + AIO__RETRY_REFUND_MILLI;
-  return more < AIO__RETRY_BUDGET_MILLI ? more : AIO__RETRY_BUDGET_MILLI;
+  return more < most_milli ? more : most_milli;
 }

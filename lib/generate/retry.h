@@ -10,7 +10,8 @@
  *   the prompt is too long           the next provider of the chain that has a larger window
  *
  * Nothing is retried after the commit point, when the server says so (x-should-retry: false), when the retry budget of the
- * provider is spent, or when the wait would pass the deadline. Backoff: full jitter over 0.5 s * 2^n, at most 8 s (AWS Architecture
+ * provider is spent, when the wait would pass the deadline, or when a Retry-After above the cap would be waited out although
+ * another provider could answer. Backoff: full jitter over 0.5 s * 2^n, at most 8 s (AWS Architecture
  * Blog, "Exponential Backoff And Jitter"); a Retry-After that is longer takes its place.
  */
 #ifndef AIO_GENERATE_RETRY_H
@@ -43,10 +44,12 @@ typedef struct aio__retry_failure {
   aiorch_status status;    /* AIORCH_E_NETWORK ... AIORCH_E_RESPONSE */
   int64_t retry_after_ms;  /* -1: not said */
   int should_retry;        /* x-should-retry: 1, 0; -1: not said */
+  bool not_today;          /* the limit is that of a day or a month, or the money is used up: no wait helps */
 } aio__retry_failure;
 
 /* Where the run stands at this provider. */
 typedef struct aio__retry_place {
+  int attempts_max;        /* 0: AIO__RETRY_ATTEMPTS_MAX */
   int attempts;            /* made at this provider, with the one that failed, for failures that a wait may mend */
   bool committed;          /* text has gone out */
   bool keys_left;          /* another key of this provider has not been tried */
@@ -63,6 +66,6 @@ typedef struct aio__retry_decision {
 } aio__retry_decision;
 
 aio__retry_decision aio__retry_decide(const aio__retry_failure *failure, const aio__retry_place *place);
-int32_t aio__retry_refund(int32_t budget_milli); /* after a success */
+int32_t aio__retry_refund(int32_t budget_milli, int32_t most_milli); /* after a success */
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "text/normalize.h"
 
-#define SCOPE_VERSION 1
+#define SCOPE_VERSION 2
 
 static void add_double(aio__sha256 *h, double value) { aio__sha256_add(h, &value, sizeof value); }
 
@@ -47,6 +47,7 @@ static void add_model_policy(aio__sha256 *h, const aiorch_run *run) {
   const aio__options *o = run->options;
   add_z(h, o->generate_chain);
   add_z(h, o->generate_model);
+  aio__sha256_u64(h, (uint64_t)run->tier.tier);
   aio__sha256_u64(h, (uint64_t)o->generate_max_tokens);
   add_double(h, o->generate_temperature);
   add_z(h, o->generate_provider_options);
@@ -55,6 +56,8 @@ static void add_model_policy(aio__sha256 *h, const aiorch_run *run) {
   for (size_t i = 0; i < plugins->provider_count; i++) {
     add_z(h, plugins->providers[i].name);
     add_z(h, plugins->providers[i].model);
+    add_z(h, plugins->providers[i].model_simple);
+    add_z(h, plugins->providers[i].model_complex);
   }
 }
 
@@ -102,6 +105,7 @@ aiorch_status aio__cache_place(aiorch_run *run) {
   /* Filters say what this user may see; without a user there is nobody whose own the answer could be. */
   bool nobodys = run->filter_count > 0 && run->user.n == 0;
   if (nobodys || strcmp(run->options->cache_mode, "off") == 0) return AIORCH_PASS;
+  (void)aio__run_tier(run);
   aio__cache_scope(run, run->scope);
   aiorch_status st = aio__cache_key(run, run->key);
   if (st) return st;

@@ -186,9 +186,8 @@ static void count_end(aiorch_run *run) {
 void aio__run_end(aiorch_run *run) {
   if (run->phase == AIO__RUN_ENDED) return;
   aiorch *orch = run->orch;
-  bool sent = run->call != NULL;
-  aio__call_drop(run->call);
-  run->call = NULL;
+  bool sent = run->call && aio__call_result_of(run->call)->sent;
+  aio__generate_drop(run);
   aio__run_embed_end(run);
   aio__run_answer_back(run);
   if (run->answer.n > run->released) { /* what was held back stays unseen */

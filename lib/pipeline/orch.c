@@ -74,8 +74,9 @@ static aiorch_status read_extra(const char *path, aio__buf *out, const char *set
 }
 
 static aiorch_status open_rules(aiorch *orch, aiorch_error *error) {
-  aio__buf rules, prices;
+  aio__buf rules, prices, tiers;
   aio__buf_init(&rules, orch->al, AIO__DATA_FILE_MAX);
+  aio__buf_init(&tiers, orch->al, AIO__DATA_FILE_MAX);
   aio__buf_init(&prices, orch->al, AIO__DATA_FILE_MAX);
   aiorch_status st = read_extra(orch->options.validate_rules_file, &rules, "validate.rules_file", error);
   if (st == AIORCH_OK) st = aio__input_guard_new(orch->al, aio__buf_view(&rules), &orch->input_guard, error);
@@ -83,8 +84,11 @@ static aiorch_status open_rules(aiorch *orch, aiorch_error *error) {
   if (st == AIORCH_OK) st = aio__hit_guard_new(orch->al, &orch->hit_guard, error);
   if (st == AIORCH_OK) st = read_extra(orch->options.prices_file, &prices, "cost.prices_file", error);
   if (st == AIORCH_OK) st = aio__prices_new(orch->al, aio__buf_view(&prices), &orch->prices, error);
+  if (st == AIORCH_OK) st = read_extra(orch->options.tier_rules_file, &tiers, "generate.tier_rules_file", error);
+  if (st == AIORCH_OK) st = aio__tier_rules_new(orch->al, aio__buf_view(&tiers), &orch->tier_rules, error);
   aio__buf_free(&rules);
   aio__buf_free(&prices);
+  aio__buf_free(&tiers);
   return st;
 }
 
@@ -108,6 +112,8 @@ static void free_parts(aiorch *orch) {
   aio__hit_guard_free(orch->hit_guard);
   aio__prices_free(orch->prices);
   aio__sched_free(orch->sched);
+  aio__health_free(orch->health);
+  aio__tier_rules_free(orch->tier_rules);
   aio__map_free(&orch->runs);
   aio__options_free(&orch->options);
   pthread_cond_destroy(&orch->cond);
@@ -147,11 +153,22 @@ static aiorch_status open_log(aiorch *orch, const aio__plugins *plugins) {
   return aio__log_new(orch->al, orch->clock, &vtbl, orch, &orch->log);
 }
 
+static uint32_t system_random(void *ctx) {
+  uint32_t value = UINT32_MAX / 2; /* without random bytes: the middle of the jitter */
+  (void)ctx;
+  (void)aio__random(&value, sizeof value);
+  return value;
+}
+
 static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aio__plugin_embedder *local, aio__plugins *made,
                                 aiorch_error *error) {
+  const aio__health_limits limits = {.budget_milli = (int32_t)(orch->options.generate_retry_budget * AIO__RETRY_COST_MILLI),
+                                     .failures = (int)orch->options.breaker_failures,
+                                     .open_ms = orch->options.breaker_open_ms};
   aiorch_status st = open_log(orch, plugins);
   if (st == AIORCH_OK) st = aio__calls_new(orch->al, orch->clock, orch->log, &orch->counters, &orch->calls);
   if (st == AIORCH_OK) st = aio__sched_new(orch->al, orch->clock, &orch->sched);
+  if (st == AIORCH_OK) st = aio__health_new(orch->al, &limits, &orch->health);
   if (st) return aio__error_set(error, st, "out of memory for an orchestrator");
   aio__log_count_drops(orch->log, &orch->counters);
   st = open_rules(orch, error);
@@ -169,6 +186,7 @@ aiorch_status aio__orch_open(const aio__options *options, const aio__alloc *al, 
   orch->clock = clock;
   atomic_init(&orch->refs, 1);
   aio__counters_init(&orch->counters);
+  orch->random = system_random;
   aio__map_init(&orch->runs, orch->al);
   if (pthread_mutex_init(&orch->mutex, NULL) != 0 || aio__cond_init(&orch->cond) != 0 ||
       aio__options_copy(&orch->options, options) != AIORCH_OK) {

@@ -10,6 +10,8 @@
 #include "core/options.h"
 #include "core/plugins.h"
 #include "cost/prices.h"
+#include "generate/health.h"
+#include "generate/tier.h"
 #include "guard/hit_guard.h"
 #include "guard/input_guard.h"
 #include "guard/output_guard.h"
@@ -48,6 +50,10 @@ struct aiorch {
   aio__hit_guard *hit_guard;
   aio__prices *prices;
   aio__sched *sched;
+  aio__health *health;              /* breakers and retry budgets of the providers */
+  aio__tier_rules *tier_rules;
+  uint32_t (*random)(void *ctx);    /* uniform, for jitter and weights: the system's; tests put theirs here */
+  void *random_ctx;
 
   _Atomic int64_t expire_due_ms;    /* when attempts of dead processes are looked for next; 0: with the first settlement */
 

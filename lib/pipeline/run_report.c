@@ -50,6 +50,22 @@ static void put_cache(aio__json_writer *w, const aiorch_run *run) {
   aio__jw_object_end(w);
 }
 
+static void put_tier(aio__json_writer *w, const aiorch_run *run) {
+  const aio__tier_choice *tier = &run->tier;
+  aio__jw_key(w, "tier");
+  if (!tier->made) {
+    aio__jw_null(w);
+    return;
+  }
+  aio__jw_object(w);
+  aio__jw_kz(w, "name", aio__tier_name(tier->tier));
+  aio__jw_kz(w, "asked", run->options->generate_tier);
+  if (tier->by_rules) aio__jw_ki64(w, "points", tier->points);
+  else aio__jw_knull(w, "points");
+  put_name(w, "because", tier->because);
+  aio__jw_object_end(w);
+}
+
 static void put_sources(aio__json_writer *w, const aiorch_run *run) {
   aio__jw_key(w, "sources");
   aio__jw_array(w);
@@ -164,6 +180,7 @@ void aio__run_report(aiorch_run *run, aio__json_writer *w) {
   put_sources(w, run);
   put_name(w, "provider", run->provider);
   put_name(w, "model", run->model);
+  put_tier(w, run);
   put_usage(w, &run->usage);
   put_cost(w, run->cost_known, run->cost_nano_usd);
   if (run->cost_known) aio__jw_kusd(w, "cost_usd", run->cost_nano_usd);

@@ -6,6 +6,7 @@
 
 #include "core/content.h"
 #include "core/hash.h"
+#include "generate/attempt.h"
 #include "generate/stream_check.h"
 #include "pipeline/orch.h"
 #include "pipeline/retrieval.h"
@@ -16,7 +17,7 @@ enum {
   AIO__MESSAGE_BYTES_MAX = 16 << 20,
   AIO__FILTERS_MAX = 64,
   AIO__SOURCES_MAX = 100,
-  AIO__ATTEMPTS_MAX = AIO__PROVIDERS_MAX + 8 /* each provider once, the built-in one, embeddings */
+  AIO__ATTEMPTS_MAX = AIO__PLAN_ATTEMPTS_MAX + 8 /* of a run: at providers, and embeddings */
 };
 
 /* `parts`: none of plain text; else all there is, beginning with the text unless that is empty, or is the tool's result. */
@@ -57,6 +58,7 @@ typedef struct aio__attempt {
   aiorch_status status; /* AIORCH_PENDING while it is out */
   int32_t http_status;
   int64_t retry_after_ms;
+  bool not_today;       /* a limit of a day or a month is used up */
   const char *provider, *model, *request_id, *message;
   aio__usage usage;
   bool cost_known;
@@ -164,7 +166,10 @@ struct aiorch_run {
   aio__str system;                 /* with the context in it */
   aio__str canary;
   const aio__plugin_provider **chain;
-  size_t chain_count, chain_at;
+  size_t chain_count;
+  aio__plan plan;                  /* where the run stands in its chain; targets beside chain */
+  int64_t retry_at_ns;             /* while it waits for the next attempt */
+  aio__tier_choice tier;
   aiorch_call *call;
   aio__stream_check check;
   aio__buf answer;                 /* all that came; the first `released` bytes were checked and given out */
@@ -238,10 +243,23 @@ void aio__attempt_to_row(const aiorch_run *run, const aio__attempt *attempt, aio
 /* The most that a request of `input_tokens` can cost at the dearest provider of the chain. False when unknown. */
 bool aio__run_highest_price(aiorch_run *run, int64_t input_tokens, int64_t *nano_usd);
 
-/* ---- stage_generate.c ---- */
+/* ---- run_chain.c ---- */
 aiorch_status aio__run_find_chain(aiorch_run *run, aiorch_error *why); /* fills run->chain once */
 aiorch_status aio__run_chain(aiorch_run *run);                       /* the same; a failure is the run's */
-const char *aio__run_model_for(const aiorch_run *run, const aio__plugin_provider *provider);
+const char *aio__run_model_for(aiorch_run *run, const aio__plugin_provider *provider);
+const aio__tier_choice *aio__run_tier(aiorch_run *run);              /* chosen once; needs the messages */
+aiorch_status aio__run_plan(aiorch_run *run);                        /* the chain as a plan, at its begin. AIORCH_E_NOMEM */
+
+/* ---- stage_generate.c ---- */
+void aio__generate_drop(aiorch_run *run);                            /* lets go of the attempt that is out, if any */
+
+/* ---- attempt_end.c: how attempts of the stage end ---- */
+/* Takes what the call that is out has said, and drops it. `message` NULL: its own. AIORCH_E_NOMEM. */
+aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char *message);
+/* Nobody could answer, or may be asked now: fails the run. */
+aiorch_status aio__attempts_all_failed(aiorch_run *run);
+/* Warnings for providers that were passed over since the last look. How many. */
+size_t aio__attempts_passed_over(aiorch_run *run);
 
 /* ---- prompt.c ---- */
 /* Composes run->system from prompt.system (or the run's system message) and the sources. */

@@ -1,38 +1,24 @@
 /*
  * Stage 5: an answer, from the first provider of the chain that gives one.
  *
- *   START -> NEXT -> [RECORD: the attempt's row is written before a byte leaves] -> STREAM -> done, or NEXT again
+ *   START -> [RECORD: the attempt's row is written before a byte leaves] -> STREAM -> done, or WAIT, or RECORD of the next
  *
- * The first delta is the commit point: an error before it goes to the next provider, one after it ends the run.
+ * Whom to ask next, and when, is the plan's to say (generate/attempt.h). The first delta is the commit point: an error before it
+ * goes on with the plan, one after it ends the run.
  */
 #include <string.h>
 
-#include "generate/route.h"
 #include "pipeline/run_content.h"
 #include "pipeline/stages.h"
 #include "providers/extractive.h"
-#include "text/tokens.h"
 
-enum { START = 0, RECORD, STREAM };
+/* Steps that go on at once say AIORCH_AGAIN, so that a long chain of failures is a loop, not a recursion. */
+enum { START = 0, ATTEMPT, RECORD, STREAM, WAIT };
 
-static const aio__plugin_provider extractive = {.name = "extractive", .model = "extractive"};
-
-const char *aio__run_model_for(const aiorch_run *run, const aio__plugin_provider *provider) {
-  if (provider == &extractive || run->options->generate_model[0] == '\0') return provider->model;
-  return run->options->generate_model;
-}
-
-aiorch_status aio__run_find_chain(aiorch_run *run, aiorch_error *why) {
-  if (run->chain) return AIORCH_OK;
-  return aio__route_chain(&run->arena, run->options->generate_chain, &run->orch->plugins, &extractive, &run->chain,
-                          &run->chain_count, why);
-}
-
-aiorch_status aio__run_chain(aiorch_run *run) {
-  aiorch_error why;
-  aio__error_init(&why);
-  aiorch_status st = aio__run_find_chain(run, &why);
-  return st ? aio__run_fail(run, AIORCH_STAGE_GENERATE, st, "%s", why.message) : AIORCH_OK;
+void aio__generate_drop(aiorch_run *run) {
+  aio__plan_dropped(&run->plan, aio__run_now(run) / 1000000);
+  aio__call_drop(run->call);
+  run->call = NULL;
 }
 
 /* ---- the request ---- */
@@ -47,6 +33,7 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
   request.tenant = run->tenant;
   request.run_id = aio__str_n(run->id, AIO__UUID_LEN);
   request.model = aio__str_z(attempt->model);
+  request.endpoint = run->plan.endpoint;
   request.system = run->system;
   request.provider_options = aio__str_z(run->options->generate_provider_options);
   if (run->question != SIZE_MAX) request.question = run->messages[run->question].text;
@@ -74,68 +61,9 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
 
 static aio__attempt *current(aiorch_run *run) { return &run->attempts[run->attempt_count - 1]; }
 
-/* ---- the end of an attempt ---- */
-
-/* Tokens that the provider did not count are estimated, and marked so. */
-static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
-  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) attempt->usage.n[i] = result->usage[i];
-  if (result->has_usage || run->chain[run->chain_at] == &extractive || run->answer.n == 0) return;
-  attempt->usage.n[AIORCH_USAGE_INPUT] = aio__prompt_tokens(run);
-  attempt->usage.n[AIORCH_USAGE_OUTPUT] = (int64_t)aio__tokens_estimate(aio__buf_view(&run->answer));
-  attempt->usage.estimated = true;
-}
-
-static aiorch_status end_attempt(aiorch_run *run, aiorch_status status, const char *message) {
-  aio__attempt *attempt = current(run);
-  const aio__call_result *result = aio__call_result_of(run->call);
-  attempt->status = status;
-  attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
-  bool ended = aio__call_ended(run->call);
-  if (ended) {
-    attempt->http_status = result->http_status;
-    attempt->retry_after_ms = result->retry_after_ms;
-    take_usage(run, attempt, result);
-    if (result->model[0]) attempt->model = aio__arena_strn(&run->arena, result->model, strlen(result->model));
-    attempt->request_id = aio__arena_strn(&run->arena, result->request_id, strlen(result->request_id));
-    if (!message) message = aio__arena_strn(&run->arena, result->message, strlen(result->message));
-  }
-  attempt->message = message ? message : "";
-  aio__call_drop(run->call);
-  run->call = NULL;
-  if (!attempt->model || !attempt->request_id) {
-    run->cost_known = false;
-    return AIORCH_E_NOMEM;
-  }
-  aio__attempt_price(run, attempt);
-  if (!ended && run->chain[run->chain_at] != &extractive) { /* sent and cut off: what it has cost nobody knows */
-    attempt->cost_known = run->cost_known = false;
-  }
-  if (status < 0) aio__count(&run->orch->counters, AIO__N_ATTEMPTS_FAILED);
-  return AIORCH_OK;
-}
-
 static aiorch_status out_of_memory(aiorch_run *run) {
+  aio__plan_dropped(&run->plan, aio__run_now(run) / 1000000);
   return aio__run_fail(run, AIORCH_STAGE_GENERATE, AIORCH_E_NOMEM, "out of memory while the answer was made");
-}
-
-static aiorch_status all_failed(aiorch_run *run) {
-  bool retryable = false;
-  int64_t retry_after = -1;
-  for (size_t i = 0; i < run->attempt_count; i++) {
-    const aio__attempt *a = &run->attempts[i];
-    if (a->kind != AIORCH_ATTEMPT_GENERATE || !aio__route_retryable(a->status)) continue;
-    retryable = true;
-    if (a->retry_after_ms >= 0 && (retry_after < 0 || a->retry_after_ms < retry_after)) retry_after = a->retry_after_ms;
-  }
-  const aio__attempt *last = current(run);
-  aio__run_fail(run, AIORCH_STAGE_GENERATE, AIORCH_E_PROVIDERS_UNAVAILABLE,
-                "none of %zu provider%s could answer; the last, %s, said: %s%s%s", run->chain_count,
-                run->chain_count == 1 ? "" : "s", last->provider, aiorch_strerror(last->status),
-                last->message[0] ? ": " : "", last->message);
-  run->error.http_status = retryable ? 503 : 502;
-  run->error.retry_after_ms = retry_after;
-  (void)strncpy(run->error.provider, last->provider, sizeof run->error.provider - 1);
-  return AIORCH_E_PROVIDERS_UNAVAILABLE;
 }
 
 /* ---- the stream ---- */
@@ -177,7 +105,40 @@ static aiorch_status succeed(aiorch_run *run) {
   return AIORCH_OK;
 }
 
-static aiorch_status next_provider(aiorch_run *run);
+/* ---- what follows ---- */
+
+/* The time for waits: whole milliseconds of the run's clock. */
+static int64_t now_ms(const aiorch_run *run) { return aio__run_now(run) / 1000000; }
+
+/* Makes the plan's move. After a failure `failed` names the provider and `status` says how; else both are empty. */
+static aiorch_status follow(aiorch_run *run, aio__plan_move move, const char *failed, aiorch_status status) {
+  const char *next = run->plan.targets[run->plan.at].whom.provider->name;
+  aio__counters *counters = &run->orch->counters;
+  bool passed_over = aio__attempts_passed_over(run) > 0;
+  if (move.kind == AIO__PLAN_NOBODY) return aio__attempts_all_failed(run);
+  bool other = move.turn == AIO__TURN_OTHER_PROVIDER || move.turn == AIO__TURN_LARGER_WINDOW;
+  if (move.kind == AIO__PLAN_GO && (other || passed_over)) aio__count(counters, AIO__N_FALLBACKS);
+  if (move.kind == AIO__PLAN_WAIT || move.turn == AIO__TURN_OTHER_KEY) aio__count(counters, AIO__N_RETRIES);
+  if (failed && move.kind == AIO__PLAN_WAIT) {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s); it is tried again in %lld ms", failed,
+                  aiorch_strerror(status), (long long)move.wait_ms);
+  } else if (failed && move.turn == AIO__TURN_OTHER_KEY) {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s); another of its keys is tried", failed,
+                  aiorch_strerror(status));
+  } else if (failed) {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s); %s%s is tried next", failed, aiorch_strerror(status),
+                  next, move.turn == AIO__TURN_LARGER_WINDOW ? ", which reads more," : "");
+  }
+  run->step = move.kind == AIO__PLAN_GO ? ATTEMPT : WAIT;
+  run->retry_at_ns = aio__run_now(run) + move.wait_ms * 1000000;
+  return AIORCH_AGAIN;
+}
+
+static aiorch_status waiting(aiorch_run *run) {
+  if (aio__run_now(run) >= run->retry_at_ns) return follow(run, aio__plan_waited(&run->plan, now_ms(run)), NULL, AIORCH_OK);
+  aio__run_wake_at(run, run->retry_at_ns);
+  return AIORCH_PENDING;
+}
 
 /* A plug-in may say by itself that it was cancelled or late, or that an answer was blocked: it is an attempt that
  * failed, not the end of the run. */
@@ -187,29 +148,39 @@ static bool is_runs_own(const aiorch_run *run, aiorch_status status) {
   return true;
 }
 
-/* An attempt has failed: in band after the commit point, else by the next provider. */
-static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const char *message) {
-  if (end_attempt(run, status, message) != AIORCH_OK) return out_of_memory(run);
+/* In band after the commit point, or such that no other provider would do better. */
+static aiorch_status give_up(aiorch_run *run, aiorch_status status, bool own) {
   const aio__attempt *attempt = current(run);
-  if (status == AIORCH_E_NOMEM) return out_of_memory(run);
-  bool own = is_runs_own(run, status);
   if (run->committed && (!own || status == AIORCH_E_OUTPUT_BLOCKED)) status = AIORCH_E_TRUNCATED;
-  if (run->committed || (own && aio__route_after(status) == AIO__ROUTE_GIVE_UP)) {
-    run->finish_reason = run->committed ? AIORCH_FINISH_ERROR : AIORCH_FINISH_NONE;
-    aio__run_fail(run, AIORCH_STAGE_GENERATE, status, "%s: %s%s%s%s", attempt->provider, aiorch_strerror(status),
-                  attempt->message[0] ? ": " : "", attempt->message,
-                  run->committed ? " (after the answer had begun: what was given out stands)" : "");
-    (void)strncpy(run->error.provider, attempt->provider, sizeof run->error.provider - 1);
-    return status;
+  run->finish_reason = run->committed ? AIORCH_FINISH_ERROR : AIORCH_FINISH_NONE;
+  aio__run_fail(run, AIORCH_STAGE_GENERATE, status, "%s: %s%s%s%s", attempt->provider, aiorch_strerror(status),
+                attempt->message[0] ? ": " : "", attempt->message,
+                run->committed ? " (after the answer had begun: what was given out stands)" : "");
+  (void)strncpy(run->error.provider, attempt->provider, sizeof run->error.provider - 1);
+  return status;
+}
+
+/* An attempt has failed: in band after the commit point, else as the plan says. */
+static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const char *message) {
+  const aio__call_result *result = aio__call_result_of(run->call);
+  aio__retry_failure failure = {.status = status, .retry_after_ms = -1, .should_retry = -1};
+  if (aio__call_ended(run->call) && result->status == status) {
+    failure.retry_after_ms = result->retry_after_ms;
+    failure.should_retry = result->should_retry;
+    failure.not_today = result->not_today;
   }
+  if (aio__attempt_end(run, status, message) != AIORCH_OK || status == AIORCH_E_NOMEM) return out_of_memory(run);
+  const char *provider = current(run)->provider;
+  bool own = is_runs_own(run, status);
+  if (!own) failure.status = AIORCH_E_PLUGIN;
+  if (status == AIORCH_E_CONTEXT_WINDOW) run->plan.prompt_tokens = aio__prompt_tokens(run);
+  int64_t remaining_ms = run->deadline_ns == AIO__NEVER ? INT64_MAX : (run->deadline_ns - aio__run_now(run)) / 1000000;
+  aio__plan_move move = aio__plan_failed(&run->plan, &failure, run->committed, remaining_ms, now_ms(run));
+  if (run->plan.opened) aio__count(&run->orch->counters, AIO__N_BREAKERS_OPENED);
+  if (move.kind == AIO__PLAN_GIVE_UP) return give_up(run, status, own);
   aio__buf_reset(&run->answer);
   run->released = 0;
-  run->chain_at++;
-  if (run->chain_at >= run->chain_count) return all_failed(run);
-  aio__count(&run->orch->counters, AIO__N_FALLBACKS);
-  aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s); %s is tried next", attempt->provider,
-                aiorch_strerror(status), run->chain[run->chain_at]->name);
-  return next_provider(run);
+  return follow(run, move, provider, status);
 }
 
 static aiorch_status stream(aiorch_run *run) {
@@ -222,8 +193,12 @@ static aiorch_status stream(aiorch_run *run) {
   const aio__call_result *result = aio__call_result_of(run->call);
   bool whole = ended && result->status == AIORCH_OK;
   size_t release = run->released;
+  if (run->answer.n > 0) aio__plan_alive(&run->plan);
   aiorch_status st = aio__stream_check_feed(&run->check, aio__buf_view(&run->answer), whole, &release);
-  if (st == AIORCH_E_OUTPUT_BLOCKED) return end_attempt(run, st, NULL) == AIORCH_OK ? blocked(run) : out_of_memory(run);
+  if (st == AIORCH_E_OUTPUT_BLOCKED) {
+    aio__plan_succeeded(&run->plan, now_ms(run)); /* it did what it was asked to */
+    return aio__attempt_end(run, st, NULL) == AIORCH_OK ? blocked(run) : out_of_memory(run);
+  }
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
   if (release > 0) run->committed = true;
   if (give_out(run, release) != AIORCH_OK) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
@@ -236,7 +211,8 @@ static aiorch_status stream(aiorch_run *run) {
     return attempt_failed(run, AIORCH_E_RESPONSE, "the answer is empty");
   }
   run->finish_reason = result->finish_reason;
-  if (end_attempt(run, AIORCH_OK, NULL) != AIORCH_OK) return out_of_memory(run);
+  aio__plan_succeeded(&run->plan, now_ms(run));
+  if (aio__attempt_end(run, AIORCH_OK, NULL) != AIORCH_OK) return out_of_memory(run);
   return succeed(run);
 }
 
@@ -248,14 +224,15 @@ static aiorch_status start_stream(aiorch_run *run) {
   run->check.only_flag = strcmp(mode, "flag") == 0;
   run->check.canary = run->canary;
   run->check.hold_back = (size_t)run->options->output_hold_back;
-  const aio__plugin_provider *provider = run->chain[run->chain_at];
+  const aio__target *target = &run->plan.targets[run->plan.at];
   if (make_call(run, current(run)) != AIORCH_OK) {
     current(run)->status = AIORCH_E_NOMEM; /* nothing was sent: its row is not left pending */
     return out_of_memory(run);
   }
-  if (provider == &extractive) {
+  if (target->built_in) {
     aio__call_start(run->call, aio__extractive_generate, NULL, NULL, 0, NULL);
   } else {
+    const aio__plugin_provider *provider = target->whom.provider;
     aio__call_start(run->call, provider->vtbl.generate, provider->vtbl.cancel, provider->self, provider->vtbl.flags,
                     provider->serial);
   }
@@ -266,6 +243,7 @@ static aiorch_status recorded(aiorch_run *run, aiorch_status st) {
   if (st == AIORCH_PENDING) return st;
   if (st < 0) {
     /* Nothing was sent. Without a row there would be spending that nobody knows of. */
+    aio__plan_dropped(&run->plan, now_ms(run));
     current(run)->status = st;
     current(run)->cost_known = true;
     current(run)->message = "its row could not be written before it was sent";
@@ -274,13 +252,13 @@ static aiorch_status recorded(aiorch_run *run, aiorch_status st) {
   return start_stream(run);
 }
 
-static aiorch_status next_provider(aiorch_run *run) {
-  const aio__plugin_provider *provider = run->chain[run->chain_at];
+static aiorch_status begin_attempt(aiorch_run *run) {
+  const aio__target *target = &run->plan.targets[run->plan.at];
   aio__attempt *attempt = aio__run_attempt(run, AIORCH_ATTEMPT_GENERATE);
   if (!attempt) return out_of_memory(run);
-  attempt->provider = provider->name;
-  attempt->model = aio__run_model_for(run, provider);
-  if (provider == &extractive) return start_stream(run); /* inside the library and free: nothing to record first */
+  attempt->provider = target->whom.provider->name;
+  attempt->model = target->whom.model;
+  if (target->built_in) return start_stream(run); /* inside the library and free: nothing to record first */
   run->step = RECORD;
   aio__attempt_to_row(run, attempt, &run->attempt_row);
   aio__store *store = run->orch->store;
@@ -295,13 +273,23 @@ static aiorch_status start(aiorch_run *run) {
   if (st == AIORCH_E_SYSTEM) {
     return aio__run_fail(run, AIORCH_STAGE_GENERATE, st, "the system gave no random bytes for the context's fence");
   }
-  return st ? out_of_memory(run) : next_provider(run);
+  if (st == AIORCH_OK) st = aio__run_plan(run);
+  return st ? out_of_memory(run) : follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
+}
+
+static aiorch_status step(aiorch_run *run) {
+  switch (run->step) {
+    case ATTEMPT: return begin_attempt(run);
+    case RECORD: return recorded(run, aio__run_op_poll(run));
+    case STREAM: return stream(run);
+    case WAIT: return waiting(run);
+    default: return start(run);
+  }
 }
 
 aiorch_status aio__stage_generate(aiorch_run *run) {
-  switch (run->step) {
-    case RECORD: return recorded(run, aio__run_op_poll(run));
-    case STREAM: return stream(run);
-    default: return start(run);
-  }
+  aiorch_status st;
+  do st = step(run);
+  while (st == AIORCH_AGAIN);
+  return st;
 }

@@ -7,7 +7,7 @@ static const scripted_answer answer[] = {
 static const scripted_answer good[] = {{.text = "Black and white.", .input = 40, .output = 4}};
 
 static aiorch_run *finished(fixture *f) {
-  fixture_open(f, "{\"generate.model\": \"claude-sonnet-4-5\"}", answer, 1, good, 1);
+  fixture_open(f, "{\"generate.model\": \"claude-sonnet-4-5\", \"generate.attempts\": 1}", answer, 1, good, 1);
   fixture_add(f, "acme", "zebra.md", "# Zebra guide\n\nA zebra has black and white stripes on its coat.\n");
   return fixture_execute(f, "Which stripes has a zebra?", AIORCH_OK);
 }

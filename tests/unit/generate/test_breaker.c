@@ -79,6 +79,39 @@ static void test_breaker__a_server_that_names_a_time_is_left_alone(void **state)
   assert_int_equal(aio__breaker_wait_ms(&b, 3000), AIO__BREAKER_OPEN_MAX_MS);
 }
 
+/* Two failures with a Retry-After are two failures, not a broken provider. */
+static void test_breaker__a_probe_after_a_named_time_is_one_failure_more(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = false;
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_BUSY, 2000, 0);
+  assert_true(aio__breaker_allows(&b, 2000, &probe));
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_BUSY, 3000, 2000);
+  assert_int_equal(aio__breaker_wait_ms(&b, 2000), 3000);
+  assert_true(aio__breaker_allows(&b, 5000, &probe));
+  assert_true(probe);
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_BUSY, -1, 5000);
+  assert_true(aio__breaker_allows(&b, 5000, &probe));
+  assert_false(probe);
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_BUSY, -1, 5000);
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_BUSY, 100, 5000); /* the fifth: now it is the longer time of the two */
+  assert_int_equal(aio__breaker_wait_ms(&b, 5000), 30000);
+  assert_int_equal(b.opened, 3);
+}
+
+static void test_breaker__limits_of_its_own(void **state) {
+  (void)state;
+  aio__breaker b = {.failures_most = 2, .open_ms = 100};
+  bool probe = false;
+  break_it(&b, 1, 0);
+  assert_true(aio__breaker_allows(&b, 0, &probe));
+  break_it(&b, 1, 0);
+  assert_false(aio__breaker_allows(&b, 99, &probe));
+  aio__breaker_success(&b); /* of an attempt from before: it stays open */
+  assert_false(aio__breaker_allows(&b, 99, &probe));
+  assert_true(aio__breaker_allows(&b, 100, &probe));
+}
+
 static void test_breaker__what_says_nothing_of_the_provider_does_not_count(void **state) {
   (void)state;
   static const aiorch_status nothing[] = {AIORCH_E_PROVIDER_REJECTED, AIORCH_E_CONTEXT_WINDOW, AIORCH_E_CANCELLED,
@@ -99,6 +132,8 @@ int main(void) {
     cmocka_unit_test(test_breaker__one_probe_decides),
     cmocka_unit_test(test_breaker__a_probe_that_is_lost_expires),
     cmocka_unit_test(test_breaker__a_server_that_names_a_time_is_left_alone),
+    cmocka_unit_test(test_breaker__a_probe_after_a_named_time_is_one_failure_more),
+    cmocka_unit_test(test_breaker__limits_of_its_own),
     cmocka_unit_test(test_breaker__what_says_nothing_of_the_provider_does_not_count),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,28 @@ static void test_decide__retry_after_is_honoured_within_the_deadline(void **stat
   assert_int_equal(aio__retry_decide(&failure, &place).wait_ms, 500);
 }
 
+static void test_decide__what_no_wait_mends_and_who_is_sooner(void **state) {
+  (void)state;
+  aio__retry_place place = PLACE;
+  aio__retry_failure failure = {.status = AIORCH_E_PROVIDER_BUSY, .retry_after_ms = AIO__RETRY_CAP_MS + 1, .should_retry = -1};
+  assert_int_equal(aio__retry_decide(&failure, &place).step, AIO__RETRY_NEXT_PROVIDER);
+  assert_int_equal(aio__retry_decide(&failure, &place).budget_milli, AIO__RETRY_BUDGET_MILLI); /* and nothing is spent */
+  place.providers_left = false;
+  assert_int_equal(aio__retry_decide(&failure, &place).wait_ms, AIO__RETRY_CAP_MS + 1);
+  failure = (aio__retry_failure){.status = AIORCH_E_PROVIDER_LIMIT, .retry_after_ms = 5, .should_retry = -1, .not_today = true};
+  assert_int_equal(aio__retry_decide(&failure, &place).step, AIO__RETRY_NEXT_KEY);
+  place.keys_left = false;
+  assert_int_equal(aio__retry_decide(&failure, &place).step, AIO__RETRY_GIVE_UP);
+  place = PLACE;
+  place.attempts_max = 1;
+  assert_int_equal(after(AIORCH_E_NETWORK, place).step, AIO__RETRY_NEXT_PROVIDER);
+  place.attempts_max = place.attempts = 9;
+  assert_int_equal(after(AIORCH_E_NETWORK, place).step, AIO__RETRY_NEXT_PROVIDER);
+  place.attempts = 8;
+  assert_int_equal(after(AIORCH_E_NETWORK, place).step, AIO__RETRY_SAME_KEY);
+  assert_int_equal(after(AIORCH_E_NETWORK, place).wait_ms, AIO__RETRY_CAP_MS);
+}
+
 static void test_decide__the_server_has_a_say(void **state) {
   (void)state;
   aio__retry_failure failure = {.status = AIORCH_E_PROVIDER_BUSY, .retry_after_ms = -1, .should_retry = 0};
@@ -104,14 +126,14 @@ static void test_decide__a_storm_ends_with_the_budget(void **state) {
     }
   }
   assert_int_equal(retries, 10);
-  for (int i = 0; i < 9; i++) budget = aio__retry_refund(budget);
+  for (int i = 0; i < 9; i++) budget = aio__retry_refund(budget, AIO__RETRY_BUDGET_MILLI);
   assert_int_equal(budget, 900);
   aio__retry_place place = PLACE;
   place.budget_milli = budget;
   assert_int_equal(after(AIORCH_E_NETWORK, place).step, AIO__RETRY_NEXT_PROVIDER);
-  place.budget_milli = aio__retry_refund(budget);
+  place.budget_milli = aio__retry_refund(budget, AIO__RETRY_BUDGET_MILLI);
   assert_int_equal(after(AIORCH_E_NETWORK, place).step, AIO__RETRY_SAME_KEY);
-  for (int i = 0; i < 1000; i++) budget = aio__retry_refund(budget);
+  for (int i = 0; i < 1000; i++) budget = aio__retry_refund(budget, AIO__RETRY_BUDGET_MILLI);
   assert_int_equal(budget, AIO__RETRY_BUDGET_MILLI);
 }
 
@@ -120,6 +142,7 @@ int main(void) {
     cmocka_unit_test(test_decide__each_class_of_error),
     cmocka_unit_test(test_decide__backoff_has_full_jitter_and_a_cap),
     cmocka_unit_test(test_decide__retry_after_is_honoured_within_the_deadline),
+    cmocka_unit_test(test_decide__what_no_wait_mends_and_who_is_sooner),
     cmocka_unit_test(test_decide__the_server_has_a_say),
     cmocka_unit_test(test_decide__a_storm_ends_with_the_budget),
   };

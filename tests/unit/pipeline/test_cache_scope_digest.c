@@ -17,7 +17,7 @@ static void expected_scope(const aiorch_run *run, const char *user, size_t host_
                            uint8_t out[AIO__SHA256_SIZE]) {
   aio__sha256 h;
   aio__sha256_init(&h);
-  aio__sha256_u64(&h, 1);
+  aio__sha256_u64(&h, 2);
   z(&h, "acme");
   z(&h, user);
   aio__sha256_u64(&h, 4); /* turns: role, and text unless it is the question */
@@ -32,14 +32,19 @@ static void expected_scope(const aiorch_run *run, const char *user, size_t host_
   z(&h, run->options->prompt_context_template);
   z(&h, "second,first");
   z(&h, "m-9");
+  aio__sha256_u64(&h, AIO__TIER_DEFAULT);
   aio__sha256_u64(&h, 77);
   f64(&h, 0.25);
   z(&h, "{\"a\":1}");
   aio__sha256_u64(&h, 2);
   z(&h, "first");
   z(&h, "scripted-1");
+  z(&h, ""); /* the models for the tiers */
+  z(&h, "");
   z(&h, "second");
   z(&h, "scripted-1");
+  z(&h, "");
+  z(&h, "");
   aio__sha256_u64(&h, 1);
   aio__sha256_u64(&h, 6);
   aio__sha256_u64(&h, 900);

@@ -11,7 +11,7 @@ static void test_generate__an_error_that_another_may_not_have_goes_on(void **sta
   for (size_t i = 0; i < sizeof next / sizeof *next; i++) {
     const scripted_answer bad[] = {{.status = next[i], .http_status = 500 + (int32_t)i, .retry_after_ms = 1500}};
     fixture f;
-    fixture_open(&f, NULL, bad, 1, good, 1);
+    fixture_open(&f, "{\"generate.attempts\": 1}", bad, 1, good, 1);
     aiorch_run *run = fixture_execute(&f, "What?", AIORCH_OK);
     assert_int_equal(aiorch_run_attempt_count(run), 2);
     aiorch_status outcome;

@@ -58,6 +58,7 @@ static void chained_open(chained *c, const char *settings, simple *providers, si
   if (aiorch_open(config, &c->f.orch, error) != AIORCH_OK) fail_msg("%s", aiorch_error_message(error));
   aiorch_error_free(error);
   aiorch_config_free(config);
+  fixture_draw(&c->f);
 }
 
 static void chained_close(chained *c) {
@@ -68,7 +69,7 @@ static void chained_close(chained *c) {
 static void all_failed(simple *providers, size_t count, int32_t http_status, int64_t retry_after_ms,
                        const char *message) {
   chained c = {.with_vectors = false};
-  chained_open(&c, "{}", providers, count);
+  chained_open(&c, "{\"generate.attempts\": 1}", providers, count);
   aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_E_PROVIDERS_UNAVAILABLE);
   const aiorch_error *error = aiorch_run_error(run);
   assert_int_equal(aiorch_error_http_status(error), http_status);
@@ -189,7 +190,7 @@ static void test_failed__before_the_begin_nothing_of_it_stays(void **state) {
   simple held[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1},
                    {.text = "Another answer.", .retry_after_ms = -1}};
   chained c = {.with_vectors = false};
-  chained_open(&c, "{\"output.check\": \"on\", \"output.hold_back\": 400}", held, 2);
+  chained_open(&c, "{\"output.check\": \"on\", \"output.hold_back\": 400, \"generate.attempts\": 1}", held, 2);
   aiorch_run *run = fixture_ask(&c.f, "acme", "u1", "What?");
   char warning[300] = "", deltas[300] = "", expected[300];
   const aiorch_event *event = NULL;

@@ -63,6 +63,14 @@ void fixture_open(fixture *f, const char *settings, const scripted_answer *first
   if (aiorch_open(config, &f->orch, error) != AIORCH_OK) fail_msg("%s", aiorch_error_message(error));
   aiorch_config_free(config);
   aiorch_error_free(error);
+  fixture_draw(f);
+}
+
+static uint32_t draw(void *ctx) { return ((fixture *)ctx)->lot; }
+
+void fixture_draw(fixture *f) {
+  f->orch->random = draw;
+  f->orch->random_ctx = f;
 }
 
 void fixture_close(fixture *f) {

@@ -35,6 +35,7 @@ typedef struct scripted_provider {
 
 typedef struct fixture {
   virtual_clock clock;
+  uint32_t lot;                /* what the orchestrator draws for jitter and weights: 0, waits are 0 */
   scripted_provider first, second;
   aiorch *orch;
 } fixture;
@@ -42,6 +43,7 @@ typedef struct fixture {
 /* `settings` is JSON for aiorch_config_load_json, or NULL. `first` and `second` are scripts, or NULL for none. */
 void fixture_open(fixture *f, const char *settings, const scripted_answer *first, size_t first_count,
                   const scripted_answer *second, size_t second_count);
+void fixture_draw(fixture *f); /* from now on the orchestrator draws f->lot; fixture_open does it */
 void fixture_close(fixture *f);
 aiorch_run *fixture_ask(fixture *f, const char *tenant, const char *user, const char *question);
 /* Asks and executes; the run is the caller's. */

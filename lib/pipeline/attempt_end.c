@@ -1,0 +1,113 @@
+/* How attempts of the generate stage end: what they have used and cost, and what the run says when none has answered. */
+#include <string.h>
+
+#include "generate/route.h"
+#include "pipeline/stages.h"
+#include "text/tokens.h"
+
+static aio__attempt *current(aiorch_run *run) { return &run->attempts[run->attempt_count - 1]; }
+
+static bool built_in(const aiorch_run *run) { return run->plan.targets[run->plan.at].built_in; }
+
+/* Tokens that the provider did not count are estimated, and marked so. */
+static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
+  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) attempt->usage.n[i] = result->usage[i];
+  if (result->has_usage || built_in(run) || run->answer.n == 0) return;
+  attempt->usage.n[AIORCH_USAGE_INPUT] = aio__prompt_tokens(run);
+  attempt->usage.n[AIORCH_USAGE_OUTPUT] = (int64_t)aio__tokens_estimate(aio__buf_view(&run->answer));
+  attempt->usage.estimated = true;
+}
+
+/* It may have been worked on, and nobody has said how much: an answer that broke off, but not an error that the service gave. */
+static bool is_cut_off(const aio__call_result *result, bool ended, aiorch_status status) {
+  if (!result->sent || status == AIORCH_OK) return false;
+  if (!ended) return true;
+  if (result->has_usage || result->http_status >= 300) return false;
+  return status == AIORCH_E_NETWORK || status == AIORCH_E_TRUNCATED || status == AIORCH_E_CANCELLED || status == AIORCH_E_DEADLINE;
+}
+
+aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char *message) {
+  aio__attempt *attempt = current(run);
+  const aio__call_result *result = aio__call_result_of(run->call);
+  attempt->status = status;
+  attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
+  bool ended = aio__call_ended(run->call);
+  bool cut_off = !built_in(run) && is_cut_off(result, ended, status);
+  if (ended) {
+    attempt->http_status = result->http_status;
+    attempt->retry_after_ms = result->retry_after_ms;
+    attempt->not_today = result->not_today;
+    if (result->sent) take_usage(run, attempt, result);
+    if (result->model[0]) attempt->model = aio__arena_strn(&run->arena, result->model, strlen(result->model));
+    attempt->request_id = aio__arena_strn(&run->arena, result->request_id, strlen(result->request_id));
+    if (!message) message = aio__arena_strn(&run->arena, result->message, strlen(result->message));
+  }
+  attempt->message = message ? message : "";
+  aio__call_drop(run->call);
+  run->call = NULL;
+  if (!attempt->model || !attempt->request_id) {
+    run->cost_known = false;
+    return AIORCH_E_NOMEM;
+  }
+  aio__attempt_price(run, attempt);
+  if (cut_off) attempt->cost_known = run->cost_known = false;
+  if (status < 0) aio__count(&run->orch->counters, AIO__N_ATTEMPTS_FAILED);
+  return AIORCH_OK;
+}
+
+/* ---- when none has answered ---- */
+
+/* The last that was made; NULL when all providers were passed over. */
+static const aio__attempt *last_attempt(const aiorch_run *run) {
+  if (run->attempt_count == 0) return NULL;
+  const aio__attempt *last = &run->attempts[run->attempt_count - 1];
+  return last->kind == AIORCH_ATTEMPT_GENERATE ? last : NULL;
+}
+
+static void say_all_failed(aiorch_run *run, const aio__attempt *last, int64_t retry_after) {
+  if (!last) {
+    aio__run_fail(run, AIORCH_STAGE_GENERATE, AIORCH_E_PROVIDERS_UNAVAILABLE,
+                  "none of %zu provider%s may be asked now: their last attempts have failed; the first may be asked in %lld ms",
+                  run->chain_count, run->chain_count == 1 ? "" : "s", (long long)retry_after);
+    return;
+  }
+  aio__run_fail(run, AIORCH_STAGE_GENERATE, AIORCH_E_PROVIDERS_UNAVAILABLE,
+                "none of %zu provider%s could answer; the last, %s, said: %s%s%s", run->chain_count,
+                run->chain_count == 1 ? "" : "s", last->provider, aiorch_strerror(last->status),
+                last->message[0] ? ": " : "", last->message);
+}
+
+aiorch_status aio__attempts_all_failed(aiorch_run *run) {
+  int64_t retry_after = aio__plan_shortest_ms(&run->plan, aio__run_now(run) / 1000000);
+  bool retryable = retry_after >= 0;
+  for (size_t i = 0; i < run->attempt_count; i++) {
+    const aio__attempt *a = &run->attempts[i];
+    if (a->kind != AIORCH_ATTEMPT_GENERATE || a->not_today || !aio__route_retryable(a->status)) continue;
+    retryable = true;
+    if (a->retry_after_ms >= 0 && (retry_after < 0 || a->retry_after_ms < retry_after)) retry_after = a->retry_after_ms;
+  }
+  const aio__attempt *last = last_attempt(run);
+  say_all_failed(run, last, retry_after);
+  run->error.http_status = retryable ? 503 : 502;
+  run->error.retry_after_ms = retry_after;
+  const char *provider = last ? last->provider : run->chain[run->chain_count - 1]->name;
+  (void)strncpy(run->error.provider, provider, sizeof run->error.provider - 1);
+  return AIORCH_E_PROVIDERS_UNAVAILABLE;
+}
+
+size_t aio__attempts_passed_over(aiorch_run *run) {
+  size_t count = 0;
+  int64_t now_ms = aio__run_now(run) / 1000000;
+  for (size_t i = 0; i < run->plan.count; i++) {
+    aio__target *target = &run->plan.targets[i];
+    if (target->passed_over_ms == 0 || target->told) continue;
+    target->told = true;
+    count++;
+    int64_t wait = target->passed_over_ms > now_ms ? target->passed_over_ms - now_ms : 0;
+    aio__count(&run->orch->counters, AIO__N_BREAKERS_PASSED_OVER);
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_PROVIDER_BUSY,
+                  "%s is not asked: its last attempts have failed; it may be asked again in %lld ms",
+                  target->whom.provider->name, (long long)wait);
+  }
+  return count;
+}
