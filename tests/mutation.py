@@ -47,6 +47,7 @@ TARGETS = {
     "lib/generate/route.c": (None, ["test_route", "test_route_limits", "test_stage_generate"]),
     "lib/generate/retry.c": (None, ["test_retry", "test_attempt", "test_stage_generate_retry"]),
     "lib/generate/breaker.c": (None, ["test_breaker", "test_health", "test_attempt", "test_stage_generate_retry"]),
+    "lib/generate/stream_check.c": (None, ["test_stream_check", "test_stage_generate_output"]),
     "lib/generate/attempt.c": (None, ["test_attempt", "test_stage_generate_retry", "test_stage_generate_fallback"]),
     "lib/pipeline/attempt_end.c": (None, ["test_stage_generate", "test_stage_generate_fallback", "test_stage_generate_retry"]),
     "lib/pipeline/stage_generate.c": (["attempt_failed", "give_up", "follow", "waiting"],

@@ -200,7 +200,6 @@ static aiorch_status set_answer(aiorch_run *run, aio__str text, int32_t finish_r
     return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for the names of provider and model");
   }
   run->finish_reason = finish_reason;
-  run->released = run->answer.n;
   run->answered = true;
   record->by_host = record->done = true;
   record->outcome = AIORCH_OUTCOME_OK;

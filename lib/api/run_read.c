@@ -29,10 +29,7 @@ aiorch_status aiorch_run_id(const aiorch_run *run, const char **out, size_t *out
 }
 
 aiorch_status aiorch_run_answer(const aiorch_run *run, const char **out, size_t *out_len) {
-  if (!good(run)) return AIORCH_E_INVALID;
-  aiorch_run *own; /* no run is const: its owner may read it through a const pointer */
-  memcpy(&own, &run, sizeof own);
-  return give(run, aio__run_answer(own), out, out_len);
+  return good(run) ? give(run, aio__str_n(aio__buf_cstr(&run->answer), run->answer.n), out, out_len) : AIORCH_E_INVALID;
 }
 
 int32_t aiorch_run_finish_reason(const aiorch_run *run) { return good(run) ? run->finish_reason : 0; }

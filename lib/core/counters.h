@@ -57,7 +57,8 @@
   X(RETRIES, "retries")                                      \
   X(BREAKERS_OPENED, "breakers_opened")                      \
   X(BREAKERS_PASSED_OVER, "breakers_passed_over")            \
-  X(RUNS_SHARED, "runs_shared")
+  X(RUNS_SHARED, "runs_shared")                              \
+  X(CITATIONS_UNKNOWN, "citations_unknown")
 
 enum {
 #define X(suffix, name) AIO__N_##suffix,

@@ -110,7 +110,10 @@
   S(generate_cache_prompt, "generate.cache_prompt", "off", "off|5m|1h", 1,                                              \
     "Asks the provider to cache the prompt up to the end of the system text, for so long; writing it costs more (Anthropic).") \
   I(response_max_bytes, "generate.response_max_bytes", 8388608, 1024, 268435456, 0, "Longest answer, in bytes.")       \
-  S(output_check, "output.check", "on", "on|flag|off", 0, "Output rules: \"flag\" only reports what \"on\" would block.") \
+  S(output_check, "output.check", "on", "on|flag|redact|off", 0,                                                          \
+    "Output rules: \"flag\" only reports what \"on\" would block, \"redact\" puts [redacted:RULE] in its place.")         \
+  S(output_hosts, "output.hosts", "", NULL, 0,                                                                          \
+    "Hosts that URLs in answers may name, separated by commas (\"example.com, *.example.org\"); empty: any.")           \
   I(output_hold_back, "output.hold_back", 512, 64, 65536, 0, "Bytes of a streamed answer held back for the output check.") \
   S(http_ca_file, "http.ca_file", "", NULL, 0,                                                                          \
     "A PEM file with the certificates to trust; empty: those of the system, as libcurl was built.")                    \

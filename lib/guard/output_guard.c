@@ -147,37 +147,91 @@ static bool find_canary(aio__str text, size_t from, aio__str canary, aio__output
 
 /* ---- the rules --------------------------------------------------------------------------------------------------- */
 
-static void check_segment(const aio__output_guard *guard, aio__rule_scan *scan, aio__str text, size_t start, size_t end,
-                          size_t from, aio__output_finding *out) {
-  size_t after = from > start ? from - start : 0;
-  aio__rule_scan_text(scan, aio__str_n(text.p + start, end - start));
-  for (size_t i = 0; i < aio__rule_set_count(guard->rules) && out->verdict != AIO__VERDICT_BLOCK; i++) {
-    const aio__rule *rule = aio__rule_set_at(guard->rules, i);
-    if (rule->severity <= out->verdict) continue;
-    size_t first = 0, last = 0;
-    aio__match match = aio__rule_scan_match(scan, i, 0, after, &first, &last);
-    if (match == AIO__MATCH_NONE) continue;
-    *out = (aio__output_finding){rule->severity, rule->id, rule->category, start + first, start + last};
+typedef struct walk {
+  const aio__output_guard *guard;
+  aio__rule_scan *scan;
+  aio__str text;
+  size_t from;
+  aio__output_found found;
+  void *ctx;
+} walk;
+
+/* False: enough. */
+static bool each_match(const walk *w, size_t index, size_t start, size_t end) {
+  const aio__rule *rule = aio__rule_set_at(w->guard->rules, index);
+  size_t after = w->from > start ? w->from - start : 0, pos = 0, first = 0, last = 0;
+  for (;;) {
+    aio__match match = aio__rule_scan_match(w->scan, index, pos, after, &first, &last);
+    if (match == AIO__MATCH_NONE) return true;
+    aio__output_finding finding = {rule->severity, rule->id, rule->category, start + first, start + last};
     if (match == AIO__MATCH_LIMIT) {
-      *out = (aio__output_finding){AIO__VERDICT_BLOCK, "match_limit", rule->category, start, end};
+      finding = (aio__output_finding){AIO__VERDICT_BLOCK, "match_limit", rule->category, start, end};
     }
+    if (!w->found(w->ctx, &finding)) return false;
+    if (match == AIO__MATCH_LIMIT) return true;
+    pos = last > first ? last : first + 1;
+    if (after < pos) after = pos;
   }
+}
+
+static bool each_segment(const walk *w, size_t start, size_t end) {
+  aio__rule_scan_text(w->scan, aio__str_n(w->text.p + start, end - start));
+  for (size_t i = 0; i < aio__rule_set_count(w->guard->rules); i++) {
+    if (!each_match(w, i, start, end)) return false;
+  }
+  return true;
+}
+
+aiorch_status aio__output_guard_each(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
+                                     aio__output_found found, void *ctx) {
+  aio__output_finding leak;
+  if (from > text.n) from = text.n;
+  if (find_canary(text, from, canary, &leak) && !found(ctx, &leak)) return AIORCH_OK;
+  walk w = {guard, aio__rule_scan_get(guard->rules), text, from, found, ctx};
+  if (w.scan == NULL) return AIORCH_E_NOMEM;
+  size_t pos = from > LOOKBACK ? from - LOOKBACK : 0;
+  while (pos > 0 && pos < text.n && ((unsigned char)text.p[pos] & 0xC0) == 0x80 && from - pos < LOOKBACK + 4) pos--;
+  for (bool more = true; more && pos < text.n;) {
+    size_t valid = pos + aio__utf8_check(aio__str_n(text.p + pos, text.n - pos), NULL);
+    if (valid - pos >= SEGMENT_MIN && valid > from) more = each_segment(&w, pos, valid);
+    pos = valid + 1;
+  }
+  aio__rule_scan_put(guard->rules, w.scan);
+  return AIORCH_OK;
+}
+
+/* The gravest, of equals the first; a block ends the search. */
+static bool keep_gravest(void *ctx, const aio__output_finding *finding) {
+  aio__output_finding *out = ctx;
+  if (finding->verdict > out->verdict) *out = *finding;
+  return out->verdict != AIO__VERDICT_BLOCK;
 }
 
 aiorch_status aio__output_guard_check(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
                                       aio__output_finding *out) {
   *out = (aio__output_finding){0};
-  if (from > text.n) from = text.n;
-  if (find_canary(text, from, canary, out)) return AIORCH_OK;
-  aio__rule_scan *scan = aio__rule_scan_get(guard->rules);
-  if (scan == NULL) return AIORCH_E_NOMEM;
-  size_t pos = from > LOOKBACK ? from - LOOKBACK : 0;
-  while (pos > 0 && pos < text.n && ((unsigned char)text.p[pos] & 0xC0) == 0x80 && from - pos < LOOKBACK + 4) pos--;
-  while (pos < text.n && out->verdict != AIO__VERDICT_BLOCK) {
-    size_t valid = pos + aio__utf8_check(aio__str_n(text.p + pos, text.n - pos), NULL);
-    if (valid - pos >= SEGMENT_MIN && valid > from) check_segment(guard, scan, text, pos, valid, from, out);
-    pos = valid + 1;
+  return aio__output_guard_each(guard, text, from, canary, keep_gravest, out);
+}
+
+/* ---- how far it goes --------------------------------------------------------------------------------------------- */
+
+/* The end of the line that ends a private key. */
+static size_t key_end(aio__str text, size_t from) {
+  static const char begin[] = "-----END ";
+  const size_t n = sizeof begin - 1;
+  for (size_t i = from; i + n <= text.n; i++) {
+    if (memcmp(text.p + i, begin, n) != 0) continue;
+    for (size_t k = i + n; k + 5 <= text.n && k < i + n + 80; k++) {
+      if (memcmp(text.p + k, "-----", 5) == 0) return k + 5;
+    }
+    return SIZE_MAX;
   }
-  aio__rule_scan_put(guard->rules, scan);
-  return AIORCH_OK;
+  return SIZE_MAX;
+}
+
+size_t aio__output_guard_extent(aio__str text, const aio__output_finding *finding) {
+  if (strcmp(finding->rule, "private_key") == 0) return key_end(text, finding->end);
+  size_t end = finding->end;
+  while (end < text.n && (is_alnum(text.p[end]) || memchr("_+/=-", text.p[end], 5))) end++;
+  return end;
 }

@@ -17,6 +17,14 @@ aiorch_status aio__output_guard_new(const aio__alloc *al, aio__output_guard **ou
 void aio__output_guard_free(aio__output_guard *guard);
 /* Looks for a finding in text[from..]; matches may begin before `from` as long as they end after it. `canary` (may be
  * empty) is the marker that the system text carried. Bytes that are not UTF-8 are looked past. */
+/* All findings that end after `from`, each once, rule by rule, until `found` says false. A finding at the end of a text that goes on
+ * may be another one when more has come. */
+typedef bool (*aio__output_found)(void *ctx, const aio__output_finding *finding);
+aiorch_status aio__output_guard_each(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
+                                     aio__output_found found, void *ctx);
+/* Where what a finding has begun ends: of a private key its last line, of others the letters and digits that follow it without a
+ * break. SIZE_MAX: not in this text yet. */
+size_t aio__output_guard_extent(aio__str text, const aio__output_finding *finding);
 aiorch_status aio__output_guard_check(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
                                       aio__output_finding *out);
 

@@ -12,9 +12,9 @@ static bool built_in(const aiorch_run *run) { return run->plan.targets[run->plan
 /* Tokens that the provider did not count are estimated, and marked so. */
 static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
   for (int i = 0; i < AIORCH_USAGE_COUNT; i++) attempt->usage.n[i] = result->usage[i];
-  if (result->has_usage || built_in(run) || run->answer.n == 0) return;
+  if (result->has_usage || built_in(run) || run->raw.n == 0) return;
   attempt->usage.n[AIORCH_USAGE_INPUT] = aio__prompt_tokens(run);
-  attempt->usage.n[AIORCH_USAGE_OUTPUT] = (int64_t)aio__tokens_estimate(aio__buf_view(&run->answer));
+  attempt->usage.n[AIORCH_USAGE_OUTPUT] = (int64_t)aio__tokens_estimate(aio__buf_view(&run->raw));
   attempt->usage.estimated = true;
 }
 

@@ -77,6 +77,7 @@ void aio__cache_scope(const aiorch_run *run, uint8_t scope[AIO__SHA256_SIZE]) {
   add_z(&h, aio__input_guard_version(run->orch->input_guard));
   add_z(&h, o->validate_rules);
   add_z(&h, o->output_check);
+  add_z(&h, o->output_hosts);
   aio__run_content_digest(run, &h);
   aio__sha256_end(&h, scope);
 }

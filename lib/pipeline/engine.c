@@ -189,11 +189,7 @@ void aio__run_end(aiorch_run *run) {
   bool sent = run->call && aio__call_result_of(run->call)->sent;
   aio__generate_drop(run);
   aio__run_embed_end(run);
-  aio__run_answer_back(run);
-  if (run->answer.n > run->released) { /* what was held back stays unseen */
-    run->answer.n = run->released;
-    run->answer.p[run->released] = '\0';
-  }
+  aio__buf_free(&run->raw); /* what was held back stays unseen */
   for (size_t i = 0; i < run->attempt_count; i++) {
     aio__attempt *attempt = &run->attempts[i];
     if (attempt->status != AIORCH_PENDING) continue;

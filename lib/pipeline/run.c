@@ -7,6 +7,8 @@
 
 #define RUN_MAGIC UINT64_C(0x61696f2e72756e21)
 
+enum { ANSWER_GROWTH = 4 /* times what came: "[redacted:host]" may be longer than the host */ };
+
 aiorch_status aio__run_check(const aiorch_run *run) {
   if (!run || run->magic != RUN_MAGIC) return AIORCH_E_INVALID;
   return aio__orch_check(run->orch);
@@ -20,22 +22,6 @@ aiorch_status aio__run_refuse(aiorch_run *run, aiorch_status status, const char 
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
   return aio__error_set(&run->error, status, "%s", text);
-}
-
-/* Text that was not checked yet lies behind what was: a NUL stands between them while somebody may look. */
-aio__str aio__run_answer(aiorch_run *run) {
-  if (run->released < run->answer.n && !run->answer_lent) {
-    run->answer_lent = true;
-    run->answer_byte = run->answer.p[run->released];
-    run->answer.p[run->released] = '\0';
-  }
-  return aio__str_n(aio__buf_cstr(&run->answer), run->released);
-}
-
-void aio__run_answer_back(aiorch_run *run) {
-  if (!run->answer_lent) return;
-  run->answer.p[run->released] = run->answer_byte;
-  run->answer_lent = false;
 }
 
 static void on_ready(void *ctx) {
@@ -72,7 +58,8 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   run->cache_refused_by = run->cache_refused_detail = "";
   aio__error_init(&run->error);
   aio__arena_init(&run->arena, orch->al, 8192);
-  aio__buf_init(&run->answer, orch->al, (size_t)orch->options.response_max_bytes);
+  aio__buf_init(&run->raw, orch->al, (size_t)orch->options.response_max_bytes);
+  aio__buf_init(&run->answer, orch->al, ANSWER_GROWTH * (size_t)orch->options.response_max_bytes);
   aio__buf_init(&run->event_json, orch->al, SIZE_MAX / 2);
   aio__buf_init(&run->report_json, orch->al, SIZE_MAX / 2);
   run->created_ms = aio__clock_wall_ms(orch->clock);
@@ -111,6 +98,7 @@ void aio__run_destroy(aiorch_run *run) {
   run->magic = 0;
   aio__waker_release(run->waker);
   aio__settlement_release(run->settlement);
+  aio__buf_free(&run->raw);
   aio__buf_free(&run->answer);
   aio__buf_free(&run->event_json);
   aio__buf_free(&run->report_json);

@@ -66,6 +66,14 @@ static void put_tier(aio__json_writer *w, const aiorch_run *run) {
   aio__jw_object_end(w);
 }
 
+static void put_citations(aio__json_writer *w, const aiorch_run *run) {
+  aio__jw_key(w, "citations");
+  aio__jw_object(w);
+  aio__jw_ki64(w, "valid", run->citations.valid);
+  aio__jw_ki64(w, "unknown", run->citations.unknown);
+  aio__jw_object_end(w);
+}
+
 static void put_sources(aio__json_writer *w, const aiorch_run *run) {
   aio__jw_key(w, "sources");
   aio__jw_array(w);
@@ -167,11 +175,11 @@ void aio__error_report(const aiorch_error *error, aio__json_writer *w) {
 }
 
 void aio__run_report(aiorch_run *run, aio__json_writer *w) {
-  bool has_answer = run->answered || run->released > 0;
+  bool has_answer = run->answered || run->answer.n > 0;
   bool failed = run->error.status < 0 && !(run->phase == AIO__RUN_ENDED && run->status >= 0);
   aio__jw_object(w);
   aio__jw_kstr(w, "run_id", aio__str_n(run->id, AIO__UUID_LEN));
-  if (has_answer) aio__jw_kstr(w, "answer", aio__str_n(aio__buf_cstr(&run->answer), run->released));
+  if (has_answer) aio__jw_kstr(w, "answer", aio__buf_view(&run->answer));
   else aio__jw_knull(w, "answer");
   aio__jw_kz(w, "finish_reason",
              run->finish_reason == AIORCH_FINISH_NONE ? NULL : aiorch_finish_reason_name(run->finish_reason));
@@ -181,6 +189,7 @@ void aio__run_report(aiorch_run *run, aio__json_writer *w) {
   put_name(w, "provider", run->provider);
   put_name(w, "model", run->model);
   put_tier(w, run);
+  put_citations(w, run);
   put_usage(w, &run->usage);
   put_cost(w, run->cost_known, run->cost_nano_usd);
   if (run->cost_known) aio__jw_kusd(w, "cost_usd", run->cost_nano_usd);

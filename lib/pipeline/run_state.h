@@ -7,6 +7,7 @@
 #include "core/content.h"
 #include "core/hash.h"
 #include "generate/attempt.h"
+#include "generate/citations.h"
 #include "generate/stream_check.h"
 #include "pipeline/orch.h"
 #include "pipeline/retrieval.h"
@@ -172,10 +173,9 @@ struct aiorch_run {
   aio__tier_choice tier;
   aiorch_call *call;
   aio__stream_check check;
-  aio__buf answer;                 /* all that came; the first `released` bytes were checked and given out */
-  size_t released;
-  bool answer_lent;                /* a NUL stands at `released` in place of this byte: aio__run_answer */
-  char answer_byte;
+  aio__buf raw;                    /* all that came in the attempt that is out, unchecked */
+  aio__buf answer;                 /* what was checked and given out of it */
+  aio__citations citations;        /* of the whole answer */
   bool committed;                  /* the first delta came */
   bool answered;                   /* the answer is whole, checked and may be kept */
   int32_t finish_reason;
@@ -229,8 +229,6 @@ void aio__runs_close(aiorch *orch);                                  /* cancels 
 /* A call on the run that failed, with its words; the failure of the run itself stays. Returns the status. */
 aiorch_status aio__run_refuse(aiorch_run *run, aiorch_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-aio__str aio__run_answer(aiorch_run *run);                           /* what may be out, followed by a NUL */
-void aio__run_answer_back(aiorch_run *run);                          /* before the answer grows or ends */
 aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch_run **out, aiorch_error *error);
 void aio__run_destroy(aiorch_run *run);                              /* frees the memory; nothing is out any more */
 aiorch_status aio__run_add_message(aiorch_run *run, int32_t role, aio__str text);

@@ -105,7 +105,6 @@ static aiorch_status hit(aiorch_run *run) {
   run->provider = provider;
   run->model = model;
   run->answered = true;
-  run->released = run->answer.n;
   aio__count(&run->orch->counters, run->near.found ? AIO__N_CACHE_HITS_SEMANTIC : AIO__N_CACHE_HITS_EXACT);
   for (size_t i = 0; i < run->source_count; i++) {
     struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_SOURCE, AIORCH_STAGE_CACHE_LOOKUP);

@@ -68,16 +68,16 @@ static aiorch_status out_of_memory(aiorch_run *run) {
 
 /* ---- the stream ---- */
 
-static aiorch_status give_out(aiorch_run *run, size_t release) {
-  if (release <= run->released) return AIORCH_OK;
+/* What the answer has grown by since `before`. */
+static aiorch_status give_out(aiorch_run *run, size_t before) {
+  if (run->answer.n <= before) return AIORCH_OK;
+  run->committed = true;
   struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_DELTA, AIORCH_STAGE_GENERATE);
   if (event) {
     /* A copy: the answer's buffer may move before the event is read. */
-    event->text = aio__arena_str(&run->arena, aio__str_n(run->answer.p + run->released, release - run->released));
+    event->text = aio__arena_str(&run->arena, aio__str_n(run->answer.p + before, run->answer.n - before));
   }
-  if (run->events_wanted && (!event || !event->text.p)) return AIORCH_E_NOMEM; /* a stream has no holes */
-  run->released = release;
-  return AIORCH_OK;
+  return run->events_wanted && (!event || !event->text.p) ? AIORCH_E_NOMEM : AIORCH_OK; /* a stream has no holes */
 }
 
 static aiorch_status blocked(aiorch_run *run) {
@@ -86,22 +86,34 @@ static aiorch_status blocked(aiorch_run *run) {
   aio__count(&run->orch->counters, AIO__N_OUTPUT_BLOCKED);
   run->finish_reason = AIORCH_FINISH_CONTENT_FILTER;
   aio__buf_reset(&run->answer);
-  run->released = 0;
   return aio__run_fail(run, AIORCH_STAGE_GENERATE, AIORCH_E_OUTPUT_BLOCKED,
                        "the answer was stopped by the output rule \"%s\" (%s); \"output.check\" sets what it does",
                        finding->rule, finding->category);
 }
 
+/* Markers of sources that do not exist are never passed on in silence. */
+static void check_citations(aiorch_run *run) {
+  run->citations = aio__citations_count(aio__buf_view(&run->answer), run->source_count);
+  if (run->citations.unknown == 0) return;
+  aio__count(&run->orch->counters, AIO__N_CITATIONS_UNKNOWN);
+  aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_RESPONSE,
+                "the answer cites [%lld], but there %s %zu source%s: %lld of its markers lead nowhere",
+                (long long)run->citations.first_unknown, run->source_count == 1 ? "is" : "are", run->source_count,
+                run->source_count == 1 ? "" : "s", (long long)run->citations.unknown);
+}
+
 static aiorch_status succeed(aiorch_run *run) {
   const aio__attempt *attempt = current(run);
+  const aio__output_finding *finding = &run->check.finding;
   run->provider = attempt->provider;
   run->model = attempt->model;
   run->answered = true;
-  if (run->check.finding.verdict != AIO__VERDICT_PASS) {
+  if (finding->verdict != AIO__VERDICT_PASS) {
     aio__count(&run->orch->counters, AIO__N_OUTPUT_FLAGGED);
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_OUTPUT_BLOCKED, "the output rule \"%s\" (%s) flags the answer",
-                  run->check.finding.rule, run->check.finding.category);
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_OUTPUT_BLOCKED, "the output rule \"%s\" (%s) %s the answer", finding->rule,
+                  finding->category, run->check.redacted > 0 ? "has changed" : "flags");
   }
+  check_citations(run);
   return AIORCH_OK;
 }
 
@@ -179,35 +191,32 @@ static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const
   if (run->plan.opened) aio__count(&run->orch->counters, AIO__N_BREAKERS_OPENED);
   if (move.kind == AIO__PLAN_GIVE_UP) return give_up(run, status, own);
   aio__buf_reset(&run->answer);
-  run->released = 0;
   return follow(run, move, provider, status);
 }
 
 static aiorch_status stream(aiorch_run *run) {
   bool ended = aio__call_poll(run->call); /* before the text is taken, so that none is missed */
-  aio__run_answer_back(run);
-  if (aio__call_take_text(run->call, &run->answer) != AIORCH_OK) {
-    return attempt_failed(run, run->answer.failed == AIORCH_E_NOMEM ? AIORCH_E_NOMEM : AIORCH_E_TOO_LARGE,
+  if (aio__call_take_text(run->call, &run->raw) != AIORCH_OK) {
+    return attempt_failed(run, run->raw.failed == AIORCH_E_NOMEM ? AIORCH_E_NOMEM : AIORCH_E_TOO_LARGE,
                           "the answer is longer than \"generate.response_max_bytes\"");
   }
   const aio__call_result *result = aio__call_result_of(run->call);
   bool whole = ended && result->status == AIORCH_OK;
-  size_t release = run->released;
-  if (run->answer.n > 0) aio__plan_alive(&run->plan);
-  aiorch_status st = aio__stream_check_feed(&run->check, aio__buf_view(&run->answer), whole, &release);
+  size_t before = run->answer.n;
+  if (run->raw.n > 0) aio__plan_alive(&run->plan);
+  aiorch_status st = aio__stream_check_feed(&run->check, aio__buf_view(&run->raw), whole, &run->answer);
   if (st == AIORCH_E_OUTPUT_BLOCKED) {
     aio__plan_succeeded(&run->plan, now_ms(run)); /* it did what it was asked to */
     return aio__attempt_end(run, st, NULL) == AIORCH_OK ? blocked(run) : out_of_memory(run);
   }
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
-  if (release > 0) run->committed = true;
-  if (give_out(run, release) != AIORCH_OK) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
+  if (give_out(run, before) != AIORCH_OK) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
   if (!ended) {
     aio__run_wake_at(run, aio__call_wakes_at(run->call));
     return AIORCH_PENDING;
   }
   if (result->status < 0) return attempt_failed(run, result->status, NULL);
-  if (run->answer.n == 0 && result->finish_reason == AIORCH_FINISH_STOP) {
+  if (run->raw.n == 0 && result->finish_reason == AIORCH_FINISH_STOP) {
     return attempt_failed(run, AIORCH_E_RESPONSE, "the answer is empty");
   }
   run->finish_reason = result->finish_reason;
@@ -216,14 +225,21 @@ static aiorch_status stream(aiorch_run *run) {
   return succeed(run);
 }
 
+static void begin_check(aiorch_run *run) {
+  const char *mode = run->options->output_check;
+  run->check = (aio__stream_check){.guard = strcmp(mode, "off") == 0 ? NULL : run->orch->output_guard,
+                                   .mode = strcmp(mode, "flag") == 0     ? AIO__CHECK_FLAG
+                                           : strcmp(mode, "redact") == 0 ? AIO__CHECK_REDACT
+                                                                         : AIO__CHECK_BLOCK,
+                                   .canary = run->canary,
+                                   .hosts = aio__str_z(run->options->output_hosts),
+                                   .hold_back = (size_t)run->options->output_hold_back};
+  aio__buf_reset(&run->raw);
+}
+
 static aiorch_status start_stream(aiorch_run *run) {
   run->step = STREAM;
-  memset(&run->check, 0, sizeof run->check);
-  const char *mode = run->options->output_check;
-  run->check.guard = strcmp(mode, "off") == 0 ? NULL : run->orch->output_guard;
-  run->check.only_flag = strcmp(mode, "flag") == 0;
-  run->check.canary = run->canary;
-  run->check.hold_back = (size_t)run->options->output_hold_back;
+  begin_check(run);
   const aio__target *target = &run->plan.targets[run->plan.at];
   if (make_call(run, current(run)) != AIORCH_OK) {
     current(run)->status = AIORCH_E_NOMEM; /* nothing was sent: its row is not left pending */

@@ -30,79 +30,288 @@ static aio__stream_check fresh(const char *canary) {
   return check;
 }
 
+static aio__buf out;
+
+/* All in pieces of `step` bytes; what went out is in `out`. */
+static aiorch_status feed(aio__stream_check *check, aio__str text, size_t step) {
+  aiorch_status st = AIORCH_OK;
+  aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+  for (size_t n = 0; st == AIORCH_OK && n < text.n;) {
+    n = n + step < text.n ? n + step : text.n;
+    st = aio__stream_check_feed(check, aio__str_n(text.p, n), n == text.n, &out);
+  }
+  return st;
+}
+
 static void test_feed__clean_text_comes_out_whole(void **state) {
   (void)state;
   char text[2000];
+  for (size_t i = 0; i < sizeof text; i++) text[i] = i % 7 == 6 ? ' ' : 'a';
+  aio__stream_check check = fresh("");
+  aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+  for (size_t n = 100; n < sizeof text; n += 100) {
+    assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, n), false, &out), AIORCH_OK);
+    assert_true(out.n + 512 <= n || out.n == 0);
+  }
+  assert_true(out.n >= 1200);
+  assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, sizeof text), true, &out), AIORCH_OK);
+  assert_int_equal(out.n, sizeof text);
+  assert_memory_equal(out.p, text, sizeof text);
+  aio__buf_free(&out);
+}
+
+static void test_feed__a_long_word_is_held_up_to_a_bound(void **state) {
+  (void)state;
+  static char text[3 * AIO__HOLD_WORD_MAX];
   memset(text, 'a', sizeof text);
   aio__stream_check check = fresh("");
-  size_t release = 0;
-  for (size_t n = 100; n < sizeof text; n += 100) {
-    assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, n), false, &release), AIORCH_OK);
-    assert_true(release + 512 <= n || release == 0);
-  }
-  assert_true(release >= 1200);
-  assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, sizeof text), true, &release), AIORCH_OK);
-  assert_int_equal(release, sizeof text);
+  aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+  assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, AIO__HOLD_WORD_MAX), false, &out), AIORCH_OK);
+  assert_int_equal(out.n, 0);
+  assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, 2 * AIO__HOLD_WORD_MAX), false, &out), AIORCH_OK);
+  assert_int_equal(out.n, AIO__HOLD_WORD_MAX - 512);
+  aio__buf_free(&out);
 }
 
 static void test_feed__a_split_canary_is_never_released(void **state) {
   (void)state;
   static const char canary[] = "=====-0123456789abcdef01234567";
   char text[1600];
-  memset(text, 'b', sizeof text);
+  memset(text, ' ', sizeof text);
   memcpy(text + 700, canary, sizeof canary - 1);
-  static const size_t steps[] = {1, 2, 3, 7, 31, 64, 500};
+  static const size_t steps[] = {1, 2, 3, 7, 31, 64, 500, 1600};
   for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
-    aio__stream_check check = fresh(canary);
-    size_t release = 0, n = 0;
-    aiorch_status st = AIORCH_OK;
-    while (st == AIORCH_OK && n < sizeof text) {
-      n = n + steps[s] < sizeof text ? n + steps[s] : sizeof text;
-      st = aio__stream_check_feed(&check, aio__str_n(text, n), n == sizeof text, &release);
+    for (int mode = AIO__CHECK_BLOCK; mode <= AIO__CHECK_REDACT; mode += 2) { /* a leak is blocked where others are replaced */
+      aio__stream_check check = fresh(canary);
+      check.mode = (aio__check_mode)mode;
+      assert_int_equal(feed(&check, aio__str_n(text, sizeof text), steps[s]), AIORCH_E_OUTPUT_BLOCKED);
+      assert_true(out.n <= 700);
+      assert_string_equal(check.finding.rule, "prompt_canary");
+      aio__buf_free(&out);
     }
-    assert_int_equal(st, AIORCH_E_OUTPUT_BLOCKED);
-    assert_true(release <= 700);
   }
 }
 
-static void test_feed__streamed_and_whole_agree(void **state) {
-  (void)state;
-  static const char *const texts[] = {"Nothing here.", "Key: AKIAIOSFODNN7EXAMPLE and wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-                                      "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----"};
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-    size_t len = strlen(texts[i]), release = 0;
-    aio__stream_check whole = fresh(""), streamed = fresh("");
-    aiorch_status a = aio__stream_check_feed(&whole, aio__str_n(texts[i], len), true, &release), b = AIORCH_OK;
-    release = 0;
-    for (size_t n = 1; n <= len && b == AIORCH_OK; n++) {
-      b = aio__stream_check_feed(&streamed, aio__str_n(texts[i], n), n == len, &release);
-    }
-    assert_int_equal(a, b);
+/* ---- secrets of each class ---- */
+
+#define R20 "aK3xQ9zLm2Vt7Rp5Wn8Y"
+#define R40 R20 "bJ4yS0cNk6Ud1Hf3Xe9G"
+#define R80 R40 "Zq8wE5rT2yU7iO1pA4sDfG6hJ9kL3zX0cV2bN7mQ"
+
+static const struct {
+  const char *rule, *before, *secret, *after;
+  bool flag;
+} secrets[] = {
+    {"private_key", "Here: ", "-----BEGIN RSA PRIVATE KEY-----\n" R40 "\n" R40 "\n-----END RSA PRIVATE KEY-----", "\nthat was it.", false},
+    {"aws_access_key", "The id is ", "AKIAQ3XK7ZPL2MVT5RWN", ", use it.", false},
+    {"aws_secret_key", "Set ", "aws_secret_access_key = " R40, " in the file.", false},
+    {"anthropic_key", "key ", "sk-ant-api03-" R80, " ok", false},
+    {"openai_key", "key ", "sk-proj-" R40 R20 "T3BlbkFJ" R40, " ok", false},
+    {"openai_key", "key ", "sk-" R40, " ok", false},
+    {"github_token", "token ", "ghp_" R40, " ok", false},
+    {"gitlab_token", "token ", "glpat-" R20, " ok", false},
+    {"slack_token", "token ", "xoxb-123456789012-" R20, " ok", false},
+    {"google_api_key", "key ", "AIzaSyD3xQ9zLm2Vt7Rp5Wn8YbJ4yS0cNk6Ud1H", " ok", false},
+    {"google_oauth", "secret ", "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", " ok", false},
+    {"stripe_key", "key ", "sk_live_" R40, " ok", false},
+    {"hugging_face_token", "token ", "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", " ok", false},
+    {"package_token", "token ", "npm_aK3xQ9zLm2Vt7Rp5Wn8YbJ4yS0cNk6Ud1Hf3", " ok", false},
+    {"sendgrid_key", "key ", "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", " ok", false},
+    {"telegram_token", "token ", "123456789:AAaK3xQ9zLm2Vt7Rp5Wn8YbJ4yS0cNk6Ud1", " ok", false},
+    {"azure_storage_key", "it is ", "AccountKey=" R40 R40 "aK3xQ9==", " ok", false},
+    {"url_password", "at ", "postgres://admin:hunter2secret@db.example.com", " ok", true},
+    {"assigned_secret", "with ", "api_key = \"aK3xQ9zLm2Vt7Rp5Wn8YbJ4yS0cN", "\" ok", true},
+};
+
+static size_t make(char *text, size_t room, const char *before, const char *secret, const char *after, size_t *start) {
+  memset(text, 0, room);
+  for (size_t i = 0; i < 60; i++) strcat(text, "Some words of an answer. ");
+  strcat(text, before);
+  *start = strlen(text);
+  strcat(text, secret);
+  strcat(text, after);
+  for (size_t i = 0; i < 30; i++) strcat(text, " And more of them.");
+  return strlen(text);
+}
+
+/* A JSON web token that is longer than any hold-back. */
+static const char *web_token(void) {
+  static char token[4600];
+  strcpy(token, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ");
+  uint32_t seed = 7;
+  for (size_t i = strlen(token); i < 4000; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    token[i] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[seed >> 26];
   }
+  strcpy(token + 4000, "." R80);
+  return token;
+}
+
+static void one_secret(const char *rule, const char *before, const char *secret, const char *after, bool flag, size_t step) {
+  static char text[16384], expected[16384], mark[64];
+  size_t start, n = make(text, sizeof text, before, secret, after, &start);
+  aio__stream_check check = fresh("");
+  check.hold_back = 64; /* the least that may be set */
+  aiorch_status st = feed(&check, aio__str_n(text, n), step);
+  if (st != (flag ? AIORCH_OK : AIORCH_E_OUTPUT_BLOCKED)) fail_msg("%s by %zu: %s", rule, step, aiorch_status_name(st));
+  assert_string_equal(check.finding.rule, rule);
+  if (!flag && out.n > start) fail_msg("%s by %zu: %zu bytes of it went out", rule, step, out.n - start);
+  aio__buf_free(&out);
+  strcpy(mark, "[redacted:");
+  strcat(mark, rule);
+  strcat(mark, "]");
+  (void)make(expected, sizeof expected, before, mark, after, &start);
+  check = fresh("");
+  check.mode = AIO__CHECK_REDACT;
+  check.hold_back = 64;
+  assert_int_equal(feed(&check, aio__str_n(text, n), step), AIORCH_OK);
+  if (strcmp(aio__buf_cstr(&out), expected) != 0) fail_msg("%s by %zu: %s", rule, step, aio__buf_cstr(&out) + start);
+  assert_int_equal(check.redacted, 1);
+  aio__buf_free(&out);
+}
+
+static void test_feed__no_secret_goes_out_however_it_is_split(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+    size_t len = strlen(secrets[i].secret) + 3;
+    for (size_t step = 1; step <= len; step++) {
+      one_secret(secrets[i].rule, secrets[i].before, secrets[i].secret, secrets[i].after, secrets[i].flag, step);
+    }
+    one_secret(secrets[i].rule, secrets[i].before, secrets[i].secret, secrets[i].after, secrets[i].flag, 100000);
+  }
+  static const size_t steps[] = {1, 17, 100, 511, 4000, 100000};
+  for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
+    one_secret("json_web_token", "token ", web_token(), " ok", false, steps[s]);
+  }
+}
+
+/* Two deltas and every place between them: all of the secret's own bytes, with the hold-back long used up. */
+static void test_feed__no_secret_goes_out_at_any_cut(void **state) {
+  (void)state;
+  static char text[16384];
+  for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+    if (secrets[i].flag) continue;
+    size_t start, n = make(text, sizeof text, secrets[i].before, secrets[i].secret, secrets[i].after, &start);
+    for (size_t cut = start; cut <= start + strlen(secrets[i].secret) + 1; cut++) {
+      aio__stream_check check = fresh("");
+      check.hold_back = 64;
+      aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+      aiorch_status st = aio__stream_check_feed(&check, aio__str_n(text, cut), false, &out);
+      assert_true(out.n <= start);
+      if (st == AIORCH_OK) st = aio__stream_check_feed(&check, aio__str_n(text, n), true, &out);
+      assert_int_equal(st, AIORCH_E_OUTPUT_BLOCKED);
+      assert_true(out.n <= start);
+      aio__buf_free(&out);
+    }
+  }
+}
+
+/* What looks like a secret until its next character comes is none, streamed as whole. */
+static void test_feed__the_verdict_waits_for_what_follows(void **state) {
+  (void)state;
+  static const char *const harmless[] = {"AKIAQ3XK7ZPL2MVT5RWNaaaaaaaaaaaaa and so on", "AIzaSyD3xQ9zLm2Vt7Rp5Wn8YbJ4yS0cNk6Ud1HHH and so on",
+                                         "hf_aKdxQgzLmbVtcRpeWnfYbJgyShcNkiUjHklmn and so on", "-----BEGIN PRIVATE KEYS----- and so on"};
+  for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+    size_t n = strlen(harmless[i]);
+    for (size_t step = 1; step <= n; step++) {
+      aio__stream_check check = fresh("");
+      check.hold_back = 4;
+      aiorch_status st = feed(&check, aio__str_n(harmless[i], n), step);
+      if (st != AIORCH_OK) fail_msg("%s by %zu: %s", harmless[i], step, check.finding.rule);
+      assert_string_equal(aio__buf_cstr(&out), harmless[i]);
+      aio__buf_free(&out);
+    }
+  }
+}
+
+static void test_redact__a_key_without_an_end_takes_all_that_follows(void **state) {
+  (void)state;
+  static char text[6000];
+  strcpy(text, "Here it is: -----BEGIN PRIVATE KEY-----\n");
+  while (strlen(text) < 5000) strcat(text, R40 "\n");
+  static const size_t steps[] = {1, 50, 999, 6000};
+  for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
+    aio__stream_check check = fresh("");
+    check.mode = AIO__CHECK_REDACT;
+    assert_int_equal(feed(&check, aio__str_z(text), steps[s]), AIORCH_OK);
+    assert_string_equal(aio__buf_cstr(&out), "Here it is: [redacted:private_key]");
+    aio__buf_free(&out);
+  }
+  strcat(text, "-----END PRIVATE KEY-----\nAnd then AKIAQ3XK7ZPL2MVT5RWN, too.");
+  for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
+    aio__stream_check check = fresh("");
+    check.mode = AIO__CHECK_REDACT;
+    assert_int_equal(feed(&check, aio__str_z(text), steps[s]), AIORCH_OK);
+    assert_string_equal(aio__buf_cstr(&out), "Here it is: [redacted:private_key]\nAnd then [redacted:aws_access_key], too.");
+    assert_int_equal(check.redacted, 2);
+    aio__buf_free(&out);
+  }
+}
+
+static void test_hosts__others_are_blocked_flagged_or_replaced(void **state) {
+  (void)state;
+  static const char text[] = "See https://docs.example.com/a and https://evil.test/x?d=1 for more.";
+  for (size_t step = 1; step < sizeof text; step++) {
+    aio__stream_check check = fresh("");
+    check.hosts = AIO__LIT("example.com, *.example.com");
+    assert_int_equal(feed(&check, aio__str_n(text, sizeof text - 1), step), AIORCH_E_OUTPUT_BLOCKED);
+    assert_string_equal(check.finding.rule, "host");
+    aio__buf_free(&out);
+    check = fresh("");
+    check.hosts = AIO__LIT("*.example.com");
+    check.mode = AIO__CHECK_REDACT;
+    assert_int_equal(feed(&check, aio__str_n(text, sizeof text - 1), step), AIORCH_OK);
+    assert_string_equal(aio__buf_cstr(&out), "See https://docs.example.com/a and [redacted:host] for more.");
+    aio__buf_free(&out);
+  }
+  aio__stream_check check = fresh("");
+  check.hosts = AIO__LIT("*.example.com");
+  check.mode = AIO__CHECK_FLAG;
+  assert_int_equal(feed(&check, aio__str_n(text, sizeof text - 1), 5), AIORCH_OK);
+  assert_string_equal(aio__buf_cstr(&out), text);
+  assert_int_equal(check.finding.verdict, AIO__VERDICT_BLOCK);
+  aio__buf_free(&out);
+}
+
+static void test_feed__too_many_findings_in_one_look_are_blocked(void **state) {
+  (void)state;
+  static char text[40000];
+  text[0] = '\0';
+  size_t n = 0;
+  while (n < 8000) {
+    memcpy(text + n, "//a.b\"//c.d'", 12);
+    n += 12;
+  }
+  aio__stream_check check = fresh("");
+  check.hosts = AIO__LIT("example.com");
+  check.mode = AIO__CHECK_REDACT;
+  check.hold_back = 65536;
+  assert_int_equal(feed(&check, aio__str_n(text, n), n), AIORCH_E_OUTPUT_BLOCKED);
+  aio__buf_free(&out);
 }
 
 static void test_feed__flagging_releases_and_remembers(void **state) {
   (void)state;
   static const char canary[] = "=====-0123456789abcdef01234567";
   aio__stream_check check = fresh(canary);
-  check.only_flag = true;
-  size_t release = 0;
-  assert_int_equal(aio__stream_check_feed(&check, aio__str_z(canary), true, &release), AIORCH_OK);
-  assert_int_equal(release, strlen(canary));
+  check.mode = AIO__CHECK_FLAG;
+  assert_int_equal(feed(&check, aio__str_z(canary), 100), AIORCH_OK);
+  assert_int_equal(out.n, strlen(canary));
   assert_int_equal(check.finding.verdict, AIO__VERDICT_BLOCK);
+  aio__buf_free(&out);
 }
 
 static void test_feed__characters_are_not_split(void **state) {
   (void)state;
   static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z"; /* 1, 2, 3, 4, 1 bytes */
-  aio__stream_check check = fresh("");
-  check.guard = NULL;
   static const size_t whole_to[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
   for (size_t n = 1; n <= 11; n++) {
-    size_t release = 0;
-    aio__stream_check one = check;
-    assert_int_equal(aio__stream_check_feed(&one, aio__str_n(text, n), false, &release), AIORCH_OK);
-    assert_int_equal(release, whole_to[n]);
+    aio__stream_check check = fresh("");
+    check.guard = NULL;
+    aio__buf_init(&out, aio__alloc_default(), 100);
+    assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, n), false, &out), AIORCH_OK);
+    assert_int_equal(out.n, whole_to[n]);
+    aio__buf_free(&out);
   }
 }
 
@@ -112,20 +321,27 @@ static void test_feed__what_is_not_utf8_is_refused_at_once_or_at_the_end(void **
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     aio__stream_check check = fresh("");
     check.guard = NULL;
-    size_t release = 0;
-    assert_int_equal(aio__stream_check_feed(&check, aio__str_z(bad[i]), true, &release), AIORCH_E_RESPONSE);
+    assert_int_equal(feed(&check, aio__str_z(bad[i]), 100), AIORCH_E_RESPONSE);
+    aio__buf_free(&out);
   }
   aio__stream_check check = fresh("");
-  size_t release = 0;
-  assert_int_equal(aio__stream_check_feed(&check, aio__str_z("a\xe2\x82"), false, &release), AIORCH_OK);
-  assert_int_equal(aio__stream_check_feed(&check, aio__str_z("a\xe2\x82"), true, &release), AIORCH_E_RESPONSE);
+  aio__buf_init(&out, aio__alloc_default(), 100);
+  assert_int_equal(aio__stream_check_feed(&check, aio__str_z("a\xe2\x82"), false, &out), AIORCH_OK);
+  assert_int_equal(aio__stream_check_feed(&check, aio__str_z("a\xe2\x82"), true, &out), AIORCH_E_RESPONSE);
+  aio__buf_free(&out);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_feed__clean_text_comes_out_whole),
+      cmocka_unit_test(test_feed__a_long_word_is_held_up_to_a_bound),
       cmocka_unit_test(test_feed__a_split_canary_is_never_released),
-      cmocka_unit_test(test_feed__streamed_and_whole_agree),
+      cmocka_unit_test(test_feed__no_secret_goes_out_however_it_is_split),
+      cmocka_unit_test(test_feed__no_secret_goes_out_at_any_cut),
+      cmocka_unit_test(test_feed__the_verdict_waits_for_what_follows),
+      cmocka_unit_test(test_redact__a_key_without_an_end_takes_all_that_follows),
+      cmocka_unit_test(test_hosts__others_are_blocked_flagged_or_replaced),
+      cmocka_unit_test(test_feed__too_many_findings_in_one_look_are_blocked),
       cmocka_unit_test(test_feed__flagging_releases_and_remembers),
       cmocka_unit_test(test_feed__characters_are_not_split),
       cmocka_unit_test(test_feed__what_is_not_utf8_is_refused_at_once_or_at_the_end),

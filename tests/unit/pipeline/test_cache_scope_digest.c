@@ -68,6 +68,7 @@ static void expected_scope(const aiorch_run *run, const char *user, size_t host_
   z(&h, aio__input_guard_version(run->orch->input_guard));
   z(&h, "flag");
   z(&h, "on");
+  z(&h, "");
   aio__sha256_end(&h, out);
 }
 

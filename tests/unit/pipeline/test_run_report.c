@@ -78,7 +78,7 @@ static void test_run_report__a_new_run_has_every_member(void **state) {
       "{\"run_id\":\"" ID "\",\"answer\":null,\"finish_reason\":null,\"tool_calls\":[],\"reasoning\":null,"
       "\"cache\":{\"outcome\":\"off\",\"entry_id\":null,\"similarity\":null,\"refused_by\":null,"
       "\"refused_detail\":null},"
-      "\"sources\":[],\"provider\":null,\"model\":null,\"tier\":null,\"usage\":" USAGE_0 ",\"cost_nano_usd\":0,\"cost_usd\":\"0\","
+      "\"sources\":[],\"provider\":null,\"model\":null,\"tier\":null,\"citations\":{\"valid\":0,\"unknown\":0},\"usage\":" USAGE_0 ",\"cost_nano_usd\":0,\"cost_usd\":\"0\","
       "\"duration_ms\":0,\"stages\":[" STAGE("validate", "skipped", "0") "," STAGE("rate_limit", "skipped", "0") ","
       STAGE("cache_lookup", "skipped", "0") "," STAGE("retrieve", "skipped", "0") ","
       STAGE("generate", "skipped", "0") ","
@@ -93,7 +93,6 @@ static void fill(fixture *f) {
   run->started_ns = 1000;
   run->ended_ns = 12346000;
   assert_int_equal(aio__buf_z(&run->answer, "It is \"so\". [1]"), AIORCH_OK);
-  run->released = run->answer.n;
   run->answered = true;
   run->finish_reason = AIORCH_FINISH_STOP;
   run->provider = "second";
@@ -140,7 +139,7 @@ static void test_run_report__a_whole_run(void **state) {
       "\"cache\":{\"outcome\":\"miss\",\"entry_id\":null,\"similarity\":null",
       "\"sources\":[{\"n\":1,\"document_id\":\"" ID "\",\"title\":\"T\",\"uri\":\"u#a\",\"score\":0.5,"
       "\"similarity\":null,\"start\":3,\"end\":5,\"text\":\"so\"}]",
-      "\"provider\":\"second\",\"model\":\"m-2\",\"tier\":null,\"usage\":{\"input\":100,\"cache_read\":0,\"cache_write\":0,"
+      "\"provider\":\"second\",\"model\":\"m-2\",\"tier\":null,\"citations\":{\"valid\":0,\"unknown\":0},\"usage\":{\"input\":100,\"cache_read\":0,\"cache_write\":0,"
       "\"cache_write_1h\":0,\"output\":7,\"reasoning\":0,\"estimated\":true}",
       "\"cost_nano_usd\":1500000,\"cost_usd\":\"0.0015\",\"duration_ms\":12.345",
       STAGE("validate", "ok", "0.012"),
@@ -163,13 +162,14 @@ static void test_run_report__an_unknown_price_is_null(void **state) {
   assert_non_null(strstr(report(f), "\"cost_nano_usd\":null,\"cost_usd\":null,\"duration_ms\":12.345"));
 }
 
-static void test_run_report__an_answer_shows_as_far_as_it_was_checked(void **state) {
+static void test_run_report__an_unfinished_answer_shows_as_far_as_it_was_given_out(void **state) {
   fixture *f = *state;
   fill(f);
   f->run.answered = false;
-  f->run.released = 5;
+  aio__buf_reset(&f->run.answer);
+  assert_int_equal(aio__buf_z(&f->run.answer, "It is"), AIORCH_OK);
   assert_non_null(strstr(report(f), "\"answer\":\"It is\""));
-  f->run.released = 0;
+  aio__buf_reset(&f->run.answer);
   assert_non_null(strstr(report(f), "\"answer\":null"));
 }
 
@@ -264,7 +264,7 @@ int main(void) {
       TEST(test_run_report__a_new_run_has_every_member),
       TEST(test_run_report__a_whole_run),
       TEST(test_run_report__an_unknown_price_is_null),
-      TEST(test_run_report__an_answer_shows_as_far_as_it_was_checked),
+      TEST(test_run_report__an_unfinished_answer_shows_as_far_as_it_was_given_out),
       TEST(test_run_report__cache_hits_and_refusals),
       TEST(test_run_report__a_failed_run_has_its_error),
       TEST(test_run_report__a_call_that_failed_on_a_run_that_goes_on),
