@@ -185,7 +185,8 @@ static aiorch_status set_answer(aiorch_run *run, aio__str text, int32_t finish_r
   if (record->begun || record->done || run->answered || run->phase == AIO__RUN_ENDED) {
     return aio__run_refuse(run, AIORCH_E_STATE, "the run has an answer, or is past generate");
   }
-  aiorch_status st = aio__buf_str(&run->answer, text);
+  bool too_long = text.n > (size_t)run->orch->options.response_max_bytes;
+  aiorch_status st = too_long ? AIORCH_E_TOO_LARGE : aio__buf_str(&run->answer, text);
   if (st) {
     aio__buf_reset(&run->answer);
     return aio__run_refuse(run, st, "the answer is longer than \"generate.response_max_bytes\", or memory ran out");

@@ -64,6 +64,9 @@ static bool is_undecided(const look *l, const aio__output_finding *finding) {
   bool at_once = strcmp(finding->category, "prompt_leak") == 0 || strcmp(finding->rule, "match_limit") == 0;
   if (l->whole || at_once) return false;
   size_t extent = strcmp(finding->rule, "private_key") == 0 ? finding->end : aio__output_guard_extent(l->text, finding);
+  /* A dot behind a URL may be the end of a sentence, or go on. */
+  bool url = strcmp(finding->rule, "host") == 0;
+  while (url && extent < l->text.n && is_word(l->text.p[extent])) extent++;
   return extent >= l->text.n && l->text.n - finding->start < AIO__HOLD_WORD_MAX;
 }
 

@@ -1,6 +1,8 @@
 /* See output_hosts.h. */
 #include "guard/output_hosts.h"
 
+#include <string.h>
+
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 
 static bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
@@ -60,7 +62,6 @@ static aio__str host_of(aio__str url) {
   }
   size_t stop = begin;
   while (stop < end && url.p[stop] != ':') stop++;
-  while (stop > begin && (url.p[stop - 1] == '.' || url.p[stop - 1] == ',')) stop--; /* the end of a sentence */
   return aio__str_n(url.p + begin, stop - begin);
 }
 
@@ -71,6 +72,7 @@ bool aio__output_hosts_find(aio__str allowed, aio__str text, size_t from, aio__o
     size_t start = url_start(text, i), end = i + 2;
     if (start == SIZE_MAX) continue;
     while (end < text.n && !ends_url(text.p[end])) end++;
+    while (end > i + 2 && memchr(".,;:!?", text.p[end - 1], 6)) end--; /* the end of a sentence */
     aio__str host = host_of(aio__str_n(text.p + i + 2, end - i - 2));
     if (end > from && host.n > 0 && !is_allowed(allowed, host)) {
       *out = (aio__output_finding){AIO__VERDICT_BLOCK, "host", "data_exfiltration", start, end};

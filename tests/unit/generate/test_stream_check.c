@@ -273,6 +273,19 @@ static void test_hosts__others_are_blocked_flagged_or_replaced(void **state) {
   aio__buf_free(&out);
 }
 
+/* A dot behind a host may be the end of a sentence, or go on. */
+static void test_hosts__are_judged_when_they_are_whole(void **state) {
+  (void)state;
+  static const char text[] = "See https://evil.example.com/a. It is https://example.com.";
+  for (size_t step = 1; step < sizeof text; step++) {
+    aio__stream_check check = fresh("");
+    check.hosts = AIO__LIT("evil.example.com, example.com");
+    assert_int_equal(feed(&check, aio__str_n(text, sizeof text - 1), step), AIORCH_OK);
+    assert_string_equal(aio__buf_cstr(&out), text);
+    aio__buf_free(&out);
+  }
+}
+
 static void test_feed__too_many_findings_in_one_look_are_blocked(void **state) {
   (void)state;
   static char text[40000];
@@ -341,6 +354,7 @@ int main(void) {
       cmocka_unit_test(test_feed__the_verdict_waits_for_what_follows),
       cmocka_unit_test(test_redact__a_key_without_an_end_takes_all_that_follows),
       cmocka_unit_test(test_hosts__others_are_blocked_flagged_or_replaced),
+      cmocka_unit_test(test_hosts__are_judged_when_they_are_whole),
       cmocka_unit_test(test_feed__too_many_findings_in_one_look_are_blocked),
       cmocka_unit_test(test_feed__flagging_releases_and_remembers),
       cmocka_unit_test(test_feed__characters_are_not_split),

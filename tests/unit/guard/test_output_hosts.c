@@ -31,6 +31,7 @@ static void test_find__hosts_that_are_not_allowed(void **state) {
       {"a.test", "// a comment; a//b; file:///etc/passwd", NULL},
       {"a.test", "wss://evil.test and ftp://evil.test", "wss://evil.test"},
       {"a.test", "It is at https://a.test. Or https://", NULL},
+      {"a.test", "It is at https://b.test/c.d, and", "https://b.test/c.d"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     aio__output_finding f = {0};
