@@ -130,11 +130,13 @@ AIORCH_API aiorch_status aiorch_run_tool_call(const aiorch_run *run, size_t inde
 /** What some providers want back with a tool call, untouched; "" when there is none. */
 AIORCH_API aiorch_status aiorch_run_tool_call_signature(const aiorch_run *run, size_t index, const char **out, size_t *out_len);
 
-/** What the model thought before it answered, where the provider shows it; "" else. */
-AIORCH_API aiorch_status aiorch_run_reasoning(const aiorch_run *run, const char **out, size_t *out_len);
+/** The number of pieces of reasoning, where the provider shows it. They are given back in their order, before the tool calls. */
+AIORCH_API size_t aiorch_run_reasoning_count(const aiorch_run *run);
 
-/** The signature of the reasoning; "" when there is none. */
-AIORCH_API aiorch_status aiorch_run_reasoning_signature(const aiorch_run *run, const char **out, size_t *out_len);
+/** Piece number `index` of what the model thought: its text (empty: the provider keeps it to itself) and its signature ("" when there
+ *  is none), which may be NULL when it is not wanted. */
+AIORCH_API aiorch_status aiorch_run_reasoning(const aiorch_run *run, size_t index, const char **text, size_t *text_len,
+                                              const char **signature, size_t *signature_len);
 
 #ifdef __cplusplus
 }

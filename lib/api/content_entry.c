@@ -120,10 +120,12 @@ aiorch_status aiorch_run_tool_call_signature(const aiorch_run *run, size_t index
   return give(run->tool_calls[index].signature, out, out_len);
 }
 
-aiorch_status aiorch_run_reasoning(const aiorch_run *run, const char **out, size_t *out_len) {
-  return good(run) ? give(run->reasoning, out, out_len) : AIORCH_E_INVALID;
-}
+size_t aiorch_run_reasoning_count(const aiorch_run *run) { return good(run) ? run->reasoning_count : 0; }
 
-aiorch_status aiorch_run_reasoning_signature(const aiorch_run *run, const char **out, size_t *out_len) {
-  return good(run) ? give(run->reasoning_signature, out, out_len) : AIORCH_E_INVALID;
+aiorch_status aiorch_run_reasoning(const aiorch_run *run, size_t index, const char **text, size_t *text_len,
+                                   const char **signature, size_t *signature_len) {
+  if (!good(run) || !text || index >= run->reasoning_count) return AIORCH_E_INVALID;
+  const aio__run_reasoning *piece = &run->reasoning[index];
+  if (signature) (void)give(piece->signature, signature, signature_len);
+  return give(piece->text, text, text_len);
 }

@@ -96,14 +96,14 @@ static void put_content(aio__json_writer *w, const aiorch_run *run) {
   for (size_t i = 0; i < run->tool_call_count; i++) put_tool_call(w, &run->tool_calls[i]);
   aio__jw_array_end(w);
   aio__jw_key(w, "reasoning");
-  if (run->reasoning.n + run->reasoning_signature.n == 0) {
-    aio__jw_null(w);
-    return;
+  aio__jw_array(w);
+  for (size_t i = 0; i < run->reasoning_count; i++) {
+    aio__jw_object(w);
+    aio__jw_kstr(w, "text", run->reasoning[i].text);
+    put_name(w, "signature", run->reasoning[i].signature.p);
+    aio__jw_object_end(w);
   }
-  aio__jw_object(w);
-  aio__jw_kstr(w, "text", run->reasoning);
-  put_name(w, "signature", run->reasoning_signature.p);
-  aio__jw_object_end(w);
+  aio__jw_array_end(w);
 }
 
 static void put_stages(aio__json_writer *w, const aiorch_run *run) {

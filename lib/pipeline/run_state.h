@@ -17,6 +17,7 @@ enum {
   AIO__MESSAGES_MAX = 4096,
   AIO__MESSAGE_BYTES_MAX = 16 << 20,
   AIO__FILTERS_MAX = 64,
+  AIO__REASONING_MAX = 256,
   AIO__SOURCES_MAX = 100,
   AIO__ATTEMPTS_MAX = AIO__PLAN_ATTEMPTS_MAX + 8 /* of a run: at providers, and embeddings */
 };
@@ -34,6 +35,11 @@ typedef struct aio__run_tool_call {
   const char *id, *name;
   aio__str arguments, signature;
 } aio__run_tool_call;
+
+/* A piece of what the model thought; without a text the signature is all there is. */
+typedef struct aio__run_reasoning {
+  aio__str text, signature;
+} aio__run_reasoning;
 
 typedef struct aio__stage_record {
   int32_t outcome;      /* AIORCH_OUTCOME_* */
@@ -181,7 +187,9 @@ struct aiorch_run {
   int32_t finish_reason;
   aio__run_tool_call *tool_calls;
   size_t tool_call_count;
-  aio__str reasoning, reasoning_signature;
+  aio__run_reasoning *reasoning;
+  size_t reasoning_count;
+  size_t extras_seen;              /* of the call's extras: those that were looked through for warnings */
   const char *provider, *model;    /* that wrote the answer */
   aio__attempt *attempts;
   size_t attempt_count, attempt_cap;

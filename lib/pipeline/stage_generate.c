@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pipeline/run_content.h"
+#include "pipeline/run_extras.h"
 #include "pipeline/stages.h"
 #include "providers/extractive.h"
 
@@ -86,6 +87,7 @@ static aiorch_status blocked(aiorch_run *run) {
   aio__count(&run->orch->counters, AIO__N_OUTPUT_BLOCKED);
   run->finish_reason = AIORCH_FINISH_CONTENT_FILTER;
   aio__buf_reset(&run->answer);
+  aio__run_drop_extras(run);
   return aio__run_fail(run, AIORCH_STAGE_GENERATE, AIORCH_E_OUTPUT_BLOCKED,
                        "the answer was stopped by the output rule \"%s\" (%s); \"output.check\" sets what it does",
                        finding->rule, finding->category);
@@ -203,14 +205,16 @@ static aiorch_status stream(aiorch_run *run) {
   const aio__call_result *result = aio__call_result_of(run->call);
   bool whole = ended && result->status == AIORCH_OK;
   size_t before = run->answer.n;
+  aio__run_take_warnings(run);
   if (run->raw.n > 0) aio__plan_alive(&run->plan);
   aiorch_status st = aio__stream_check_feed(&run->check, aio__buf_view(&run->raw), whole, &run->answer);
+  if (st == AIORCH_OK && whole) st = aio__run_take_extras(run);
   if (st == AIORCH_E_OUTPUT_BLOCKED) {
     aio__plan_succeeded(&run->plan, now_ms(run)); /* it did what it was asked to */
     return aio__attempt_end(run, st, NULL) == AIORCH_OK ? blocked(run) : out_of_memory(run);
   }
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
-  if (give_out(run, before) != AIORCH_OK) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
+  if (give_out(run, before) != AIORCH_OK || (whole && aio__run_announce_extras(run) != AIORCH_OK)) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
   if (!ended) {
     aio__run_wake_at(run, aio__call_wakes_at(run->call));
     return AIORCH_PENDING;
@@ -235,6 +239,7 @@ static void begin_check(aiorch_run *run) {
                                    .hosts = aio__str_z(run->options->output_hosts),
                                    .hold_back = (size_t)run->options->output_hold_back};
   aio__buf_reset(&run->raw);
+  run->extras_seen = 0;
 }
 
 static aiorch_status start_stream(aiorch_run *run) {

@@ -80,7 +80,9 @@ static void test_aiorch_run_tool_call__reads_what_came(void **state) {
   aio__run_tool_call calls[] = {{"c1", "f", AIO__LIT("{}"), AIO__LIT("")}, {"c2", "g", AIO__LIT("{\"a\":1}"), AIO__LIT("s")}};
   run->tool_calls = calls;
   run->tool_call_count = 2;
-  run->reasoning = AIO__LIT("hm");
+  aio__run_reasoning pieces[] = {{AIO__LIT("hm"), AIO__LIT("")}, {AIO__LIT(""), AIO__LIT("sig")}};
+  run->reasoning = pieces;
+  run->reasoning_count = 2;
   const char *id, *name, *arguments, *text;
   size_t len;
   assert_int_equal(aiorch_run_tool_call_count(run), 2);
@@ -94,18 +96,23 @@ static void test_aiorch_run_tool_call__reads_what_came(void **state) {
   assert_int_equal(aiorch_run_tool_call_signature(run, 1, &text, &len), AIORCH_OK);
   assert_string_equal(text, "s");
   assert_int_equal(aiorch_run_tool_call_signature(run, 2, &text, &len), AIORCH_E_INVALID);
-  assert_int_equal(aiorch_run_reasoning(run, &text, &len), AIORCH_OK);
+  assert_int_equal(aiorch_run_reasoning_count(run), 2);
+  assert_int_equal(aiorch_run_reasoning(run, 0, &text, &len, NULL, NULL), AIORCH_OK);
   assert_string_equal(text, "hm");
-  assert_int_equal(aiorch_run_reasoning_signature(run, &text, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_run_reasoning(run, 1, &text, NULL, &name, &len), AIORCH_OK);
   assert_string_equal(text, "");
-  assert_int_equal(aiorch_run_reasoning(NULL, &text, NULL), AIORCH_E_INVALID);
-  assert_int_equal(aiorch_run_reasoning(run, NULL, NULL), AIORCH_E_INVALID);
+  assert_string_equal(name, "sig");
+  assert_int_equal(len, 3);
+  assert_int_equal(aiorch_run_reasoning(run, 2, &text, &len, NULL, NULL), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_reasoning(NULL, 0, &text, &len, NULL, NULL), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_reasoning(run, 0, NULL, NULL, NULL, NULL), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_reasoning_count(NULL), 0);
   assert_int_equal(aiorch_run_tool_call_count(NULL), 0);
   const char *json;
   assert_int_equal(aiorch_run_to_json(run, &json, &len), AIORCH_OK);
   assert_non_null(strstr(json, "\"tool_calls\":[{\"id\":\"c1\",\"name\":\"f\",\"arguments\":\"{}\",\"signature\":null},"
                                "{\"id\":\"c2\",\"name\":\"g\",\"arguments\":\"{\\\"a\\\":1}\",\"signature\":\"s\"}]"));
-  assert_non_null(strstr(json, "\"reasoning\":{\"text\":\"hm\",\"signature\":null}"));
+  assert_non_null(strstr(json, "\"reasoning\":[{\"text\":\"hm\",\"signature\":null},{\"text\":\"\",\"signature\":\"sig\"}]"));
   aiorch_run_free(run);
 }
 

@@ -1,0 +1,93 @@
+/* See run_extras.h. */
+#include "pipeline/run_extras.h"
+
+#include <string.h>
+
+void aio__run_take_warnings(aiorch_run *run) {
+  aio__call_extra extra;
+  for (; aio__call_extra_at(run->call, run->extras_seen, &extra); run->extras_seen++) {
+    if (extra.kind != AIO__EVENT_WARNING) continue;
+    int most = extra.text.n < AIO__ERROR_MESSAGE_MAX ? (int)extra.text.n : AIO__ERROR_MESSAGE_MAX;
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_OK, "%.*s", most, extra.text.p);
+  }
+}
+
+static aiorch_status check(aiorch_run *run, aio__str text, aio__output_finding *finding) {
+  finding->verdict = AIO__VERDICT_PASS;
+  if (!run->check.guard) return AIORCH_OK;
+  return aio__output_guard_check(run->check.guard, text, 0, run->check.canary, finding);
+}
+
+static bool copy(aiorch_run *run, aio__str *text) {
+  *text = text->n ? aio__arena_str(&run->arena, *text) : AIO__LIT("");
+  return text->p != NULL;
+}
+
+static aiorch_status take_tool_call(aiorch_run *run, const aio__call_extra *extra) {
+  aio__output_finding finding;
+  aiorch_status st = check(run, extra->text, &finding);
+  if (st) return st;
+  if (finding.verdict > run->check.finding.verdict) run->check.finding = finding;
+  if (finding.verdict == AIO__VERDICT_BLOCK && run->check.mode != AIO__CHECK_FLAG) return AIORCH_E_OUTPUT_BLOCKED;
+  if (!run->tool_calls) run->tool_calls = aio__arena_alloc(&run->arena, AIO__TOOLS_MAX * sizeof *run->tool_calls);
+  if (!run->tool_calls) return AIORCH_E_NOMEM;
+  if (run->tool_call_count >= AIO__TOOLS_MAX) return AIORCH_OK; /* no codec hands over more */
+  aio__str id = extra->id, name = extra->name;
+  aio__run_tool_call *call = &run->tool_calls[run->tool_call_count];
+  *call = (aio__run_tool_call){.arguments = extra->text, .signature = extra->signature};
+  if (!copy(run, &id) || !copy(run, &name) || !copy(run, &call->arguments) || !copy(run, &call->signature)) return AIORCH_E_NOMEM;
+  call->id = id.p;
+  call->name = name.p;
+  run->tool_call_count++;
+  return AIORCH_OK;
+}
+
+static aiorch_status take_reasoning(aiorch_run *run, const aio__call_extra *extra) {
+  aio__output_finding finding;
+  aiorch_status st = check(run, extra->text, &finding);
+  if (st) return st;
+  if (finding.verdict == AIO__VERDICT_BLOCK && run->check.mode != AIO__CHECK_FLAG) {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_OUTPUT_BLOCKED, "reasoning was left out: the output rule \"%s\" (%s)",
+                  finding.rule, finding.category);
+    return AIORCH_OK;
+  }
+  if (!run->reasoning) run->reasoning = aio__arena_alloc(&run->arena, AIO__REASONING_MAX * sizeof *run->reasoning);
+  if (!run->reasoning) return AIORCH_E_NOMEM;
+  if (run->reasoning_count >= AIO__REASONING_MAX) {
+    if (run->reasoning_count++ == AIO__REASONING_MAX) {
+      aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_TOO_LARGE, "of the reasoning only %d pieces are kept", AIO__REASONING_MAX);
+    }
+    run->reasoning_count = AIO__REASONING_MAX;
+    return AIORCH_OK;
+  }
+  aio__run_reasoning *piece = &run->reasoning[run->reasoning_count];
+  *piece = (aio__run_reasoning){.text = extra->kind == AIO__EVENT_REDACTED ? AIO__LIT("") : extra->text, .signature = extra->signature};
+  if (!copy(run, &piece->text) || !copy(run, &piece->signature)) return AIORCH_E_NOMEM;
+  run->reasoning_count++;
+  return AIORCH_OK;
+}
+
+aiorch_status aio__run_announce_extras(aiorch_run *run) {
+  for (size_t i = 0; i < run->tool_call_count && run->events_wanted; i++) {
+    struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_TOOL_CALL, AIORCH_STAGE_GENERATE);
+    if (!event) return AIORCH_E_NOMEM;
+    event->index = i;
+  }
+  return AIORCH_OK;
+}
+
+aiorch_status aio__run_take_extras(aiorch_run *run) {
+  aio__call_extra extra;
+  aiorch_status st = AIORCH_OK;
+  aio__run_drop_extras(run);
+  for (size_t i = 0; st == AIORCH_OK && aio__call_extra_at(run->call, i, &extra); i++) {
+    if (extra.kind == AIO__EVENT_TOOL_END) st = take_tool_call(run, &extra);
+    else if (extra.kind == AIO__EVENT_REASONING || extra.kind == AIO__EVENT_REDACTED) st = take_reasoning(run, &extra);
+  }
+  if (st) aio__run_drop_extras(run);
+  return st;
+}
+
+void aio__run_drop_extras(aiorch_run *run) {
+  run->tool_call_count = run->reasoning_count = 0;
+}

@@ -1,0 +1,23 @@
+/* What comes besides the text of an answer: warnings as they come, tool calls and reasoning once the whole answer is there and
+ * checked, so that nothing of it is out before the verdict. */
+#ifndef AIO_PIPELINE_RUN_EXTRAS_H
+#define AIO_PIPELINE_RUN_EXTRAS_H
+
+#include "pipeline/run_state.h"
+
+/* Passes on the warnings of the call that have come since the last look. */
+void aio__run_take_warnings(aiorch_run *run);
+/*
+ * The answer is whole: its tool calls and its reasoning become the run's. Arguments are checked by the
+ * output rules like text, but nothing in them is replaced: in the modes "on" and "redact" a finding blocks the answer. Reasoning in
+ * which something is found is left out, with a warning.
+ *
+ * AIORCH_OK; AIORCH_E_OUTPUT_BLOCKED: run->check.finding says why; AIORCH_E_NOMEM.
+ */
+aiorch_status aio__run_take_extras(aiorch_run *run);
+/* An event for each tool call, when the text is out. AIORCH_E_NOMEM. */
+aiorch_status aio__run_announce_extras(aiorch_run *run);
+/* Forgets them: the attempt has failed. */
+void aio__run_drop_extras(aiorch_run *run);
+
+#endif
