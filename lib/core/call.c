@@ -379,7 +379,9 @@ void aio__call_put_sent(aiorch_call *call, bool sent) { call->result.sent = sent
 bool aio__call_poll(aiorch_call *call) {
   if (call->step && !aio__call_ended(call)) {
     call->wake_ns = AIO__NEVER;
+    call->stepping = true;
     call->step(call->step_ctx, call);
+    call->stepping = false;
   }
   return aio__call_ended(call);
 }

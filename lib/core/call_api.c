@@ -277,7 +277,7 @@ static aiorch_status open_call(aiorch_call *call, unsigned kinds) {
 
 /* Unlocks; wakes the driver outside the lock when there is something new for it. */
 static aiorch_status close_call(aiorch_call *call, aiorch_status status, bool wake) {
-  aio__waker *waker = wake && call->waker ? aio__waker_retain(call->waker) : NULL;
+  aio__waker *waker = wake && call->waker && !call->stepping ? aio__waker_retain(call->waker) : NULL;
   pthread_mutex_unlock(&call->mutex);
   if (waker) {
     aio__waker_signal(waker);

@@ -36,6 +36,7 @@ struct aiorch_call {
   size_t extra_count, extra_cap, extra_bytes;
   void (*step)(void *ctx, aiorch_call *call); /* the driver's thread alone: step to wake_ns */
   void *step_ctx;
+  bool stepping;               /* inside the step: what it hands over is looked at as soon as it returns, and wakes nobody */
   int64_t wake_ns;
 };
 

@@ -86,7 +86,15 @@ aiorch_status aio__orch_open_providers(aiorch *orch, aio__plugins *plugins, aio_
   return st;
 }
 
+/* Providers and embedder have copies of their own; runs, which copy the settings, need none. */
+static void forget_secrets(aiorch *orch) {
+  char *key = orch->options.embedder_key;
+  aio__provider_list_free(orch->al, &orch->options.providers);
+  explicit_bzero(key, strlen(key));
+}
+
 void aio__orch_take_providers(aiorch *orch, aio__plugins *made) {
   aio__plugins_append(&orch->plugins, made);
   aio__plugins_destroy(made); /* of which only the list is left */
+  forget_secrets(orch);
 }

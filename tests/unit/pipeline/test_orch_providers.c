@@ -347,6 +347,8 @@ static void test_open__plug_ins_come_first(void **state) {
   register_plugin(h.config, "own");
   assert_int_equal(aiorch_open(h.config, &h.orch, &h.error), AIORCH_OK);
   const aio__plugins *p = &h.orch->plugins;
+  assert_int_equal(h.orch->options.providers.count, 0); /* runs copy the settings, and need no keys */
+  assert_int_equal(h.config->options.providers.count, 2);
   assert_int_equal(p->provider_count, 3);
   assert_string_equal(p->providers[0].name, "own");
   assert_string_equal(p->providers[1].name, "anthropic");
