@@ -62,6 +62,7 @@ static void finish_failed(embedding *e, const aio__wire_error *error) {
 }
 
 static void finish_whole(embedding *e) {
+  aio__call_put_sent(e->call, true);
   aiorch_status st = aiorch_call_put_vectors(e->call, e->vectors, e->count, e->embedder->dimensions, e->truncated);
   finish(e, st);
 }
@@ -108,10 +109,7 @@ static bool send(embedding *e) {
   aiorch_status st = aio__embed_encode(m->codec, &request, &m->target, &wire, &why);
   if (st == AIORCH_OK) st = m->transport->start(m->transport, &wire, &limits, aio__call_waker(e->call), &e->exchange, &why);
   aio__wire_request_free(&wire);
-  if (st == AIORCH_OK) {
-    aio__call_put_sent(e->call, true);
-    return true;
-  }
+  if (st == AIORCH_OK) return true;
   aio__wire_error error = {.status = st, .retry_after_ms = -1, .should_retry = -1};
   aio__wire_say(&error, aio__str_z(why.message), m->target.key);
   finish_failed(e, &error);
@@ -234,6 +232,8 @@ static void step(void *ctx, aiorch_call *call) {
   } else if (st < 0) {
     if (error.status == AIORCH_OK) error.status = st;
     attempt_failed(e, &error);
+  } else {
+    aio__call_put_sent(call, e->asked || transport->sent(e->exchange));
   }
 }
 

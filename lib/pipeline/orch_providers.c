@@ -2,11 +2,9 @@
 #include <string.h>
 
 #include "generate/route.h"
+#include "net/http.h"
 #include "pipeline/orch.h"
 #include "providers/http_provider.h"
-
-#ifdef AIORCH_WITH_HTTP
-#include "net/http.h"
 
 static aiorch_status open_own(aiorch *orch, aiorch_error *error) {
   const aio__options *o = &orch->options;
@@ -15,12 +13,6 @@ static aiorch_status open_own(aiorch *orch, aiorch_error *error) {
                                .connections_per_host = o->http_connections_per_host};
   return aio__http_open(&options, orch->al, orch->clock, orch->log, &orch->counters, &orch->transport, error);
 }
-#else
-static aiorch_status open_own(aiorch *orch, aiorch_error *error) {
-  (void)orch;
-  return aio__error_set(error, AIORCH_E_UNSUPPORTED, "this library was built without HTTP: no provider or embedder behind it can be used");
-}
-#endif
 
 aiorch_status aio__orch_open_transport(aiorch *orch, aiorch_error *error) {
   if (orch->transport) return AIORCH_OK;
