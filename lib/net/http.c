@@ -1,4 +1,5 @@
-/* See http.h: what the I/O thread does, and all that knows libcurl. Callbacks of libcurl only note what came: what ends, pauses or begins a transfer is done in `settle`, when libcurl has returned. */
+/* See http.h: what the I/O thread does, and all that knows libcurl. Callbacks of libcurl only note what came: what ends, pauses or
+ * begins a transfer is done in `settle`, when libcurl has returned. */
 #include "net/http_private.h"
 
 #include <curl/curl.h>
@@ -13,11 +14,6 @@
 #if LIBCURL_VERSION_NUM < 0x075500
 #error "libaiorch needs libcurl 7.85 or newer; -DAIORCH_WITH_HTTP=OFF builds it without"
 #endif
-
-#define TEXT_OF(number) #number
-#define TEXT(number) TEXT_OF(number)
-#define USER_AGENT \
-  "libaiorch/" TEXT(AIORCH_VERSION_MAJOR) "." TEXT(AIORCH_VERSION_MINOR) "." TEXT(AIORCH_VERSION_PATCH)
 
 enum {
   NS_PER_MS = 1000000,
@@ -105,10 +101,7 @@ static size_t on_line(char *bytes, size_t size, size_t count, void *ctx) {
 /* A connection is there, and the request goes out. Again, when libcurl takes another connection for one that had gone. */
 static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port) {
   aio__exchange *e = ctx;
-  (void)ip;
-  (void)local_ip;
-  (void)port;
-  (void)local_port;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
   aio__exchange_connected(e);
   if (e->request->body_len <= SENT_AT_ONCE) e->phase = AIO__EXCHANGE_AWAITING;
   e->uploaded = 0;
@@ -129,8 +122,7 @@ static int on_close_socket(void *ctx, curl_socket_t fd) {
 
 static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ctx, void *known) {
   unsigned events = 0;
-  (void)curl;
-  (void)known;
+  (void)curl, (void)known;
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= EPOLLIN;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= EPOLLOUT;
   return aio__http_watch(ctx, fd, events) == 0 ? 0 : -1;
@@ -175,6 +167,7 @@ static void free_handle(aio__http *h, handle *x) {
 
 static handle *new_handle(aio__http *h) {
   handle *x = aio__calloc(h->al, 1, sizeof *x);
+  char agent[64];
   if (!x) return NULL;
   CURL *curl = x->curl = curl_easy_init();
   if (!curl) {
@@ -198,7 +191,8 @@ static handle *new_handle(aio__http *h) {
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S);
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)READ_BYTES);
   curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES);
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT);
+  snprintf(agent, sizeof agent, "libaiorch/%s", aiorch_version_string());
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, agent);
   curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, h->encodings);
   curl_easy_setopt(curl, CURLOPT_NOPROXY, h->no_proxy ? h->no_proxy : "");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -335,25 +329,26 @@ static void free_multi(aio__http *h) {
   aio__io_timer_clear(h->io, &h->curl_timer);
 }
 
-static void note_failure(aio__http *h, CURLMcode code) {
+static void act(aio__http *h, curl_socket_t fd, int mask) {
+  int running;
+  CURLMcode code = curl_multi_socket_action(h->multi, fd, mask, &running);
   if (code != CURLM_OK) h->broken = code;
 }
 
 static void on_ready(void *ctx, int fd, uint32_t events) {
   aio__http *h = ctx;
-  int mask = 0, running;
+  int mask = 0;
   if (aio__http_unasked(h, fd)) return;
   if (events & EPOLLIN) mask |= CURL_CSELECT_IN;
   if (events & EPOLLOUT) mask |= CURL_CSELECT_OUT;
   if (events & (EPOLLERR | EPOLLHUP)) mask |= CURL_CSELECT_ERR;
-  note_failure(h, curl_multi_socket_action(h->multi, fd, mask, &running));
+  act(h, fd, mask);
   settle_later(h);
 }
 
 void aio__http_on_curl_timer(aio__io_timer *timer) {
   aio__http *h = AIO__OWNER(aio__http, curl_timer, timer);
-  int running;
-  note_failure(h, curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running));
+  act(h, CURL_SOCKET_TIMEOUT, 0);
   settle_later(h);
 }
 
@@ -547,7 +542,6 @@ static void settle(aio__http *h) {
   do {
     aio__exchange *e;
     bool begun = false;
-    int running;
     h->again = false;
     if (h->broken != CURLM_OK) give_up(h);
     read_messages(h);
@@ -557,7 +551,7 @@ static void settle(aio__http *h) {
       begun = true;
     }
     if (begun && h->multi) { /* libcurl wants to be called at once for those */
-      note_failure(h, curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running));
+      act(h, CURL_SOCKET_TIMEOUT, 0);
       h->again = true;
     }
   } while (h->again);
