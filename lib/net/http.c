@@ -514,9 +514,8 @@ static void give_up(aio__http *h) {
     if (e->easy) finish(h, e, AIORCH_E_NETWORK, words);
   }
   free_multi(h);
-  if (h->first && !make_multi(h)) {
-    while (h->first) finish(h, h->first, AIORCH_E_NOMEM, "no memory for a transfer");
-  }
+  bool well = !h->first || make_multi(h);
+  while (!well && h->first) finish(h, h->first, AIORCH_E_NOMEM, "no memory for a transfer");
 }
 
 static void tell_drivers(aio__http *h) {
@@ -595,7 +594,6 @@ aiorch_status aio__http_check_library(aio__http *h, aiorch_error *error) {
   bool zlib = (info->features & CURL_VERSION_LIBZ) != 0, brotli = (info->features & CURL_VERSION_BROTLI) != 0;
   h->encodings = zlib && brotli ? "gzip, deflate, br" : zlib ? "gzip, deflate" : brotli ? "br" : NULL;
   /* Counted by libcurl, and safe beside a host that uses libcurl itself; never undone, since resolver threads may outlive us. */
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-    return aio__error_set(error, AIORCH_E_SYSTEM, "libcurl cannot be started");
-  return AIORCH_OK;
+  return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? AIORCH_OK
+                                                           : aio__error_set(error, AIORCH_E_SYSTEM, "libcurl cannot be started");
 }
