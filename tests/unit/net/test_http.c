@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <aiorch/version.h>
+
 #include "net/exchange.h"
 #include "support/http_client.h"
 #include "support/test_alloc.h"
@@ -463,7 +465,17 @@ static void test_free_request__overwrites_keys(void **state) {
   aio__wire_request_free(&wire);
 }
 
+/* A build without libcurl says so. */
+static int without_http(void) {
+  aio__transport *t = NULL;
+  aio__http_options options = {0};
+  if (aio__http_open(&options, aio__alloc_default(), aio__clock_system(), NULL, NULL, &t, NULL) != AIORCH_E_UNSUPPORTED || t) return 1;
+  printf("SKIP: built without HTTP\n");
+  return 77;
+}
+
 int main(void) {
+  if (!aiorch_has_feature("http")) return without_http();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_start__an_answer_with_its_headers),
     cmocka_unit_test(test_start__one_connection_after_the_other_is_the_same),

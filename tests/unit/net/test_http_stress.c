@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <aiorch/version.h>
+
 #include "support/http_client.h"
 #include "support/test_alloc.h"
 #include "support/tiny_server.h"
@@ -155,6 +157,10 @@ static void test_close__with_exchanges_of_many_threads_out(void **state) {
 }
 
 int main(void) {
+  if (!aiorch_has_feature("http")) {
+    printf("SKIP: built without HTTP\n");
+    return 77;
+  }
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_drop__at_random_moments_from_many_threads),
     cmocka_unit_test(test_close__with_exchanges_of_many_threads_out),
