@@ -19,6 +19,7 @@ enum {
   NS_PER_MS = 1000000,
   NEEDED_VERSION = 0x075500,
   PAUSES_STREAMS_FROM = 0x080200, /* before, a paused stream of HTTP/2 holds up the others of its connection */
+  TOO_LARGE = 100,                /* CURLE_TOO_LARGE of 8.6 */
   SENT_AT_ONCE = 16 << 10,        /* a body up to this size is taken as sent with the head */
   SEND_LOOK_MS = 100,             /* how often is looked at whether a larger one has gone out */
   KEEPALIVE_IDLE_S = 60,
@@ -462,6 +463,7 @@ static const char *words_of(CURLcode code) {
 }
 
 static aiorch_status status_of(CURLcode code, const aio__exchange *e) {
+  if ((int)code == TOO_LARGE) return AIORCH_E_TOO_LARGE;
   switch (code) {
     case CURLE_OK: return e->phase == AIO__EXCHANGE_READING ? AIORCH_OK : AIORCH_E_NETWORK;
     /* libcurl's word for a header line above its own limit, too */
@@ -470,9 +472,6 @@ static aiorch_status status_of(CURLcode code, const aio__exchange *e) {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WRITE_ERROR: return AIORCH_E_RESPONSE;
-#if LIBCURL_VERSION_NUM >= 0x080600
-    case CURLE_TOO_LARGE: return AIORCH_E_TOO_LARGE;
-#endif
     default: return AIORCH_E_NETWORK;
   }
 }

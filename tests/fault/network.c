@@ -245,6 +245,43 @@ static int play_shared(const char *name, const char *url, bool at_once) {
   return bad + complain(connections != 1 || requests != MANY, name, "not over one connection", "");
 }
 
+enum { SLOW_BYTES = 2 << 20 };
+
+/* One that nobody reads, and others over the same connection, which must not wait for it. */
+static int play_slow(const char *name, const char *url) {
+  aio__exchange *slow;
+  aio__waker *waker;
+  aio__buf body;
+  aio__wire_error error = {0};
+  aiorch_status status;
+  int bad = 0;
+  http_ask ask = {.url = url, .body = PROMPT, .deadline_ms = 20000, .limits = {.buffer_max = 16 << 10, .response_max = 8 << 20}};
+  if (aio__waker_new(&memory.al, aio__clock_system(), &waker) != AIORCH_OK) abort();
+  if (http_start(transport, &memory.al, &ask, waker, &slow, NULL) != AIORCH_OK) abort();
+  while (!transport->head(slow) && transport->state(slow, &error) == AIORCH_PENDING) aio__waker_wait(waker, AIO__NEVER), aio__waker_clear(waker);
+  for (int i = 0; i < 5; i++) {
+    http_answer a;
+    http_answer_init(&a);
+    http_do(transport, &memory.al, &ask, &a);
+    bad += complain(a.status != AIORCH_OK || a.body.n != SLOW_BYTES, name, "another waits for it", a.error.message);
+    http_answer_free(&a);
+  }
+  aio__buf_init(&body, aio__alloc_default(), 8 << 20);
+  for (;;) {
+    aio__waker_clear(waker);
+    transport->take(slow, &body);
+    status = transport->state(slow, &error);
+    if (status != AIORCH_PENDING) break;
+    aio__waker_wait(waker, AIO__NEVER);
+  }
+  bad += complain(status != AIORCH_OK || body.n != SLOW_BYTES, name, "it is not whole itself", error.message);
+  printf("  %-24s five others, then itself: %s\n", name, status_name(status));
+  transport->drop(slow);
+  aio__buf_free(&body);
+  aio__waker_release(waker);
+  return bad;
+}
+
 /* ---- cancelling: how long until the server sees the end ------------------------------------------------------------ */
 
 typedef struct cancelling {
@@ -296,6 +333,8 @@ static void play(aio__tape_value row) {
   http_watchdog(WATCHDOG_S);
   if (aio__str_eqz(aio__buf_view(&kind), "cancel"))
     bad = play_cancel(aio__buf_cstr(&name));
+  else if (aio__str_eqz(aio__buf_view(&kind), "slow"))
+    bad = play_slow(aio__buf_cstr(&name), url);
   else if (kind.n > 0)
     bad = play_shared(aio__buf_cstr(&name), url, aio__str_eqz(aio__buf_view(&kind), "many"));
   else
