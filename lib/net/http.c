@@ -18,7 +18,7 @@
 enum {
   NS_PER_MS = 1000000,
   NEEDED_VERSION = 0x075500,
-  PAUSES_STREAMS_FROM = 0x080200, /* before, a paused stream of HTTP/2 holds up the others of its connection */
+  MULTI_QUICK_EXIT = 21,          /* CURLMOPT_QUICK_EXIT of 8.20: its resolver threads are not waited for */
   TOO_LARGE = 100,                /* CURLE_TOO_LARGE of 8.6 */
   SENT_AT_ONCE = 16 << 10,        /* a body up to this size is taken as sent with the head */
   SEND_LOOK_MS = 100,             /* how often is looked at whether a larger one has gone out */
@@ -69,8 +69,9 @@ static void arm(aio__exchange *e) {
   aio__io_timer_set(e->http->io, &e->timer, at);
 }
 
+/* Pausing streams of HTTP/2 is broken in one version of libcurl or another (7.84, 8.3, 8.16): those are taken, up to response_max. */
 static bool may_pause(const aio__exchange *e) {
-  return e->http->pauses_streams || !e->multiplexed;
+  return !e->multiplexed;
 }
 
 /* libcurl reads on and on while there is something: what does not fit it must keep itself. Not what is unpacked, since it would keep
@@ -369,6 +370,7 @@ static bool make_multi(aio__http *h) {
     return false;
   }
   curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  (void)curl_multi_setopt(h->multi, (CURLMoption)MULTI_QUICK_EXIT, 1L); /* an older one does not know it, nor need it */
   curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
   curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
@@ -589,7 +591,6 @@ aiorch_status aio__http_check_library(aio__http *h, aiorch_error *error) {
       !(info->features & CURL_VERSION_THREADSAFE))
     return aio__error_set(error, AIORCH_E_UNSUPPORTED,
                           "this libcurl was built without TLS, or cannot look up names or start beside other threads");
-  h->pauses_streams = info->version_num >= PAUSES_STREAMS_FROM;
   bool zlib = (info->features & CURL_VERSION_LIBZ) != 0, brotli = (info->features & CURL_VERSION_BROTLI) != 0;
   h->encodings = zlib && brotli ? "gzip, deflate, br" : zlib ? "gzip, deflate" : brotli ? "br" : NULL;
   /* Counted by libcurl, and safe beside a host that uses libcurl itself; never undone, since resolver threads may outlive us. */

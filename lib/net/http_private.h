@@ -17,7 +17,7 @@ struct aio__http {
   const aio__clock *clock;
   aio__io_thread *io;
   atomic_int refs; /* the owner's, and one of each exchange that was not dropped: for the head above */
-  bool own_io, pauses_streams;
+  bool own_io;
   char *ca_file, *http_proxy, *https_proxy, *no_proxy;
   const char *encodings; /* what libcurl unpacks */
   pthread_mutex_t mutex; /* guards these */

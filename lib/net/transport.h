@@ -31,7 +31,8 @@ typedef struct aio__exchange_limits {
   int64_t first_byte_ms; /* from the last byte of the request until the head has come */
   int64_t idle_ms;       /* between two pieces of the body, or of the request that is taken; a paused transfer is not idle */
   size_t response_max;   /* bytes of the body, unpacked; at most SIZE_MAX / 2 */
-  size_t buffer_max;     /* bytes that wait for the driver before the transfer pauses; what one read brings comes on top */
+  size_t buffer_max;     /* bytes that wait for the driver before the transfer pauses; what one read brings comes on top, and what
+                            shares its connection with others (HTTP/2) does not pause: there response_max is the bound */
 } aio__exchange_limits;
 
 enum {

@@ -1,4 +1,5 @@
 /* lib/net/http.c, http_entry.c: over real sockets, with a server in this process. What goes wrong on the way is in tests/fault. */
+#include <netdb.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -474,6 +475,58 @@ static int without_http(void) {
   return 77;
 }
 
+/* ---- a name server that does not answer: this program's getaddrinfo comes before the C library's -------------------------- */
+
+static pthread_mutex_t names_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t names_cond = PTHREAD_COND_INITIALIZER;
+static bool names_answer;
+static int names_asked, names_left;
+
+int getaddrinfo(const char *restrict node, const char *restrict service, const struct addrinfo *restrict hints, struct addrinfo **restrict out) {
+  (void)node;
+  (void)service;
+  (void)hints;
+  *out = NULL;
+  pthread_mutex_lock(&names_mutex);
+  names_asked++;
+  pthread_cond_broadcast(&names_cond);
+  while (!names_answer) pthread_cond_wait(&names_cond, &names_mutex);
+  names_left++;
+  pthread_cond_broadcast(&names_cond);
+  pthread_mutex_unlock(&names_mutex);
+  return EAI_AGAIN;
+}
+
+static void test_start__a_name_server_that_does_not_answer_stops_nobody_else(void **state) {
+  (void)state;
+  aio__transport *t = http_open_plain(aio__alloc_default());
+  aio__exchange *e;
+  http_answer a;
+  assert_int_equal(http_start(t, aio__alloc_default(), &(http_ask){.url = "http://never.test/"}, NULL, &e, NULL), AIORCH_OK);
+  http_answer_init(&a);
+  http_do(t, aio__alloc_default(), &(http_ask){.url = "http://never.test/", .deadline_ms = 200}, &a);
+  assert_int_equal(a.status, AIORCH_E_DEADLINE);
+  assert_non_null(strstr(a.error.message, "while connecting"));
+  assert_false(a.sent);
+  http_answer_free(&a);
+  http_answer_init(&a);
+  http_do(t, aio__alloc_default(), &(http_ask){.url = "http://never.test/", .limits = {.connect_ms = 100}}, &a);
+  assert_int_equal(a.status, AIORCH_E_NETWORK);
+  assert_non_null(strstr(a.error.message, "connect limit"));
+  http_answer_free(&a);
+  expect_answer(t, "/echo", "x", "x");
+  t->drop(e);
+  expect_answer(t, "/echo", "x", "x");
+  t->close(t); /* and nobody has answered yet */
+  pthread_mutex_lock(&names_mutex);
+  assert_true(names_asked > 0);
+  assert_int_equal(names_left, 0);
+  names_answer = true;
+  pthread_cond_broadcast(&names_cond);
+  while (names_left < names_asked) pthread_cond_wait(&names_cond, &names_mutex);
+  pthread_mutex_unlock(&names_mutex);
+}
+
 int main(void) {
   if (!aiorch_has_feature("http")) return without_http();
   const struct CMUnitTest tests[] = {
@@ -494,6 +547,7 @@ int main(void) {
     cmocka_unit_test(test_open__a_file_of_certificates_that_is_not_there),
     cmocka_unit_test(test_start__out_of_memory),
     cmocka_unit_test(test_free_request__overwrites_keys),
+    cmocka_unit_test(test_start__a_name_server_that_does_not_answer_stops_nobody_else),
   };
   return cmocka_run_group_tests(tests, start_server, stop_server);
 }
