@@ -105,12 +105,10 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
       sum[r][1] = add_products(sum[r][1], w1, x);
     }
   }
-  V scales = v_load(m->column_scale + j), bias = v_load(m->bias + j);
-  UNROLL for (size_t r = 0; r < R; r++) {
+  float *out = m->out + row * m->ldo + j;
+  UNROLL for (size_t r = 0; r < R; r++, out += m->ldo) {
     __m256i total = _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[r][0], sum[r][1]), 0xD8);
-    total = _mm256_sub_epi32(total, _mm256_set1_epi32(m->sum[row + r]));
-    V by = v_mul(v_set(m->scale[row + r]), scales);
-    v_store(m->out + (row + r) * m->ldo + j, v_add(v_mul(_mm256_cvtepi32_ps(total), by), bias));
+    v_store(out, _mm256_cvtepi32_ps(_mm256_sub_epi32(total, _mm256_set1_epi32(m->sum[row + r]))));
   }
 }
 
@@ -126,6 +124,7 @@ static void matmul_i8(const aio__matmul_i8 *m) {
         TILES(TILE)
 #undef TILE
       }
+      finish_i8(m, row, take, j, LANES);
     }
   }
 }

@@ -84,13 +84,9 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
       sum[r][1] = add_products(sum[r][1], w1, x);
     }
   }
-  UNROLL for (size_t r = 0; r < R; r++) {
-    V scale = v_set(m->scale[row + r]);
-    float *out = m->out + (row + r) * m->ldo + j;
-    UNROLL for (size_t c = 0; c < 2; c++) {
-      V by = v_mul(scale, v_load(m->column_scale + j + c * LANES));
-      v_store(out + c * LANES, v_add(v_mul(_mm512_cvtepi32_ps(sum[r][c]), by), v_load(m->bias + j + c * LANES)));
-    }
+  float *out = m->out + row * m->ldo + j;
+  UNROLL for (size_t r = 0; r < R; r++, out += m->ldo) {
+    UNROLL for (size_t c = 0; c < 2; c++) v_store(out + c * LANES, _mm512_cvtepi32_ps(sum[r][c]));
   }
 }
 
@@ -106,6 +102,7 @@ static void matmul_i8(const aio__matmul_i8 *m) {
         TILES(TILE)
 #undef TILE
       }
+      finish_i8(m, row, take, j, AIO__PANEL);
     }
   }
 }

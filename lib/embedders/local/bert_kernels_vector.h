@@ -18,6 +18,18 @@ static size_t rows_of_tile(size_t left, size_t most) {
 
 /* ---- products of f32 ---- */
 
+/* What follows the sums, which lie in `out` already: a tile that did this itself would be twice as long. */
+static void finish_f32(const aio__matmul_f32 *m, size_t row, size_t rows, size_t j, size_t columns) {
+  for (size_t r = row; r < row + rows; r++) {
+    V scale = v_set(m->row_scale != NULL ? m->row_scale[r] : 1);
+    float *out = m->out + r * m->ldo + j;
+    for (size_t c = 0; c < columns; c += LANES) {
+      V bias = m->bias != NULL ? v_load(m->bias + j + c) : v_zero();
+      v_store(out + c, v_add(v_mul(v_load(out + c), scale), bias));
+    }
+  }
+}
+
 /* R rows, C vectors of columns from `b` on, which belong to column j. */
 INLINE void tile_f32(const aio__matmul_f32 *m, const float *b, size_t row, size_t j, const size_t R, const size_t C) {
   V sum[F32_ROWS][2];
@@ -33,12 +45,9 @@ INLINE void tile_f32(const aio__matmul_f32 *m, const float *b, size_t row, size_
       UNROLL for (size_t c = 0; c < C; c++) sum[r][c] = v_fma(x, w[c], sum[r][c]);
     }
   }
-  UNROLL for (size_t r = 0; r < R; r++) {
-    V scale = v_set(m->row_scale != NULL ? m->row_scale[row + r] : 1);
-    UNROLL for (size_t c = 0; c < C; c++) {
-      V bias = m->bias != NULL ? v_load(m->bias + j + c * LANES) : v_zero();
-      v_store(m->out + (row + r) * m->ldo + j + c * LANES, v_add(v_mul(sum[r][c], scale), bias));
-    }
+  float *out = m->out + row * m->ldo + j;
+  UNROLL for (size_t r = 0; r < R; r++, out += m->ldo) {
+    UNROLL for (size_t c = 0; c < C; c++) v_store(out + c * LANES, sum[r][c]);
   }
 }
 
@@ -54,13 +63,26 @@ INLINE void rows_f32(const aio__matmul_f32 *m, size_t j, const size_t C) {
       TILES(TILE)
 #undef TILE
     }
+    finish_f32(m, row, take, j, C * LANES);
   }
 }
 
 static void matmul_f32(const aio__matmul_f32 *m) {
   size_t j = 0;
   for (; j + 2 * LANES <= m->n; j += 2 * LANES) rows_f32(m, j, 2);
-  if (j < m->n) rows_f32(m, j, 1);
+  if (AIO__STEP < 2 * LANES && j < m->n) rows_f32(m, j, 1);
+}
+
+/* The same after products of codes. */
+static void finish_i8(const aio__matmul_i8 *m, size_t row, size_t rows, size_t j, size_t columns) {
+  for (size_t r = row; r < row + rows; r++) {
+    V scale = v_set(m->scale[r]);
+    float *out = m->out + r * m->ldo + j;
+    for (size_t c = 0; c < columns; c += LANES) {
+      V by = v_mul(scale, v_load(m->column_scale + j + c));
+      v_store(out + c, v_add(v_mul(v_load(out + c), by), v_load(m->bias + j + c)));
+    }
+  }
 }
 
 /* ---- activation functions ---- */
@@ -80,15 +102,11 @@ static void curve(const aio__curve *curve, float *x, size_t n) {
 
 /* ---- activations to codes ---- */
 
-/* One group of G terms: curve, rotation, to `out`. Additions in the order of aio__rotate. */
-INLINE V rotate_group(const aio__curve *curve, const float *x, float *out, V most, const size_t G) {
+/* One group of G terms in place. Additions in the order of aio__rotate. */
+INLINE V rotate_group(float *x, V most, const size_t G) {
   V v[AIO__ROTATION_MAX / LANES];
   const size_t count = G / LANES;
-  UNROLL for (size_t i = 0; i < count; i++) v[i] = v_load(x + i * LANES);
-  if (curve != NULL) {
-    UNROLL for (size_t i = 0; i < count; i++) v[i] = v_curve(curve, v[i]);
-  }
-  UNROLL for (size_t i = 0; i < count; i++) v[i] = v_rotate_inside(v[i]);
+  UNROLL for (size_t i = 0; i < count; i++) v[i] = v_rotate_inside(v_load(x + i * LANES));
   UNROLL for (size_t half = 1; half < count; half *= 2) {
     UNROLL for (size_t i = 0; i < count; i++) {
       if ((i & half) != 0) continue;
@@ -99,26 +117,20 @@ INLINE V rotate_group(const aio__curve *curve, const float *x, float *out, V mos
   }
   UNROLL for (size_t i = 0; i < count; i++) {
     most = v_max(most, v_abs(v[i]));
-    v_store(out + i * LANES, v[i]);
+    v_store(x + i * LANES, v[i]);
   }
   return most;
 }
 
-static V rotate_row(const aio__quantize *q, const float *x) {
+static V rotate_row(const aio__quantize *q, const float *from) {
   V most = v_zero();
-  const aio__curve *curve = q->curve;
-  float *out = q->scratch;
-  if (q->rotation == 128) {
-    if (curve != NULL) {
-      for (size_t i = 0; i < q->n; i += 128) most = rotate_group(curve, x + i, out + i, most, 128);
-    } else {
-      for (size_t i = 0; i < q->n; i += 128) most = rotate_group(NULL, x + i, out + i, most, 128);
-    }
-    return most;
-  }
+  float *x = q->scratch;
+  memcpy(x, from, q->n * sizeof *x);
+  if (q->curve != NULL) curve(q->curve, x, q->n);
   for (size_t i = 0; i < q->n; i += q->rotation) {
-    most = q->rotation == 64 ? rotate_group(curve, x + i, out + i, most, 64)
-                             : rotate_group(curve, x + i, out + i, most, 32);
+    if (q->rotation == 128) most = rotate_group(x + i, most, 128);
+    else if (q->rotation == 64) most = rotate_group(x + i, most, 64);
+    else most = rotate_group(x + i, most, 32);
   }
   return most;
 }
