@@ -1,7 +1,7 @@
 # Puts data files into the library as the objects of lib/core/data.h.
 #
 #   aiorch_embed(target symbol file)         const aio__packed aio__data_<symbol>
-#   aiorch_embed_folder(target symbol glob)  const aio__data aio__data_<symbol>[], in the order of the names, name NULL last
+#   aiorch_embed_folder(target symbol glob)  const aio__packed aio__data_<symbol>[], in the order of the names, name NULL last
 #
 # Each object is a C file in the build folder, made anew when one of its inputs changes. Run as a script
 # (cmake -DOUT=... -DSYMBOL=... -DMODE=one|list -P embed.cmake -- files...) this file writes one of them.
@@ -63,28 +63,24 @@ foreach(file IN LISTS files)
   file(READ "${file}" hex HEX)
   string(LENGTH "${hex}" digits)
   math(EXPR len "${digits} / 2")
-  set(lengths ${len})
-  if(MODE STREQUAL "one")
-    # gzip: 10 bytes of header, among them the time, which must not be in a build that can be made again; the packed bytes;
-    # 8 bytes of check sum and length.
-    file(ARCHIVE_CREATE OUTPUT "${OUT}.gz" PATHS "${file}" FORMAT raw COMPRESSION GZip COMPRESSION_LEVEL 9)
-    file(READ "${OUT}.gz" hex HEX)
-    file(REMOVE "${OUT}.gz")
-    if(NOT hex MATCHES "^1f8b0800")
-      message(FATAL_ERROR "${file}: packed with a header of another form than expected")
-    endif()
-    string(LENGTH "${hex}" digits)
-    math(EXPR digits "${digits} - 36")
-    string(SUBSTRING "${hex}" 20 ${digits} hex)
-    math(EXPR packed "${digits} / 2")
-    set(lengths "${packed}, ${len}")
+  # gzip: 10 bytes of header, among them the time, which must not be in a build that can be made again; the packed bytes;
+  # 8 bytes of check sum and length.
+  file(ARCHIVE_CREATE OUTPUT "${OUT}.gz" PATHS "${file}" FORMAT raw COMPRESSION GZip COMPRESSION_LEVEL 9)
+  file(READ "${OUT}.gz" hex HEX)
+  file(REMOVE "${OUT}.gz")
+  if(NOT hex MATCHES "^1f8b0800")
+    message(FATAL_ERROR "${file}: packed with a header of another form than expected")
   endif()
+  string(LENGTH "${hex}" digits)
+  math(EXPR digits "${digits} - 36")
+  string(SUBSTRING "${hex}" 20 ${digits} hex)
+  math(EXPR packed "${digits} / 2")
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
   # 16 bytes a line: some tools choke on a line of a megabyte.
   set(line "0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,")
   string(REGEX REPLACE "(${line})" "\\1\n" bytes "${bytes}")
-  string(APPEND arrays "static const unsigned char bytes_${n}[] = {\n${bytes}0x00};\n")
-  list(APPEND rows "{\"${name}\", (const char *)bytes_${n}, ${lengths}}")
+  string(APPEND arrays "static const unsigned char bytes_${n}[] = {\n${bytes}};\n")
+  list(APPEND rows "{\"${name}\", (const char *)bytes_${n}, ${packed}, ${len}}")
   math(EXPR n "${n} + 1")
 endforeach()
 
@@ -92,6 +88,6 @@ if(MODE STREQUAL "one")
   set(object "const aio__packed aio__data_${SYMBOL} = ${rows};\n")
 else()
   list(JOIN rows ",\n  " rows)
-  set(object "const aio__data aio__data_${SYMBOL}[] = {\n  ${rows},\n  {NULL, NULL, 0},\n};\n")
+  set(object "const aio__packed aio__data_${SYMBOL}[] = {\n  ${rows},\n  {NULL, NULL, 0, 0},\n};\n")
 endif()
 file(WRITE "${OUT}" "/* Made by cmake/embed.cmake. */\n#include \"core/data.h\"\n\n${arrays}\n${object}")

@@ -4,16 +4,9 @@
 
 #include <stddef.h>
 
-/* Followed by a NUL that len does not count. */
-typedef struct aio__data {
-  const char *name; /* "0001_knowledge.sql" */
-  const char *text;
-  size_t len;
-} aio__data;
-
-/* A large file, packed (text/unpack.h): it is read once, when a handle is opened. */
+/* A file, packed (text/unpack.h): it is read once, when a handle is opened. */
 typedef struct aio__packed {
-  const char *name;
+  const char *name; /* "0001_knowledge.sql" */
   const char *bytes;
   size_t packed_len, len;
 } aio__packed;
@@ -23,7 +16,7 @@ extern const aio__packed aio__data_output_rules;     /* lib/guard/output_rules.j
 extern const aio__packed aio__data_hit_guard;        /* lib/guard/hit_guard.json */
 extern const aio__packed aio__data_tier_rules;       /* lib/generate/tier_rules.json */
 extern const aio__packed aio__data_prices;           /* lib/cost/prices.json */
-extern const aio__data aio__data_sqlite_knowledge[]; /* sql/sqlite/knowledge/NNNN_*.sql in order; ends with name NULL */
-extern const aio__data aio__data_sqlite_ledger[];    /* sql/sqlite/ledger/NNNN_*.sql */
+extern const aio__packed aio__data_sqlite_knowledge[]; /* sql/sqlite/knowledge/NNNN_*.sql in order; ends with name NULL */
+extern const aio__packed aio__data_sqlite_ledger[];    /* sql/sqlite/ledger/NNNN_*.sql */
 
 #endif

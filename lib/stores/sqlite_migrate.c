@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "stores/sqlite_private.h"
+#include "text/unpack.h"
 
 enum { RETRY_NS = 1000000 };
 
@@ -47,6 +48,15 @@ static aiorch_status execute(aio__sq_conn *conn, aiorch_error *error, const char
   return sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK ? AIORCH_OK : aio__sq_fail(conn, error);
 }
 
+static aiorch_status execute_packed(aio__sq_conn *conn, aiorch_error *error, const aio__packed *sql) {
+  const aio__alloc *al = conn->owner->store->env.al;
+  char *text = aio__unpack(sql, al);
+  if (text == NULL) return aio__sq_nomem(error);
+  aiorch_status status = execute(conn, error, text);
+  aio__free(al, text);
+  return status;
+}
+
 static aiorch_status set_pragma(aio__sq_conn *conn, aiorch_error *error, const char *name, int64_t value) {
   char sql[96] = "PRAGMA ";
   sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA %s = %lld", name, (long long)value);
@@ -80,9 +90,9 @@ static aiorch_status apply(aio__sq_conn *conn, aiorch_error *error) {
     status = execute(conn, error,
                      "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY,"
                      " name TEXT NOT NULL, applied_ms INTEGER NOT NULL)");
-  const aio__data *migration = &conn->owner->migrations[version];
+  const aio__packed *migration = &conn->owner->migrations[version];
   for (; status == AIORCH_OK && migration->name != NULL; migration++) {
-    status = execute(conn, error, migration->text);
+    status = execute_packed(conn, error, migration);
     if (status == AIORCH_OK) status = step_of(conn, error, migration->name);
     if (status == AIORCH_OK) status = note(conn, error, ++version, migration->name);
   }

@@ -62,7 +62,7 @@ struct aio__sq_db {
   char *lock_path;
   int lock_fd;
   int32_t application_id;
-  const aio__data *migrations;
+  const aio__packed *migrations;
   const char *const *sql;
   int statements;
   int page_size;         /* of a new database, in bytes */

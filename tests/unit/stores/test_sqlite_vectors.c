@@ -7,6 +7,7 @@
 #include "core/data.h"
 #include "stores/sqlite_folder.c"
 #include "stores/sqlite_vectors.h"
+#include "text/unpack.h"
 
 static aio__sq_store *inner(const fixture *f) {
   return (aio__sq_store *)f->store;
@@ -42,7 +43,10 @@ static void run_old_migration(fixture *f) {
     path_in(f, names[i], path);
     (void)unlink(path);
   }
-  execute(f, "knowledge.db", aio__data_sqlite_knowledge[0].text);
+  char *first = aio__unpack(&aio__data_sqlite_knowledge[0], &f->memory.al);
+  assert_non_null(first);
+  execute(f, "knowledge.db", first);
+  aio__free(&f->memory.al, first);
   execute(f, "knowledge.db",
           "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_ms INTEGER NOT NULL);"
           "INSERT INTO schema_version VALUES (1, '0001_knowledge.sql', 1);"
