@@ -52,6 +52,9 @@ TARGETS = {
     "lib/pipeline/attempt_end.c": (None, ["test_stage_generate", "test_stage_generate_fallback", "test_stage_generate_retry"]),
     "lib/pipeline/stage_generate.c": (["attempt_failed", "give_up", "follow", "waiting"],
                                       ["test_stage_generate", "test_stage_generate_fallback", "test_stage_generate_retry"]),
+    "lib/net/sse.c": (None, ["test_sse"]),
+    "lib/net/ndjson.c": (None, ["test_ndjson"]),
+    "lib/net/retry_after.c": (None, ["test_retry_after"]),
 }
 
 TOKEN = re.compile(r"""
