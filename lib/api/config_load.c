@@ -134,7 +134,9 @@ static aiorch_status walk(loader *l, const aio__json_value *object, size_t key_l
     l->path[level] = number++;
     size_t len = join_key(l, key_len, aio__json_key(member));
     aio__str key = aio__str_n(l->key, len);
-    bool nested = aio__json_typeof(member) == AIO__JSON_OBJECT && aio__options_type(key) == 0;
+    /* A setting may be the beginning of others' keys: "embedder" and "embedder.local.path". */
+    bool nested = aio__json_typeof(member) == AIO__JSON_OBJECT &&
+                  (aio__options_type(key) == 0 || aio__options_has_section(key));
     if (nested && aio__json_first(member) != NULL) {
       aiorch_status status = walk(l, member, len);
       if (status != AIORCH_OK) return status; /* it has its place already */

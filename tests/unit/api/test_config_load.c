@@ -91,6 +91,26 @@ static void test_load_json__flat_and_nested(void **state) {
   assert_int_equal(f->config->options.cache_ttl_s, 61);
 }
 
+/* "embedder" is a setting, and what the keys of others begin with. */
+static void test_load_json__members_of_a_key_that_is_a_setting(void **state) {
+  fixture *f = *state;
+  assert_int_equal(load(f, "{\"embedder\": {\"local\": {\"path\": \"/m\", \"model\": \"bge-small-en-v1.5\"}}}"),
+                   AIORCH_OK);
+  assert_string_equal(f->config->options.embedder, "auto");
+  assert_string_equal(f->config->options.embedder_local_path, "/m");
+  assert_string_equal(f->config->options.embedder_local_model, "bge-small-en-v1.5");
+  assert_int_equal(load(f, "{\"embedder\": \"none\", \"embedder.local\": {\"path\": \"/n\"}}"), AIORCH_OK);
+  assert_string_equal(f->config->options.embedder, "none");
+  assert_string_equal(f->config->options.embedder_local_path, "/n");
+  assert_int_equal(load(f, "{\"embedder\": {}}"), AIORCH_OK);
+  assert_string_equal(f->config->options.embedder, "none");
+  expect_error(f, "{\"embedder\": {\"locl\": {\"path\": \"/m\"}}}", AIORCH_E_CONFIG_KEY,
+               "\"embedder.locl.path\"; the nearest is \"embedder.local.path\"");
+  expect_error(f, "{\"embedder\": {\"local\": {\"path\": \"/m\"}}, \"embedder.local.path\": \"/n\"}",
+               AIORCH_E_CONFIG_SYNTAX, "comes twice");
+  expect_error(f, "{\"embedder\": [1]}", AIORCH_E_CONFIG_TYPE, "\"embedder\" takes a text, not an array");
+}
+
 static void test_load_json__one_fault_and_nothing_is_set(void **state) {
   fixture *f = *state;
   const char *old = f->config->options.store;
@@ -367,6 +387,7 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       CASE(test_load_json__flat_and_nested),
+      CASE(test_load_json__members_of_a_key_that_is_a_setting),
       CASE(test_load_json__one_fault_and_nothing_is_set),
       CASE(test_load_json__errors_name_text_line_and_key),
       CASE(test_load_json__types),
