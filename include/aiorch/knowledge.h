@@ -159,7 +159,8 @@ AIORCH_API aiorch_status aiorch_hits_uri(const aiorch_hits *hits, size_t index, 
 AIORCH_API aiorch_status aiorch_hits_text(const aiorch_hits *hits, size_t index, const char **out, size_t *out_len);
 /** The place of hit `index` in the document's stored text, in bytes: [start, end). */
 AIORCH_API aiorch_status aiorch_hits_range(const aiorch_hits *hits, size_t index, uint64_t *start, uint64_t *end);
-/** The score by fused rank and the cosine similarity (NaN when not found by vectors) of hit `index`. */
+/** The score (higher is better, comparable within one search) and the cosine similarity (NaN when no vector of it is known)
+ *  of hit `index`. */
 AIORCH_API aiorch_status aiorch_hits_score(const aiorch_hits *hits, size_t index, double *score, double *similarity);
 /** Frees hits. */
 AIORCH_API void aiorch_hits_free(aiorch_hits *hits);

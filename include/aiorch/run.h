@@ -263,7 +263,7 @@ AIORCH_API aiorch_status aiorch_run_source_text(const aiorch_run *run, size_t in
                                                 size_t *out_len);
 /** Its place in the document's stored text, in bytes: [start, end). */
 AIORCH_API aiorch_status aiorch_run_source_range(const aiorch_run *run, size_t index, uint64_t *start, uint64_t *end);
-/** Its score by fused rank (higher is better), and its cosine similarity (NaN when it was not found by vectors). */
+/** Its score (higher is better, comparable within one run), and its cosine similarity (NaN when no vector of it is known). */
 AIORCH_API aiorch_status aiorch_run_source_score(const aiorch_run *run, size_t index, double *score,
                                                  double *similarity);
 

@@ -48,9 +48,12 @@
   I(retrieve_context_tokens, "retrieve.context_tokens", 3000, 50, 1000000, 1, "Most tokens of context.")               \
   F(retrieve_threshold, "retrieve.threshold", 0.0, -1.0, 1.0, 1,                                                        \
     "Least cosine similarity of the vector leg; needed with an embedder plug-in (0: as measured for a known model).")  \
-  F(retrieve_weight_text, "retrieve.weight_text", 1.0, 0.0, 100.0, 1, "Weight of full text when both legs are fused by rank.")\
+  S(retrieve_fusion, "retrieve.fusion", "scores", "scores|rrf", 1,                                                      \
+    "How both legs become one list: by what they say of each chunk, or by its ranks alone (reciprocal rank fusion).")   \
+  F(retrieve_weight_text, "retrieve.weight_text", 1.0, 0.0, 100.0, 1,                                                   \
+    "Weight of full text when both legs are fused; 0 leaves it out.")                                                  \
   F(retrieve_weight_vector, "retrieve.weight_vector", 1.0, 0.0, 100.0, 1,                                               \
-    "Weight of the vector leg when both are fused by rank.")                                                            \
+    "Weight of the vector leg when both are fused; 0 leaves it out.")                                                  \
   S(embedder, "embedder", "auto", "auto|local|none|huggingface|openai|ollama", 0,                                       \
     "\"auto\": a local model when one is on disk; \"local\": that or an error; else a service, which may cost money; "    \
     "a registered plug-in comes before all of them.")                                                                   \

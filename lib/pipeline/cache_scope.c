@@ -27,6 +27,9 @@ static void add_retrieval(aio__sha256 *h, const aiorch_run *run) {
   aio__sha256_u64(h, (uint64_t)o->retrieve_top_k);
   aio__sha256_u64(h, (uint64_t)o->retrieve_context_tokens);
   add_double(h, o->retrieve_threshold);
+  add_z(h, o->retrieve_fusion);
+  add_double(h, o->retrieve_weight_text);
+  add_double(h, o->retrieve_weight_vector);
   aio__sha256_u64(h, run->filter_count);
   for (size_t i = 0; i < run->filter_count; i++) {
     const aio__filter *filter = &run->filters[i];

@@ -9,6 +9,7 @@
  */
 #include "pipeline/retrieval.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "pipeline/retrieval_private.h"
@@ -69,6 +70,11 @@ static bool has_vectors(const aio__retrieval *r) {
   return r->orch->plugins.embedder.vtbl.embed && r->options->retrieve_weight_vector > 0;
 }
 
+static double threshold_of(const aio__retrieval *r) {
+  double set = r->options->retrieve_threshold;
+  return set < 0 || set > 0 ? set : r->orch->retrieve_threshold;
+}
+
 static bool has_text(const aio__retrieval *r) {
   return r->options->retrieve_weight_text > 0 || !has_vectors(r);
 }
@@ -83,14 +89,9 @@ static void drop_call(aio__retrieval *r) {
   r->call = NULL;
 }
 
-static size_t leg_limit(const aio__retrieval *r) {
-  size_t n = r->limit * AIO__LEG_TIMES_LIMIT;
-  return n > AIO__LEG_MIN ? n : AIO__LEG_MIN;
-}
-
 /* The vector leg is filtered afterwards, so it asks for more. */
 static size_t vector_limit(const aio__retrieval *r) {
-  return leg_limit(r) * (r->filter_count > 0 ? AIO__LEG_FILTERED_TIMES : 1);
+  return aio__leg_limit(r) * (r->filter_count > 0 ? AIO__LEG_FILTERED_TIMES : 1);
 }
 
 static aiorch_status start_search(aio__retrieval *r, const float *vector, size_t dimensions) {
@@ -108,9 +109,21 @@ static aiorch_status start_search(aio__retrieval *r, const float *vector, size_t
   return AIORCH_OK;
 }
 
-static double threshold_of(const aio__retrieval *r) {
-  double set = r->options->retrieve_threshold;
-  return set < 0 || set > 0 ? set : r->orch->retrieve_threshold;
+/* Full text has found chunks that are not among the nearest: how near they are counts as well. */
+static aiorch_status ask_for_text_too(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  if (w->text_count == 0) return AIORCH_OK;
+  aio__str *ids = aio__arena_alloc(r->arena, w->text_count * sizeof *ids);
+  double *similarity = aio__arena_alloc(r->arena, w->text_count * sizeof *similarity);
+  if (!ids || !similarity) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < w->text_count; i++) {
+    ids[i] = aio__str_z(w->text[i].chunk_id);
+    similarity[i] = (double)NAN;
+  }
+  w->nearest.also = ids;
+  w->nearest.also_count = w->text_count;
+  w->nearest.also_similarity = similarity;
+  return AIORCH_OK;
 }
 
 static aiorch_status start_nearest(aio__retrieval *r) {
@@ -119,8 +132,11 @@ static aiorch_status start_nearest(aio__retrieval *r) {
   w->nearest = (aio__nearest_args){.fingerprint = aio__str_z(r->orch->plugins.embedder.fingerprint),
                                    .dimensions = r->vector.dimensions,
                                    .query = r->vector.unit,
-                                   .threshold = threshold_of(r),
-                                   .limit = leg_limit(r)};
+                                   .threshold = w->threshold,
+                                   .limit = aio__leg_limit(r),
+                                   .lean = true};
+  aiorch_status st = ask_for_text_too(r);
+  if (st) return st;
   r->phase = NEAREST;
   op_started(r, store->knowledge->nearest(store, op_begin(r), r->tenant, &w->nearest, r->filters, r->filter_count,
                                           r->arena, &w->near, &w->near_count));
@@ -154,7 +170,7 @@ static aiorch_status searched(aio__retrieval *r) {
     if (!w->hits) st = AIORCH_E_NOMEM;
     for (size_t i = 0; st == AIORCH_OK && i < count; i++) {
       const aio__call_hit *hit = &result->hits[i];
-      if (!(hit->similarity >= threshold_of(r))) continue;
+      if (!(hit->similarity >= w->threshold)) continue;
       aio__vector_hit *to = &w->hits[w->hit_count++];
       *to = (aio__vector_hit){aio__arena_str(r->arena, hit->id), hit->similarity};
       if (!to->id.p) st = AIORCH_E_NOMEM;
@@ -176,6 +192,7 @@ static aiorch_status begin(aio__retrieval *r) {
   }
   aio__retrieval_work *w = work_of(r);
   w->legs = has_vectors(r) && has_text(r) ? 2 : 1;
+  w->threshold = threshold_of(r);
   aiorch_status st = AIORCH_OK;
   if (has_vectors(r) && r->vector.state == AIO__VECTOR_NONE) {
     st = aio__query_vector_start(&r->vector, r->orch, r->waker, r->tenant, r->run_id, r->query, AIORCH_PURPOSE_QUERY,
@@ -186,7 +203,7 @@ static aiorch_status begin(aio__retrieval *r) {
   aio__store *store = r->orch->store;
   aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
   if (!args) return AIORCH_E_NOMEM;
-  *args = (aio__search_args){r->query, r->filters, r->filter_count, leg_limit(r), true};
+  *args = (aio__search_args){r->query, r->filters, r->filter_count, aio__leg_limit(r) * AIO__TEXT_TIMES, true};
   r->phase = TEXT;
   op_started(r, store->knowledge->search(store, op_begin(r), r->tenant, args, r->arena, &w->text, &w->text_count));
   return AIORCH_OK;
@@ -205,6 +222,8 @@ static aiorch_status text_found(aio__retrieval *r) {
   aiorch_status st = leg_ended(r, "full-text search");
   if (r->op.status < 0) w->text_count = 0;
   r->phase = has_vectors(r) ? EMBED : FUSE;
+  if (st == AIORCH_OK) st = aio__retrieval_rank_text(r);
+  for (size_t i = 0; i < w->text_count; i++) w->text[i].similarity = (double)NAN; /* not known yet */
   return st;
 }
 
@@ -240,7 +259,9 @@ static aiorch_status nearest_found(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
   aiorch_status st = leg_ended(r, "vector search");
   r->phase = FUSE;
-  if (st || r->op.status < 0 || w->near_count == 0) return st;
+  if (st || r->op.status < 0) return st;
+  for (size_t i = 0; i < w->nearest.also_count; i++) w->text[i].similarity = w->nearest.also_similarity[i];
+  if (w->near_count == 0) return AIORCH_OK;
   w->hits = aio__arena_alloc(r->arena, w->near_count * sizeof *w->hits);
   w->fetched = aio__arena_alloc(r->arena, w->near_count * sizeof *w->fetched);
   if (!w->hits || !w->fetched) return AIORCH_E_NOMEM;
@@ -256,7 +277,6 @@ static aiorch_status fuse(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
   aiorch_status st = w->missing ? leg_ended(r, "the vector leg") : AIORCH_OK;
   if (st == AIORCH_OK && w->missing && r->op.status < 0) w->missing_count = 0;
-  if (st == AIORCH_OK) st = aio__retrieval_rank_text(r);
   if (st == AIORCH_OK) st = aio__retrieval_fuse(r, &w->candidates, &w->candidate_count);
   r->phase = PACK;
   return st;

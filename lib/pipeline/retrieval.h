@@ -17,7 +17,7 @@ typedef struct aio__source {
   aio__str title, uri, text;           /* uri: the document's source, with #anchor */
   uint64_t start, end;
   double score;
-  double similarity;                   /* NaN when not found by vectors */
+  double similarity;                   /* NaN when no vector of it is known */
   uint32_t tokens;
 } aio__source;
 

@@ -1,4 +1,5 @@
-/* What the parts of retrieval share: retrieval.c asks, retrieval_rank.c orders, retrieval_pack.c makes the sources. */
+/* What the parts of retrieval share: retrieval.c asks, retrieval_rank.c orders what full text found, retrieval_fuse.c both
+ * legs, retrieval_pack.c makes the sources. */
 #ifndef AIO_PIPELINE_RETRIEVAL_PRIVATE_H
 #define AIO_PIPELINE_RETRIEVAL_PRIVATE_H
 
@@ -9,6 +10,7 @@ enum {
   AIO__LEG_TIMES_LIMIT = 4,
   AIO__LEG_FILTERED_TIMES = 4,
   AIO__RRF_K = 60,
+  AIO__TEXT_TIMES = 4, /* full text is asked for so many times more: documents are judged by all their chunks */
   AIO__LOOK_TIMES_LIMIT = 2 /* neighbours are looked for among so many times the limit */
 };
 
@@ -16,7 +18,7 @@ enum {
 typedef struct aio__candidate {
   const aio__found_chunk *chunk;
   size_t text_rank, vector_rank;
-  double similarity; /* NaN when not found by vectors */
+  double similarity; /* NaN when no vector of it is known */
   double score;
 } aio__candidate;
 
@@ -30,6 +32,7 @@ typedef struct aio__retrieval_work {
   size_t text_count;
   aio__vector_hit *hits; /* of the vector leg, best first, at or above the threshold */
   size_t hit_count;
+  double threshold;          /* of the vector leg */
   aio__str *missing;         /* ids that only a plug-in's vectors found */
   aio__found_chunk *fetched; /* their chunks */
   size_t missing_count;
@@ -44,9 +47,15 @@ typedef struct aio__retrieval_work {
   int legs, failed;
 } aio__retrieval_work;
 
-/* Orders what full text found anew: see retrieval_rank.c. */
+/* Most candidates of a leg. */
+static inline size_t aio__leg_limit(const aio__retrieval *retrieval) {
+  size_t n = retrieval->limit * AIO__LEG_TIMES_LIMIT;
+  return n > AIO__LEG_MIN ? n : AIO__LEG_MIN;
+}
+
+/* Orders what full text found anew, and puts its own score in place of the store's: see retrieval_rank.c. */
 aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval);
-/* Fuses both legs by rank, best first. */
+/* Fuses both legs, best first: see retrieval_fuse.c. */
 aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **out, size_t *count);
 /* Merges neighbours, drops near-duplicates, cuts to limit and budget; sets sources and digest. AIORCH_AGAIN: nothing is
  * set, for the text of candidate *needed has to be there first. */

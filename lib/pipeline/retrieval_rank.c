@@ -1,7 +1,7 @@
 /*
- * Orders what legs found.
+ * Orders what full text found.
  *
- * Full text scores chunks one by one (BM25). A question's answer is more often on a page whose chunks, taken together,
+ * It scores chunks one by one (BM25). A question's answer is more often on a page whose chunks, taken together,
  * have more of its words, and whose title is made of them. So the best chunk of each document is lifted:
  *
  *   score * (1 + COVERAGE * min(gain / own, GAIN_MAX)) * (1 + TITLE * share of the title's words that were asked for)
@@ -11,8 +11,6 @@
  * of a document count REST of their score, so that five sources come from more than one place. Measured on 60 questions
  * about the PostgreSQL manual (those of tests/eval, and as many others): a right page is among five sources for 28 by
  * BM25 alone, for 35 with this, for 31 with kindred words (stores/fts_synonyms.c), for 38 with both.
- *
- * The legs are fused by reciprocal rank: 1 / (60 + rank), summed; the best of each leg keeps a seat.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -159,91 +157,6 @@ aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
     ordered[i].score = all->items[i].score;
   }
   w->text = ordered;
-  return AIORCH_OK;
-}
-
-/* ---- fusion ----------------------------------------------------------------------------------------------------- */
-
-static const aio__found_chunk *find_chunk(const aio__retrieval_work *w, aio__str id) {
-  for (size_t i = 0; i < w->missing_count; i++) {
-    if (aio__str_eqz(id, w->fetched[i].chunk_id)) return &w->fetched[i];
-  }
-  return NULL;
-}
-
-static aio__candidate *find_candidate(aio__candidate *candidates, size_t count, aio__str id) {
-  for (size_t i = 0; i < count; i++) {
-    if (aio__str_eqz(id, candidates[i].chunk->chunk_id)) return &candidates[i];
-  }
-  return NULL;
-}
-
-/* Ranks are counted over what is there: hits whose chunk is gone or filtered out take no rank. */
-static size_t add_vector_hits(const aio__retrieval_work *w, aio__candidate *candidates, size_t count) {
-  size_t rank = 0;
-  for (size_t i = 0; i < w->hit_count; i++) {
-    aio__candidate *c = find_candidate(candidates, count, w->hits[i].id);
-    const aio__found_chunk *chunk = c ? c->chunk : find_chunk(w, w->hits[i].id);
-    if (!chunk || (c && c->vector_rank > 0)) continue;
-    if (!c) {
-      c = &candidates[count++];
-      *c = (aio__candidate){.chunk = chunk};
-    }
-    c->vector_rank = ++rank;
-    c->similarity = w->hits[i].similarity;
-  }
-  return count;
-}
-
-static double reciprocal(size_t rank) {
-  return rank > 0 ? 1.0 / (double)(AIO__RRF_K + rank) : 0;
-}
-
-static size_t best_rank(const aio__candidate *c) {
-  if (c->text_rank == 0 || c->vector_rank == 0) return c->text_rank + c->vector_rank;
-  return c->text_rank < c->vector_rank ? c->text_rank : c->vector_rank;
-}
-
-static int by_fused(const void *a, const void *b) {
-  const aio__candidate *x = a, *y = b;
-  if (x->score > y->score || x->score < y->score) return x->score > y->score ? -1 : 1;
-  if (best_rank(x) != best_rank(y)) return best_rank(x) < best_rank(y) ? -1 : 1;
-  return strcmp(x->chunk->chunk_id, y->chunk->chunk_id);
-}
-
-/* Moves the first of a leg up to place `seat` when it stands below. */
-static void keep_seat(aio__candidate *candidates, size_t count, bool vectors, size_t seat) {
-  for (size_t i = seat + 1; i < count; i++) {
-    if ((vectors ? candidates[i].vector_rank : candidates[i].text_rank) != 1) continue;
-    aio__candidate first = candidates[i];
-    memmove(&candidates[seat + 1], &candidates[seat], (i - seat) * sizeof *candidates);
-    candidates[seat] = first;
-    return;
-  }
-}
-
-aiorch_status aio__retrieval_fuse(aio__retrieval *retrieval, aio__candidate **out, size_t *count) {
-  aio__retrieval_work *w = retrieval->work;
-  const aio__options *options = retrieval->options;
-  size_t n = w->text_count, all = w->text_count + w->hit_count;
-  *count = 0;
-  if (all == 0) return AIORCH_OK;
-  aio__candidate *candidates = aio__arena_alloc(retrieval->arena, all * sizeof *candidates);
-  if (!candidates) return AIORCH_E_NOMEM;
-  for (size_t i = 0; i < n; i++) {
-    candidates[i] = (aio__candidate){.chunk = &w->text[i], .text_rank = i + 1, .similarity = (double)NAN};
-  }
-  n = add_vector_hits(w, candidates, n);
-  for (size_t i = 0; i < n; i++) {
-    candidates[i].score = options->retrieve_weight_text * reciprocal(candidates[i].text_rank) +
-                          options->retrieve_weight_vector * reciprocal(candidates[i].vector_rank);
-  }
-  qsort(candidates, n, sizeof *candidates, by_fused);
-  if (retrieval->limit >= 2) {
-    keep_seat(candidates, n, false, retrieval->limit - 2);
-    keep_seat(candidates, n, true, retrieval->limit - 1);
-  }
-  *out = candidates;
-  *count = n;
+  if (w->text_count > aio__leg_limit(retrieval)) w->text_count = aio__leg_limit(retrieval);
   return AIORCH_OK;
 }

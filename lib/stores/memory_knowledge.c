@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stores/embed_text.h"
 #include "stores/memory_private.h"
 #include "stores/vector_rows.h"
 
@@ -397,22 +398,6 @@ static int by_age(const void *a, const void *b) {
   return x->no < y->no ? -1 : x->no > y->no ? 1 : 0;
 }
 
-/* Title, heading path and text, each on lines of its own; what is empty is left out. */
-static aio__str compose(const aio__mem_chunk *chunk, aio__arena *arena) {
-  const aio__store_document *d = &chunk->document->row;
-  const aio__str pieces[] = {
-    d->title, chunk->row.heading, {d->text.p + chunk->row.start, chunk->row.end - chunk->row.start}};
-  char *p = aio__arena_alloc(arena, pieces[0].n + pieces[1].n + pieces[2].n + 3);
-  size_t n = 0;
-  for (size_t i = 0; i < 3 && p != NULL; i++) {
-    if (pieces[i].n == 0) continue;
-    if (n > 0) p[n++] = '\n';
-    memcpy(p + n, pieces[i].p, pieces[i].n);
-    n += pieces[i].n;
-  }
-  return (aio__str){p, n};
-}
-
 static size_t gather_unmarked(const aio__mem_tenant *tenant, uint64_t bit, aio__mem_chunk **out) {
   size_t n = 0;
   for (size_t i = 0; i < tenant->document_count; i++) {
@@ -437,8 +422,10 @@ static aiorch_status unembedded(aio__store *base, aio__op *op, aio__str tenant_n
   aio__unembedded *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
   bool ok = unmarked != NULL && out != NULL;
   for (; n < limit && ok; n++) {
-    memcpy(out[n].chunk_id, unmarked[n]->row.id, sizeof out[n].chunk_id);
-    out[n].text = compose(unmarked[n], arena);
+    const aio__store_chunk *row = &unmarked[n]->row;
+    const aio__store_document *d = &unmarked[n]->document->row;
+    memcpy(out[n].chunk_id, row->id, sizeof out[n].chunk_id);
+    out[n].text = aio__embed_text(arena, d->title, row->heading, aio__str_n(d->text.p + row->start, row->end - row->start));
     ok = out[n].text.p != NULL;
   }
   aio__free(store->env.al, unmarked);
@@ -494,6 +481,16 @@ static bool fits(const aio__mem_near *near, const void *owner) {
   return aio__mem_passes(owner, w->filters, w->count);
 }
 
+/* The cosines that were asked for by id. */
+static void similarities_of(const aio__mem_tenant *tenant, int which, const aio__nearest_args *args) {
+  for (size_t i = 0; i < args->also_count; i++) {
+    const aio__mem_chunk *chunk = aio__map_get(&tenant->chunks_by_id, args->also[i]);
+    const aio__mem_vector *vector = chunk != NULL ? chunk->marks.vectors : NULL;
+    while (vector != NULL && vector->model != which) vector = vector->next;
+    if (vector != NULL) args->also_similarity[i] = aio__vector_cosine(args->query, vector->row, args->dimensions);
+  }
+}
+
 static aiorch_status nearest_of(aio__mem_tenant *tenant, aio__op *op, const aio__nearest_args *args, const wanted *w,
                                 aio__arena *arena, aio__found_chunk **chunks, size_t *count) {
   int which = aio__mem_model_find(tenant, args->fingerprint);
@@ -508,6 +505,7 @@ static aiorch_status nearest_of(aio__mem_tenant *tenant, aio__op *op, const aio_
     out[i].similarity = near.found[i].similarity;
   }
   if (status == AIORCH_OK) {
+    similarities_of(tenant, which, args);
     *chunks = out;
     *count = near.n;
   }

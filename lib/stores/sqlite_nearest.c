@@ -1,25 +1,12 @@
 /* Vectors of chunks: which are missing, keeping them, and what is nearest. */
 #include <string.h>
 
+#include "stores/embed_text.h"
 #include "stores/sqlite_vectors.h"
 
 enum { UNEMBEDDED_MAX = 10000, NEAREST_LIMIT_MAX = 1000 };
 
 /* ---- vectors to be made ------------------------------------------------------------------------------------------ */
-
-/* Title, heading path and text, each on lines of its own; what is empty is left out. */
-static aio__str compose(aio__arena *arena, const aio__found_chunk *chunk) {
-  const aio__str pieces[] = {chunk->title, chunk->heading, chunk->text};
-  char *p = aio__arena_alloc(arena, chunk->title.n + chunk->heading.n + chunk->text.n + 3);
-  size_t n = 0;
-  for (size_t i = 0; i < 3 && p != NULL; i++) {
-    if (pieces[i].n == 0) continue;
-    if (n > 0) p[n++] = '\n';
-    memcpy(p + n, pieces[i].p, pieces[i].n);
-    n += pieces[i].n;
-  }
-  return (aio__str){p, n};
-}
 
 static int64_t missing_from(const aio__sq_tenant *row, const aio__sq_model *model) {
   int64_t first = aio__sq_first_no(row);
@@ -38,7 +25,7 @@ static aiorch_status read_unembedded(aio__sq_conn *conn, aio__op *op, aio__str t
     status = aio__sq_found_chunk(conn, &op->error, tenant, stmt, arena, &chunk);
     if (status == AIORCH_OK) {
       memcpy(out[*count].chunk_id, chunk.chunk_id, sizeof chunk.chunk_id);
-      out[*count].text = compose(arena, &chunk);
+      out[*count].text = aio__embed_text(arena, chunk.title, chunk.heading, chunk.text);
       if (out[(*count)++].text.p == NULL) status = aio__sq_nomem(&op->error);
     }
     if (status != AIORCH_OK) aio__sq_reset(stmt);
@@ -138,6 +125,7 @@ typedef struct nearest {
   aio__arena *arena;
   aio__found_chunk *out;
   size_t n;
+  float *row; /* of one vector */
 } nearest;
 
 static aiorch_status read_hits(aio__sq_near *near, nearest *n, size_t count) {
@@ -149,12 +137,29 @@ static aiorch_status read_hits(aio__sq_near *near, nearest *n, size_t count) {
                            near->first_no | (int64_t)n->hits[i].key);
     if (status == AIORCH_OK) status = aio__sq_step(near->conn, error, stmt);
     if (status == AIORCH_OK) {
-      status = aio__sq_found_chunk(near->conn, error, n->tenant, stmt, n->arena, &n->out[n->n]);
+      aio__found_chunk *out = &n->out[n->n];
+      status = near->args->lean ? aio__sq_found_row(error, stmt, n->arena, out)
+                                : aio__sq_found_chunk(near->conn, error, n->tenant, stmt, n->arena, out);
       n->out[n->n++].similarity = (double)n->hits[i].similarity;
       aio__sq_reset(stmt);
     } else if (status == AIORCH_DONE) {
       status = AIORCH_OK;
     }
+  }
+  return status;
+}
+
+/* The cosines that were asked for by id. */
+static aiorch_status read_also(aio__sq_near *near, const nearest *n) {
+  const aio__nearest_args *args = near->args;
+  aiorch_status status = AIORCH_OK;
+  for (size_t i = 0; i < args->also_count && status == AIORCH_OK; i++) {
+    int64_t no = 0;
+    status = chunk_no(near->conn, &near->op->error, n->tenant, args->also[i], &no);
+    if (status != AIORCH_OK || no == 0) continue;
+    status = aio__sq_near_row(near, no, n->row);
+    if (status == AIORCH_OK) args->also_similarity[i] = aio__vector_cosine(args->query, n->row, args->dimensions);
+    if (status == AIORCH_E_NOT_FOUND) status = AIORCH_OK;
   }
   return status;
 }
@@ -180,6 +185,7 @@ static aiorch_status nearest_rows(aio__sq_near *near, void *ctx) {
   near->first_no = aio__sq_first_no(&row);
   status = aio__sq_near_ready(near);
   if (status == AIORCH_OK) status = aio__sq_near_search(near, NULL, n->limit, n->hits, &count);
+  if (status == AIORCH_OK) status = read_also(near, n);
   return status == AIORCH_OK ? read_hits(near, n, count) : status;
 }
 
@@ -197,9 +203,12 @@ aiorch_status aio__sq_nearest(aio__store *base, aio__op *op, aio__str tenant, co
   aiorch_status status = aio__nearest_check(args, &op->error);
   if (status != AIORCH_OK) return status;
   n.hits = aio__malloc(store->env.al, (n.limit + 1) * sizeof *n.hits);
+  n.row = aio__malloc(store->env.al, args->dimensions * sizeof *n.row);
   n.out = aio__arena_alloc(arena, (n.limit + 1) * sizeof *n.out);
-  status = n.hits != NULL && n.out != NULL ? aio__sq_near_run(&near) : aio__sq_nomem(&op->error);
+  bool room = n.hits != NULL && n.row != NULL && n.out != NULL;
+  status = room ? aio__sq_near_run(&near) : aio__sq_nomem(&op->error);
   aio__free(store->env.al, n.hits);
+  aio__free(store->env.al, n.row);
   aio__sq_ranges_free(&n.allowed);
   if (status != AIORCH_OK) return status;
   *chunks = n.out;

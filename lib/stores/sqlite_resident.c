@@ -183,12 +183,11 @@ static bool allow(void *ctx, uint64_t key) {
   return aio__sq_ranges_pass_next(near->allowed, near->first_no | (int64_t)key, &near->at);
 }
 
-static aiorch_status read_row(void *ctx, uint64_t key, float *out) {
-  aio__sq_near *near = ctx;
+aiorch_status aio__sq_near_row(aio__sq_near *near, int64_t item, float *out) {
   aiorch_error *error = &near->op->error;
   sqlite3_stmt *stmt = NULL;
   aiorch_status status = aio__sq_query(near->conn, error, AIO__SQ_VECTOR, &stmt, "i",
-                                       aio__sq_vector_no(&near->model, (int64_t)key));
+                                       aio__sq_vector_no(&near->model, item));
   if (status == AIORCH_OK) status = aio__sq_step(near->conn, error, stmt);
   if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_E_NOT_FOUND : status;
   aio__str bytes = aio__sq_text(stmt, 0);
@@ -198,6 +197,10 @@ static aiorch_status read_row(void *ctx, uint64_t key, float *out) {
     status = damaged(near->conn, &near->model, error);
   aio__sq_reset(stmt);
   return status;
+}
+
+static aiorch_status read_row(void *ctx, uint64_t key, float *out) {
+  return aio__sq_near_row(ctx, (int64_t)key, out);
 }
 
 aiorch_status aio__sq_near_search(aio__sq_near *near, const uint64_t *scope, size_t limit, aio__index_hit *hits,

@@ -113,6 +113,8 @@ aiorch_status aio__sq_near_ready(aio__sq_near *near);
 /* `hits` has room for `limit`; their keys are items. `scope` NULL: of any. */
 aiorch_status aio__sq_near_search(aio__sq_near *near, const uint64_t *scope, size_t limit, aio__index_hit *hits,
                                   size_t *count);
+/* The vector of one item, `dimensions` of the model. AIORCH_E_NOT_FOUND (without words): it has none. */
+aiorch_status aio__sq_near_row(aio__sq_near *near, int64_t item, float *out);
 
 /* ---- sqlite_nearest.c -------------------------------------------------------------------------------------------- */
 

@@ -84,6 +84,11 @@ typedef struct aio__nearest_args {
   const float *query; /* of unit length */
   double threshold;   /* least cosine */
   size_t limit;
+  /* knowledge->nearest alone: */
+  bool lean;               /* the texts may be left out (.p NULL) */
+  const aio__str *also;    /* ids of chunks whose cosine is wanted however far they are */
+  size_t also_count;
+  double *also_similarity; /* one each; left as it was of a chunk that has no vector of this model */
 } aio__nearest_args;
 
 /* How much of a tenant's is embedded under a model. */
@@ -121,7 +126,7 @@ typedef struct aio__found_chunk {
 /* A chunk without a vector of a fingerprint. */
 typedef struct aio__unembedded {
   char chunk_id[AIO__UUID_LEN + 1];
-  aio__str text;                /* title, heading path and text */
+  aio__str text;                /* what is to be embedded: embed_text.h; of an entry its question */
 } aio__unembedded;
 
 typedef struct aio__knowledge_ops {

@@ -43,6 +43,12 @@ aiorch_status aio__nearest_check(const aio__nearest_args *args, aiorch_error *er
   return aio__vector_check(args->query, args->dimensions, error);
 }
 
+double aio__vector_cosine(const float *a, const float *b, size_t dimensions) {
+  double sum = 0.0;
+  for (size_t i = 0; i < dimensions; i++) sum += (double)a[i] * (double)b[i];
+  return sum;
+}
+
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

@@ -16,6 +16,9 @@ aiorch_status aio__nearest_check(const aio__nearest_args *args, aiorch_error *er
 void aio__vector_to_bytes(const float *row, size_t dimensions, char *out); /* 4 bytes each */
 void aio__vector_from_bytes(const char *bytes, size_t dimensions, float *out);
 
+/* The cosine of two vectors of unit length. */
+double aio__vector_cosine(const float *a, const float *b, size_t dimensions);
+
 /* For the index, which takes a float; below -1 and above 1 all thresholds are the same. */
 float aio__vector_threshold(double threshold);
 

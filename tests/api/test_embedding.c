@@ -338,6 +338,7 @@ static void numbers_on(const char *store) {
   add_zebra(orch);
   aiorch_run *run = make(orch, "Which stripes has a zebra?", 26);
   assert_int_equal(aiorch_run_set_option(run, "generate.temperature", "0.25", 4), AIORCH_OK);
+  assert_int_equal(aiorch_run_set_option(run, "retrieve.fusion", "rrf", 3), AIORCH_OK);
   assert_int_equal(aiorch_run_execute(run), AIORCH_OK);
   assert_non_null(strstr(provider.last_request, "\"temperature\":0.25"));
   assert_int_equal(aiorch_run_to_json(run, &out, NULL), AIORCH_OK);

@@ -174,7 +174,8 @@ static double search(aio__store *store, uint64_t number, const aio__filter *filt
   if (!query) die("query", "out of memory");
   vector_of(number, query);
   aio__arena_init(&arena, aio__alloc_default(), 4096);
-  aio__nearest_args args = {MODEL, options.dimensions, query, -1.0, LIMIT};
+  aio__nearest_args args = {
+    .fingerprint = MODEL, .dimensions = options.dimensions, .query = query, .threshold = -1.0, .limit = LIMIT};
   double begun = now_s();
   check(store->knowledge->nearest(store, fresh(), TENANT, &args, filters, filter_count, &arena, &found, &n), "nearest");
   double took = now_s() - begun;

@@ -83,7 +83,7 @@ static void search(embedding *e) {
   size_t n = 0;
   float query[DIM];
   vector_of(AIO__LIT("A dump of kind 4 is made with pg_dump"), query);
-  aio__nearest_args args = {model, DIM, query, -1.0, LIMIT};
+  aio__nearest_args args = {.fingerprint = model, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = LIMIT};
   if (done(e, "nearest",
            e->store->knowledge->nearest(e->store, op_of(e), tenant, &args, NULL, 0, &e->arena, &found, &n)) &&
       n == 0)
@@ -121,7 +121,7 @@ static void look_near(embedding *e) {
   size_t n = 0;
   float query[DIM];
   vector_of(AIO__LIT("What is dump number 4?"), query);
-  aio__nearest_args args = {model, DIM, query, 0.9, LIMIT};
+  aio__nearest_args args = {.fingerprint = model, .dimensions = DIM, .query = query, .threshold = 0.9, .limit = LIMIT};
   if (done(e, "near",
            e->store->cache->near(e->store, op_of(e), tenant, (aio__str){scope, 32}, &args,
                                  aio__clock_wall_ms(aio__clock_system()), &e->arena, &found, &n)) &&

@@ -326,7 +326,7 @@ static void read_vectors(aio__store *store, aio__arena *arena) {
   bool hit = false;
   aio__filter filter = {.name = AIO__LIT("lang"), .value = AIO__LIT("en")};
   for (size_t dimensions = DIMENSIONS; dimensions >= DIMENSIONS / 2; dimensions -= DIMENSIONS / 2) {
-    aio__nearest_args args = {MODEL, dimensions, row, -1.0, 20};
+    aio__nearest_args args = {.fingerprint = MODEL, .dimensions = dimensions, .query = row, .threshold = -1.0, .limit = 20};
     for (size_t filtered = 0; filtered < 2; filtered++) {
       n = 0;
       aiorch_status status = fuzz_wait(

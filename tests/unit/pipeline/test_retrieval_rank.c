@@ -16,25 +16,19 @@
 
 typedef struct legs {
   aio__arena arena;
-  aio__options options;
   aio__retrieval r;
   aio__retrieval_work w;
-  aio__found_chunk text[8], fetched[8];
-  aio__vector_hit hits[8];
+  aio__found_chunk text[8];
 } legs;
 
 static void legs_init(legs *l, const char *query, size_t limit) {
   memset(l, 0, sizeof *l);
   aio__arena_init(&l->arena, aio__alloc_default(), 4096);
   l->r.arena = &l->arena;
-  l->options.retrieve_weight_text = l->options.retrieve_weight_vector = 1;
-  l->r.options = &l->options;
   l->r.query = aio__str_z(query);
   l->r.limit = limit;
   l->r.work = &l->w;
   l->w.text = l->text;
-  l->w.hits = l->hits;
-  l->w.fetched = l->fetched;
 }
 
 static aio__found_chunk chunk(const char *id, const char *document, const char *title, const char *text, double score) {
@@ -50,14 +44,6 @@ static aio__found_chunk chunk(const char *id, const char *document, const char *
 
 static void found(legs *l, const char *id, const char *document, const char *title, const char *text, double score) {
   l->text[l->w.text_count++] = chunk(id, document, title, text, score);
-}
-
-static void hit(legs *l, const char *id, double similarity) {
-  l->hits[l->w.hit_count++] = (aio__vector_hit){aio__str_z(id), similarity};
-}
-
-static void fetched(legs *l, const char *id) {
-  l->fetched[l->w.missing_count++] = chunk(id, id, "", "", 0);
 }
 
 static void test_rank_text__title_decides_between_equals(void **state) {
@@ -122,64 +108,6 @@ static void test_rank_text__is_stable_without_any_word(void **state) {
   aio__arena_free(&l.arena);
 }
 
-static void test_fuse__both_legs_beat_one(void **state) {
-  (void)state;
-  legs l;
-  aio__candidate *c = NULL;
-  size_t n = 0;
-  legs_init(&l, "q", 5);
-  found(&l, "1", "a", "", "", 3);
-  found(&l, "2", "b", "", "", 2);
-  hit(&l, "2", 0.9);
-  hit(&l, "gone", 0.85);
-  hit(&l, "9", 0.8);
-  hit(&l, "9", 0.8); /* a store that says it twice */
-  fetched(&l, "9");
-  assert_int_equal(aio__retrieval_fuse(&l.r, &c, &n), AIORCH_OK);
-  assert_int_equal(n, 3);
-  assert_string_equal(c[0].chunk->chunk_id, "2");
-  assert_true(fabs(c[0].score - (1.0 / 62 + 1.0 / 61)) < 1e-12);
-  assert_string_equal(c[1].chunk->chunk_id, "1");
-  assert_true(isnan(c[1].similarity));
-  assert_int_equal(c[2].vector_rank, 2); /* what is gone takes no rank */
-  aio__arena_free(&l.arena);
-}
-
-static void test_fuse__the_best_of_each_leg_keeps_a_seat(void **state) {
-  (void)state;
-  legs l;
-  aio__candidate *c = NULL;
-  size_t n = 0;
-  legs_init(&l, "q", 2);
-  static const char *const ids[] = {"a", "b", "c", "d"};
-  found(&l, "first", "f", "", "", 9);
-  for (size_t i = 0; i < 4; i++) found(&l, ids[i], ids[i], "", "", 5);
-  hit(&l, "near", 0.99);
-  for (size_t i = 0; i < 4; i++) hit(&l, ids[i], 0.9);
-  fetched(&l, "near");
-  assert_int_equal(aio__retrieval_fuse(&l.r, &c, &n), AIORCH_OK);
-  assert_int_equal(n, 6);
-  bool text = false, vectors = false;
-  for (size_t i = 0; i < 2; i++) {
-    text = text || strcmp(c[i].chunk->chunk_id, "first") == 0;
-    vectors = vectors || strcmp(c[i].chunk->chunk_id, "near") == 0;
-  }
-  assert_true(text && vectors);
-  aio__arena_free(&l.arena);
-}
-
-static void test_fuse__nothing(void **state) {
-  (void)state;
-  legs l;
-  aio__candidate *c = NULL;
-  size_t n = 9;
-  legs_init(&l, "q", 5);
-  assert_int_equal(aio__retrieval_rank_text(&l.r), AIORCH_OK);
-  assert_int_equal(aio__retrieval_fuse(&l.r, &c, &n), AIORCH_OK);
-  assert_int_equal(n, 0);
-  aio__arena_free(&l.arena);
-}
-
 static void test_unit__length_one_or_none(void **state) {
   (void)state;
   float row[3] = {3, 0, 4}, zero[3] = {0, 0, 0}, huge[3] = {INFINITY, 0, 0}, out[3];
@@ -195,9 +123,6 @@ int main(void) {
     cmocka_unit_test(test_rank_text__a_document_that_has_all_words_wins),
     cmocka_unit_test(test_rank_text__counts_of_the_store_do_as_well),
     cmocka_unit_test(test_rank_text__is_stable_without_any_word),
-    cmocka_unit_test(test_fuse__both_legs_beat_one),
-    cmocka_unit_test(test_fuse__the_best_of_each_leg_keeps_a_seat),
-    cmocka_unit_test(test_fuse__nothing),
     cmocka_unit_test(test_unit__length_one_or_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

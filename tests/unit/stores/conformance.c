@@ -127,6 +127,7 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_nearest__best_first),
   CASE(test_nearest__more_than_there_are),
   CASE(test_nearest__threshold),
+  CASE(test_nearest__also),
   CASE(test_nearest__ties),
   CASE(test_mark_embedded__refuses_what_cannot_be_compared),
   CASE(test_nearest__refuses_what_cannot_be_compared),

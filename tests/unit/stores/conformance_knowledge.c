@@ -522,7 +522,7 @@ static void test_unembedded__oldest_first_until_marked(void **state) {
   assert_int_equal(n, 2);
   assert_int_equal(left, 3);
   assert_string_equal(chunks[0].chunk_id, id_of(id, "chnk", 100));
-  expect_str(chunks[0].text, "T\nH\none");
+  expect_str(chunks[0].text, "T: H\none");
   expect_str(chunks[1].text, "T\ntwo");
   aio__str ids[] = {aio__str_z(chunks[0].chunk_id), AIO__LIT("gone meanwhile")};
   assert_int_equal(CALL(f, knowledge, mark_embedded, ACME, &(aio__vectors){.fingerprint = model}, ids, 2), AIORCH_OK);

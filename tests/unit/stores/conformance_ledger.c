@@ -520,7 +520,7 @@ static void test_calls__after_the_deadline(void **state) {
   assert_int_equal(CALL_UNTIL(f, 1, knowledge, search, ACME, &args, &f->arena, &found, &n), AIORCH_E_DEADLINE);
   float row[DIM];
   vector_at(1.0, row);
-  aio__nearest_args near_args = {MODEL, DIM, row, 0.0, 5};
+  aio__nearest_args near_args = {.fingerprint = MODEL, .dimensions = DIM, .query = row, .threshold = 0.0, .limit = 5};
   aio__vectors vectors = {MODEL, DIM, row};
   aio__cache_near *near_ones;
   aio__str scope = {SCOPE, 32}, id = aio__str_z(d.id);

@@ -32,7 +32,7 @@ static aiorch_status try_near(fixture *f, aio__str tenant, const char *scope, ai
   float query[DIM];
   snprintf(whole, sizeof whole, "%-32.32s", scope);
   vector_at(1.0, query);
-  aio__nearest_args args = {model, DIM, query, 0.3, limit};
+  aio__nearest_args args = {.fingerprint = model, .dimensions = DIM, .query = query, .threshold = 0.3, .limit = limit};
   return CALL(f, cache, near, tenant, ((aio__str){whole, 32}), &args, now_ms, &f->arena, out, n);
 }
 
@@ -334,9 +334,9 @@ static void test_put__refuses_a_vector_that_cannot_be_compared(void **state) {
   assert_int_equal(n, 1);
   aio__cache_near *found;
   float zero[DIM] = {0};
-  aio__nearest_args args = {MODEL, DIM, zero, 0.0, 5};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = zero, .threshold = 0.0, .limit = 5};
   assert_int_equal(CALL(f, cache, near, ACME, a.entry.scope, &args, T0, &f->arena, &found, &n), AIORCH_E_INVALID);
-  args = (aio__nearest_args){MODEL, DIM - 2, a.row, 0.0, 5};
+  args = (aio__nearest_args){.fingerprint = MODEL, .dimensions = DIM - 2, .query = a.row, .threshold = 0.0, .limit = 5};
   assert_int_equal(CALL(f, cache, near, ACME, a.entry.scope, &args, T0, &f->arena, &found, &n), AIORCH_E_INVALID);
 }
 
@@ -426,7 +426,7 @@ static void test_near__as_a_full_scan_through_any_changes(void **state) {
     }
     char scope[33];
     snprintf(scope, sizeof scope, "%-32.32s", "s2");
-    aio__nearest_args args = {MODEL, DIM, query, -1.0, 100};
+    aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = 100};
     aio__cache_near *found;
     assert_int_equal(CALL(f, cache, near, ACME, ((aio__str){scope, 32}), &args, T0, &f->arena, &found, &n), AIORCH_OK);
     assert_int_equal(n, all);

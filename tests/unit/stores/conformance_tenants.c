@@ -53,7 +53,7 @@ static void look_for_vectors(fixture *f, int number) {
   float query[DIM];
   for (int i = 0; i < TENANT_COUNT; i++) {
     vector_of((unsigned)i, query);
-    aio__nearest_args args = {MODEL, DIM, query, -1.0, 100};
+    aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = 100};
     assert_int_equal(CALL(f, knowledge, nearest, tenant, &args, NULL, 0, &f->arena, &found, &n), AIORCH_OK);
     assert_int_equal(n, 1);
     expect_own(found[0].text, number);
@@ -201,7 +201,7 @@ static aiorch_status tour_vectors(fixture *f, aio__str chunk, const aio__cache_e
   size_t n;
   aio__str id = aio__str_z(e->id);
   aio__vectors others = {OTHER, DIM, e->vector->rows};
-  aio__nearest_args args = {MODEL, DIM, e->vector->rows, -1.0, 5}, unknown = args;
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = e->vector->rows, .threshold = -1.0, .limit = 5}, unknown = args;
   unknown.fingerprint = AIO__LIT("model-3");
   STEP(knowledge, mark_embedded, ACME, e->vector, &chunk, 1);
   STEP(knowledge, nearest, ACME, &args, filter, 1, &f->arena, &found, &n);

@@ -49,7 +49,7 @@ static void mark(fixture *f, aio__str tenant, aio__str model, int chunk, const f
 
 static aiorch_status try_nearest(fixture *f, aio__str tenant, aio__str model, const float query[DIM], size_t limit,
                                  aio__found_chunk **out, size_t *n) {
-  aio__nearest_args args = {model, DIM, query, -1.0, limit};
+  aio__nearest_args args = {.fingerprint = model, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = limit};
   return CALL(f, knowledge, nearest, tenant, &args, NULL, 0, &f->arena, out, n);
 }
 
@@ -127,12 +127,39 @@ static void test_nearest__threshold(void **state) {
   size_t n = 0;
   add_at(f, ACME, cosines, 4);
   vector_at(1.0, query);
-  aio__nearest_args args = {MODEL, DIM, query, 0.6, 10};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = 0.6, .limit = 10};
   assert_int_equal(CALL(f, knowledge, nearest, ACME, &args, NULL, 0, &f->arena, &found, &n), AIORCH_OK);
   assert_int_equal(n, 2);
   args.threshold = 0.95;
   assert_int_equal(CALL(f, knowledge, nearest, ACME, &args, NULL, 0, &f->arena, &found, &n), AIORCH_OK);
   assert_int_equal(n, 0);
+}
+
+/* Chunks whose cosine is asked for by id have it though they are not among those that are found. */
+static void test_nearest__also(void **state) {
+  fixture *f = *state;
+  const double cosines[] = {0.5, 0.9, -0.3};
+  float query[DIM];
+  char ids[5][AIO__UUID_LEN + 1];
+  aio__str also[5];
+  double similarity[5] = {7, 7, 7, 7, 7};
+  aio__found_chunk *found;
+  size_t n = 0;
+  const int numbers[] = {300, 200, 400, 999, 500};
+  add_at(f, ACME, cosines, 3);
+  add_text(f, ACME, "not embedded", "T", "text 4", 4, T0);
+  add_text(f, AIO__LIT("other"), "d5", "T", "text 5", 5, T0); /* of another tenant */
+  for (size_t i = 0; i < 5; i++) also[i] = aio__str_z(id_of(ids[i], "chnk", numbers[i]));
+  vector_at(1.0, query);
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = 0.6, .limit = 5};
+  args.also = also;
+  args.also_count = 5;
+  args.also_similarity = similarity;
+  assert_int_equal(CALL(f, knowledge, nearest, ACME, &args, NULL, 0, &f->arena, &found, &n), AIORCH_OK);
+  assert_int_equal(n, 1);
+  expect_near(similarity[0], -0.3);
+  expect_near(similarity[1], 0.9);
+  for (size_t i = 2; i < 5; i++) assert_true(similarity[i] > 6.9); /* left as it was */
 }
 
 /* Among equals the older comes first. */
@@ -195,10 +222,10 @@ static void test_nearest__refuses_what_cannot_be_compared(void **state) {
     assert_int_equal(try_nearest(f, ACME, MODEL, query, 5, &found, &n), AIORCH_E_INVALID);
   }
   vector_at(1.0, query);
-  aio__nearest_args args[] = {{MODEL, DIM - 1, query, 0.0, 5},
-                              {MODEL, 0, query, 0.0, 5},
-                              {MODEL, DIM, NULL, 0.0, 5},
-                              {MODEL, DIM, query, (double)NAN, 5}};
+  aio__nearest_args args[] = {{.fingerprint = MODEL, .dimensions = DIM - 1, .query = query, .limit = 5},
+                              {.fingerprint = MODEL, .dimensions = 0, .query = query, .limit = 5},
+                              {.fingerprint = MODEL, .dimensions = DIM, .query = NULL, .limit = 5},
+                              {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = (double)NAN, .limit = 5}};
   for (size_t i = 0; i < 4; i++)
     assert_int_equal(CALL(f, knowledge, nearest, ACME, &args[i], NULL, 0, &f->arena, &found, &n), AIORCH_E_INVALID);
 }
@@ -299,7 +326,7 @@ static void test_nearest__replaced_document_keeps_what_is_the_same(void **state)
   }
   assert_int_equal(CALL(f, knowledge, unembedded, ACME, MODEL, 9, &f->arena, &chunks, &n, &left), AIORCH_OK);
   assert_int_equal(left, 1);
-  expect_str(chunks[0].text, "T\nH\nnew ");
+  expect_str(chunks[0].text, "T: H\nnew ");
   d.title = AIO__LIT("Another title"); /* it is part of what is embedded */
   d.hash.p = hash_of("4");
   assert_int_equal(add_full(f, ACME, &d, after, 3, 5, T0, &r), AIORCH_OK);
@@ -339,7 +366,7 @@ static void test_nearest__filters_are_exact(void **state) {
     mark(f, ACME, MODEL, i * 100, row);
   }
   aio__filter en = is("lang", "en"), x = is("team", "x"), none = is("lang", "fr"), s = prefix("lang", "e");
-  aio__nearest_args args = {MODEL, DIM, query, -1.0, 2};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = 2};
   assert_int_equal(CALL(f, knowledge, nearest, ACME, &args, &en, 1, &f->arena, &found, &n), AIORCH_OK);
   assert_int_equal(n, 2);
   expect_str(found[0].source, "s67");
@@ -422,7 +449,7 @@ static void test_mark_embedded__models_come_and_go(void **state) {
   assert_int_equal(nearest(f, ACME, row, 9, &found), 1);
   assert_int_equal(CALL(f, knowledge, forget_model, ACME, MODEL, 9, &removed), AIORCH_OK);
   assert_int_equal(mark_rows(f, ACME, MODEL, &one, 1, shorter, DIM - 4), AIORCH_OK);
-  aio__nearest_args args = {MODEL, DIM - 4, shorter, 0.0, 5};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM - 4, .query = shorter, .threshold = 0.0, .limit = 5};
   assert_int_equal(CALL(f, knowledge, nearest, ACME, &args, NULL, 0, &f->arena, &found, &n), AIORCH_OK);
   assert_int_equal(n, 1);
   for (int i = 1; i < 64; i++) {

@@ -149,7 +149,7 @@ static void *keep_searching(void *ctx) {
     unsigned wanted = (unsigned)(1 + i % STAYING) * 100;
     aio__arena_init(&arena, &s->f->memory.al, 1024);
     vector_of(wanted, query);
-    aio__nearest_args args = {MODEL, DIM, query, 0.5, 5};
+    aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = 0.5, .limit = 5};
     waiting_init(&w, AIO__NEVER);
     aiorch_status status =
       waiting_end(&w, s->f->store->knowledge->nearest(s->f->store, &w.op, ACME, &args, NULL, 0, &arena, &found, &n));

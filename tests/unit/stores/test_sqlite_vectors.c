@@ -119,7 +119,7 @@ static void test_nearest__two_handles_on_one_folder(void **state) {
   char id[AIO__UUID_LEN + 1];
   aio__str one = aio__str_z(id_of(id, "chnk", 100));
   assert_int_equal(mark_rows(f, ACME, MODEL, &one, 1, shorter, DIM / 2), AIORCH_OK); /* the name again, other vectors */
-  aio__nearest_args args = {MODEL, DIM / 2, shorter, 0.0, 5};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM / 2, .query = shorter, .threshold = 0.0, .limit = 5};
   assert_int_equal(CALL(&other, knowledge, nearest, ACME, &args, NULL, 0, &other.arena, &found, &n), AIORCH_OK);
   assert_int_equal(n, 1);
   for (int i = 1; i < 6; i++) { /* an answer's number is used again by the next */
@@ -286,7 +286,7 @@ static void test_nearest__index_ahead_of_the_search(void **state) {
   aio__op_init(&op, AIO__NEVER, NULL, NULL);
   vector_at(1.0, query);
   add_at(f, ACME, cosines, 3);
-  aio__nearest_args args = {MODEL, DIM, query, -1.0, 5};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = 5};
   aio__sq_near near = {.store = inner(f), .op = &op, .args = &args, .rows = old_rows, .ctx = f};
   assert_int_equal(aio__sq_near_run(&near), AIORCH_OK);
 }
@@ -363,7 +363,7 @@ static void test_nearest__damaged_models(void **state) {
   }
   execute(f, "knowledge.db", "UPDATE vector_models SET dimensions = 10"); /* no vector is of this size */
   assert_int_equal(try_nearest(f, ACME, MODEL, query, 5, &found, &n), AIORCH_E_INVALID);
-  aio__nearest_args args = {MODEL, 10, query, 0.0, 5};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = 10, .query = query, .threshold = 0.0, .limit = 5};
   assert_int_equal(CALL(f, knowledge, nearest, ACME, &args, NULL, 0, &f->arena, &found, &n), AIORCH_E_STORE_CORRUPT);
 }
 
@@ -458,7 +458,7 @@ static void test_nearest__an_index_that_takes_longer_than_a_search_may(void **st
   int64_t filled = -1;
   fill_directly(f, 1, MANY);
   vector_of(4711, query);
-  aio__nearest_args args = {MODEL, DIM, query, -1.0, 3};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = 3};
   for (int ms = 1; status == AIORCH_E_DEADLINE && ms < 10000; ms++) {
     int64_t soon = aio__clock_after_ms(aio__clock_system(), ms);
     status = CALL_UNTIL(f, soon, knowledge, nearest, AIO__LIT("t0"), &args, NULL, 0, &f->arena, &found, &n);
@@ -486,7 +486,7 @@ static void *search_once(void *ctx) {
   size_t n = 0;
   aio__arena_init(&arena, &s->f->memory.al, 1024);
   vector_of(777, query);
-  aio__nearest_args args = {MODEL, DIM, query, -1.0, 1};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = 1};
   waiting_init(&w, AIO__NEVER);
   aiorch_status status = waiting_end(
     &w, s->f->store->knowledge->nearest(s->f->store, &w.op, AIO__LIT("t0"), &args, NULL, 0, &arena, &found, &n));

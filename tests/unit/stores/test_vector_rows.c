@@ -73,11 +73,18 @@ static void test_vectors_check__each_row(void **state) {
 static void test_nearest_check__threshold(void **state) {
   (void)state;
   const float row[] = {1.0f};
-  aio__nearest_args args = {AIO__LIT("m"), 1, row, -5.0, 1};
+  aio__nearest_args args = {.fingerprint = AIO__LIT("m"), .dimensions = 1, .query = row, .threshold = -5.0, .limit = 1};
   assert_int_equal(aio__nearest_check(&args, &error), AIORCH_OK);
   args.threshold = (double)NAN;
   assert_int_equal(aio__nearest_check(&args, &error), AIORCH_E_INVALID);
   expect_words("threshold");
+}
+
+static void test_vector_cosine__of_unit_vectors(void **state) {
+  (void)state;
+  const float a[] = {0.6f, 0.8f}, b[] = {1.0f, 0.0f};
+  assert_true(fabs(aio__vector_cosine(a, b, 2) - 0.6) < 1e-6);
+  assert_true(fabs(aio__vector_cosine(a, a, 2) - 1.0) < 1e-6);
 }
 
 static void test_vector_threshold__any(void **state) {
@@ -128,6 +135,7 @@ int main(void) {
     cmocka_unit_test_setup(test_vector_check__no_number, setup),
     cmocka_unit_test_setup(test_vector_check__count, setup),
     cmocka_unit_test_setup(test_vectors_check__each_row, setup),
+    cmocka_unit_test_setup(test_vector_cosine__of_unit_vectors, setup),
     cmocka_unit_test_setup(test_nearest_check__threshold, setup),
     cmocka_unit_test_setup(test_vector_threshold__any, setup),
     cmocka_unit_test_setup(test_vector_to_bytes__little_endian, setup),
