@@ -75,9 +75,19 @@ typedef struct aio__call_message {
 /* A numbered source of the context, so that a provider can quote it without parsing the system text. */
 typedef struct aio__call_source {
   aio__str title, uri, text;
+  double similarity; /* cosine of the question and the nearest of its chunks; NaN: not known */
 } aio__call_source;
 
-/* What is asked. aio__call_new copies all of it. */
+/* What the cosines of a request mean, for the provider inside the library. */
+typedef struct aio__call_meaning {
+  double far, near; /* of a question and a sentence: up to `far` it says nothing of it, from `near` on it may answer it */
+  /* Cosines of the question and each of `count` texts. Only on the thread that runs the slot, and while it does. NULL: there
+   * are those of the sources alone. A failure: there are none, and the answer goes on without. */
+  aiorch_status (*similarities)(void *ctx, const aio__str *texts, size_t count, double *out);
+  void *ctx;
+} aio__call_meaning;
+
+/* What is asked. aio__call_new copies all of it but `meaning`. */
 typedef struct aio__call_request {
   aio__str tenant, run_id;
   /* generate */
@@ -90,6 +100,7 @@ typedef struct aio__call_request {
   double temperature; /* below 0: the provider's own */
   aio__wishes wishes;
   uint32_t endpoint;  /* which of the addresses and keys of a built-in provider; 0 for plug-ins */
+  const aio__call_meaning *meaning; /* NULL: none; lives until the slot has returned */
   /* embed */
   int32_t purpose;
   const aio__str *texts;

@@ -8,6 +8,7 @@ typedef struct aio__known_model {
   const char *name;           /* the first part of a fingerprint, up to "/"; behind a service that of "SERVICE:MAKER/name:DIMENSIONS" */
   double retrieve_threshold;  /* below it the vector leg finds nothing */
   double cache_threshold;     /* at or above it a near hit may pass the guards */
+  double answer_far, answer_near; /* of a question and a sentence: what says nothing of it, what may answer it */
   const char *measured;       /* on what, and how: for docs and stats */
 } aio__known_model;
 

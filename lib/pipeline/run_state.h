@@ -251,6 +251,9 @@ bool aio__run_highest_price(aiorch_run *run, int64_t input_tokens, int64_t *nano
 
 /* ---- run_chain.c ---- */
 aiorch_status aio__run_find_chain(aiorch_run *run, aiorch_error *why); /* fills run->chain once */
+/* answer_meaning.c: what cosines mean to the extractive provider, with the local embedder to make them where it is there; NULL
+ * without an embedder whose cosines were measured, or without memory. In the run's arena. */
+const aio__call_meaning *aio__run_meaning(aiorch_run *run);
 aiorch_status aio__run_chain(aiorch_run *run);                       /* the same; a failure is the run's */
 const char *aio__run_model_for(aiorch_run *run, const aio__plugin_provider *provider);
 const aio__tier_choice *aio__run_tier(aiorch_run *run);              /* chosen once; needs the messages */

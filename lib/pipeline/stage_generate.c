@@ -52,8 +52,10 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
   request.source_count = run->source_count;
   for (size_t i = 0; i < run->source_count; i++) {
     sources[i] = (aio__call_source){
-        .title = run->sources[i].title, .uri = run->sources[i].uri, .text = run->sources[i].text};
+        .title = run->sources[i].title, .uri = run->sources[i].uri, .text = run->sources[i].text,
+        .similarity = run->sources[i].similarity};
   }
+  if (run->chain[run->chain_at] == &extractive) request.meaning = aio__run_meaning(run);
   request.max_tokens = run->options->generate_max_tokens;
   request.temperature = run->options->generate_temperature;
   return aio__call_new(run->orch->calls, AIO__CALL_GENERATE, &request, run->waker, run->deadline_ns,

@@ -10,8 +10,18 @@
  *                    for "why"
  *   where it stands  early sources and the first sentences of paragraphs count a little more
  *
- * Then sentences are taken one by one, each for what it adds to those before, and written source by source. When no
- * source has half of what the question asks for, by weight, the answer says that the documents do not answer it. */
+ *   what it means    where cosines are known (aio__call_meaning): those of the question and the best sentences so far, in
+ *                    whatever words; else those of their sources
+ *
+ * Then sentences are taken one by one, each for what it adds to those before, and written source by source.
+ *
+ * Whether there is an answer at all is decided by the nearest sentence or source, with words for and against it:
+ *
+ *   cosine + covered_part * (covered - covered_least) >= near      covered: of the question, by weight, in the best source
+ *
+ * Without cosines a source has to cover covered_least, and where the question is not English, the language of the models whose
+ * cosines were measured, that is enough. Measured in docs/retrieval.md. Else the answer says that the documents do not
+ * answer this. */
 #include "providers/extractive.h"
 
 #include <math.h>
@@ -19,18 +29,30 @@
 
 #include "providers/extractive_private.h"
 
-enum { CANDIDATES = 24, EARLY_WORDS = 10, EARLY_SUBJECT = 5, ENTRY_MAX = 80, SPAN_MAX = 400, BYTES_PER_TOKEN = 3 };
+enum {
+  CANDIDATES = AIO__EXTRACTIVE_NEAR_MAX,
+  EARLY_WORDS = 10,
+  EARLY_SUBJECT = 5,
+  ENTRY_MAX = 80,
+  SPAN_MAX = 400,
+  BYTES_PER_TOKEN = 3
+};
 
 static const double covered_least = 0.5;   /* of the question, by weight, in one source */
+static const double covered_part = 0.3;    /* of a cosine, for what is covered beyond that; or short of it */
 static const double context_part = 0.35;   /* what a heading or title adds for a term that the sentence lacks */
 static const double neighbour_part = 0.15; /* of the score of the sentence before, in the same paragraph */
 static const double further_least = 0.40;  /* of the best score, for a further sentence */
+static const double looked_at = 0.15;      /* of how a sentence reads, beside its words, where meaning is known */
+static const double meaning_part = 0.5;    /* of how it reads, for a sentence that is as near as may answer the question */
 
 typedef struct candidate {
   size_t source;
   aio__unit unit, before; /* before: the sentence that it leans on; empty when none */
   uint32_t mask;          /* terms that it has */
   uint64_t sketch[2];     /* of its words, to find near-duplicates */
+  double words, quality;  /* what it says of the question, by its words; how it reads and where it stands */
+  double near;            /* its cosine to the question; NaN: not known */
   double score;
   bool taken;
 } candidate;
@@ -42,6 +64,7 @@ typedef struct choice {
   double weight[AIO__TERMS_MAX], total;
   size_t units;
   double covered;         /* of the question, in the best source */
+  double nearest;         /* the best cosine to the question, of a sentence or else of a source; NaN: none is known */
   candidate best[CANDIDATES];
   size_t n;
 } choice;
@@ -212,15 +235,17 @@ static double entry_part(const choice *c, aio__str text) {
   return r.words > 0 ? (double)bits(r.mask, 0) / (double)r.words : 0.0;
 }
 
-static double score(const choice *c, const reading *r, const aio__unit *unit, aio__str text, uint32_t context,
-                    size_t source) {
-  if (r->mask == 0) return 0.0;
-  double sum = weight_of(c, r->mask) + context_part * weight_of(c, context & ~r->mask);
-  double whole = c->total > 0 ? sum / c->total : 0;
-  double value = sum * (0.5 + 0.5 * whole) * (1.0 + 0.12 * (double)(r->pairs > 3 ? 3 : r->pairs));
+/* What the unit says by its words, 0 to about 1.4. */
+static double words_score(const choice *c, const reading *r, uint32_t context) {
+  if (r->mask == 0 || !(c->total > 0)) return 0.0;
+  double whole = (weight_of(c, r->mask) + context_part * weight_of(c, context & ~r->mask)) / c->total;
+  return whole * (0.5 + 0.5 * whole) * (1.0 + 0.12 * (double)(r->pairs > 3 ? 3 : r->pairs));
+}
+
+static double quality_of(const choice *c, const reading *r, const aio__unit *unit, aio__str text, size_t source) {
   char end = text.n > 0 ? text.p[text.n - 1] : '\0';
   char begin = text.n > 0 ? text.p[0] : '\0';
-  value *= length_factor(r->words) * kind_factor(unit->kind);
+  double value = length_factor(r->words) * kind_factor(unit->kind);
   if (r->defines) value *= 1.9;
   else if (r->mentions) value *= 1.3;
   value *= 1.0 + 0.9 * sqrt(entry_part(c, text));
@@ -273,15 +298,61 @@ static void score_source(choice *c, size_t source, aio__str text) {
     all |= r.mask;
     if (unit.kind == AIO__UNIT_HEADING) heading = r.mask;
     candidate found = {.source = source, .unit = unit, .mask = r.mask, .sketch = {r.sketch[0], r.sketch[1]}};
-    double own = score(c, &r, &unit, words, heading | title, source);
-    found.score = own + (unit.first ? 0 : neighbour_part * before_score);
+    found.quality = quality_of(c, &r, &unit, words, source);
+    if (words.n > 0 && words.p[words.n - 1] == ':' && nothing_after(text, unit.end)) found.quality *= 0.5;
+    double own = words_score(c, &r, heading | title) * found.quality;
+    found.words = own + (unit.first ? 0 : neighbour_part * before_score);
+    found.near = (double)NAN;
     before_score = own;
-    if (words.n > 0 && words.p[words.n - 1] == ':' && nothing_after(text, unit.end)) found.score *= 0.5;
+    /* With meaning a sentence without a word of the question may be it: some of each source are looked at. */
+    found.score = found.words + (c->request->meaning ? looked_at * found.quality : 0);
     if (r.leans && !unit.first && before.end - before.start <= SPAN_MAX) found.before = before;
     if (found.score > 0) keep(c, &found);
   }
   double covered = c->total > 0 ? weight_of(c, all) / c->total : 0;
   if (covered > c->covered) c->covered = covered;
+}
+
+/* ---- meaning ---- */
+
+/* 0 to 1: from what says nothing of the question to what may answer it, and on as steeply. */
+static double meaning_of(const aio__call_meaning *meaning, double cosine) {
+  double x = (cosine - meaning->far) / (meaning->near - meaning->far);
+  return x > 0 ? x : 0;
+}
+
+static void note_nearest(choice *c, double cosine) {
+  if (isfinite(cosine) && !(c->nearest >= cosine)) c->nearest = cosine;
+}
+
+static bool ask_for_sentences(choice *c) {
+  const aio__call_meaning *meaning = c->request->meaning;
+  aio__str texts[CANDIDATES];
+  double near[CANDIDATES];
+  if (!meaning->similarities || c->n == 0) return false;
+  for (size_t i = 0; i < c->n; i++) {
+    const candidate *at = &c->best[i];
+    texts[i] = aio__str_n(c->request->sources[at->source].text.p + at->unit.start, at->unit.end - at->unit.start);
+  }
+  if (meaning->similarities(meaning->ctx, texts, c->n, near) != AIORCH_OK) return false;
+  for (size_t i = 0; i < c->n; i++) c->best[i].near = near[i];
+  return true;
+}
+
+/* Scores anew, by words and by meaning. Where sentences have no cosines of their own those of their sources count. */
+static void weigh_meaning(choice *c) {
+  const aio__call_meaning *meaning = c->request->meaning;
+  c->nearest = (double)NAN;
+  if (!meaning) return;
+  bool sentences = ask_for_sentences(c);
+  for (size_t i = 0; i < c->request->source_count; i++) note_nearest(c, c->request->sources[i].similarity);
+  for (size_t i = 0; i < c->n; i++) {
+    candidate *at = &c->best[i];
+    if (!sentences) at->near = c->request->sources[at->source].similarity;
+    double m = isfinite(at->near) ? meaning_of(meaning, at->near) : 0;
+    at->score = at->words + meaning_part * m * at->quality;
+    note_nearest(c, at->near);
+  }
 }
 
 /* ---- the choice ---- */
@@ -293,7 +364,7 @@ static candidate *take_next(choice *c, uint32_t said, double least) {
   for (size_t i = 0; i < c->n; i++) {
     candidate *at = &c->best[i];
     double all = weight_of(c, at->mask), fresh = weight_of(c, at->mask & ~said);
-    double value = all > 0 ? at->score * (0.55 + 0.45 * fresh / all) : 0;
+    double value = at->score * (0.55 + 0.45 * (all > 0 ? fresh / all : 1));
     if (at->taken || value <= best) continue;
     best = value;
     next = at;
@@ -337,6 +408,13 @@ static void put_in_order(candidate *out[], size_t n) {
 
 /* ---- the answer ---- */
 
+static bool is_answered(const choice *c) {
+  bool covered = c->covered >= covered_least;
+  if (isnan(c->nearest)) return covered;
+  if (covered && !c->terms.english) return true;
+  return c->nearest + covered_part * (c->covered - covered_least) >= c->request->meaning->near;
+}
+
 static void write_one(aio__answer_writer *w, const choice *c, const candidate *at, const candidate *last) {
   aio__str text = c->request->sources[at->source].text;
   const aio__unit *unit = &at->unit, *before = &at->before;
@@ -358,7 +436,7 @@ static void write_one(aio__answer_writer *w, const choice *c, const candidate *a
 
 static void write_answer(aio__answer_writer *w, choice *c) {
   candidate *chosen[AIO__EXTRACTIVE_SENTENCES_MAX];
-  size_t n = c->covered >= covered_least ? choose(c, chosen) : 0;
+  size_t n = is_answered(c) ? choose(c, chosen) : 0;
   if (n == 0) {
     aio__answer_z(w, "The documents do not answer this.");
     aio__answer_flush(w);
@@ -399,6 +477,7 @@ aiorch_status aio__extractive_generate(void *self, aiorch_call *call) {
   for (size_t i = 0; i < c.request->source_count && !aiorch_call_cancelled(call); i++) {
     score_source(&c, i, text_of(&c, i, &left));
   }
+  weigh_meaning(&c);
   aio__answer_writer w;
   aio__answer_begin(&w, call, answer_limit(c.request));
   write_answer(&w, &c);

@@ -62,6 +62,7 @@ typedef struct aio__terms {
   aio__term term[AIO__TERMS_MAX];
   size_t n;
   size_t strong;           /* terms of weight 1 */
+  bool english;            /* or no other language that is known */
   aio__question_form form;
 } aio__terms;
 

@@ -207,6 +207,13 @@ static size_t language_of(aio__str text) {
   return best;
 }
 
+/* Mostly letters of other scripts: none of the lists. */
+static bool is_foreign_script(aio__str text) {
+  size_t others = 0;
+  for (size_t i = 0; i < text.n; i++) others += (unsigned char)text.p[i] >= 0x80;
+  return others * 3 > text.n;
+}
+
 int aio__terms_find(const aio__terms *terms, uint64_t stem) {
   for (size_t i = 0; i < terms->n; i++) {
     if (terms->term[i].stem == stem) return (int)i;
@@ -245,6 +252,7 @@ static aio__question_form form_of(aio__str question) {
 void aio__terms_of_question(aio__terms *terms, aio__str question, aio__str before) {
   memset(terms, 0, sizeof *terms);
   terms->form = form_of(question);
+  terms->english = language_of(question) == 0 && !is_foreign_script(question);
   add_terms(terms, question, 1.0);
   if (terms->strong < 3 && before.n > 0) add_terms(terms, before, 0.3);
   /* "What can it do?": words that count little are better than none. */

@@ -1,8 +1,10 @@
 /* The extractive provider as the generate stage sees it: a call in, sentences with markers out. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +51,8 @@ static int teardown(void **state) {
 
 static void add_source(fixture *f, const char *title, const char *text) {
   f->sources[f->request.source_count++] =
-      (aio__call_source){.title = aio__str_z(title), .uri = AIO__LIT("doc"), .text = aio__str_z(text)};
+      (aio__call_source){
+          .title = aio__str_z(title), .uri = AIO__LIT("doc"), .text = aio__str_z(text), .similarity = (double)NAN};
 }
 
 static const char *ask(fixture *f, const char *question) {
@@ -130,6 +133,116 @@ static void test_extractive_generate__says_when_the_documents_do_not_answer(void
   assert_string_equal(ask(f, "What is the capital of France?"), "The documents do not answer this.");
   assert_string_equal(ask(f, ""), "The documents do not answer this.");
   assert_string_equal(ask(f, "?!"), "The documents do not answer this.");
+}
+
+/* ---- meaning ---- */
+
+/* A sentence with `word` has the cosine `hit`, any other `miss`. */
+typedef struct fake_meaning {
+  aio__call_meaning meaning;
+  const char *word;
+  double hit, miss;
+  aiorch_status status;
+  size_t calls, most;
+} fake_meaning;
+
+static aiorch_status fake_similarities(void *ctx, const aio__str *texts, size_t count, double *out) {
+  fake_meaning *fake = ctx;
+  fake->calls++;
+  if (count > fake->most) fake->most = count;
+  for (size_t i = 0; i < count && fake->status == AIORCH_OK; i++) {
+    bool has = false;
+    size_t n = strlen(fake->word);
+    for (size_t k = 0; k + n <= texts[i].n; k++) has = has || memcmp(texts[i].p + k, fake->word, n) == 0;
+    out[i] = has ? fake->hit : fake->miss;
+  }
+  return fake->status;
+}
+
+static void meaning_with(fixture *f, fake_meaning *fake, const char *word, double hit, double miss) {
+  *fake = (fake_meaning){.meaning = {.far = 0.1, .near = 0.45, .similarities = fake_similarities, .ctx = fake},
+                         .word = word,
+                         .hit = hit,
+                         .miss = miss};
+  f->request.meaning = &fake->meaning;
+}
+
+static void test_extractive_generate__answers_in_other_words(void **state) {
+  fixture *f = *state;
+  fake_meaning fake;
+  add_source(f, "Ports", ports);
+  add_source(f, "Vacuuming", manual);
+  const char *question = "Does anything clean up by itself overnight?";
+  assert_string_equal(ask(f, question), "The documents do not answer this.");
+  meaning_with(f, &fake, "daemon is an optional", 0.65, 0.2);
+  const char *answer = ask(f, question);
+  assert_non_null(strstr(answer, "The autovacuum daemon is an optional feature"));
+  assert_null(strstr(answer, "[1]"));
+  assert_int_equal(fake.calls, 1);
+}
+
+static void test_extractive_generate__what_is_far_is_no_answer(void **state) {
+  fixture *f = *state;
+  fake_meaning fake;
+  add_source(f, "Ports", ports);
+  /* Half of its words are there: enough by words alone, not when nothing means it. */
+  const char *question = "Which port in the harbour by default?";
+  assert_non_null(strstr(ask(f, question), "5432"));
+  meaning_with(f, &fake, "none", 0, 0.2);
+  assert_string_equal(ask(f, question), "The documents do not answer this.");
+  /* All of them are: that counts for it. */
+  meaning_with(f, &fake, "port 5432", 0.35, 0.1);
+  assert_non_null(strstr(ask(f, "Which port does the server listen on by default?"), "5432"));
+}
+
+static void test_extractive_generate__words_are_enough_in_other_languages(void **state) {
+  fixture *f = *state;
+  fake_meaning fake;
+  add_source(f, "", "Der Server wartet normalerweise auf dem Port 5432 auf Verbindungen. Farben sind hier nicht das Thema.");
+  meaning_with(f, &fake, "none", 0, 0.1);
+  assert_non_null(strstr(ask(f, "Auf welchem Port wartet der Server?"), "5432"));
+  assert_string_equal(ask(f, "Wie hoch ist der Berg?"), "The documents do not answer this.");
+}
+
+static void test_extractive_generate__goes_on_without_meaning(void **state) {
+  fixture *f = *state;
+  fake_meaning fake;
+  add_source(f, "Ports", ports);
+  meaning_with(f, &fake, "none", 0, 0);
+  fake.status = AIORCH_E_CANCELLED;
+  assert_non_null(strstr(ask(f, "Which port does the server listen on?"), "5432"));
+  assert_string_equal(ask(f, "What does the process wait at?"), "The documents do not answer this.");
+  f->sources[0].similarity = 0.7; /* the source's own stands for its sentences */
+  assert_non_null(strstr(ask(f, "What does the process wait at?"), "The server listens on port 5432"));
+  fake.meaning.similarities = NULL; /* an embedder that is asked nothing here */
+  assert_non_null(strstr(ask(f, "What does the process wait at?"), "The server listens on port 5432"));
+  f->sources[0].similarity = 0.2;
+  assert_string_equal(ask(f, "What does the process wait at?"), "The documents do not answer this.");
+}
+
+static void test_extractive_generate__asks_for_few_sentences(void **state) {
+  fixture *f = *state;
+  fake_meaning fake;
+  enum { BYTES = 1 << 21 };
+  char *text = malloc(BYTES);
+  assert_non_null(text);
+  size_t n = 0;
+  for (int i = 0; n < 200000; i++) n += (size_t)sprintf(text + n, "Sentence %d speaks of the matter number %d here. ", i, i * 7);
+  add_source(f, "many", text);
+  meaning_with(f, &fake, "none", 0, 0.5);
+  ask(f, "Is there anything about it?");
+  assert_int_equal(fake.calls, 1);
+  assert_in_range(fake.most, 1, AIO__EXTRACTIVE_NEAR_MAX);
+  for (n = 0; n < BYTES - 1; n++) text[n] = n % 7 == 6 ? ' ' : 'a'; /* one sentence, longer than what is read */
+  text[n] = '\0';
+  f->sources[0].text = aio__str_z(text);
+  ask(f, "Is there anything about it?");
+  assert_in_range(fake.most, 1, AIO__EXTRACTIVE_NEAR_MAX);
+  fake.calls = 0;
+  f->sources[0].text = AIO__LIT("");
+  assert_string_equal(ask(f, "Is there anything about it?"), "The documents do not answer this.");
+  assert_int_equal(fake.calls, 0);
+  free(text);
 }
 
 static void test_extractive_generate__says_the_same_thing_once(void **state) {
@@ -257,6 +370,11 @@ int main(void) {
       TEST(test_extractive_generate__brings_the_code_that_a_sentence_promises),
       TEST(test_extractive_generate__brings_the_list_that_a_sentence_promises),
       TEST(test_extractive_generate__says_when_the_documents_do_not_answer),
+      TEST(test_extractive_generate__answers_in_other_words),
+      TEST(test_extractive_generate__what_is_far_is_no_answer),
+      TEST(test_extractive_generate__words_are_enough_in_other_languages),
+      TEST(test_extractive_generate__goes_on_without_meaning),
+      TEST(test_extractive_generate__asks_for_few_sentences),
       TEST(test_extractive_generate__says_the_same_thing_once),
       TEST(test_extractive_generate__brings_the_sentence_that_it_leans_on),
       TEST(test_extractive_generate__cleans_the_marks_of_the_documents),
