@@ -172,7 +172,7 @@ embed() {
   aiorch reembed --max-time 180 || fail "see the line above"
 }
 
-OTHER_WORDS="Is there a spellchecker?"
+OTHER_WORDS="Is there any spellchecking?"
 manual=no
 model=no
 cli=

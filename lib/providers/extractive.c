@@ -17,7 +17,9 @@
  *
  * Whether there is an answer at all is decided by the nearest sentence or source, with words for and against it:
  *
- *   cosine + covered_part * (covered - covered_least) >= near      covered: of the question, by weight, in the best source
+ *   cosine + covered_part * max(covered - covered_least, -covered_short) >= near
+ *
+ * where `covered` is what the best source has of the question, by weight.
  *
  * Without cosines a source has to cover covered_least, and where the question is not English, the language of the models whose
  * cosines were measured, that is enough. Measured in docs/retrieval.md. Else the answer says that the documents do not
@@ -40,6 +42,7 @@ enum {
 
 static const double covered_least = 0.5;   /* of the question, by weight, in one source */
 static const double covered_part = 0.3;    /* of a cosine, for what is covered beyond that; or short of it */
+static const double covered_short = 0.3;   /* which counts no further */
 static const double context_part = 0.35;   /* what a heading or title adds for a term that the sentence lacks */
 static const double neighbour_part = 0.15; /* of the score of the sentence before, in the same paragraph */
 static const double further_least = 0.40;  /* of the best score, for a further sentence */
@@ -412,7 +415,8 @@ static bool is_answered(const choice *c) {
   bool covered = c->covered >= covered_least;
   if (isnan(c->nearest)) return covered;
   if (covered && !c->terms.english) return true;
-  return c->nearest + covered_part * (c->covered - covered_least) >= c->request->meaning->near;
+  double beyond = c->covered - covered_least;
+  return c->nearest + covered_part * (beyond > -covered_short ? beyond : -covered_short) >= c->request->meaning->near;
 }
 
 static void write_one(aio__answer_writer *w, const choice *c, const candidate *at, const candidate *last) {
