@@ -3,7 +3,7 @@
  * revalidate, and by aiorch_knowledge_search. A step machine: it never blocks; the waker is signalled when it can go on.
  *
  *   embed the query (with an embedder) -> full text -> nearest vectors, in the store or a vector store plug-in -> fetch what
- *   only the plug-in found -> fuse by rank (RRF) -> merge neighbours -> cut to top_k and the token budget
+ *   only the plug-in found -> fuse -> merge neighbours -> cut to top_k and the token budget
  */
 #ifndef AIO_PIPELINE_RETRIEVAL_H
 #define AIO_PIPELINE_RETRIEVAL_H
