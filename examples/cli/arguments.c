@@ -9,7 +9,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000, NAME_MAX_BYTES = 255, THREADS_MAX = 256, SECONDS_MAX = 86400 };
+enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000, NAME_MAX_BYTES = 255, THREADS_MAX = 256, SECONDS_MAX = 86400,
+       TOKENS_MAX = 1000000 };
 
 static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_CONFIG] = {"--config", "FILE", "Read settings from a JSON file, after those of the environment."},
@@ -51,6 +52,16 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_OFFLINE] = {"--offline", NULL, "Use no network; say what is missing."},
     [OPT_CA] = {"--ca", "FILE", "Certificates to trust, in place of the system's."},
     [OPT_TIMEOUT] = {"--timeout", "SECONDS", "Give a connection up that is silent for so long (30)."},
+    [OPT_PROVIDER] = {"--provider", "NAME[,NAME]", "Whom to ask, in this order, in place of generate.chain."},
+    [OPT_ASK_MODEL] = {"--model", "NAME", "The model to ask for, in place of each provider's own."},
+    [OPT_TIER] = {"--tier", "simple|complex|auto", "A small or a large model of the provider; auto: by the question."},
+    [OPT_IMAGE] = {"--image", "FILE|URL", "Show this picture (PNG, JPEG, GIF, WebP) with the question; may come several\n"
+                   "                            times. A URL is fetched by the provider."},
+    [OPT_SCHEMA] = {"--schema", "FILE", "Ask for an answer that is JSON of this JSON schema."},
+    [OPT_MAX_TOKENS] = {"--max-tokens", "N", "At most N tokens of answer (generate.max_tokens)."},
+    [OPT_EFFORT] = {"--effort", "none|minimal|low|medium|high|xhigh|max", "How much the model is to think before it answers."},
+    [OPT_HISTORY] = {"--history", "TOKENS", "About how much of the conversation is sent with a message (16000)."},
+    [OPT_CHECK_TIMEOUT] = {"--timeout", "SECONDS", "How long a provider has to answer (20)."},
 };
 
 const cli_option_spec *cli_option(int id) { return &specs[id]; }
@@ -210,7 +221,16 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_UNPINNED: o->unpinned = true; break;
     case OPT_OFFLINE: o->offline = true; break;
     case OPT_CA: o->ca = value; break;
-    case OPT_TIMEOUT: return set_number(c, id, value, SECONDS_MAX, &o->timeout_s);
+    case OPT_TIMEOUT:
+    case OPT_CHECK_TIMEOUT: return set_number(c, id, value, SECONDS_MAX, &o->timeout_s);
+    case OPT_PROVIDER: o->provider = value; break;
+    case OPT_ASK_MODEL: o->model = value; break;
+    case OPT_TIER: return set_word(c, id, value, &o->tier);
+    case OPT_IMAGE: cli_list_add(&o->image, value, strlen(value)); break;
+    case OPT_SCHEMA: o->schema = value; break;
+    case OPT_MAX_TOKENS: return set_number(c, id, value, TOKENS_MAX, &o->max_tokens);
+    case OPT_EFFORT: return set_word(c, id, value, &o->effort);
+    case OPT_HISTORY: return set_number(c, id, value, TOKENS_MAX, &o->history);
     default: break;
   }
   return CLI_EXIT_OK;
@@ -254,10 +274,16 @@ static void look_for_json(cli *c, int argc, char **argv) {
   }
 }
 
+static bool has_option(const cli_command *command, const char *name) {
+  for (int id = OPT_GLOBALS; id < OPT_COUNT; id++) {
+    if ((command->options & (UINT64_C(1) << id)) && strcmp(specs[id].name, name) == 0) return true;
+  }
+  return false;
+}
+
 static int check_options(cli *c, uint64_t seen) {
   for (int id = OPT_GLOBALS; id < OPT_COUNT; id++) {
-    uint64_t bit = UINT64_C(1) << id;
-    if (!(seen & bit) || (c->command->options & bit)) continue;
+    if (!(seen & (UINT64_C(1) << id)) || has_option(c->command, specs[id].name)) continue;
     return cli_usage(c, "'%s' has no option %s", c->command->name, specs[id].name);
   }
   return CLI_EXIT_OK;
@@ -311,7 +337,7 @@ void cli_options_free(cli *c) {
   cli_list_free(&c->opt.filter);
   cli_list_free(&c->opt.metadata);
   cli_list_free(&c->opt.sha256);
-  cli_list_free(&c->opt.metadata);
+  cli_list_free(&c->opt.image);
   free(c->args);
 }
 

@@ -31,7 +31,7 @@ static bool is_cited(const char *answer, size_t index) {
 }
 
 /* Those that the answer cites, then the others that were found. */
-static void print_sources(const cli *c, const aiorch_run *run, const char *answer) {
+void ask_print_sources(const cli *c, const aiorch_run *run, const char *answer) {
   size_t count = aiorch_run_source_count(run), cited = 0;
   for (size_t i = 0; i < count; i++) cited += is_cited(answer, i);
   if (count == 0 || cited > 0) {
@@ -47,29 +47,41 @@ static void print_sources(const cli *c, const aiorch_run *run, const char *answe
   }
 }
 
+/* ---- the one line of figures ---- */
+
 static const char *cache_words(const cli *c, const aiorch_run *run) {
   const char *entry = "";
   size_t len = 0;
   switch (aiorch_run_cache_outcome(run)) {
-    case AIORCH_CACHE_EXACT: return "hit (the same question was answered before)";
-    case AIORCH_CACHE_SEMANTIC: return "hit (a question of the same meaning was answered before";
+    case AIORCH_CACHE_EXACT: return "cache hit (the same question was answered before)";
+    case AIORCH_CACHE_SEMANTIC: return "cache hit (a question of the same meaning was answered before";
     case AIORCH_CACHE_MISS:
       aiorch_run_cache_entry(run, &entry, &len);
-      return len ? "miss (kept for the next time)" : "miss";
+      return len ? "cache miss (kept for the next time)" : "cache miss";
     default:
-      return c->opt.filter.count && !c->opt.user ? "off (what was found with --filter is kept for a --user only)" : "off";
+      return c->opt.filter.count && !c->opt.user ? "cache off (what was found with --filter is kept for a --user only)"
+                                                 : "cache off";
   }
 }
 
-static void print_cost(const cli *c, const aiorch_run *run) {
-  int64_t nano_usd, tokens = 0;
-  char usd[40] = "unknown (no price for this model)";
-  if (aiorch_run_cost(run, &nano_usd) == AIORCH_OK) cli_usd_text(nano_usd, usd);
-  for (int32_t class = 0; class < AIORCH_USAGE_COUNT; class++) {
-    if (class != AIORCH_USAGE_CACHE_WRITE_1H) tokens += aiorch_run_usage(run, class);
+/* What was compared: how near it was, or what differed. */
+static void print_cache(const cli *c, aiorch_run *run) {
+  const char *json = "", *guard = "", *detail = "";
+  size_t len = 0;
+  aiorch_run_cache_refused(run, &guard, &detail);
+  json_value *report = aiorch_run_to_json(run, &json, &len) == AIORCH_OK ? json_parse(json, len, NULL) : NULL;
+  const json_value *cache = json_get(report, "cache");
+  double similarity = json_f64(cache, "similarity");
+  fputs(cache_words(c, run), stdout);
+  if (aiorch_run_cache_outcome(run) == AIORCH_CACHE_SEMANTIC) {
+    if (!isnan(similarity)) printf(", similarity %.3f", similarity);
+    putchar(')');
+  } else if (*guard) {
+    printf("; a near one was refused by its %s: ", guard);
+    cli_putz(c, detail);
+    if (!isnan(similarity)) printf(" (similarity %.3f)", similarity);
   }
-  printf("%scost%s   %s, %lld token%s%s\n", cli_on(c, STYLE_DIM), cli_off(c), usd, (long long)tokens,
-         tokens == 1 ? "" : "s", aiorch_run_usage_estimated(run) ? " (estimated)" : "");
+  json_free(report);
 }
 
 /* "kept for: ..." of the entry that answered, as far as it is among the newest. */
@@ -85,7 +97,7 @@ static void print_kept_for(const cli *c, const aiorch_run *run) {
   json_value *entries = json_parse(json, len, NULL);
   for (const json_value *e = entries ? entries->child : NULL; e; e = e->next) {
     if (strcmp(json_text(e, "id"), id) != 0) continue;
-    fputs("\n       kept for: ", stdout);
+    fputs("\nkept for: ", stdout);
     cli_putz(c, json_text(e, "query"));
     break;
   }
@@ -93,58 +105,114 @@ static void print_kept_for(const cli *c, const aiorch_run *run) {
   aiorch_text_free(text);
 }
 
-/* What was compared: how near it was, the question that it was kept for, or what differed. */
-static void print_cache(const cli *c, aiorch_run *run) {
-  const char *json = "", *guard = "", *detail = "";
-  size_t len = 0;
-  aiorch_run_cache_refused(run, &guard, &detail);
-  json_value *report = aiorch_run_to_json(run, &json, &len) == AIORCH_OK ? json_parse(json, len, NULL) : NULL;
-  const json_value *cache = json_get(report, "cache");
-  double similarity = json_f64(cache, "similarity");
-  printf("%scache%s  %s", cli_on(c, STYLE_DIM), cli_off(c), cache_words(c, run));
-  if (aiorch_run_cache_outcome(run) == AIORCH_CACHE_SEMANTIC) {
-    if (!isnan(similarity)) printf(", similarity %.3f", similarity);
-    putchar(')');
-    print_kept_for(c, run);
-  } else if (*guard) {
-    printf("; a near one was refused by its %s: ", guard);
-    cli_putz(c, detail);
-    if (!isnan(similarity)) printf(" (similarity %.3f)", similarity);
+void ask_print_tokens(const ask_tokens *t) {
+  if (t->in + t->out == 0) {
+    fputs("no tokens", stdout);
+    return;
   }
-  putchar('\n');
-  json_free(report);
+  printf("%lld tokens in", (long long)t->in);
+  if (t->cached) printf(" (%lld cached)", (long long)t->cached);
+  printf(", %lld out", (long long)t->out);
+  if (t->thinking) printf(" (%lld of them thinking)", (long long)t->thinking);
+  if (t->estimated) fputs(", estimated", stdout);
 }
 
-static void print_figures(const cli *c, aiorch_run *run) {
-  const char *provider = "", *model = "", *dim = cli_on(c, STYLE_DIM), *off = cli_off(c);
+ask_tokens ask_count_tokens(const aiorch_run *run) {
+  ask_tokens t = {.cached = aiorch_run_usage(run, AIORCH_USAGE_CACHE_READ),
+                  .thinking = aiorch_run_usage(run, AIORCH_USAGE_REASONING),
+                  .estimated = aiorch_run_usage_estimated(run) != 0};
+  t.in = aiorch_run_usage(run, AIORCH_USAGE_INPUT) + t.cached + aiorch_run_usage(run, AIORCH_USAGE_CACHE_WRITE);
+  t.out = aiorch_run_usage(run, AIORCH_USAGE_OUTPUT) + t.thinking;
+  return t;
+}
+
+static void print_who(const cli *c, const aiorch_run *run) {
+  const char *provider = "", *model = "";
   size_t provider_len = 0, model_len = 0;
-  char time[32];
   aiorch_run_provider(run, &provider, &provider_len);
   aiorch_run_model(run, &model, &model_len);
-  cli_time_text(aiorch_run_duration_us(run), time);
-  printf("%sanswer%s ", dim, off);
+  if (provider_len == 0) fputs("no answer", stdout);
   cli_put(c, provider, provider_len);
   if (model_len && strcmp(model, provider) != 0) {
     putchar(' ');
     cli_put(c, model, model_len);
   }
   if (strcmp(provider, "extractive") == 0) fputs(" (sentences of the documents; no model was asked)", stdout);
-  putchar('\n');
-  print_cache(c, run);
-  print_cost(c, run);
-  printf("%stime%s   %s\n", dim, off, time);
 }
 
-void ask_print_answer(const cli *c, aiorch_run *run, size_t printed) {
+void ask_print_figures(const cli *c, aiorch_run *run) {
+  int64_t nano_usd;
+  char time[32], usd[40];
+  ask_tokens tokens = ask_count_tokens(run);
+  cli_time_text(aiorch_run_duration_us(run), time);
+  fputs(cli_on(c, STYLE_DIM), stdout);
+  print_who(c, run);
+  fputs(" | ", stdout);
+  ask_print_tokens(&tokens);
+  if (aiorch_run_cost(run, &nano_usd) == AIORCH_OK) {
+    cli_usd_text(nano_usd, usd);
+    printf(" | %s | %s | ", usd, time);
+  } else {
+    printf(" | cost unknown (no price for this model) | %s | ", time);
+  }
+  print_cache(c, run);
+  if (aiorch_run_cache_outcome(run) == AIORCH_CACHE_SEMANTIC) print_kept_for(c, run);
+  printf("%s\n", cli_off(c));
+}
+
+/* ---- an answer, and what belongs to it ---- */
+
+void ask_print_tool_calls(const cli *c, const aiorch_run *run) {
+  const char *id, *name, *arguments;
+  size_t len, count = aiorch_run_tool_call_count(run);
+  if (count > 0) printf("\n%sTool calls%s\n", cli_on(c, STYLE_BOLD), cli_off(c));
+  for (size_t i = 0; i < count; i++) {
+    if (aiorch_run_tool_call(run, i, &id, &name, &arguments, &len) != AIORCH_OK) continue;
+    printf("  %s", cli_on(c, STYLE_CYAN));
+    cli_putz(c, name);
+    printf("%s ", cli_off(c));
+    cli_put(c, arguments, len);
+    printf(" %s", cli_on(c, STYLE_DIM));
+    cli_putz(c, id);
+    printf("%s\n", cli_off(c));
+  }
+}
+
+static const char *ending(int32_t finish_reason) {
+  switch (finish_reason) {
+    case AIORCH_FINISH_LENGTH: return "the answer was cut off: it reached its limit of tokens (--max-tokens)";
+    case AIORCH_FINISH_CONTENT_FILTER: return "the provider's filter stopped the answer";
+    case AIORCH_FINISH_REFUSAL: return "the model declined to answer";
+    default: return NULL;
+  }
+}
+
+void ask_print_text(const cli *c, const aiorch_run *run, asking_shown *shown) {
   const char *answer = "";
   size_t len = 0;
   aiorch_run_answer(run, &answer, &len);
-  if (printed == 0) cli_put(c, answer, len);
-  if (len == 0 || answer[len - 1] != '\n') putchar('\n');
-  if (c->opt.quiet) return;
-  print_sources(c, run, answer);
+  if (shown->bytes == 0 && len > 0) {
+    cli_put(c, answer, len);
+    shown->open = answer[len - 1] != '\n';
+  }
+  if (shown->open) putchar('\n');
+  shown->open = false;
+  fflush(stdout);
+  const char *why = ending(aiorch_run_finish_reason(run));
+  if (why && !c->opt.quiet) cli_warn(c, "%s", why);
+}
+
+void ask_print_end(const cli *c, aiorch_run *run, asking_shown *shown) {
+  const char *answer = "";
+  aiorch_status status = aiorch_run_status(run);
+  if (status >= 0) ask_print_text(c, run, shown);
+  if (shown->open) putchar('\n');
+  ask_print_tool_calls(c, run);
+  if (c->opt.quiet || (status < 0 && aiorch_run_attempt_count(run) == 0)) return;
+  aiorch_run_answer(run, &answer, NULL);
+  if (status >= 0) ask_print_sources(c, run, answer);
   putchar('\n');
-  print_figures(c, run);
+  ask_print_figures(c, run);
 }
 
 static void print_section(const cli *c, const char *name, const char *text) {

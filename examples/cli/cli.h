@@ -63,11 +63,12 @@ typedef enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER } cli
 typedef struct cli_options {
   const char *config, *store, *tenant, *user, *since, *until, *by, *after, *system;
   const char *source, *ca, *model, *precision, *purpose, *cache, *max_age, *cache_threshold;
+  const char *provider, *tier, *schema, *effort;
   bool json, stream_json, quiet, help, version, prune, dry_run;
   bool unpinned, offline, no_embed, forget_old, no_cache;
   cli_color color;
-  int64_t limit, timeout_s, threads, seconds; /* 0: not given */
-  cli_list set, filter, metadata, sha256;
+  int64_t limit, timeout_s, threads, seconds, max_tokens, history; /* 0: not given */
+  cli_list set, filter, metadata, sha256, image;
 } cli_options;
 
 typedef enum cli_option_id {
@@ -76,6 +77,7 @@ typedef enum cli_option_id {
   OPT_LIMIT, OPT_FILTER, OPT_METADATA, OPT_PRUNE, OPT_DRY_RUN, OPT_SINCE, OPT_UNTIL, OPT_BY, OPT_AFTER, OPT_SYSTEM,
   OPT_NO_CACHE, OPT_CACHE, OPT_MAX_AGE, OPT_CACHE_THRESHOLD, OPT_NO_EMBED, OPT_THREADS, OPT_MAX_TIME, OPT_FORGET_OLD,
   OPT_MODEL, OPT_PRECISION, OPT_PURPOSE, OPT_SOURCE, OPT_SHA256, OPT_UNPINNED, OPT_OFFLINE, OPT_CA, OPT_TIMEOUT,
+  OPT_PROVIDER, OPT_ASK_MODEL, OPT_TIER, OPT_IMAGE, OPT_SCHEMA, OPT_MAX_TOKENS, OPT_EFFORT, OPT_HISTORY, OPT_CHECK_TIMEOUT,
   OPT_COUNT
 } cli_option_id;
 
@@ -87,6 +89,7 @@ typedef struct cli_option_spec {
   const char *help;
 } cli_option_spec;
 
+/* Two options may have one name, when it means different things to different commands. */
 const cli_option_spec *cli_option(int id);
 
 struct cli;
@@ -216,6 +219,7 @@ void json_pretty(const char *json, size_t len);       /* indented, on stdout */
 /* ---- interrupt.c: Ctrl-C asks for the end; twice ends at once ---- */
 void cli_interrupt_init(void);
 bool cli_interrupted(void);
+void cli_interrupt_forget(void); /* what it was for has ended: the next one is the first again */
 
 /* ---- progress.c: a bar on a terminal, nothing elsewhere ---- */
 typedef struct cli_progress {

@@ -8,20 +8,28 @@
 #include <string.h>
 
 #define OPT(id) (UINT64_C(1) << OPT_##id)
+#define OPT_ASKING                                                                                                     \
+  (OPT(PROVIDER) | OPT(ASK_MODEL) | OPT(TIER) | OPT(SYSTEM) | OPT(IMAGE) | OPT(SCHEMA) | OPT(MAX_TOKENS) | OPT(EFFORT) | \
+   OPT(FILTER) | OPT(NO_CACHE) | OPT(CACHE) | OPT(MAX_AGE) | OPT(CACHE_THRESHOLD))
 
 const cli_command cli_commands[] = {
     {"ask", "QUESTION... | -", "Ask a question; the answer comes with its sources",
      "Sends the question through the seven stages: validate, rate_limit, cache_lookup, retrieve, generate,\n"
-     "log_cost, cache_store. The answer streams as it comes; then its sources, what the cache did, cost and\n"
-     "time. '-' reads the question from stdin. Ctrl-C cancels; what was spent until then is booked.\n"
-     "Without a language model configured, 'extractive' answers with the best sentences of the documents.",
+     "log_cost, cache_store. The answer streams as it comes; then its sources, and a line with who answered, the\n"
+     "tokens, the exact cost, the time, and what the cache did. '-' reads the question from stdin. Ctrl-C cancels;\n"
+     "what was spent until then is booked, and shown.\n"
+     "Whom it asks: the providers whose keys are in the environment (ANTHROPIC_API_KEY, OPENAI_API_KEY,\n"
+     "GEMINI_API_KEY; OLLAMA_HOST for a server of your own), then those of the configuration ('providers.NAME.key'),\n"
+     "one after the other until one answers; --provider names them in another order. Each retry and each change\n"
+     "to the next is a line on stderr. Without any, 'extractive' answers with the best sentences of the documents.",
      "  aiorch ask 'How do I change the port the server listens on?'\n"
+     "  export ANTHROPIC_API_KEY=... OPENAI_API_KEY=...    # never as an argument: others on this machine see those\n"
+     "  aiorch ask --provider anthropic,openai --tier simple 'How do I change the port?'\n"
+     "  aiorch ask --image plan.png --schema rooms.json --max-tokens 500 'Which rooms are there?'\n"
      "  aiorch ask --dry-run 'How do I change the port?'   # the exact prompt, and what it may cost at most\n"
      "  aiorch ask --json --user ann - < question.txt      # for programs; 20 an hour for the user 'ann'\n"
-     "  aiorch ask --set retrieve.top_k=3 --filter product=web 'Which ports are open?'\n"
-     "  aiorch ask --max-age 12h 'Which ports are open?'   # a kept answer of today is good enough\n",
-     command_ask, 1, SIZE_MAX, OPT(FILTER) | OPT(DRY_RUN) | OPT(SYSTEM) | OPT(NO_CACHE) | OPT(CACHE) | OPT(MAX_AGE) |
-         OPT(CACHE_THRESHOLD)},
+     "  aiorch ask --max-age 12h --filter product=web 'Which ports are open?'\n",
+     command_ask, 1, SIZE_MAX, OPT_ASKING | OPT(DRY_RUN)},
     {"ingest", "PATH...", "Take in documents: text, Markdown, HTML",
      "Reads files and whole folders. Text of any kind, Markdown and HTML are taken in; other formats (PDF,\n"
      "office files, images, ...) are skipped, each with the reason and what to do. In folders it skips what\n"

@@ -21,3 +21,5 @@ void cli_interrupt_init(void) {
 }
 
 bool cli_interrupted(void) { return interrupts > 0; }
+
+void cli_interrupt_forget(void) { interrupts = 0; }
