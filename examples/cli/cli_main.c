@@ -30,6 +30,16 @@ const cli_command cli_commands[] = {
      "  aiorch ask --json --user ann - < question.txt      # for programs; 20 an hour for the user 'ann'\n"
      "  aiorch ask --max-age 12h --filter product=web 'Which ports are open?'\n",
      command_ask, 1, SIZE_MAX, OPT_ASKING | OPT(DRY_RUN)},
+    {"chat", "", "Talk: messages, answers as they come, what was said is remembered",
+     "Each line is a message; what was said before goes with it, the oldest left out beyond --history tokens. The\n"
+     "options are those of 'ask', for all messages. Lines that begin with '/' are commands: /help lists them\n"
+     "(/clear, /system, /model, /provider, /tier, /image, /sources, /cost, /save, /quit). Ctrl-C stops an answer;\n"
+     "at the prompt it leaves, as Ctrl-D does. At the end stands what it has cost in all. Without a terminal each\n"
+     "line of stdin is a message, and with --json each answer one line.",
+     "  aiorch chat\n"
+     "  aiorch chat --provider ollama --system 'Answer in one sentence.'\n"
+     "  printf 'Which ports are open?\\nAnd which are closed?\\n' | aiorch chat --json\n",
+     command_chat, 0, 0, OPT_ASKING | OPT(HISTORY)},
     {"ingest", "PATH...", "Take in documents: text, Markdown, HTML",
      "Reads files and whole folders. Text of any kind, Markdown and HTML are taken in; other formats (PDF,\n"
      "office files, images, ...) are skipped, each with the reason and what to do. In folders it skips what\n"

@@ -7,6 +7,7 @@
 #include "cli.h"
 
 int command_ask(cli *c);
+int command_chat(cli *c);
 int command_ingest(cli *c);
 int command_search(cli *c);
 int command_documents(cli *c);

@@ -123,25 +123,31 @@ class Box:
         assert body["error"]["name"] == name, body["error"]
         return body["error"]
 
-    def terminal(self, *args, env=None, keys=None, columns=80):
-        """Runs aiorch on a terminal; returns (exit code, what stood on it). `keys`: [(seconds, bytes)]."""
-        return run_on_terminal(self.command(args), {**self.env, **(env or {})}, self.path, columns)
+    def terminal(self, *args, env=None, keys=(), columns=80):
+        """Runs aiorch on a terminal; returns (exit code, what stood on it). `keys`: [(what stands there before, bytes to type)]."""
+        return run_on_terminal(self.command(args), {**self.env, **(env or {})}, self.path, columns, keys)
 
     def start(self, *args, **kwargs):
         return subprocess.Popen(self.command(args), env=self.env, cwd=self.path, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, **kwargs)
 
 
-def run_on_terminal(command, env, cwd, columns):
+def run_on_terminal(command, env, cwd, columns, keys=()):
     import fcntl
     import struct
     import termios
 
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, cwd=cwd, close_fds=True)
+
+    def control():
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
+
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, cwd=cwd, close_fds=True,
+                               preexec_fn=control)
     os.close(slave)
-    out = b""
+    out, keys, seen = b"", list(keys), 0
     end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         ready, _, _ = select.select([master], [], [], 0.5)
@@ -155,9 +161,13 @@ def run_on_terminal(command, env, cwd, columns):
             if not piece:
                 break
             out += piece
+        while keys and keys[0][0].encode() in out[seen:]:
+            seen = out.index(keys[0][0].encode(), seen) + len(keys[0][0].encode())
+            os.write(master, keys.pop(0)[1])
     os.close(master)
     if process.poll() is None and time.monotonic() >= end:
         process.send_signal(signal.SIGKILL)
+    assert not keys, f"never seen: {keys[0][0]!r} in {out[-2000:]!r}"
     return process.wait(), out.decode("utf-8", "replace").replace("\r\n", "\n")
 
 

@@ -9,7 +9,7 @@ import time
 
 from _cli import CLI, case, main, validate
 
-COMMANDS = ["ask", "ingest", "search", "documents", "cache", "costs", "stats", "model",
+COMMANDS = ["ask", "chat", "ingest", "search", "documents", "cache", "costs", "stats", "model",
             "embed", "reembed", "config", "stage", "screen", "version"]
 DOCUMENT = "# Doors\n\nThe door of the house is green.\n\nThe window is blue.\n"
 
@@ -50,7 +50,10 @@ def usage_errors_exit_2_and_name_what_is_near(box):
             (["ask", "--threads", "2", "x"], "--threads"), (["ingest", "--threads", "0", "x"], "1 to 256"),
             (["embed", "--precision", "f8", "x"], "int8|f32"), (["embed", "--purpose", "fun", "x"], "query|passage"),
             (["cache", "explain"], "TEXT"), (["cache", "pairs"], "stdin"), (["cache", "bad"], "ID"),
-            (["reembed", "x"], "no argument")):
+            (["reembed", "x"], "no argument"), (["ask", "--tier", "huge", "x"], "simple|complex|auto"),
+            (["ask", "--effort", "some", "x"], "none|minimal|low"), (["ask", "--max-tokens", "0", "x"], "1 to 1000000"),
+            (["chat", "hello"], "no argument"), (["search", "--provider", "a", "x"], "--provider"),
+            (["ask", "--history", "5", "x"], "--history"), (["stats", "--model", "m"], "--model")):
         error = box.error(*args, code=2, name="INVALID")
         assert words in error["message"], (args, error)
 
