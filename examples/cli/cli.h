@@ -219,6 +219,7 @@ void json_pretty(const char *json, size_t len);       /* indented, on stdout */
 /* ---- interrupt.c: Ctrl-C asks for the end; twice ends at once ---- */
 void cli_interrupt_init(void);
 bool cli_interrupted(void);
+bool cli_wait_readable(int fd);  /* waits until there is something to read; false when Ctrl-C came */
 void cli_interrupt_forget(void); /* what it was for has ended: the next one is the first again */
 
 /* ---- progress.c: a bar on a terminal, nothing elsewhere ---- */

@@ -4,6 +4,8 @@
  */
 #include "cli.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,3 +25,14 @@ void cli_interrupt_init(void) {
 bool cli_interrupted(void) { return interrupts > 0; }
 
 void cli_interrupt_forget(void) { interrupts = 0; }
+
+bool cli_wait_readable(int fd) {
+  sigset_t interrupt, before;
+  struct pollfd readable = {.fd = fd, .events = POLLIN};
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  sigprocmask(SIG_BLOCK, &interrupt, &before); /* a Ctrl-C between the look at it and the wait must not be lost */
+  while (!cli_interrupted() && ppoll(&readable, 1, NULL, &before) < 0 && errno == EINTR) continue;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  return !cli_interrupted();
+}

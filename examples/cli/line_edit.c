@@ -44,8 +44,10 @@ static char *prompt_of(EditLine *editor) {
 
 static ssize_t read_byte(unsigned char *out) {
   ssize_t got;
-  do got = read(STDIN_FILENO, out, 1);
-  while (got < 0 && errno == EINTR && !cli_interrupted());
+  do {
+    if (!cli_wait_readable(STDIN_FILENO)) return -1;
+    got = read(STDIN_FILENO, out, 1);
+  } while (got < 0 && errno == EINTR);
   return got;
 }
 
@@ -89,13 +91,16 @@ static bool edited_line(line_edit *l, const char **line, size_t *len) {
   HistEvent event;
   int count = 0;
   const char *text;
-  while (!cli_interrupted() && (text = el_gets(l->editor, &count)) != NULL && count > 0) {
+  for (;;) {
+    el_set(l->editor, EL_PREP_TERM, 1); /* before the prompt, so that nothing that is typed at it is taken by the terminal */
+    if (cli_interrupted() || (text = el_gets(l->editor, &count)) == NULL || count <= 0) break;
     *line = text;
     *len = (size_t)count - (text[count - 1] == '\n');
     if (is_blank(*line, *len)) continue;
     history(l->history, &event, H_ENTER, text);
     return true;
   }
+  el_set(l->editor, EL_PREP_TERM, 0);
   return false;
 }
 

@@ -13,7 +13,7 @@ enum { LINE_MAX_BYTES = 64 << 20, READ_BYTES = 1 << 16 };
 /* One read. False at the end, or when Ctrl-C came. */
 static bool read_more(lines *l) {
   char piece[READ_BYTES];
-  ssize_t got = read(l->fd, piece, sizeof piece);
+  ssize_t got = cli_wait_readable(l->fd) ? read(l->fd, piece, sizeof piece) : 0;
   while (got < 0 && errno == EINTR && !cli_interrupted()) got = read(l->fd, piece, sizeof piece);
   if (got <= 0) {
     l->error = got < 0 && errno != EINTR ? errno : 0;
