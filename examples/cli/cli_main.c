@@ -40,6 +40,18 @@ const cli_command cli_commands[] = {
      "  aiorch chat --provider ollama --system 'Answer in one sentence.'\n"
      "  printf 'Which ports are open?\\nAnd which are closed?\\n' | aiorch chat --json\n",
      command_chat, 0, 0, OPT_ASKING | OPT(HISTORY)},
+    {"providers", "[check [NAME...]]", "Who can be asked for answers, and whether they answer",
+     "Lists the providers: place in the chain, interface, model, host, how many keys and where they come from (never\n"
+     "the keys). They come from the environment (ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or GOOGLE_API_KEY,\n"
+     "OLLAMA_HOST) and from 'providers.NAME.key', '.base_url', '.model' and so on of the configuration, where\n"
+     "\"${NAME}\" stands for a variable. 'check' makes one tiny call to each, all at once, which costs a fraction of a\n"
+     "cent: who answers, how fast, which model, what it cost, and what failed. Exit code 5 when nobody answers.",
+     "  ANTHROPIC_API_KEY=... aiorch providers\n"
+     "  aiorch providers check                       # is every key good?\n"
+     "  aiorch providers check openai --json\n"
+     "  aiorch providers check --set providers.box.api=openai --set providers.box.model=qwen3 \\\n"
+     "    --set providers.box.base_url=http://127.0.0.1:8080/v1\n",
+     command_providers, 0, SIZE_MAX, OPT(CHECK_TIMEOUT)},
     {"ingest", "PATH...", "Take in documents: text, Markdown, HTML",
      "Reads files and whole folders. Text of any kind, Markdown and HTML are taken in; other formats (PDF,\n"
      "office files, images, ...) are skipped, each with the reason and what to do. In folders it skips what\n"

@@ -8,6 +8,7 @@
 
 int command_ask(cli *c);
 int command_chat(cli *c);
+int command_providers(cli *c);
 int command_ingest(cli *c);
 int command_search(cli *c);
 int command_documents(cli *c);

@@ -70,6 +70,14 @@ int cli_fail(cli *c) { return cli_fail_error(c, c->error); }
 
 size_t cli_tenant_len(const cli *c) { return strlen(c->opt.tenant); }
 
+/* Settings of a provider are described once, as "providers.NAME.KEY". */
+static bool is_setting(const char *described, const char *key) {
+  static const char any[] = "providers.NAME.";
+  const char *last = strrchr(key, '.');
+  if (strncmp(described, any, sizeof any - 1) != 0) return strcmp(described, key) == 0;
+  return last && strncmp(key, any, 10) == 0 && last > key + 10 && strcmp(described + sizeof any - 1, last + 1) == 0;
+}
+
 int cli_setting_type(const char *key) {
   static const struct {
     const char *name;
@@ -83,7 +91,7 @@ int cli_setting_type(const char *key) {
     aiorch_text_get(text, &json, &len);
     json_value *setting = json_parse(json, len, NULL);
     aiorch_text_free(text);
-    bool found = strcmp(json_text(setting, "key"), key) == 0;
+    bool found = is_setting(json_text(setting, "key"), key);
     int type = 0;
     for (size_t t = 0; found && t < sizeof types / sizeof types[0]; t++) {
       if (strcmp(json_text(setting, "type"), types[t].name) == 0) type = types[t].type;
@@ -118,12 +126,21 @@ static aiorch_status set_setting(cli *c, const char *key, const char *value) {
   return aiorch_config_set_str(c->config, key, value, strlen(value), c->error);
 }
 
+/* Whoever is on this machine sees the arguments of its programs. */
+static void warn_of_key(const cli *c, const char *key, const char *value) {
+  size_t len = strlen(key);
+  if (len < 4 || strcmp(key + len - 4, ".key") != 0 || !*value || strstr(value, "${") || c->opt.quiet) return;
+  cli_warn(c, "%s stands on the command line, where others on this machine can read it; write '%s=${NAME}' with the name of a variable",
+           key, key);
+}
+
 static aiorch_status apply_sets(cli *c) {
   for (size_t i = 0; i < c->opt.set.count; i++) {
     const char *value = NULL;
     size_t name_len = 0;
     cli_pair(c->opt.set.items[i], &value, &name_len);
     char *key = cli_copy(c->opt.set.items[i], name_len);
+    warn_of_key(c, key, value);
     aiorch_status status = set_setting(c, key, value);
     free(key);
     if (status != AIORCH_OK) return status;

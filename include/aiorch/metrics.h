@@ -35,6 +35,18 @@ AIORCH_API aiorch_status aiorch_stats(aiorch *orch, const char *tenant, size_t t
                                       aiorch_text **out, aiorch_error *error);
 
 /**
+ * The providers of this orchestrator, as a JSON array: those of plug-ins and of the configuration in the order of their registration, then
+ * the one that is always there: [{"name", "model" (asked for when a run names none), "kind" plugin|http|builtin, "api"
+ * anthropic|openai|gemini|ollama (null but for http), "hosts" [where it is asked, without ports], "keys" (how many; never what they are),
+ * "context_tokens" (what its model reads; null when not known), "chain" (its place, from 1, among those that a run tries that names none;
+ * null when it is none of them)}]. Members are only ever added. Whether one can be reached is found by asking it.
+ *
+ * @return AIORCH_OK, AIORCH_E_INVALID, AIORCH_E_NOMEM, AIORCH_E_FORKED.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; nothing is sent.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_providers(aiorch *orch, aiorch_text **out);
+
+/**
  * What a tenant has spent, as a JSON object: {"since_ms", "until_ms", "runs", "cost_nano_usd", "cost_usd",
  * "unknown_price_runs", "rows": [{"day" (UTC) or "provider" or "model" or "user", "runs", "hits", "failures", token
  * classes, "cost_nano_usd"}]}.

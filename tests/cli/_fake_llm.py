@@ -107,8 +107,8 @@ class FakeLlm:
         self.server.server_close()
         self.thread.join()
 
-    def settings(self, name="fake", model="gpt-4o-mini", key="sk-test-" + "0123456789abcdef" * 2):
-        """The words that make it a provider of the command line."""
+    def settings(self, name="fake", model="tiny-1", key="${FAKE_KEY}"):
+        """The words that make it a provider of the command line. `key`: a variable of the environment, as keys should come."""
         sets = {"api": "openai", "base_url": self.url, "model": model, "key": key}
         return [word for k, v in sets.items() for word in ("--set", f"providers.{name}.{k}={v}")]
 
