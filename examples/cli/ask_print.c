@@ -126,18 +126,39 @@ ask_tokens ask_count_tokens(const aiorch_run *run) {
   return t;
 }
 
-static void print_who(const cli *c, const aiorch_run *run) {
-  const char *provider = "", *model = "";
-  size_t provider_len = 0, model_len = 0;
-  aiorch_run_provider(run, &provider, &provider_len);
-  aiorch_run_model(run, &model, &model_len);
-  if (provider_len == 0) fputs("no answer", stdout);
-  cli_put(c, provider, provider_len);
-  if (model_len && strcmp(model, provider) != 0) {
-    putchar(' ');
-    cli_put(c, model, model_len);
+/* Of a run without an answer: whom it asked last. */
+static void who(const aiorch_run *run, const char **provider, const char **model) {
+  int32_t kind = 0;
+  *provider = *model = "";
+  aiorch_run_provider(run, provider, NULL);
+  aiorch_run_model(run, model, NULL);
+  for (size_t i = aiorch_run_attempt_count(run); i > 0 && !**provider; i--) {
+    aiorch_run_attempt(run, i - 1, &kind, NULL, NULL, NULL);
+    if (kind == AIORCH_ATTEMPT_GENERATE) aiorch_run_attempt_names(run, i - 1, provider, model, NULL);
   }
-  if (strcmp(provider, "extractive") == 0) fputs(" (sentences of the documents; no model was asked)", stdout);
+}
+
+static void print_who(const cli *c, const aiorch_run *run) {
+  const char *provider, *model;
+  who(run, &provider, &model);
+  cli_putz(c, *provider ? provider : "nobody");
+  if (*model && strcmp(model, provider) != 0) {
+    putchar(' ');
+    cli_putz(c, model);
+  }
+  if (strcmp(provider, "extractive") != 0) return;
+  printf(" (sentences of the documents; no model %s)", aiorch_run_attempt_count(run) > 1 ? "answered" : "was asked");
+}
+
+/* Was an answer cut off before its provider had counted what it took? */
+static bool is_uncounted(const aiorch_run *run) {
+  int64_t nano_usd;
+  aiorch_status outcome = AIORCH_OK;
+  for (size_t i = 0; i < aiorch_run_attempt_count(run); i++) {
+    aiorch_run_attempt(run, i, NULL, &outcome, NULL, NULL);
+    if (outcome != AIORCH_OK && aiorch_run_attempt_cost(run, i, &nano_usd) != AIORCH_OK) return true;
+  }
+  return false;
 }
 
 void ask_print_figures(const cli *c, aiorch_run *run) {
@@ -148,13 +169,12 @@ void ask_print_figures(const cli *c, aiorch_run *run) {
   fputs(cli_on(c, STYLE_DIM), stdout);
   print_who(c, run);
   fputs(" | ", stdout);
-  ask_print_tokens(&tokens);
-  if (aiorch_run_cost(run, &nano_usd) == AIORCH_OK) {
-    cli_usd_text(nano_usd, usd);
-    printf(" | %s | %s | ", usd, time);
-  } else {
-    printf(" | cost unknown (no price for this model) | %s | ", time);
-  }
+  bool priced = aiorch_run_cost(run, &nano_usd) == AIORCH_OK, uncounted = !priced && is_uncounted(run);
+  if (uncounted && tokens.in + tokens.out == 0) fputs("tokens not counted", stdout);
+  else ask_print_tokens(&tokens);
+  if (priced) cli_usd_text(nano_usd, usd);
+  printf(" | %s | %s | ", priced ? usd : uncounted ? "cost not known (cut off before it was counted)" : "cost unknown (no price for this model)",
+         time);
   print_cache(c, run);
   if (aiorch_run_cache_outcome(run) == AIORCH_CACHE_SEMANTIC) print_kept_for(c, run);
   printf("%s\n", cli_off(c));

@@ -56,23 +56,26 @@ static const char *find(const json_value *object, const char *path) {
   return found;
 }
 
-/* Whether the file sets it; *out is then what it was before, replaced. */
-static bool from_file(const char *file, const char *path, cli_bytes *out) {
+static json_value *read_file(const char *file) {
   cli_bytes text = {0};
-  bool found = false;
   int fd = open(file, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+  if (fd < 0) return NULL;
   json_value *root = cli_read_all(fd, FILE_MAX_BYTES, &text) == 0 ? json_parse(cli_z(&text), text.len, NULL) : NULL;
   close(fd);
+  cli_release(&text);
+  return root;
+}
+
+/* Whether the file sets it; *out is then what it was before, replaced. */
+static bool from_file(const char *file, const char *path, cli_bytes *out) {
+  json_value *root = read_file(file);
   const char *value = find(root, path);
   if (value) {
     cli_clear(out);
     add_place(value, file, out);
-    found = true;
   }
   json_free(root);
-  cli_release(&text);
-  return found;
+  return value != NULL;
 }
 
 static void from_environment(const char *provider, cli_bytes *out) {
@@ -106,4 +109,52 @@ void key_origin(const cli *c, const char *provider, cli_bytes *out) {
   if (c->opt.config) from_file(c->opt.config, cli_z(&path), out);
   from_sets(c, cli_z(&path), out);
   cli_release(&path);
+}
+
+/* ---- a key goes where it was meant to go ---- */
+
+static bool is_set(const cli *c, const char *path) {
+  aiorch_text *text;
+  const char *value = "";
+  if (aiorch_config_get(c->config, path, &text, NULL) != AIORCH_OK) return false;
+  aiorch_text_get(text, &value, NULL);
+  bool set = *value != '\0';
+  aiorch_text_free(text);
+  return set;
+}
+
+static aiorch_status guard_one(cli *c, const json_value *file, const char *name) {
+  cli_bytes address = {0}, key = {0};
+  aiorch_status status = AIORCH_OK;
+  cli_addf(&address, "providers.%s.base_url", name);
+  cli_addf(&key, "providers.%s.key", name);
+  if (find(file, cli_z(&address)) && !find(file, cli_z(&key)) && is_set(c, cli_z(&key))) {
+    status = aiorch_config_set_str(c->config, cli_z(&key), "", 0, c->error);
+    if (!c->opt.quiet) {
+      cli_warn(c, "%s names an address for %s, so that the key from elsewhere is not sent there; set '%s' in it, too, if it should be",
+               c->opt.config, name, cli_z(&key));
+    }
+  }
+  cli_release(&address);
+  cli_release(&key);
+  return status;
+}
+
+aiorch_status key_origin_guard(cli *c) {
+  aiorch_text *text;
+  const char *names = "";
+  aiorch_status status = aiorch_config_get(c->config, "providers", &text, c->error);
+  if (status != AIORCH_OK) return status;
+  json_value *file = read_file(c->opt.config);
+  aiorch_text_get(text, &names, NULL);
+  while (*names && status == AIORCH_OK) {
+    size_t len = strcspn(names, ", ");
+    char *name = cli_copy(names, len);
+    if (len > 0) status = guard_one(c, file, name);
+    free(name);
+    names += len + strspn(names + len, ", ");
+  }
+  json_free(file);
+  aiorch_text_free(text);
+  return status;
 }

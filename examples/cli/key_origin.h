@@ -8,4 +8,8 @@
  * place is known that sets "providers.NAME.key". */
 void key_origin(const cli *c, const char *provider, cli_bytes *out);
 
+/* After --config was read: where that file gives a provider an address and no key, a key that was set before is taken away again, and it
+ * is said. It was meant for another address, and the file may be somebody else's. */
+aiorch_status key_origin_guard(cli *c);
+
 #endif

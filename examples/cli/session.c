@@ -2,6 +2,7 @@
  * From options to an open orchestrator and back, and from a status to an exit code.
  */
 #include "cli.h"
+#include "key_origin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +169,8 @@ int cli_configure(cli *c) {
     return cli_error(c, CLI_EXIT_INTERNAL, AIORCH_E_NOMEM, "out of memory; free some and try again");
   }
   if (aiorch_config_from_env(c->config, c->error) != AIORCH_OK) return fail_configuration(c);
-  if (c->opt.config && aiorch_config_load_file(c->config, c->opt.config, c->error) != AIORCH_OK) {
+  if (c->opt.config && (aiorch_config_load_file(c->config, c->opt.config, c->error) != AIORCH_OK ||
+                        key_origin_guard(c) != AIORCH_OK)) {
     return fail_configuration(c);
   }
   if (c->opt.store &&

@@ -75,15 +75,24 @@ def text_comes_as_it_is_written_into_a_pipe(box):
 
 @case
 def the_second_provider_answers_when_the_first_is_down_and_it_is_said(box):
-    with FakeLlm() as llm:
-        words = prepare(box, dead("one"), llm)
-        result = box.run("ask", "--set", "generate.attempts=1", *words, "Hello?")
+    with FakeLlm() as down, FakeLlm() as llm:
+        down.always = Reply(status=401, message="Incorrect API key provided")
+        words = prepare(box, down, llm)
+        result = box.run("ask", *words, "Hello?")
         warnings = result.err.splitlines()
         assert len(warnings) == 1 and re.match(r"aiorch: warning: one failed \(.*\); .*two.* is tried next$", warnings[0]), warnings
         assert "two tiny-1 | 100 tokens in (40 cached), 20 out | " + COST in result.out, result.out
-        assert "warning" not in box.run("ask", "--quiet", "--no-cache", "--set", "generate.attempts=1", *words, "Hello?").err
-        run = box.json("ask", "--no-cache", "--set", "generate.attempts=1", *words, "Hello?")
+        assert "warning" not in box.run("ask", "--quiet", "--no-cache", *words, "Hello?").err
+        run = box.json("ask", "--no-cache", *words, "Hello?")
         assert [a["provider"] for a in run["attempts"]] == ["one", "two"] and run["provider"] == "two"
+
+
+@case
+def a_host_that_is_down_is_passed_over(box):
+    with FakeLlm() as llm:
+        result = box.run("ask", *prepare(box, dead("one"), llm), "Hello?")
+        assert "Hello from the fake." in result.out and re.search(r"^two tiny-1 \| ", result.out, re.M)
+        assert re.match(r"aiorch: warning: one failed ", result.err), result.err
 
 
 @case
@@ -183,11 +192,16 @@ def what_cuts_an_answer_off_is_said(box):
 def nobody_answers_exit_5_and_says_each(box):
     with FakeLlm() as llm:
         llm.always = Reply(status=401, message="Incorrect API key provided: " + KEY)
-        result = box.run("--json", "ask", *prepare(box, llm), "Hello?", code=5)
+        words = prepare(box, llm)
+        result = box.run("--json", "ask", "--provider", "one", *words, "Hello?", code=5)
         run = result.json
         validate(run, "run")
         assert run["error"]["name"] == "PROVIDERS_UNAVAILABLE" and run["attempts"][0]["http_status"] == 401
         assert KEY not in result.out + result.err
+        plain = box.run("ask", "--provider", "one", *words, "Hello?", code=5).out
+        assert re.search(r"^one tiny-1 \| no tokens \| \$0 \| ", plain, re.M), plain
+        result = box.run("ask", *words, "Hello?")
+        assert "extractive (sentences of the documents; no model answered)" in result.out and "extractive is tried next" in result.err
 
 
 @case
@@ -202,7 +216,7 @@ def ctrl_c_cancels_and_still_tells_the_cost(box):
         rest, err = process.communicate(timeout=60)
         out = (out + rest).decode()
         assert process.returncode == 130 and "The end." not in out, (process.returncode, out[-500:], err)
-        assert re.search(r"^.* \| \d+ tokens in.*, estimated \| \$0\.\d+ \| ", out, re.M), out[-500:]
+        assert re.search(r"^one tiny-1 \| tokens not counted \| cost not known \(cut off before it was counted\) \| ", out, re.M), out[-500:]
         assert "cancelled" in err.decode().lower()
         wait_for(lambda: llm.broken == 1)
         gate.set()
@@ -273,6 +287,21 @@ def providers_lists_names_hosts_and_where_keys_come_from(box):
     assert "others on this machine can read it" in warned.err
     for text in (result, plain, warned):
         assert KEY not in text.out + text.err
+
+
+@case
+def a_key_does_not_follow_the_address_of_a_file(box):
+    box.env.update(OPENAI_API_KEY=KEY)
+    with FakeLlm() as llm:
+        elsewhere = {"base_url": llm.url, "model": "m"}
+        config = box.write("elsewhere.json", json.dumps({"providers": {"openai": elsewhere}}))
+        result = box.run("ask", "--config", config, "Hello?")
+        assert "is not sent there" in result.err and llm.keys == [None], (result.err, llm.keys)
+        both = box.write("both.json", json.dumps({"providers": {"openai": dict(elsewhere, key="${OPENAI_API_KEY}")}}))
+        result = box.run("ask", "--no-cache", "--config", both, "Hello?")
+        assert not result.err and llm.keys[1] == "Bearer " + KEY
+        box.run("ask", "--no-cache", "--set", "providers.openai.model=m", "Hello?", env={"OPENAI_BASE_URL": llm.url})
+        assert llm.keys[2] == "Bearer " + KEY
 
 
 @case
