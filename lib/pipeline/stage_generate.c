@@ -55,7 +55,7 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
         .title = run->sources[i].title, .uri = run->sources[i].uri, .text = run->sources[i].text,
         .similarity = run->sources[i].similarity};
   }
-  if (run->chain[run->chain_at] == &extractive) request.meaning = aio__run_meaning(run);
+  if (run->plan.targets[run->plan.at].built_in) request.meaning = aio__run_meaning(run);
   request.max_tokens = run->options->generate_max_tokens;
   request.temperature = run->options->generate_temperature;
   return aio__call_new(run->orch->calls, AIO__CALL_GENERATE, &request, run->waker, run->deadline_ns,
