@@ -23,6 +23,7 @@ static aiorch_status fill(const cli *c, aiorch_run *run, const char *name) {
   if (status == AIORCH_OK) status = aiorch_run_set_option(run, "cache.mode", "off", 3);
   if (status == AIORCH_OK) status = aiorch_run_set_option(run, "retrieve.enabled", "false", 5);
   if (status == AIORCH_OK) status = set_number(run, "generate.max_tokens", MAX_TOKENS);
+  if (status == AIORCH_OK) status = set_number(run, "generate.attempts", 1);
   if (status == AIORCH_OK) status = set_number(run, "deadline_ms", seconds * 1000);
   if (status == AIORCH_OK) status = aiorch_run_add_message(run, AIORCH_ROLE_SYSTEM, SYSTEM, sizeof SYSTEM - 1);
   if (status == AIORCH_OK) status = aiorch_run_add_message(run, AIORCH_ROLE_USER, QUESTION, sizeof QUESTION - 1);

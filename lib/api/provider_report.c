@@ -4,10 +4,8 @@
 #include <aiorch/metrics.h>
 
 #include "core/text_handle.h"
-#include "core/weighted_list.h"
 #include "generate/route.h"
 #include "pipeline/orch.h"
-#include "providers/provider_names.h"
 
 enum { REPORT_MAX = 4 << 20 };
 
@@ -28,11 +26,6 @@ static void put_place(aio__json_writer *w, const chain *in, const aio__plugin_pr
   aio__jw_knull(w, "chain");
 }
 
-static const char *api_of(const aio__provider_settings *s) {
-  const aio__provider_name *known = aio__provider_name_find(aio__str_z(s->name));
-  return s->api[0] != '\0' ? s->api : known ? known->api : NULL;
-}
-
 static void put_hosts(aio__json_writer *w, const aio__plugin_provider *provider) {
   aio__jw_key(w, "hosts");
   aio__jw_array(w);
@@ -44,22 +37,14 @@ static void put_hosts(aio__json_writer *w, const aio__plugin_provider *provider)
   aio__jw_array_end(w);
 }
 
-static int64_t key_count(const aio__provider_settings *s) {
-  aio__weighted_list keys; /* was looked at when the orchestrator was opened */
-  aiorch_error ignored;
-  aio__error_init(&ignored);
-  return aio__weighted_list_parse(aio__str_z(s->key), "key", &keys, &ignored) == AIORCH_OK ? (int64_t)keys.count : 0;
-}
-
-static void put_provider(aio__json_writer *w, const aiorch *orch, const aio__plugin_provider *provider, const chain *in) {
-  const aio__provider_settings *s = aio__provider_list_find(&orch->options.providers, aio__str_z(provider->name));
+static void put_provider(aio__json_writer *w, const aio__plugin_provider *provider, const chain *in) {
   aio__jw_object(w);
   aio__jw_kz(w, "name", provider->name);
   aio__jw_kz(w, "model", provider->model && provider->model[0] ? provider->model : NULL);
-  aio__jw_kz(w, "kind", s ? "http" : provider == &extractive ? "builtin" : "plugin");
-  aio__jw_kz(w, "api", s ? api_of(s) : NULL);
+  aio__jw_kz(w, "kind", provider->api ? "http" : provider == &extractive ? "builtin" : "plugin");
+  aio__jw_kz(w, "api", provider->api);
   put_hosts(w, provider);
-  aio__jw_ki64(w, "keys", s ? key_count(s) : 0);
+  aio__jw_ki64(w, "keys", provider->key_count);
   if (provider->context_tokens > 0) aio__jw_ki64(w, "context_tokens", provider->context_tokens);
   else aio__jw_knull(w, "context_tokens");
   put_place(w, in, provider);
@@ -76,8 +61,8 @@ static aiorch_status write_report(const aiorch *orch, aio__arena *arena, aio__bu
   if (st) return st;
   aio__jw_init(&w, buf);
   aio__jw_array(&w);
-  for (size_t i = 0; i < orch->plugins.provider_count; i++) put_provider(&w, orch, &orch->plugins.providers[i], &in);
-  put_provider(&w, orch, &extractive, &in);
+  for (size_t i = 0; i < orch->plugins.provider_count; i++) put_provider(&w, &orch->plugins.providers[i], &in);
+  put_provider(&w, &extractive, &in);
   aio__jw_array_end(&w);
   return buf->failed;
 }

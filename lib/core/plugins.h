@@ -47,6 +47,8 @@ typedef struct aio__plugin_provider {
   uint32_t endpoint_count;           /* keys and addresses among which a call's `endpoint` chooses; 0 is 1 */
   const uint32_t *endpoint_weights;  /* of each its share of the traffic; NULL: all the same; 0: only when no other is left */
   const char *const *endpoint_names; /* what statistics call each, never with its key; NULL: by its number alone */
+  const char *api;                   /* the interface it speaks over HTTP; NULL for a plug-in */
+  uint32_t key_count;
 } aio__plugin_provider;
 
 typedef struct aio__plugin_logger {

@@ -112,6 +112,7 @@ static aiorch_status set_endpoints(aio__http_provider *p, aiorch_error *error) {
   }
   for (size_t i = 0; i < urls.count && st == AIORCH_OK; i++) st = check_address(p, urls.items[i].text, error);
   for (size_t i = 0; i < keys.count && st == AIORCH_OK; i++) st = check_key(p, keys.items[i].text, i + 1, error);
+  p->key_count = keys.count;
   size_t count = urls.count > keys.count ? urls.count : keys.count;
   for (size_t i = 0; i < (count ? count : 1) && st == AIORCH_OK; i++) {
     const aio__weighted_item none = {{"", 0}, 1};
@@ -252,5 +253,7 @@ aiorch_status aio__http_provider_add(aio__plugins *plugins, const aio__provider_
   record->endpoint_count = (uint32_t)p->endpoint_count;
   record->endpoint_weights = p->weights;
   record->endpoint_names = p->names;
+  record->api = p->codec->name;
+  record->key_count = (uint32_t)p->key_count;
   return AIORCH_OK;
 }

@@ -21,7 +21,7 @@ typedef struct aio__http_provider {
   size_t header_count;
   bool refuse;
   size_t response_max;
-  size_t endpoint_count;
+  size_t endpoint_count, key_count;
   aio__http_endpoint endpoints[AIO__ENDPOINTS_MAX];
   uint32_t weights[AIO__ENDPOINTS_MAX];
   const char *names[AIO__ENDPOINTS_MAX]; /* hosts */
