@@ -83,11 +83,14 @@ static cli_bytes *add_row(table *t) {
 }
 
 static void put_row(const cli *c, const table *t, size_t row, const size_t *widths) {
+  const cli_bytes *cells = t->cells + row * t->columns;
+  size_t columns_used = t->columns;
+  while (columns_used > 0 && cells[columns_used - 1].len == 0) columns_used--;
   if (row == 0) fputs(cli_on(c, STYLE_BOLD), stdout);
-  for (size_t i = 0; i < t->columns; i++) {
-    const cli_bytes *cell = &t->cells[row * t->columns + i];
+  for (size_t i = 0; i < columns_used; i++) {
+    const cli_bytes *cell = &cells[i];
     cli_put(c, cli_z(cell), cell->len);
-    if (i + 1 == t->columns) break;
+    if (i + 1 == columns_used) break;
     size_t columns = cli_columns(cli_z(cell), cell->len);
     printf("%*s", (int)(widths[i] > columns ? widths[i] - columns : 0) + 2, "");
   }
