@@ -45,6 +45,7 @@ static bool answer(tiny_server *s, const tiny_request *request) {
     snprintf(text, sizeof text, "%d", request->connection);
     return tiny_reply(request->fd, 200, "X-Thing:  a value \r\nX-Empty:\r\n", text);
   }
+  if (strcmp(request->path, "http://proxied.test/v1") == 0) return tiny_reply(request->fd, 200, NULL, "through the proxy");
   if (strcmp(request->path, "/head") == 0) return tiny_reply(request->fd, 200, NULL, request->head);
   if (strcmp(request->path, "/echo") == 0) {
     char head[128];
@@ -389,6 +390,23 @@ static void test_open__a_file_of_certificates_that_is_not_there(void **state) {
   assert_null(t);
 }
 
+/* The variables count as they are at the opening. */
+static void test_open__proxy_variables(void **state) {
+  (void)state;
+  http_answer a;
+  setenv("http_proxy", url_of(""), 1);
+  setenv("NO_PROXY", "127.0.0.1", 1);
+  aio__transport *t = http_open_plain(aio__alloc_default());
+  http_forget_proxies();
+  http_answer_init(&a);
+  http_do(t, aio__alloc_default(), &(http_ask){.url = "http://proxied.test/v1"}, &a);
+  assert_int_equal(a.status, AIORCH_OK);
+  assert_string_equal(aio__buf_cstr(&a.body), "through the proxy");
+  http_answer_free(&a);
+  expect_answer(t, "/echo", "straight", "straight");
+  t->close(t);
+}
+
 /* Each allocation in turn fails: an error with a status of the contract, and nothing is left behind. */
 static void test_start__out_of_memory(void **state) {
   (void)state;
@@ -545,6 +563,7 @@ int main(void) {
     cmocka_unit_test(test_start__waits_for_a_connection),
     cmocka_unit_test(test_start__a_wait_beyond_the_deadline_names_the_limit),
     cmocka_unit_test(test_open__a_file_of_certificates_that_is_not_there),
+    cmocka_unit_test(test_open__proxy_variables),
     cmocka_unit_test(test_start__out_of_memory),
     cmocka_unit_test(test_free_request__overwrites_keys),
     cmocka_unit_test(test_start__a_name_server_that_does_not_answer_stops_nobody_else),
