@@ -347,8 +347,7 @@ int64_t aio__exchange_due(const aio__exchange *e) {
 
 static void end_by_deadline(aio__exchange *e) {
   static const char *const words[] = {
-      [AIO__EXCHANGE_WAITING] = "the deadline passed while waiting for a free connection (http.connections_max, "
-                                "http.connections_per_host)",
+      [AIO__EXCHANGE_WAITING] = "the deadline passed while waiting for a free connection (http.connections_max, _per_host)",
       [AIO__EXCHANGE_CONNECTING] = "the deadline passed while connecting",
       [AIO__EXCHANGE_SENDING] = "the deadline passed while the request was being sent",
       [AIO__EXCHANGE_AWAITING] = "the deadline passed while waiting for the reply",

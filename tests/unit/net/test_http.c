@@ -372,7 +372,7 @@ static void test_start__a_wait_beyond_the_deadline_names_the_limit(void **state)
   http_answer_init(&a);
   http_do(t, aio__alloc_default(), &(http_ask){.url = url_of("/echo"), .body = "x", .deadline_ms = 100}, &a);
   assert_int_equal(a.status, AIORCH_E_DEADLINE);
-  assert_non_null(strstr(a.error.message, "connections_per_host"));
+  assert_non_null(strstr(a.error.message, "http.connections_max, _per_host"));
   assert_false(a.sent);
   http_answer_free(&a);
   t->drop(first);
