@@ -1,0 +1,66 @@
+/* See flight.h. */
+#include "generate/flight.h"
+
+static bool is_led(const aio__flight *flight, int64_t now_ms) {
+  return flight->state == AIO__FLIGHT_LED && now_ms < flight->led_until_ms;
+}
+
+bool aio__flight_open(const aio__flight *flight) {
+  return flight->state != AIO__FLIGHT_LANDED && flight->state != AIO__FLIGHT_FAILED;
+}
+
+uint64_t aio__flight_join(aio__flight *flight) {
+  flight->members++;
+  return ++flight->last_id;
+}
+
+aio__flight_role aio__flight_ask(const aio__flight *flight, uint64_t id, int64_t now_ms) {
+  switch (flight->state) {
+    case AIO__FLIGHT_OUT: return AIO__FLIGHT_READS;
+    case AIO__FLIGHT_LANDED: return AIO__FLIGHT_TAKES;
+    case AIO__FLIGHT_FAILED: return AIO__FLIGHT_SHARES;
+    default: return is_led(flight, now_ms) && flight->leader != id ? AIO__FLIGHT_WAITS : AIO__FLIGHT_LEADS;
+  }
+}
+
+bool aio__flight_lead(aio__flight *flight, uint64_t id, int64_t until_ms, int64_t now_ms) {
+  if (aio__flight_ask(flight, id, now_ms) != AIO__FLIGHT_LEADS) return false;
+  flight->state = AIO__FLIGHT_LED;
+  flight->leader = id;
+  flight->led_until_ms = until_ms;
+  return true;
+}
+
+bool aio__flight_launch(aio__flight *flight, uint64_t id) {
+  if (flight->state != AIO__FLIGHT_LED || flight->leader != id) return false;
+  flight->state = AIO__FLIGHT_OUT;
+  flight->round++;
+  return true;
+}
+
+void aio__flight_landed(aio__flight *flight) {
+  if (flight->state == AIO__FLIGHT_OUT) flight->state = AIO__FLIGHT_LANDED;
+}
+
+void aio__flight_attempt_failed(aio__flight *flight) {
+  if (flight->state != AIO__FLIGHT_OUT) return;
+  flight->state = AIO__FLIGHT_FREE;
+  flight->leader = 0;
+}
+
+void aio__flight_gave_up(aio__flight *flight, uint64_t id, bool shared) {
+  bool free = flight->state == AIO__FLIGHT_FREE;
+  bool leads = flight->state == AIO__FLIGHT_LED && flight->leader == id;
+  if (!free && !leads) return; /* another is at it: its failure is not theirs */
+  flight->state = shared ? AIO__FLIGHT_FAILED : AIO__FLIGHT_FREE;
+  flight->leader = 0;
+}
+
+aio__flight_left aio__flight_leave(aio__flight *flight, uint64_t id) {
+  bool leader = flight->leader == id, out = flight->state == AIO__FLIGHT_OUT;
+  flight->members--;
+  if (leader) flight->leader = 0;
+  if (leader && flight->state == AIO__FLIGHT_LED) flight->state = AIO__FLIGHT_FREE;
+  if (flight->members == 0) return out ? AIO__FLIGHT_ABORTED : AIO__FLIGHT_EMPTY;
+  return leader && out ? AIO__FLIGHT_ORPHANED : AIO__FLIGHT_GOES_ON;
+}
