@@ -96,6 +96,8 @@
     "Which of a provider's models: its own, that for simple or for complex questions, or by rules (docs/pipeline.md).")  \
   S(tier_rules_file, "generate.tier_rules_file", "", NULL, 0,                                                           \
     "A JSON file with the rules by which \"auto\" chooses, in place of ours.")                                          \
+  S(single_flight, "generate.single_flight", "on", "on|off", 1,                                                         \
+    "Whether identical questions that are asked at the same time share one answer, where the cache may share it.")      \
   I(generate_attempts, "generate.attempts", 3, 1, 10, 1,                                                                \
     "Most attempts at one provider for failures that a wait may mend.")                                                 \
   I(generate_retry_budget, "generate.retry_budget", 10, 0, 1000, 0,                                                     \

@@ -26,6 +26,8 @@ enum {
   AIO__ATTEMPT_LEASE_MS = 600000    /* a pending attempt of a process that died becomes unknown after this */
 };
 
+typedef struct aio__flights aio__flights; /* run_flight.h */
+
 struct aiorch {
   uint64_t magic;
   atomic_int refs;
@@ -51,6 +53,7 @@ struct aiorch {
   aio__prices *prices;
   aio__sched *sched;
   aio__health *health;              /* breakers and retry budgets of the providers */
+  aio__flights *flights;            /* answers that runs share while they are made */
   aio__tier_rules *tier_rules;
   uint32_t (*random)(void *ctx);    /* uniform, for jitter and weights: the system's; tests put theirs here */
   void *random_ctx;

@@ -189,6 +189,7 @@ void aio__run_report(aiorch_run *run, aio__json_writer *w) {
   put_name(w, "provider", run->provider);
   put_name(w, "model", run->model);
   put_tier(w, run);
+  aio__jw_kbool(w, "shared", run->shared);
   put_citations(w, run);
   put_usage(w, &run->usage);
   put_cost(w, run->cost_known, run->cost_nano_usd);

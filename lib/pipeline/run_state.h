@@ -84,6 +84,16 @@ typedef struct aio__cache_near_state {
 
 typedef enum aio__run_phase { AIO__RUN_NEW, AIO__RUN_ACTIVE, AIO__RUN_ENDED } aio__run_phase;
 
+/* A run's place in a flight. */
+typedef struct aio__seat {
+  struct aio__shared *flight;      /* NULL: it goes alone */
+  uint64_t id;
+  uint32_t round;                  /* that it has read of */
+  bool leading;
+  aio__waker *waker;
+  struct aio__seat *prev, *next;
+} aio__seat;
+
 struct aiorch_run {
   uint64_t magic;
   aiorch *orch;
@@ -177,6 +187,8 @@ struct aiorch_run {
   aio__plan plan;                  /* where the run stands in its chain; targets beside chain */
   int64_t retry_at_ns;             /* while it waits for the next attempt */
   aio__tier_choice tier;
+  aio__seat seat;                  /* in a flight that it shares with others (run_flight.c) */
+  bool shared;                     /* its answer is one that another run has asked for */
   aiorch_call *call;
   aio__stream_check check;
   aio__buf raw;                    /* all that came in the attempt that is out, unchecked */
@@ -260,6 +272,7 @@ const aio__tier_choice *aio__run_tier(aiorch_run *run);              /* chosen o
 aiorch_status aio__run_plan(aiorch_run *run);                        /* the chain as a plan, at its begin. AIORCH_E_NOMEM */
 
 /* ---- stage_generate.c ---- */
+void aio__generate_begin_check(aiorch_run *run, aio__str canary);    /* for an answer that begins anew */
 void aio__generate_drop(aiorch_run *run);                            /* lets go of the attempt that is out, if any */
 
 /* ---- attempt_end.c: how attempts of the stage end ---- */

@@ -10,14 +10,21 @@
 
 #include "pipeline/run_content.h"
 #include "pipeline/run_extras.h"
+#include "pipeline/run_flight.h"
 #include "pipeline/stages.h"
 #include "providers/extractive.h"
 
 /* Steps that go on at once say AIORCH_AGAIN, so that a long chain of failures is a loop, not a recursion. */
-enum { START = 0, ATTEMPT, RECORD, STREAM, WAIT };
+enum { START = 0, FLIGHT, ATTEMPT, RECORD, STREAM, WAIT };
 
 void aio__generate_drop(aiorch_run *run) {
   aio__plan_dropped(&run->plan, aio__run_now(run) / 1000000);
+  if (run->seat.flight && run->call && aio__call_ended(run->call)) {
+    aiorch_status st = aio__call_result_of(run->call)->status;
+    aio__run_flight_done(run, st);
+    (void)aio__attempt_end(run, st, NULL); /* it was whole, only this run did not see it any more */
+  }
+  if (aio__run_flight_leave(run)) return; /* what is out goes on for others */
   aio__call_drop(run->call);
   run->call = NULL;
 }
@@ -58,8 +65,10 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
   if (run->plan.targets[run->plan.at].built_in) request.meaning = aio__run_meaning(run);
   request.max_tokens = run->options->generate_max_tokens;
   request.temperature = run->options->generate_temperature;
-  return aio__call_new(run->orch->calls, AIO__CALL_GENERATE, &request, run->waker, run->deadline_ns,
-                       (size_t)run->options->response_max_bytes, &run->call);
+  bool shared = run->seat.flight != NULL;
+  return aio__call_new(run->orch->calls, AIO__CALL_GENERATE, &request, shared ? aio__run_flight_waker(run) : run->waker,
+                       shared ? aio__run_flight_deadline(run) : run->deadline_ns, (size_t)run->options->response_max_bytes,
+                       &run->call);
 }
 
 static aio__attempt *current(aiorch_run *run) { return &run->attempts[run->attempt_count - 1]; }
@@ -106,11 +115,10 @@ static void check_citations(aiorch_run *run) {
                 run->source_count == 1 ? "" : "s", (long long)run->citations.unknown);
 }
 
-static aiorch_status succeed(aiorch_run *run) {
-  const aio__attempt *attempt = current(run);
+static aiorch_status succeed(aiorch_run *run, const char *provider, const char *model) {
   const aio__output_finding *finding = &run->check.finding;
-  run->provider = attempt->provider;
-  run->model = attempt->model;
+  run->provider = provider;
+  run->model = model;
   run->answered = true;
   if (finding->verdict != AIO__VERDICT_PASS) {
     aio__count(&run->orch->counters, AIO__N_OUTPUT_FLAGGED);
@@ -126,12 +134,26 @@ static aiorch_status succeed(aiorch_run *run) {
 /* The time for waits: whole milliseconds of the run's clock. */
 static int64_t now_ms(const aiorch_run *run) { return aio__run_now(run) / 1000000; }
 
+static int64_t remaining_ms(const aiorch_run *run) {
+  return run->deadline_ns == AIO__NEVER ? INT64_MAX : (run->deadline_ns - aio__run_now(run)) / 1000000;
+}
+
 /* Makes the plan's move. After a failure `failed` names the provider and `status` says how; else both are empty. */
 static aiorch_status follow(aiorch_run *run, aio__plan_move move, const char *failed, aiorch_status status) {
   const char *next = run->plan.targets[run->plan.at].whom.provider->name;
   aio__counters *counters = &run->orch->counters;
   bool passed_over = aio__attempts_passed_over(run) > 0;
-  if (move.kind == AIO__PLAN_NOBODY) return aio__attempts_all_failed(run);
+  if (move.kind == AIO__PLAN_NOBODY) {
+    aiorch_status st = aio__attempts_all_failed(run);
+    /* With little time left a wait was not possible that others may have time for. */
+    if (remaining_ms(run) > AIO__RETRY_CAP_MS) aio__run_flight_gave_up(run);
+    return st;
+  }
+  if (run->seat.flight && !aio__run_flight_lead(run, move.kind == AIO__PLAN_WAIT ? move.wait_ms : 0)) {
+    aio__plan_dropped(&run->plan, now_ms(run)); /* another leads meanwhile */
+    run->step = FLIGHT;
+    return AIORCH_AGAIN;
+  }
   bool other = move.turn == AIO__TURN_OTHER_PROVIDER || move.turn == AIO__TURN_LARGER_WINDOW;
   if (move.kind == AIO__PLAN_GO && (other || passed_over)) aio__count(counters, AIO__N_FALLBACKS);
   if (move.kind == AIO__PLAN_WAIT || move.turn == AIO__TURN_OTHER_KEY) aio__count(counters, AIO__N_RETRIES);
@@ -173,7 +195,22 @@ static aiorch_status give_up(aiorch_run *run, aiorch_status status, bool own) {
                 attempt->message[0] ? ": " : "", attempt->message,
                 run->committed ? " (after the answer had begun: what was given out stands)" : "");
   (void)strncpy(run->error.provider, attempt->provider, sizeof run->error.provider - 1);
+  bool everybodys = status == AIORCH_E_PROVIDER_REJECTED || status == AIORCH_E_CONTEXT_WINDOW;
+  if (everybodys && !run->committed) aio__run_flight_gave_up(run);
   return status;
+}
+
+/* Ends the attempt for a reason that is this run's alone: for others it goes on. */
+static aiorch_status end_own(aiorch_run *run, aiorch_status status) {
+  if (!aio__call_ended(run->call) && aio__run_flight_leave(run)) {
+    aio__attempt *attempt = current(run);
+    attempt->status = status;
+    attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
+    attempt->cost_known = run->cost_known = false;
+    return AIORCH_OK;
+  }
+  aio__run_flight_done(run, AIORCH_OK);
+  return aio__attempt_end(run, status, NULL);
 }
 
 /* An attempt has failed: in band after the commit point, else as the plan says. */
@@ -185,24 +222,45 @@ static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const
     failure.should_retry = result->should_retry;
     failure.not_today = result->not_today;
   }
-  if (aio__attempt_end(run, status, message) != AIORCH_OK || status == AIORCH_E_NOMEM) return out_of_memory(run);
+  if (status == AIORCH_E_NOMEM) {
+    (void)end_own(run, status);
+    return out_of_memory(run);
+  }
+  aio__run_flight_done(run, status);
+  if (aio__attempt_end(run, status, message) != AIORCH_OK) return out_of_memory(run);
   const char *provider = current(run)->provider;
   bool own = is_runs_own(run, status);
   if (!own) failure.status = AIORCH_E_PLUGIN;
   if (status == AIORCH_E_CONTEXT_WINDOW) run->plan.prompt_tokens = aio__prompt_tokens(run);
-  int64_t remaining_ms = run->deadline_ns == AIO__NEVER ? INT64_MAX : (run->deadline_ns - aio__run_now(run)) / 1000000;
-  aio__plan_move move = aio__plan_failed(&run->plan, &failure, run->committed, remaining_ms, now_ms(run));
+  aio__plan_move move = aio__plan_failed(&run->plan, &failure, run->committed, remaining_ms(run), now_ms(run));
   if (run->plan.opened) aio__count(&run->orch->counters, AIO__N_BREAKERS_OPENED);
   if (move.kind == AIO__PLAN_GIVE_UP) return give_up(run, status, own);
   aio__buf_reset(&run->answer);
   return follow(run, move, provider, status);
 }
 
+/* Appends what has come to run->raw. AIORCH_OK, AIORCH_PENDING, or why it is no answer. */
+static aiorch_status take_text(aiorch_run *run, bool *ended) {
+  if (!run->seat.flight) {
+    *ended = aio__call_poll(run->call); /* before the text is taken, so that none is missed */
+    aiorch_status st = aio__call_take_text(run->call, &run->raw);
+    return st == AIORCH_OK || st == AIORCH_E_NOMEM ? st : AIORCH_E_TOO_LARGE;
+  }
+  aiorch_status round = AIORCH_OK, st = aio__run_flight_pump(run, ended, &round);
+  if (st == AIORCH_AGAIN) {
+    *ended = true;
+    return AIORCH_OK; /* what its own call said counts */
+  }
+  if (st == AIORCH_OK && *ended && (round == AIORCH_E_NOMEM || round == AIORCH_E_TOO_LARGE)) st = round;
+  return st;
+}
+
 static aiorch_status stream(aiorch_run *run) {
-  bool ended = aio__call_poll(run->call); /* before the text is taken, so that none is missed */
-  if (aio__call_take_text(run->call, &run->raw) != AIORCH_OK) {
-    return attempt_failed(run, run->raw.failed == AIORCH_E_NOMEM ? AIORCH_E_NOMEM : AIORCH_E_TOO_LARGE,
-                          "the answer is longer than \"generate.response_max_bytes\"");
+  bool ended = false;
+  aiorch_status taken = take_text(run, &ended);
+  if (taken == AIORCH_PENDING) return taken;
+  if (taken) {
+    return attempt_failed(run, taken, "the answer is longer than \"generate.response_max_bytes\"");
   }
   const aio__call_result *result = aio__call_result_of(run->call);
   bool whole = ended && result->status == AIORCH_OK;
@@ -213,7 +271,7 @@ static aiorch_status stream(aiorch_run *run) {
   if (st == AIORCH_OK && whole) st = aio__run_take_extras(run);
   if (st == AIORCH_E_OUTPUT_BLOCKED) {
     aio__plan_succeeded(&run->plan, now_ms(run)); /* it did what it was asked to */
-    return aio__attempt_end(run, st, NULL) == AIORCH_OK ? blocked(run) : out_of_memory(run);
+    return end_own(run, st) == AIORCH_OK ? blocked(run) : out_of_memory(run);
   }
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
   if (give_out(run, before) != AIORCH_OK || (whole && aio__run_announce_extras(run) != AIORCH_OK)) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
@@ -227,38 +285,58 @@ static aiorch_status stream(aiorch_run *run) {
   }
   run->finish_reason = result->finish_reason;
   aio__plan_succeeded(&run->plan, now_ms(run));
+  aio__run_flight_done(run, AIORCH_OK);
   if (aio__attempt_end(run, AIORCH_OK, NULL) != AIORCH_OK) return out_of_memory(run);
-  return succeed(run);
+  return succeed(run, current(run)->provider, current(run)->model);
 }
 
-static void begin_check(aiorch_run *run) {
+void aio__generate_begin_check(aiorch_run *run, aio__str canary) {
   const char *mode = run->options->output_check;
   run->check = (aio__stream_check){.guard = strcmp(mode, "off") == 0 ? NULL : run->orch->output_guard,
                                    .mode = strcmp(mode, "flag") == 0     ? AIO__CHECK_FLAG
                                            : strcmp(mode, "redact") == 0 ? AIO__CHECK_REDACT
                                                                          : AIO__CHECK_BLOCK,
-                                   .canary = run->canary,
+                                   .canary = canary,
                                    .hosts = aio__str_z(run->options->output_hosts),
                                    .hold_back = (size_t)run->options->output_hold_back};
   aio__buf_reset(&run->raw);
   run->extras_seen = 0;
+  if (!run->committed) aio__buf_reset(&run->answer);
+}
+
+static void start_call(aiorch_run *run) {
+  const aio__target *target = &run->plan.targets[run->plan.at];
+  const aio__plugin_provider *provider = target->whom.provider;
+  if (target->built_in) {
+    aio__call_start(run->call, aio__extractive_generate, NULL, NULL, 0, NULL);
+  } else {
+    aio__call_start(run->call, provider->vtbl.generate, provider->vtbl.cancel, provider->self, provider->vtbl.flags,
+                    provider->serial);
+  }
+}
+
+/* Another run leads the flight meanwhile: this attempt is not made. */
+static aiorch_status not_made(aiorch_run *run) {
+  aio__attempt *attempt = current(run);
+  aio__plan_dropped(&run->plan, now_ms(run));
+  aio__call_drop(run->call);
+  run->call = NULL;
+  attempt->status = AIORCH_E_CANCELLED;
+  attempt->cost_known = true;
+  attempt->message = "not sent: another run asks the same";
+  run->step = FLIGHT;
+  return AIORCH_AGAIN;
 }
 
 static aiorch_status start_stream(aiorch_run *run) {
   run->step = STREAM;
-  begin_check(run);
-  const aio__target *target = &run->plan.targets[run->plan.at];
+  aio__generate_begin_check(run, run->canary);
   if (make_call(run, current(run)) != AIORCH_OK) {
     current(run)->status = AIORCH_E_NOMEM; /* nothing was sent: its row is not left pending */
     return out_of_memory(run);
   }
-  if (target->built_in) {
-    aio__call_start(run->call, aio__extractive_generate, NULL, NULL, 0, NULL);
-  } else {
-    const aio__plugin_provider *provider = target->whom.provider;
-    aio__call_start(run->call, provider->vtbl.generate, provider->vtbl.cancel, provider->self, provider->vtbl.flags,
-                    provider->serial);
-  }
+  if (!run->seat.flight) start_call(run);
+  else if (!aio__run_flight_launch(run, start_call)) return not_made(run);
   return stream(run);
 }
 
@@ -289,6 +367,70 @@ static aiorch_status begin_attempt(aiorch_run *run) {
   return recorded(run, aio__run_op(run, store->ledger->attempt(store, op, run->tenant, &run->attempt_row)));
 }
 
+/* ---- in a flight that others fly in, too ---- */
+
+static aiorch_status go_alone(aiorch_run *run) {
+  (void)aio__run_flight_leave(run);
+  return follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
+}
+
+static aiorch_status broken_off(aiorch_run *run) {
+  run->finish_reason = AIORCH_FINISH_ERROR;
+  return aio__run_fail(run, AIORCH_STAGE_GENERATE, AIORCH_E_TRUNCATED,
+                       "the answer that is shared with another run broke off (after it had begun: what was given out stands)");
+}
+
+static aiorch_status share_answer(aiorch_run *run) {
+  aio__flight_answer answer;
+  if (aio__run_flight_answer(run, &answer) != AIORCH_OK) return out_of_memory(run);
+  run->finish_reason = answer.finish_reason;
+  run->shared = true;
+  aio__count(&run->orch->counters, AIO__N_RUNS_SHARED);
+  return succeed(run, answer.provider, answer.model);
+}
+
+static aiorch_status read_along(aiorch_run *run) {
+  bool ended = false;
+  aiorch_status round = AIORCH_PENDING, st = aio__run_flight_pump(run, &ended, &round);
+  if (st == AIORCH_PENDING) return st;
+  if (st == AIORCH_E_TRUNCATED) return broken_off(run);
+  if (st) return out_of_memory(run);
+  size_t before = run->answer.n;
+  st = aio__stream_check_feed(&run->check, aio__buf_view(&run->raw), ended && round == AIORCH_OK, &run->answer);
+  if (st == AIORCH_E_OUTPUT_BLOCKED) return blocked(run);
+  if (st == AIORCH_E_RESPONSE && !run->committed) return go_alone(run);
+  if (st == AIORCH_E_RESPONSE) return broken_off(run);
+  if (st || give_out(run, before) != AIORCH_OK) return out_of_memory(run);
+  if (!ended) return AIORCH_PENDING;
+  if (round == AIORCH_OK) return share_answer(run);
+  return run->committed ? broken_off(run) : AIORCH_AGAIN;
+}
+
+static aiorch_status share_error(aiorch_run *run) {
+  aiorch_error error;
+  aio__error_init(&error);
+  aio__run_flight_error(run, &error);
+  run->shared = true;
+  aio__count(&run->orch->counters, AIO__N_RUNS_SHARED);
+  aio__run_fail(run, AIORCH_STAGE_GENERATE, error.status, "%s", error.message);
+  run->error.http_status = error.http_status;
+  run->error.retry_after_ms = error.retry_after_ms;
+  memcpy(run->error.provider, error.provider, sizeof run->error.provider);
+  return error.status;
+}
+
+static aiorch_status in_flight(aiorch_run *run) {
+  switch (aio__run_flight_role(run)) {
+    case AIO__FLIGHT_LEADS:
+      if (run->committed) return broken_off(run);
+      if (!aio__run_flight_lead(run, 0)) return AIORCH_AGAIN;
+      return follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
+    case AIO__FLIGHT_WAITS: return run->committed ? broken_off(run) : AIORCH_PENDING;
+    case AIO__FLIGHT_SHARES: return run->committed ? broken_off(run) : share_error(run);
+    default: return read_along(run);
+  }
+}
+
 static aiorch_status start(aiorch_run *run) {
   aiorch_status st = aio__run_chain(run);
   if (st) return st;
@@ -297,11 +439,15 @@ static aiorch_status start(aiorch_run *run) {
     return aio__run_fail(run, AIORCH_STAGE_GENERATE, st, "the system gave no random bytes for the context's fence");
   }
   if (st == AIORCH_OK) st = aio__run_plan(run);
-  return st ? out_of_memory(run) : follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
+  if (st) return out_of_memory(run);
+  aio__run_flight_join(run);
+  run->step = FLIGHT;
+  return run->seat.flight ? AIORCH_AGAIN : follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
 }
 
 static aiorch_status step(aiorch_run *run) {
   switch (run->step) {
+    case FLIGHT: return in_flight(run);
     case ATTEMPT: return begin_attempt(run);
     case RECORD: return recorded(run, aio__run_op_poll(run));
     case STREAM: return stream(run);
@@ -314,5 +460,6 @@ aiorch_status aio__stage_generate(aiorch_run *run) {
   aiorch_status st;
   do st = step(run);
   while (st == AIORCH_AGAIN);
+  if (st != AIORCH_PENDING && !run->call) (void)aio__run_flight_leave(run); /* its own part is over */
   return st;
 }

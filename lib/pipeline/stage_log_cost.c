@@ -6,7 +6,7 @@
 
 enum { START = 0, EMBED, WAIT };
 
-static void fill_run_row(const aiorch_run *run, aio__run_row *row) {
+void aio__log_cost_run_row(const aiorch_run *run, aio__run_row *row) {
   memset(row, 0, sizeof *row);
   memcpy(row->id, run->id, sizeof row->id);
   row->user = run->user;
@@ -23,7 +23,7 @@ static void fill_run_row(const aiorch_run *run, aio__run_row *row) {
 
 static void hand_over(aiorch_run *run, aio__waker *waker) {
   aio__run_row row;
-  fill_run_row(run, &row);
+  aio__log_cost_run_row(run, &row);
   for (size_t i = 0; i < run->attempt_count; i++) {
     aio__attempt_row attempt;
     aio__attempt_to_row(run, &run->attempts[i], &attempt);
@@ -41,6 +41,7 @@ static aiorch_status settled(aiorch_run *run) {
 }
 
 static aiorch_status start(aiorch_run *run) {
+  if (!run->settlement) return AIORCH_OK; /* an attempt of its goes on for others: the flight settles it (run_flight.c) */
   run->step = WAIT;
   hand_over(run, run->waker);
   return settled(run);
@@ -61,7 +62,7 @@ aiorch_status aio__stage_log_cost(aiorch_run *run) {
 }
 
 void aio__log_cost_hand_over(aiorch_run *run) {
-  if (aio__settlement_started(run->settlement) || run->preview) return;
+  if (!run->settlement || aio__settlement_started(run->settlement) || run->preview) return;
   /* An admission that is still out may be granted when nobody waits for it any more: its money must be given back. */
   bool admitting = run->op_out && run->stages[AIORCH_STAGE_RATE_LIMIT].begun && !run->stages[AIORCH_STAGE_RATE_LIMIT].done;
   if (!admitting && !aio__run_has_spending(run)) return;

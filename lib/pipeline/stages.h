@@ -31,6 +31,8 @@ aiorch_status aio__stage_cache_store(aiorch_run *run);
  * its books are closed. */
 bool aio__cache_store_wants_vector(aiorch_run *run);
 
+/* The run's row as it stands now. */
+void aio__log_cost_run_row(const aiorch_run *run, aio__run_row *row);
 /* For a run that ends before its log_cost: hands what was spent to the ledger without waiting. */
 void aio__log_cost_hand_over(aiorch_run *run);
 

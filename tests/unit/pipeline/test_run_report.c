@@ -78,7 +78,7 @@ static void test_run_report__a_new_run_has_every_member(void **state) {
       "{\"run_id\":\"" ID "\",\"answer\":null,\"finish_reason\":null,\"tool_calls\":[],\"reasoning\":[],"
       "\"cache\":{\"outcome\":\"off\",\"entry_id\":null,\"similarity\":null,\"refused_by\":null,"
       "\"refused_detail\":null},"
-      "\"sources\":[],\"provider\":null,\"model\":null,\"tier\":null,\"citations\":{\"valid\":0,\"unknown\":0},\"usage\":" USAGE_0 ",\"cost_nano_usd\":0,\"cost_usd\":\"0\","
+      "\"sources\":[],\"provider\":null,\"model\":null,\"tier\":null,\"shared\":false,\"citations\":{\"valid\":0,\"unknown\":0},\"usage\":" USAGE_0 ",\"cost_nano_usd\":0,\"cost_usd\":\"0\","
       "\"duration_ms\":0,\"stages\":[" STAGE("validate", "skipped", "0") "," STAGE("rate_limit", "skipped", "0") ","
       STAGE("cache_lookup", "skipped", "0") "," STAGE("retrieve", "skipped", "0") ","
       STAGE("generate", "skipped", "0") ","
@@ -139,7 +139,7 @@ static void test_run_report__a_whole_run(void **state) {
       "\"cache\":{\"outcome\":\"miss\",\"entry_id\":null,\"similarity\":null",
       "\"sources\":[{\"n\":1,\"document_id\":\"" ID "\",\"title\":\"T\",\"uri\":\"u#a\",\"score\":0.5,"
       "\"similarity\":null,\"start\":3,\"end\":5,\"text\":\"so\"}]",
-      "\"provider\":\"second\",\"model\":\"m-2\",\"tier\":null,\"citations\":{\"valid\":0,\"unknown\":0},\"usage\":{\"input\":100,\"cache_read\":0,\"cache_write\":0,"
+      "\"provider\":\"second\",\"model\":\"m-2\",\"tier\":null,\"shared\":false,\"citations\":{\"valid\":0,\"unknown\":0},\"usage\":{\"input\":100,\"cache_read\":0,\"cache_write\":0,"
       "\"cache_write_1h\":0,\"output\":7,\"reasoning\":0,\"estimated\":true}",
       "\"cost_nano_usd\":1500000,\"cost_usd\":\"0.0015\",\"duration_ms\":12.345",
       STAGE("validate", "ok", "0.012"),

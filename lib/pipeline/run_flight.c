@@ -1,0 +1,434 @@
+/* See run_flight.h. */
+#include "pipeline/run_flight.h"
+
+#include <string.h>
+
+#include "pipeline/stages.h"
+
+enum { NAME_MAX_BYTES = AIO__CALL_NAME_MAX + 1, BUSY_MS = 10 };
+
+/* An attempt whose starter has left: its rows, which wait for its end. */
+typedef struct orphan {
+  bool waits;
+  aio__settlement *settlement;
+  aio__run_row run;
+  aio__attempt_row attempt;
+  int64_t started_ns;
+  char model[NAME_MAX_BYTES];
+} orphan;
+
+struct aio__shared {
+  aiorch *orch;
+  uint8_t key[AIO__SHA256_SIZE];
+  aio__flight f;               /* under the table's mutex, as the list of seats */
+  aio__seat *seats;
+  pthread_mutex_t step;        /* guards what follows */
+  aio__waker *waker;
+  aiorch_call *call;           /* the starter's, or the orphan's own; NULL when its starter is done with it */
+  bool starting, ended;        /* its slot runs; all of the round is there */
+  aio__buf text;
+  aiorch_status status;        /* of the round that has ended */
+  int32_t finish_reason;
+  char provider[AIO__PROVIDER_NAME_MAX + 1], model[NAME_MAX_BYTES];
+  aio__str canary;
+  char canary_bytes[64];
+  aiorch_error error;
+  orphan orphan;
+};
+
+struct aio__flights {
+  const aio__alloc *al;
+  pthread_mutex_t mutex;
+  aio__map map;
+};
+
+aiorch_status aio__flights_new(const aio__alloc *al, aio__flights **out) {
+  aio__flights *flights = aio__calloc(al, 1, sizeof *flights);
+  if (!flights) return AIORCH_E_NOMEM;
+  if (pthread_mutex_init(&flights->mutex, NULL) != 0) {
+    aio__free(al, flights);
+    return AIORCH_E_NOMEM;
+  }
+  flights->al = al;
+  aio__map_init(&flights->map, al);
+  *out = flights;
+  return AIORCH_OK;
+}
+
+void aio__flights_free(aio__flights *flights) {
+  if (!flights) return;
+  aio__map_free(&flights->map);
+  pthread_mutex_destroy(&flights->mutex);
+  aio__free(flights->al, flights);
+}
+
+static pthread_mutex_t *table(const struct aio__shared *s) { return &s->orch->flights->mutex; }
+
+static int64_t ms_of(const aiorch_run *run) { return aio__run_now(run) / 1000000; }
+
+/* ---- made and freed ---- */
+
+/* By the flight's waker, with its mutex held. */
+static void wake_all(void *ctx) {
+  struct aio__shared *s = ctx;
+  pthread_mutex_lock(table(s));
+  for (aio__seat *seat = s->seats; seat; seat = seat->next) aio__waker_signal(seat->waker);
+  pthread_mutex_unlock(table(s));
+}
+
+static void free_flight(struct aio__shared *s) {
+  if (s->waker) aio__waker_on_ready(s->waker, NULL, NULL);
+  aio__waker_release(s->waker);
+  aio__buf_free(&s->text);
+  pthread_mutex_destroy(&s->step);
+  aio__free(s->orch->al, s);
+}
+
+static struct aio__shared *new_flight(aiorch *orch, const uint8_t key[AIO__SHA256_SIZE]) {
+  struct aio__shared *s = aio__calloc(orch->al, 1, sizeof *s);
+  if (!s) return NULL;
+  if (pthread_mutex_init(&s->step, NULL) != 0) {
+    aio__free(orch->al, s);
+    return NULL;
+  }
+  s->orch = orch;
+  memcpy(s->key, key, sizeof s->key);
+  aio__error_init(&s->error);
+  aio__buf_init(&s->text, orch->al, (size_t)orch->options.response_max_bytes);
+  if (aio__waker_new(orch->al, orch->clock, &s->waker) == AIORCH_OK) {
+    aio__waker_on_ready(s->waker, wake_all, s);
+    return s;
+  }
+  free_flight(s);
+  return NULL;
+}
+
+/* ---- joining ---- */
+
+/* Everything that the answer is made of: the scope, the question, and what was retrieved for it. */
+static void make_key(const aiorch_run *run, uint8_t key[AIO__SHA256_SIZE]) {
+  aio__sha256 h;
+  aio__sha256_init(&h);
+  aio__sha256_add(&h, run->scope, sizeof run->scope);
+  aio__sha256_add(&h, run->key, sizeof run->key);
+  aio__sha256_u64(&h, run->source_count);
+  for (size_t i = 0; i < run->source_count; i++) {
+    aio__sha256_str(&h, run->sources[i].uri);
+    aio__sha256_str(&h, run->sources[i].title);
+    aio__sha256_str(&h, run->sources[i].text);
+  }
+  aio__sha256_end(&h, key);
+}
+
+/* Tools and their calls are each run's own affair. */
+static bool may_share(const aiorch_run *run) {
+  return run->keyed && strcmp(run->options->cache_mode, "on") == 0 && strcmp(run->options->single_flight, "on") == 0 &&
+         run->tool_count == 0 && !run->degraded && !run->plan.targets[0].built_in;
+}
+
+void aio__run_flight_join(aiorch_run *run) {
+  aio__flights *flights = run->orch->flights;
+  uint8_t key[AIO__SHA256_SIZE];
+  if (!may_share(run)) return;
+  make_key(run, key);
+  pthread_mutex_lock(&flights->mutex);
+  struct aio__shared *s = aio__map_get(&flights->map, aio__str_n((const char *)key, sizeof key));
+  if (s && !aio__flight_open(&s->f)) {
+    (void)aio__map_remove(&flights->map, aio__str_n((const char *)key, sizeof key)); /* those in it finish without the table */
+    s = NULL;
+  }
+  if (!s) {
+    s = new_flight(run->orch, key);
+    if (s && aio__map_put(&flights->map, aio__str_n((const char *)s->key, sizeof s->key), s) != AIORCH_OK) {
+      free_flight(s);
+      s = NULL;
+    }
+  }
+  if (s) {
+    run->seat = (aio__seat){.flight = s, .id = aio__flight_join(&s->f), .waker = run->waker, .next = s->seats};
+    if (s->seats) s->seats->prev = &run->seat;
+    s->seats = &run->seat;
+  }
+  pthread_mutex_unlock(&flights->mutex);
+}
+
+/* ---- roles ---- */
+
+aio__flight_role aio__run_flight_role(aiorch_run *run) {
+  struct aio__shared *s = run->seat.flight;
+  pthread_mutex_lock(table(s));
+  aio__flight_role role = aio__flight_ask(&s->f, run->seat.id, ms_of(run));
+  int64_t until_ms = s->f.led_until_ms;
+  pthread_mutex_unlock(table(s));
+  if (role == AIO__FLIGHT_WAITS) aio__run_wake_at(run, until_ms * 1000000);
+  return role;
+}
+
+bool aio__run_flight_lead(aiorch_run *run, int64_t wait_ms) {
+  struct aio__shared *s = run->seat.flight;
+  int64_t now_ms = ms_of(run);
+  pthread_mutex_lock(table(s));
+  run->seat.leading = aio__flight_lead(&s->f, run->seat.id, now_ms + wait_ms + AIO__FLIGHT_LEASE_MS, now_ms);
+  pthread_mutex_unlock(table(s));
+  return run->seat.leading;
+}
+
+static void wake_others(struct aio__shared *s, const aio__seat *but) {
+  pthread_mutex_lock(table(s));
+  for (aio__seat *seat = s->seats; seat; seat = seat->next) {
+    if (seat != but) aio__waker_signal(seat->waker);
+  }
+  pthread_mutex_unlock(table(s));
+}
+
+aio__waker *aio__run_flight_waker(const aiorch_run *run) { return run->seat.flight->waker; }
+
+/* Longer than the starter's own, so that others may go on without it. */
+int64_t aio__run_flight_deadline(const aiorch_run *run) {
+  int64_t handles = aio__clock_after_ms(run->orch->clock, run->orch->options.deadline_ms);
+  return run->deadline_ns > handles ? run->deadline_ns : handles;
+}
+
+static void keep_text(char *room, size_t size, const char *text) {
+  size_t n = aio__utf8_cut(aio__str_z(text), size - 1);
+  memcpy(room, text, n);
+  room[n] = '\0';
+}
+
+bool aio__run_flight_launch(aiorch_run *run, void (*start)(aiorch_run *run)) {
+  struct aio__shared *s = run->seat.flight;
+  const aio__attempt *attempt = &run->attempts[run->attempt_count - 1];
+  pthread_mutex_lock(&s->step);
+  pthread_mutex_lock(table(s));
+  bool launched = aio__flight_launch(&s->f, run->seat.id);
+  pthread_mutex_unlock(table(s));
+  if (launched) {
+    s->call = run->call;
+    s->ended = false;
+    s->status = AIORCH_PENDING;
+    aio__buf_reset(&s->text);
+    keep_text(s->provider, sizeof s->provider, attempt->provider);
+    keep_text(s->model, sizeof s->model, attempt->model);
+    size_t n = run->canary.n < sizeof s->canary_bytes ? run->canary.n : sizeof s->canary_bytes;
+    if (n) memcpy(s->canary_bytes, run->canary.p, n);
+    s->canary = aio__str_n(s->canary_bytes, n);
+    s->starting = true;
+    run->seat.round = s->f.round;
+  }
+  pthread_mutex_unlock(&s->step);
+  run->seat.leading = launched;
+  if (!launched) return false;
+  start(run); /* a slot may take its time: nobody waits for it but the run itself */
+  pthread_mutex_lock(&s->step);
+  s->starting = false;
+  pthread_mutex_unlock(&s->step);
+  wake_others(s, &run->seat);
+  return true;
+}
+
+/* ---- the end of an orphan; `step` is held, or nobody else is left ---- */
+
+static void settle_orphan(struct aio__shared *s) {
+  orphan *o = &s->orphan;
+  if (!o->waits) return;
+  const aio__call_result *result = aio__call_result_of(s->call);
+  bool ended = aio__call_ended(s->call);
+  o->waits = false;
+  o->attempt.status = ended ? result->status : AIORCH_E_CANCELLED;
+  o->attempt.state = AIO__ATTEMPT_SETTLED;
+  o->attempt.duration_us = (aio__clock_now(s->orch->clock) - o->started_ns) / 1000;
+  o->attempt.cost_known = !result->sent;
+  o->attempt.cost_nano_usd = 0;
+  if (ended) {
+    o->attempt.http_status = result->http_status;
+    for (int i = 0; i < AIORCH_USAGE_COUNT; i++) o->attempt.usage.n[i] = result->usage[i];
+    if (result->model[0]) keep_text(o->model, sizeof o->model, result->model);
+    o->attempt.model = aio__str_z(o->model);
+    o->attempt.request_id = aio__str_z(result->request_id);
+    if (result->has_usage) {
+      o->attempt.cost_known = aio__prices_cost(s->orch->prices, o->attempt.provider, o->attempt.model, &o->attempt.usage,
+                                               o->attempt.created_ms, &o->attempt.cost_nano_usd);
+    }
+  }
+  aio__usage_add(&o->run.usage, &o->attempt.usage);
+  bool known = o->run.cost_known && o->attempt.cost_known &&
+               !__builtin_add_overflow(o->run.cost_nano_usd, o->attempt.cost_nano_usd, &o->run.cost_nano_usd);
+  o->run.cost_known = known;
+  if (!known) aio__count(&s->orch->counters, AIO__N_COST_UNKNOWN_PRICE);
+  if (o->attempt.status < 0) aio__count(&s->orch->counters, AIO__N_ATTEMPTS_FAILED);
+  aio__settlement_add(o->settlement, &o->attempt);
+  aio__settlement_start(o->settlement, &o->run, NULL);
+  aio__settlement_release(o->settlement);
+  o->settlement = NULL;
+  aio__call_drop(s->call);
+  s->call = NULL;
+}
+
+/* ---- reading ---- */
+
+static void note_end(struct aio__shared *s) {
+  const aio__call_result *result = aio__call_result_of(s->call);
+  s->ended = true;
+  s->status = result->status;
+  s->finish_reason = result->finish_reason;
+  if (s->status == AIORCH_OK && s->text.n == 0 && s->finish_reason == AIORCH_FINISH_STOP) s->status = AIORCH_E_RESPONSE;
+  if (result->model[0]) keep_text(s->model, sizeof s->model, result->model);
+  pthread_mutex_lock(table(s));
+  if (s->status == AIORCH_OK) aio__flight_landed(&s->f);
+  else aio__flight_attempt_failed(&s->f);
+  pthread_mutex_unlock(table(s));
+}
+
+/* True when there is news for the others. */
+static bool step_call(struct aio__shared *s) {
+  if (!s->call || s->ended || s->starting) return false;
+  size_t before = s->text.n;
+  bool ended = aio__call_poll(s->call);
+  if (aio__call_take_text(s->call, &s->text) != AIORCH_OK) ended = true; /* no more of it can be read: the round is over */
+  if (s->text.failed != AIORCH_OK) {
+    s->ended = true;
+    s->status = s->text.failed;
+    pthread_mutex_lock(table(s));
+    aio__flight_attempt_failed(&s->f);
+    pthread_mutex_unlock(table(s));
+  } else if (ended) {
+    note_end(s);
+  }
+  if (s->ended) settle_orphan(s);
+  return s->ended || s->text.n > before;
+}
+
+static aiorch_status read_text(aiorch_run *run, struct aio__shared *s) {
+  uint32_t round = s->f.round; /* it changes under `step` alone */
+  if (run->seat.round != round) {
+    if (run->committed) return AIORCH_E_TRUNCATED;
+    run->seat.round = round;
+    aio__str canary = s->canary.n ? aio__arena_str(&run->arena, s->canary) : AIO__LIT("");
+    if (!canary.p) return AIORCH_E_NOMEM;
+    aio__generate_begin_check(run, canary);
+  }
+  if (s->text.n > run->raw.n) return aio__buf_add(&run->raw, s->text.p + run->raw.n, s->text.n - run->raw.n);
+  return AIORCH_OK;
+}
+
+aiorch_status aio__run_flight_pump(aiorch_run *run, bool *ended, aiorch_status *status) {
+  struct aio__shared *s = run->seat.flight;
+  if (pthread_mutex_trylock(&s->step) != 0) {
+    aio__run_wake_at(run, aio__run_now(run) + INT64_C(1000000) * BUSY_MS);
+    return AIORCH_PENDING;
+  }
+  if (run->call && s->call != run->call) { /* others have gone on while this run was not driven */
+    pthread_mutex_unlock(&s->step);
+    return AIORCH_AGAIN;
+  }
+  aio__waker_clear(s->waker);
+  bool news = step_call(s);
+  aiorch_status st = read_text(run, s);
+  *ended = s->ended;
+  *status = s->status;
+  if (!s->ended && s->call) aio__run_wake_at(run, aio__call_wakes_at(s->call));
+  pthread_mutex_unlock(&s->step);
+  if (news) wake_others(s, &run->seat);
+  return st;
+}
+
+void aio__run_flight_done(aiorch_run *run, aiorch_status status) {
+  struct aio__shared *s = run->seat.flight;
+  if (!s || !run->call) return;
+  pthread_mutex_lock(&s->step);
+  bool own = s->call == run->call;
+  if (own && !s->ended && status < 0) {
+    s->ended = true;
+    s->status = status;
+    pthread_mutex_lock(table(s));
+    aio__flight_attempt_failed(&s->f);
+    pthread_mutex_unlock(table(s));
+  }
+  if (own) s->call = NULL;
+  pthread_mutex_unlock(&s->step);
+  if (own) wake_others(s, &run->seat);
+}
+
+aiorch_status aio__run_flight_answer(aiorch_run *run, aio__flight_answer *out) {
+  struct aio__shared *s = run->seat.flight;
+  pthread_mutex_lock(&s->step);
+  out->provider = aio__arena_strn(&run->arena, s->provider, strlen(s->provider));
+  out->model = aio__arena_strn(&run->arena, s->model, strlen(s->model));
+  out->finish_reason = s->finish_reason;
+  pthread_mutex_unlock(&s->step);
+  return out->provider && out->model ? AIORCH_OK : AIORCH_E_NOMEM;
+}
+
+/* ---- the ends ---- */
+
+void aio__run_flight_gave_up(aiorch_run *run) {
+  struct aio__shared *s = run->seat.flight;
+  if (!s) return;
+  pthread_mutex_lock(table(s));
+  aio__error_copy(&s->error, &run->error); /* read when the state says so, under the same mutex */
+  aio__flight_gave_up(&s->f, run->seat.id, true);
+  pthread_mutex_unlock(table(s));
+  wake_others(s, &run->seat);
+}
+
+void aio__run_flight_error(aiorch_run *run, aiorch_error *out) {
+  struct aio__shared *s = run->seat.flight;
+  pthread_mutex_lock(table(s));
+  aio__error_copy(out, &s->error);
+  pthread_mutex_unlock(table(s));
+}
+
+/* The rows of the run as they are but for the attempt that is out. */
+static void leave_orphan(aiorch_run *run, struct aio__shared *s) {
+  orphan *o = &s->orphan;
+  const aio__attempt *attempt = &run->attempts[run->attempt_count - 1];
+  aio__log_cost_run_row(run, &o->run);
+  for (size_t i = 0; i + 1 < run->attempt_count; i++) {
+    aio__attempt_row row;
+    aio__attempt_to_row(run, &run->attempts[i], &row);
+    aio__settlement_add(run->settlement, &row);
+  }
+  aio__attempt_to_row(run, attempt, &o->attempt);
+  keep_text(o->model, sizeof o->model, attempt->model);
+  o->attempt.provider = aio__str_z(s->provider);
+  o->attempt.model = aio__str_z(o->model);
+  o->attempt.request_id = AIO__LIT("");
+  o->run.provider = o->run.model = AIO__LIT("");
+  o->run.user = AIO__LIT(""); /* the settlement has its own */
+  o->started_ns = attempt->started_ns;
+  o->settlement = run->settlement;
+  run->settlement = NULL;
+  o->waits = true;
+  run->call = NULL;
+}
+
+static void unseat(aiorch_run *run, struct aio__shared *s) {
+  aio__seat *seat = &run->seat;
+  if (seat->prev) seat->prev->next = seat->next;
+  else s->seats = seat->next;
+  if (seat->next) seat->next->prev = seat->prev;
+}
+
+bool aio__run_flight_leave(aiorch_run *run) {
+  struct aio__shared *s = run->seat.flight;
+  if (!s) return false;
+  aio__flights *flights = run->orch->flights;
+  pthread_mutex_lock(&s->step);
+  pthread_mutex_lock(table(s));
+  aio__flight_left left = aio__flight_leave(&s->f, run->seat.id);
+  unseat(run, s);
+  bool empty = s->f.members == 0;
+  aio__str key = aio__str_n((const char *)s->key, sizeof s->key);
+  if (empty && aio__map_get(&flights->map, key) == s) (void)aio__map_remove(&flights->map, key);
+  pthread_mutex_unlock(table(s));
+  bool orphaned = left == AIO__FLIGHT_ORPHANED && run->call && s->call == run->call;
+  if (orphaned) leave_orphan(run, s);
+  if (orphaned && s->ended) settle_orphan(s);
+  else if (run->call && s->call == run->call) s->call = NULL; /* the run drops it itself */
+  if (empty) settle_orphan(s);
+  pthread_mutex_unlock(&s->step);
+  run->seat = (aio__seat){.flight = NULL};
+  if (empty) free_flight(s);
+  else wake_others(s, NULL);
+  return orphaned;
+}

@@ -1,0 +1,402 @@
+/* Single-flight over the pipeline: two or more runs that ask the same at the same time, in virtual time. */
+#include "../support/pipeline_fixture.h"
+
+#include <stdio.h>
+
+/* A provider whose calls stay out until the test says what comes. Each call is held until it is finished. */
+typedef struct held {
+  aiorch_call *calls[8];
+  int count, cancelled;
+  char system[4096]; /* of the last call */
+} held;
+
+static aiorch_status hold(void *self, aiorch_call *call) {
+  held *h = self;
+  const char *text;
+  size_t n;
+  assert_int_equal(aiorch_call_system(call, &text, &n), AIORCH_OK);
+  (void)snprintf(h->system, sizeof h->system, "%.*s", (int)n, text);
+  h->calls[h->count++] = call;
+  return AIORCH_SLOT_PENDING;
+}
+
+static void cancelled(void *self, aiorch_call *call) {
+  ((held *)self)->cancelled++;
+  aiorch_call_finish(call, AIORCH_E_CANCELLED);
+}
+
+static void say(held *h, int call, const char *text) {
+  assert_int_equal(aiorch_call_emit(h->calls[call], text, strlen(text)), AIORCH_OK);
+}
+
+static void finish(held *h, int call, aiorch_status status, int64_t input) {
+  if (input) assert_int_equal(aiorch_call_put_usage(h->calls[call], AIORCH_USAGE_INPUT, input), AIORCH_OK);
+  aiorch_call_finish(h->calls[call], status);
+}
+
+typedef struct scene {
+  fixture f;
+  held h;
+} scene;
+
+static scene *begin(const char *settings) {
+  static const scripted_answer unused[] = {{.text = ""}};
+  static scene s;
+  memset(&s, 0, sizeof s);
+  fixture_open(&s.f, settings, unused, 1, NULL, 0);
+  aio__plugin_provider *provider = &s.f.orch->plugins.providers[0];
+  provider->vtbl.generate = hold;
+  provider->vtbl.cancel = cancelled;
+  provider->vtbl.destroy = NULL;
+  provider->self = &s.h;
+  return &s;
+}
+
+/* As far as it goes now. What came as deltas is appended to `deltas` (may be NULL). */
+static aiorch_status drive(aiorch_run *run, char *deltas) {
+  const aiorch_event *event = NULL;
+  const char *text;
+  size_t n;
+  aiorch_status st;
+  while ((st = aiorch_run_next(run, 0, &event)) == AIORCH_OK) {
+    if (!deltas || aiorch_event_type(event) != AIORCH_EVENT_DELTA) continue;
+    assert_int_equal(aiorch_event_text(event, &text, &n), AIORCH_OK);
+    strncat(deltas, text, n);
+  }
+  return st;
+}
+
+static aiorch_run *ask(scene *s, const char *user) {
+  aiorch_run *run = fixture_ask(&s->f, "acme", user, "What is it?");
+  assert_int_equal(drive(run, NULL), AIORCH_AGAIN);
+  return run;
+}
+
+static void ledger_of(scene *s, const char *run_id, aio__attempt_row *first, size_t *count) {
+  aio__arena arena;
+  aio__attempt_row *rows = NULL;
+  aio__sync sync;
+  aio__arena_init(&arena, aio__alloc_default(), 4096);
+  assert_int_equal(aio__sync_begin(&sync, s->f.orch, 1000, NULL), AIORCH_OK);
+  aio__store *store = s->f.orch->store;
+  assert_int_equal(aio__sync_end(&sync, store->ledger->attempts(store, &sync.op, AIO__LIT("acme"), aio__str_z(run_id), &arena, &rows,
+                                                                count), NULL), AIORCH_OK);
+  aio__sync_free(&sync);
+  memset(first, 0, sizeof *first);
+  if (*count > 0) *first = rows[0];
+  first->provider = first->model = first->request_id = AIO__LIT("");
+  aio__arena_free(&arena);
+}
+
+static void answered(aiorch_run *run, const char *text, bool shared) {
+  assert_int_equal(drive(run, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(run), AIORCH_OK);
+  assert_string_equal(fixture_answer(run), text);
+  assert_int_equal(run->shared, shared);
+  assert_int_equal(aiorch_run_attempt_count(run), shared ? 0 : 1);
+}
+
+static void test_flight__one_call_answers_all(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2"), *c = ask(s, "u3");
+  assert_int_equal(s->h.count, 1);
+  say(&s->h, 0, "It is so.");
+  finish(&s->h, 0, AIORCH_OK, 10);
+  answered(b, "It is so.", true); /* a follower is driven first: it steps the call */
+  answered(a, "It is so.", false);
+  answered(c, "It is so.", true);
+  assert_int_equal(aiorch_run_usage(a, AIORCH_USAGE_INPUT), 10);
+  assert_int_equal(aiorch_run_usage(b, AIORCH_USAGE_INPUT), 0);
+  int64_t cost = -1;
+  assert_int_equal(aiorch_run_cost(b, &cost), AIORCH_OK);
+  assert_int_equal(cost, 0);
+  assert_int_equal(fixture_counter(&s->f, AIO__N_RUNS_SHARED), 2);
+  assert_int_equal(s->f.orch->flights != NULL, 1);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  aiorch_run_free(c);
+  fixture_close(&s->f);
+}
+
+static void test_flight__only_what_is_the_same(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *runs[5];
+  runs[0] = ask(s, "u1");
+  runs[1] = fixture_ask(&s->f, "other", "u1", "What is it?"); /* another tenant */
+  runs[2] = fixture_ask(&s->f, "acme", "u1", "What is that?");
+  runs[3] = fixture_ask(&s->f, "acme", "u1", "What is it?");
+  assert_int_equal(aiorch_run_set_option(runs[3], "generate.single_flight", "off", 3), AIORCH_OK);
+  runs[4] = fixture_ask(&s->f, "acme", "u1", "What is it?");
+  assert_int_equal(aiorch_run_set_option(runs[4], "cache.mode", "off", 3), AIORCH_OK);
+  for (int i = 1; i < 5; i++) assert_int_equal(drive(runs[i], NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 5);
+  for (int i = 0; i < 5; i++) aiorch_run_free(runs[i]);
+  assert_int_equal(s->h.cancelled, 5);
+  fixture_close(&s->f);
+}
+
+static char words[3000];
+
+static const char *long_text(void) {
+  words[0] = '\0';
+  while (strlen(words) < 2500) strcat(words, "some words of it, ");
+  return words;
+}
+
+/* Each holds back and checks for itself; whoever joins late reads from the begin. */
+static void test_flight__a_late_one_reads_all(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1");
+  static char first[6000], second[6000], whole[6000];
+  first[0] = second[0] = '\0';
+  say(&s->h, 0, long_text());
+  assert_int_equal(drive(a, first), AIORCH_AGAIN);
+  assert_true(strlen(first) > 1000);
+  aiorch_run *b = fixture_ask(&s->f, "acme", "u2", "What is it?");
+  assert_int_equal(drive(b, second), AIORCH_AGAIN);
+  assert_string_equal(first, second);
+  say(&s->h, 0, "and the end.");
+  finish(&s->h, 0, AIORCH_OK, 1);
+  assert_int_equal(drive(b, second), AIORCH_DONE);
+  assert_int_equal(drive(a, first), AIORCH_DONE);
+  (void)snprintf(whole, sizeof whole, "%sand the end.", words);
+  assert_string_equal(first, whole);
+  assert_string_equal(second, whole);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+/* ---- the leader goes ---- */
+
+static void test_leader__freed_while_it_is_out(void **state) {
+  (void)state;
+  scene *s = begin("{\"generate.model\": \"claude-sonnet-4-5\"}");
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  char id[AIO__UUID_LEN + 1];
+  memcpy(id, a->id, sizeof id);
+  aiorch_run_free(a);
+  assert_int_equal(s->h.cancelled, 0);
+  int64_t rows = fixture_counter(&s->f, AIO__N_COST_ROWS);
+  say(&s->h, 0, "It is so.");
+  finish(&s->h, 0, AIORCH_OK, 1000);
+  answered(b, "It is so.", true);
+  aio__attempt_row row;
+  size_t count = 0;
+  ledger_of(s, id, &row, &count); /* nothing that was spent is lost */
+  assert_int_equal(count, 1);
+  assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
+  assert_int_equal(row.status, AIORCH_OK);
+  assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT], 1000);
+  assert_int_equal(fixture_counter(&s->f, AIO__N_COST_ROWS), rows + 2); /* of both runs */
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+static void test_leader__cancelled_then_the_last_leaves(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  char id[AIO__UUID_LEN + 1];
+  memcpy(id, a->id, sizeof id);
+  assert_int_equal(aiorch_cancel(s->f.orch, a->id, strlen(a->id)), AIORCH_OK);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(a), AIORCH_E_CANCELLED);
+  assert_int_equal(s->h.cancelled, 0);
+  aiorch_run_free(b); /* the last aborts it */
+  assert_int_equal(s->h.cancelled, 1);
+  aio__attempt_row row;
+  size_t count = 0;
+  ledger_of(s, id, &row, &count);
+  assert_int_equal(count, 1);
+  assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
+  assert_int_equal(row.status, AIORCH_E_CANCELLED);
+  assert_false(row.cost_known);
+  aiorch_run_free(a);
+  fixture_close(&s->f);
+}
+
+static void test_leader__never_driven_again(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  finish(&s->h, 0, AIORCH_E_PROVIDER_BUSY, 0); /* the attempt fails, and its starter is not there to see it */
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 2);
+  say(&s->h, 1, "It is so.");
+  finish(&s->h, 1, AIORCH_OK, 5);
+  answered(b, "It is so.", false); /* it has paid for its own attempt */
+  aiorch_run_free(b);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE); /* now it comes, and takes what is there */
+  assert_int_equal(aiorch_run_status(a), AIORCH_OK);
+  assert_string_equal(fixture_answer(a), "It is so.");
+  assert_int_equal(aiorch_run_attempt_count(a), 1);
+  aiorch_run_free(a);
+  fixture_close(&s->f);
+}
+
+static void test_leader__not_driven_in_its_wait(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  s->f.lot = UINT32_MAX;
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  finish(&s->h, 0, AIORCH_E_PROVIDER_BUSY, 0);
+  assert_int_equal(drive(a, NULL), AIORCH_AGAIN); /* it waits 500 ms */
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  virtual_clock_advance_ms(&s->f.clock, 1499);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 1);
+  virtual_clock_advance_ms(&s->f.clock, 1); /* a second late: the other goes on */
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 2);
+  assert_int_equal(drive(a, NULL), AIORCH_AGAIN); /* it is back, and follows */
+  assert_int_equal(s->h.count, 2);
+  say(&s->h, 1, "It is so.");
+  finish(&s->h, 1, AIORCH_OK, 5);
+  answered(b, "It is so.", false);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_string_equal(fixture_answer(a), "It is so.");
+  assert_true(a->shared);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+static void test_leader__with_a_shorter_deadline(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = fixture_ask(&s->f, "acme", "u1", "What is it?");
+  assert_int_equal(aiorch_run_set_option(a, "deadline_ms", "1000", 4), AIORCH_OK);
+  assert_int_equal(drive(a, NULL), AIORCH_AGAIN);
+  aiorch_run *b = ask(s, "u2");
+  assert_int_equal(s->h.count, 1);
+  virtual_clock_advance_ms(&s->f.clock, 1000);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(a), AIORCH_E_DEADLINE);
+  say(&s->h, 0, "It is so.");
+  finish(&s->h, 0, AIORCH_OK, 5);
+  answered(b, "It is so.", true);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+/* ---- failures ---- */
+
+static void test_error__what_is_the_upstreams_is_shared(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  assert_int_equal(aiorch_call_put_error(s->h.calls[0], "too spicy", 9, 400, -1), AIORCH_OK);
+  finish(&s->h, 0, AIORCH_E_PROVIDER_REJECTED, 0);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(a), AIORCH_E_PROVIDER_REJECTED);
+  assert_int_equal(drive(b, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(b), AIORCH_E_PROVIDER_REJECTED);
+  assert_string_equal(aiorch_error_message(aiorch_run_error(a)), aiorch_error_message(aiorch_run_error(b)));
+  assert_int_equal(s->h.count, 1);
+  assert_int_equal(aiorch_run_attempt_count(b), 0);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+static void test_error__after_the_begin_it_is_each_ones_own(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  say(&s->h, 0, long_text());
+  assert_int_equal(drive(a, NULL), AIORCH_AGAIN); /* text has gone out of the one, not yet of the other */
+  finish(&s->h, 0, AIORCH_E_NETWORK, 0);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(a), AIORCH_E_NETWORK);
+  assert_true(strlen(fixture_answer(a)) > 1000);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 2);
+  say(&s->h, 1, "It is so.");
+  finish(&s->h, 1, AIORCH_OK, 5);
+  answered(b, "It is so.", false);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+/* A follower is checked by the fence of the prompt that was sent, not by its own. */
+static void test_check__by_the_fence_of_the_leaders_prompt(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  fixture_add(&s->f, "acme", "it.md", "# It\n\nWhat it is: it is a thing that is what it is.\n");
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  assert_int_equal(s->h.count, 1);
+  const char *fence = strstr(s->h.system, "\n=====-");
+  assert_non_null(fence);
+  char leak[64];
+  (void)snprintf(leak, sizeof leak, "%.30s", fence + 1);
+  say(&s->h, 0, leak);
+  finish(&s->h, 0, AIORCH_OK, 5);
+  assert_int_equal(drive(b, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(b), AIORCH_E_OUTPUT_BLOCKED);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(a), AIORCH_E_OUTPUT_BLOCKED);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+static void test_check__a_leader_that_is_blocked_leaves_it_to_the_others(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  char id[AIO__UUID_LEN + 1];
+  memcpy(id, a->id, sizeof id);
+  say(&s->h, 0, "The id is AKIAQ3XK7ZPL2MVT5RWN, use it. ");
+  say(&s->h, 0, long_text());
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(a), AIORCH_E_OUTPUT_BLOCKED);
+  assert_int_equal(drive(b, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(b), AIORCH_E_OUTPUT_BLOCKED);
+  assert_int_equal(s->h.cancelled, 1); /* the last has left */
+  aio__attempt_row row;
+  size_t count = 0;
+  ledger_of(s, id, &row, &count);
+  assert_int_equal(count, 1);
+  assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
+static void test_close__ends_all_that_fly(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  assert_int_equal(aiorch_close(s->f.orch, 30000), AIORCH_OK);
+  assert_int_equal(s->h.cancelled, 1);
+  assert_int_equal(aiorch_run_status(a), AIORCH_E_CANCELLED);
+  assert_int_equal(aiorch_run_status(b), AIORCH_E_CANCELLED);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  assert_int_equal(aiorch_free(s->f.orch), AIORCH_OK);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_flight__one_call_answers_all),
+      cmocka_unit_test(test_flight__only_what_is_the_same),
+      cmocka_unit_test(test_flight__a_late_one_reads_all),
+      cmocka_unit_test(test_leader__freed_while_it_is_out),
+      cmocka_unit_test(test_leader__cancelled_then_the_last_leaves),
+      cmocka_unit_test(test_leader__never_driven_again),
+      cmocka_unit_test(test_leader__not_driven_in_its_wait),
+      cmocka_unit_test(test_leader__with_a_shorter_deadline),
+      cmocka_unit_test(test_error__what_is_the_upstreams_is_shared),
+      cmocka_unit_test(test_error__after_the_begin_it_is_each_ones_own),
+      cmocka_unit_test(test_check__by_the_fence_of_the_leaders_prompt),
+      cmocka_unit_test(test_check__a_leader_that_is_blocked_leaves_it_to_the_others),
+      cmocka_unit_test(test_close__ends_all_that_fly),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
