@@ -187,7 +187,7 @@ static bool wait_for_scripts(void *self, pthread_cond_t *cond, pthread_mutex_t *
   scripted_transport *t = self;
   aio__exchange *next = NULL;
   for (aio__exchange *x = t->exchanges; x; x = x->next) {
-    bool waits = x->waker && &x->waker->mutex == mutex;
+    bool waits = x->waker && (&x->waker->mutex == mutex || x->waker->ready); /* the second: it tells others, who may be this one */
     int64_t at = next_due(x) < x->limits.deadline_ns ? next_due(x) : x->limits.deadline_ns;
     if (waits && at > now_of(t) && at <= deadline_ns && (!next || at < next_due(next))) next = x;
   }
@@ -195,7 +195,15 @@ static bool wait_for_scripts(void *self, pthread_cond_t *cond, pthread_mutex_t *
   if (!next) return clock->wait(clock->self, cond, mutex, deadline_ns);
   int64_t at = next_due(next) < next->limits.deadline_ns ? next_due(next) : next->limits.deadline_ns;
   (void)clock->wait(clock->self, cond, mutex, at);
-  next->waker->signalled = true; /* the waiter holds its mutex */
+  if (&next->waker->mutex == mutex) {
+    next->waker->signalled = true; /* the waiter holds its mutex */
+    return true;
+  }
+  aio__waker *waker = aio__waker_retain(next->waker);
+  pthread_mutex_unlock(mutex);
+  aio__waker_signal(waker);
+  aio__waker_release(waker);
+  pthread_mutex_lock(mutex);
   return true;
 }
 
