@@ -22,7 +22,7 @@ typedef struct held {
 
 #define TEXT(literal) {(literal), sizeof(literal) - 1} /* AIO__LIT where C wants a constant */
 static const aio__call_message messages[] = {{.role = AIORCH_ROLE_USER, .text = TEXT("Hello?")}, {.role = AIORCH_ROLE_ASSISTANT, .text = TEXT("")}};
-static const aio__call_source sources[] = {{TEXT("Guide"), TEXT("guide.md"), TEXT("A \"text\".")}};
+static const aio__call_source sources[] = {{.title = TEXT("Guide"), .uri = TEXT("guide.md"), .text = TEXT("A \"text\".")}};
 static const aio__str texts[] = {TEXT("first"), TEXT("second")};
 static const aio__str ids[] = {TEXT("id-1"), TEXT("id-2")};
 static const aio__str scopes[] = {TEXT("red"), TEXT("")};
