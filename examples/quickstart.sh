@@ -181,6 +181,10 @@ get_documents
 get_model
 
 step "5. Taking the documents in (only what changed since the last time)"
+if [ "$manual" = yes ]; then
+  # What is asked about in step 9 comes first, so that it has vectors also where three minutes are not enough for all.
+  aiorch ingest --no-embed --quiet "$folder/pgtrgm.html" || fail "the documents could not be taken in"
+fi
 aiorch ingest --no-embed --prune "$folder" || fail "the documents could not be taken in"
 
 step "6. Questions (answers kept from an earlier run are dropped first)"
