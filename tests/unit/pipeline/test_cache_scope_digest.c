@@ -49,6 +49,9 @@ static void expected_scope(const aiorch_run *run, const char *user, size_t host_
   aio__sha256_u64(&h, 6);
   aio__sha256_u64(&h, 900);
   f64(&h, 0.5);
+  z(&h, "rrf");
+  f64(&h, 1);
+  f64(&h, 2.5);
   aio__sha256_u64(&h, user[0] ? 2 : 0);
   for (int i = 0; i < 2 && user[0]; i++) {
     z(&h, "team");
@@ -97,7 +100,7 @@ static const char settings[] =
     "{\"prompt.system\": \"A prompt.\","
     " \"generate\": {\"chain\": \"second,first\", \"model\": \"m-9\", \"max_tokens\": 77,"
     " \"temperature\": 0.25, \"provider_options\": \"{\\\"a\\\":1}\"}, \"retrieve\": {\"enabled\": true, \"top_k\": 6,"
-    " \"context_tokens\": 900, \"threshold\": 0.5}, \"validate.rules\": \"flag\", \"output.check\": \"on\"}";
+    " \"context_tokens\": 900, \"threshold\": 0.5, \"fusion\": \"rrf\", \"weight_vector\": 2.5}, \"validate.rules\": \"flag\", \"output.check\": \"on\"}";
 
 static void test_scope__is_the_format_that_it_was(void **state) {
   (void)state;
