@@ -15,7 +15,7 @@
 #include <wchar.h>
 #endif
 
-enum { HISTORY_LINES = 500 };
+enum { LINES_BACK = 500 /* that the arrow keys bring back */ };
 
 struct line_edit {
   lines in;
@@ -27,14 +27,14 @@ struct line_edit {
 #endif
 };
 
+#ifdef CLI_WITH_LIBEDIT
+
 static bool is_blank(const char *text, size_t len) {
   for (size_t i = 0; i < len; i++) {
     if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r') return false;
   }
   return true;
 }
-
-#ifdef CLI_WITH_LIBEDIT
 
 static char *prompt_of(EditLine *editor) {
   line_edit *l = NULL;
@@ -79,7 +79,7 @@ static void begin_editing(line_edit *l) {
   l->editor = el_init("aiorch", stdin, stdout, stderr);
   l->history = history_init();
   if (!l->editor || !l->history) return;
-  history(l->history, &event, H_SETSIZE, HISTORY_LINES);
+  history(l->history, &event, H_SETSIZE, LINES_BACK);
   el_set(l->editor, EL_CLIENTDATA, l);
   el_set(l->editor, EL_PROMPT, prompt_of);
   el_set(l->editor, EL_EDITOR, "emacs");
