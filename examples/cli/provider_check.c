@@ -81,7 +81,9 @@ void provider_check_all(cli *c, provider_check *checks, size_t count) {
   bool cancelled = false;
   for (size_t i = 0; i < count; i++) {
     begin(c, &checks[i]);
-    open += checks[i].status == AIORCH_OK;
+    if (checks[i].status != AIORCH_OK) continue;
+    checks[i].status = AIORCH_E_CANCELLED; /* until it has ended */
+    open++;
   }
   while (open > 0) {
     aiorch_run *run;
