@@ -48,7 +48,7 @@ TARGETS = {
     "lib/generate/retry.c": (None, ["test_retry", "test_attempt", "test_stage_generate_retry"]),
     "lib/generate/breaker.c": (None, ["test_breaker", "test_health", "test_attempt", "test_stage_generate_retry"]),
     "lib/generate/stream_check.c": (None, ["test_stream_check", "test_stage_generate_output"]),
-    "lib/generate/flight.c": (None, ["test_flight"]),
+    "lib/generate/flight.c": (None, ["test_flight", "test_run_flight"]),
     "lib/generate/attempt.c": (None, ["test_attempt", "test_stage_generate_retry", "test_stage_generate_fallback"]),
     "lib/pipeline/attempt_end.c": (None, ["test_stage_generate", "test_stage_generate_fallback", "test_stage_generate_retry"]),
     "lib/pipeline/stage_generate.c": (["attempt_failed", "give_up", "follow", "waiting"],
