@@ -96,7 +96,8 @@ static struct aio__shared *new_flight(aiorch *orch, const uint8_t key[AIO__SHA25
   aio__error_init(&s->error);
   aio__buf_init(&s->text, orch->al, (size_t)orch->options.response_max_bytes);
   if (aio__waker_new(orch->al, orch->clock, &s->waker) == AIORCH_OK) {
-    aio__waker_on_ready(s->waker, wake_all, s);
+    s->waker->ready = wake_all; /* nobody knows it yet: no lock, for the table's is held here */
+    s->waker->ctx = s;
     return s;
   }
   free_flight(s);
@@ -128,6 +129,7 @@ static bool may_share(const aiorch_run *run) {
 
 void aio__run_flight_join(aiorch_run *run) {
   aio__flights *flights = run->orch->flights;
+  struct aio__shared *homeless = NULL;
   uint8_t key[AIO__SHA256_SIZE];
   if (!may_share(run)) return;
   make_key(run, key);
@@ -140,7 +142,7 @@ void aio__run_flight_join(aiorch_run *run) {
   if (!s) {
     s = new_flight(run->orch, key);
     if (s && aio__map_put(&flights->map, aio__str_n((const char *)s->key, sizeof s->key), s) != AIORCH_OK) {
-      free_flight(s);
+      homeless = s;
       s = NULL;
     }
   }
@@ -150,6 +152,7 @@ void aio__run_flight_join(aiorch_run *run) {
     s->seats = &run->seat;
   }
   pthread_mutex_unlock(&flights->mutex);
+  if (homeless) free_flight(homeless);
 }
 
 /* ---- roles ---- */
@@ -326,7 +329,7 @@ aiorch_status aio__run_flight_pump(aiorch_run *run, bool *ended, aiorch_status *
   aiorch_status st = read_text(run, s);
   *ended = s->ended;
   *status = s->status;
-  if (!s->ended && s->call) aio__run_wake_at(run, aio__call_wakes_at(s->call));
+  if (!s->ended && s->call && !s->starting) aio__run_wake_at(run, aio__call_wakes_at(s->call));
   pthread_mutex_unlock(&s->step);
   if (news) wake_others(s, &run->seat);
   return st;

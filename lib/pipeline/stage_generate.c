@@ -223,8 +223,9 @@ static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const
     failure.not_today = result->not_today;
   }
   if (status == AIORCH_E_NOMEM) {
+    (void)out_of_memory(run);
     (void)end_own(run, status);
-    return out_of_memory(run);
+    return status;
   }
   aio__run_flight_done(run, status);
   if (aio__attempt_end(run, status, message) != AIORCH_OK) return out_of_memory(run);
@@ -249,7 +250,7 @@ static aiorch_status take_text(aiorch_run *run, bool *ended) {
   aiorch_status round = AIORCH_OK, st = aio__run_flight_pump(run, ended, &round);
   if (st == AIORCH_AGAIN) {
     *ended = true;
-    return AIORCH_OK; /* what its own call said counts */
+    return aio__call_ended(run->call) ? AIORCH_OK : AIORCH_E_TOO_LARGE; /* what its own call said counts */
   }
   if (st == AIORCH_OK && *ended && (round == AIORCH_E_NOMEM || round == AIORCH_E_TOO_LARGE)) st = round;
   return st;
@@ -271,12 +272,13 @@ static aiorch_status stream(aiorch_run *run) {
   if (st == AIORCH_OK && whole) st = aio__run_take_extras(run);
   if (st == AIORCH_E_OUTPUT_BLOCKED) {
     aio__plan_succeeded(&run->plan, now_ms(run)); /* it did what it was asked to */
-    return end_own(run, st) == AIORCH_OK ? blocked(run) : out_of_memory(run);
+    (void)blocked(run); /* first: what the run leaves to others says how it ended */
+    return end_own(run, st) == AIORCH_OK ? st : out_of_memory(run);
   }
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
   if (give_out(run, before) != AIORCH_OK || (whole && aio__run_announce_extras(run) != AIORCH_OK)) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
   if (!ended) {
-    aio__run_wake_at(run, aio__call_wakes_at(run->call));
+    if (!run->seat.flight) aio__run_wake_at(run, aio__call_wakes_at(run->call));
     return AIORCH_PENDING;
   }
   if (result->status < 0) return attempt_failed(run, result->status, NULL);

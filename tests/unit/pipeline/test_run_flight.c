@@ -364,6 +364,7 @@ static void test_check__a_leader_that_is_blocked_leaves_it_to_the_others(void **
   ledger_of(s, id, &row, &count);
   assert_int_equal(count, 1);
   assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
+  assert_int_equal(aiorch_run_stage_outcome(a, AIORCH_STAGE_GENERATE), AIORCH_OUTCOME_REFUSED);
   aiorch_run_free(a);
   aiorch_run_free(b);
   fixture_close(&s->f);
