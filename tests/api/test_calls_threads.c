@@ -23,6 +23,7 @@ static aiorch *open_with(finisher *first, finisher *second) {
   assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_i64(config, "rate_limit.requests", 0, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_bool(config, "anonymous", 1, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_i64(config, "generate.attempts", 1, NULL), AIORCH_OK);
   assert_int_equal(finisher_add(config, "first", first), AIORCH_OK);
   if (second) assert_int_equal(finisher_add(config, "second", second), AIORCH_OK);
   assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);

@@ -72,7 +72,7 @@ static aiorch_status generate(void *self, aiorch_call *call) {
     case FINISH_RETURN_ERROR: return AIORCH_E_PROVIDER_BUSY;
     case FINISH_FAIL_AFTER_TEXT: {
       char text[4000];
-      memset(text, 'x', sizeof text);
+      for (size_t i = 0; i < sizeof text; i++) text[i] = i % 8 == 7 ? ' ' : 'x'; /* words: an endless one would be held back */
       aiorch_call_emit(call, text, sizeof text);
       aiorch_call_finish(call, AIORCH_E_NETWORK);
       return AIORCH_SLOT_OK;
