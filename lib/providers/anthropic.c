@@ -23,7 +23,7 @@ static void put_marker(aio__encoder *e, markers *m) {
   aio__jw_key(&e->w, "cache_control");
   aio__jw_object(&e->w);
   aio__jw_kz(&e->w, "type", "ephemeral");
-  if (e->request->cache_long) aio__jw_kz(&e->w, "ttl", "1h");
+  if (e->request->wishes.cache_long) aio__jw_kz(&e->w, "ttl", "1h");
   aio__jw_object_end(&e->w);
 }
 
@@ -110,11 +110,11 @@ static void put_tools(aio__encoder *e, markers *m) {
   const aio__codec_request *r = e->request;
   aio__json_writer *w = &e->w;
   static const char *const choices[] = {NULL, "auto", "none", "any", "tool"};
-  if (r->tool_count == 0) return;
+  if (r->wishes.tool_count == 0) return;
   aio__jw_key(w, "tools");
   aio__jw_array(w);
-  for (size_t i = 0; i < r->tool_count; i++) {
-    const aio__tool *tool = &r->tools[i];
+  for (size_t i = 0; i < r->wishes.tool_count; i++) {
+    const aio__tool *tool = &r->wishes.tools[i];
     aio__jw_object(w);
     aio__jw_kstr(w, "name", tool->name);
     if (tool->description.n) aio__jw_kstr(w, "description", tool->description);
@@ -124,21 +124,21 @@ static void put_tools(aio__encoder *e, markers *m) {
     aio__jw_object_end(w);
   }
   aio__jw_array_end(w);
-  const char *choice = choices[r->tool_choice];
+  const char *choice = choices[r->wishes.tool_choice];
   if (choice && aio__enc_drops(e, "tool_choice", aio__str_z(choice))) choice = NULL;
-  if (!choice && !r->one_tool_at_a_time) return;
+  if (!choice && !r->wishes.one_tool_at_a_time) return;
   if (!choice) choice = "auto";
   aio__jw_key(w, "tool_choice");
   aio__jw_object(w);
   aio__jw_kz(w, "type", choice);
-  if (strcmp(choice, "tool") == 0) aio__jw_kstr(w, "name", r->tool_name);
-  if (r->one_tool_at_a_time && strcmp(choice, "none") != 0) aio__jw_kbool(w, "disable_parallel_tool_use", true);
+  if (strcmp(choice, "tool") == 0) aio__jw_kstr(w, "name", r->wishes.tool_name);
+  if (r->wishes.one_tool_at_a_time && strcmp(choice, "none") != 0) aio__jw_kbool(w, "disable_parallel_tool_use", true);
   aio__jw_object_end(w);
 }
 
 /* The effort asked for, or DEFAULT where the model does not know it. There is no "minimal": "low" is the least. */
 static aio__effort effort_of(aio__encoder *e) {
-  aio__effort effort = e->request->effort == AIO__EFFORT_MINIMAL ? AIO__EFFORT_LOW : e->request->effort;
+  aio__effort effort = e->request->wishes.effort == AIO__EFFORT_MINIMAL ? AIO__EFFORT_LOW : e->request->wishes.effort;
   if (effort == AIO__EFFORT_DEFAULT || aio__enc_drops(e, "effort", aio__str_z(aio__enc_effort_name(effort)))) return AIO__EFFORT_DEFAULT;
   return effort;
 }
@@ -155,16 +155,16 @@ static void put_output(aio__encoder *e) {
     aio__jw_object_end(w);
   }
   bool named = effort > AIO__EFFORT_NONE;
-  if (!named && r->schema.n == 0) return;
+  if (!named && r->wishes.schema.n == 0) return;
   aio__jw_key(w, "output_config");
   aio__jw_object(w);
   if (named) aio__jw_kz(w, "effort", aio__enc_effort_name(effort));
-  if (r->schema.n) {
+  if (r->wishes.schema.n) {
     aio__jw_key(w, "format");
     aio__jw_object(w);
     aio__jw_kz(w, "type", "json_schema");
     aio__jw_key(w, "schema");
-    aio__enc_json_object(e, r->schema, "the schema of the answer", (aio__str){"", 0});
+    aio__enc_json_object(e, r->wishes.schema, "the schema of the answer", (aio__str){"", 0});
     aio__jw_object_end(w);
   }
   aio__jw_object_end(w);
@@ -174,7 +174,7 @@ static void put_system(aio__encoder *e, markers *m) {
   const aio__codec_request *r = e->request;
   if (r->system.n == 0) return;
   aio__jw_key(&e->w, "system");
-  if (!r->cache_system) {
+  if (!r->wishes.cache_system) {
     aio__jw_str(&e->w, r->system);
     return;
   }
@@ -202,7 +202,7 @@ static void write_request(aio__encoder *e) {
   aio__jw_array(&e->w);
   for (size_t i = 0; i < r->turn_count; i++) put_turn(e, &r->turns[i], &m);
   aio__jw_array_end(&e->w);
-  aio__enc_strings(e, "stop_sequences", r->stops, r->stop_count);
+  aio__enc_strings(e, "stop_sequences", r->wishes.stops, r->wishes.stop_count);
   aio__enc_temperature(e, "temperature");
   put_output(e);
   if (r->stream) aio__jw_kbool(&e->w, "stream", true);

@@ -42,20 +42,11 @@ typedef struct aio__turn {
 
 typedef struct aio__codec_request {
   aio__str model, system;
-  bool cache_system, cache_long; /* cache_long: markers ask for the longer life, where there is one */
   const aio__turn *turns;
   size_t turn_count;
-  const aio__tool *tools;
-  size_t tool_count;
-  aio__tool_choice tool_choice;
-  aio__str tool_name;
-  bool one_tool_at_a_time;
-  aio__str schema, schema_name; /* of the answer: a JSON schema; empty: plain text. Its name, where one is sent: "answer" */
-  const aio__str *stops;
-  size_t stop_count;
+  aio__wishes wishes;
   double temperature;           /* below 0: not said */
   int64_t max_tokens;           /* 0: not said */
-  aio__effort effort;
   bool stream;
   aio__str provider_options;    /* a JSON object that is laid over the body: its members win, objects are merged */
 } aio__codec_request;

@@ -142,6 +142,27 @@ void aio__enc_joined(aio__encoder *e, const char *key, const aio__turn *turn, ai
   aio__buf_free(&joined);
 }
 
+void aio__enc_functions(aio__encoder *e) {
+  const aio__codec_request *r = e->request;
+  aio__json_writer *w = &e->w;
+  aio__jw_key(w, "tools");
+  aio__jw_array(w);
+  for (size_t i = 0; i < r->wishes.tool_count; i++) {
+    const aio__tool *tool = &r->wishes.tools[i];
+    aio__jw_object(w);
+    aio__jw_kz(w, "type", "function");
+    aio__jw_key(w, "function");
+    aio__jw_object(w);
+    aio__jw_kstr(w, "name", tool->name);
+    if (tool->description.n) aio__jw_kstr(w, "description", tool->description);
+    aio__jw_key(w, "parameters");
+    aio__enc_json_object(e, tool->schema.n ? tool->schema : AIO__LIT("{\"type\":\"object\",\"properties\":{}}"), "the schema", tool->name);
+    aio__jw_object_end(w);
+    aio__jw_object_end(w);
+  }
+  aio__jw_array_end(w);
+}
+
 const char *aio__enc_effort_name(aio__effort effort) {
   static const char *const names[] = {"", "none", "minimal", "low", "medium", "high", "xhigh", "max"};
   return names[effort];
@@ -217,14 +238,14 @@ static void check(aio__encoder *e) {
   const aio__codec_request *r = e->request;
   if (r->model.n == 0) aio__enc_fail(e, AIORCH_E_INVALID, "no model is named");
   if (r->turn_count == 0) aio__enc_fail(e, AIORCH_E_INVALID, "there is no message");
-  if (r->tool_count > AIO__TOOLS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 128 tools");
-  if (r->stop_count > AIO__STOPS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 16 stop sequences");
+  if (r->wishes.tool_count > AIO__TOOLS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 128 tools");
+  if (r->wishes.stop_count > AIO__STOPS_MAX) aio__enc_fail(e, AIORCH_E_TOO_LARGE, "more than 16 stop sequences");
   for (size_t i = 0; i < r->turn_count; i++) check_turn(e, i);
-  for (size_t i = 0; i < r->tool_count; i++) {
-    if (r->tools[i].name.n == 0) aio__enc_fail(e, AIORCH_E_INVALID, "tool %zu has no name", i);
+  for (size_t i = 0; i < r->wishes.tool_count; i++) {
+    if (r->wishes.tools[i].name.n == 0) aio__enc_fail(e, AIORCH_E_INVALID, "tool %zu has no name", i);
   }
-  bool forces = r->tool_choice == AIO__TOOLS_ANY || r->tool_choice == AIO__TOOLS_ONE;
-  if (forces && r->tool_count == 0) aio__enc_fail(e, AIORCH_E_INVALID, "a tool must be called, but there is none");
+  bool forces = r->wishes.tool_choice == AIO__TOOLS_ANY || r->wishes.tool_choice == AIO__TOOLS_ONE;
+  if (forces && r->wishes.tool_count == 0) aio__enc_fail(e, AIORCH_E_INVALID, "a tool must be called, but there is none");
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */

@@ -41,6 +41,8 @@ void aio__enc_strings(aio__encoder *e, const char *key, const aio__str *texts, s
 void aio__enc_temperature(aio__encoder *e, const char *key);
 /* The texts of the turn's parts of one kind, with an empty line between them, as one member; nothing when there are none. */
 void aio__enc_joined(aio__encoder *e, const char *key, const aio__turn *turn, aio__part_kind kind);
+/* Member "tools" as OpenAI has it: [{"type": "function", "function": {"name", "description", "parameters"}}]. */
+void aio__enc_functions(aio__encoder *e);
 const char *aio__enc_effort_name(aio__effort effort); /* "low" ... */
 /* The only part of the turn when it is plain text without a marker; NULL. */
 const aio__part *aio__enc_single_text(const aio__turn *turn);

@@ -118,14 +118,14 @@ static void put_tools(aio__encoder *e) {
   const aio__codec_request *r = e->request;
   aio__json_writer *w = &e->w;
   static const char *const modes[] = {NULL, "AUTO", "NONE", "ANY", "ANY"};
-  if (r->tool_count == 0) return;
+  if (r->wishes.tool_count == 0) return;
   aio__jw_key(w, "tools");
   aio__jw_array(w);
   aio__jw_object(w);
   aio__jw_key(w, "functionDeclarations");
   aio__jw_array(w);
-  for (size_t i = 0; i < r->tool_count; i++) {
-    const aio__tool *tool = &r->tools[i];
+  for (size_t i = 0; i < r->wishes.tool_count; i++) {
+    const aio__tool *tool = &r->wishes.tools[i];
     aio__jw_object(w);
     if (tool->description.n) aio__jw_kstr(w, "description", tool->description);
     aio__jw_kstr(w, "name", tool->name);
@@ -138,14 +138,14 @@ static void put_tools(aio__encoder *e) {
   aio__jw_array_end(w);
   aio__jw_object_end(w);
   aio__jw_array_end(w);
-  if (r->one_tool_at_a_time) aio__enc_cannot(e, "calls one at a time cannot be asked for: the model may call several tools at once");
-  if (!modes[r->tool_choice]) return;
+  if (r->wishes.one_tool_at_a_time) aio__enc_cannot(e, "calls one at a time cannot be asked for: the model may call several tools at once");
+  if (!modes[r->wishes.tool_choice]) return;
   aio__jw_key(w, "toolConfig");
   aio__jw_object(w);
   aio__jw_key(w, "functionCallingConfig");
   aio__jw_object(w);
-  if (r->tool_choice == AIO__TOOLS_ONE) aio__enc_strings(e, "allowedFunctionNames", &r->tool_name, 1);
-  aio__jw_kz(w, "mode", modes[r->tool_choice]);
+  if (r->wishes.tool_choice == AIO__TOOLS_ONE) aio__enc_strings(e, "allowedFunctionNames", &r->wishes.tool_name, 1);
+  aio__jw_kz(w, "mode", modes[r->wishes.tool_choice]);
   aio__jw_object_end(w);
   aio__jw_object_end(w);
 }
@@ -155,12 +155,12 @@ static void put_effort(aio__encoder *e) {
   const aio__codec_request *r = e->request;
   static const char *const levels[] = {NULL, "MINIMAL", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH", "XHIGH"};
   static const int budgets[] = {0, 0, 512, 1024, 8192, 24576, 24576, 24576};
-  if (r->effort == AIO__EFFORT_DEFAULT || aio__enc_drops(e, "effort", aio__str_z(aio__enc_effort_name(r->effort)))) return;
+  if (r->wishes.effort == AIO__EFFORT_DEFAULT || aio__enc_drops(e, "effort", aio__str_z(aio__enc_effort_name(r->wishes.effort)))) return;
   if (aio__wire_has(r->model, "gemini-1") || aio__wire_has(r->model, "gemini-2.0")) return; /* they do not think */
   aio__jw_key(&e->w, "thinkingConfig");
   aio__jw_object(&e->w);
-  if (aio__wire_has(r->model, "gemini-2.5")) aio__jw_ki64(&e->w, "thinkingBudget", budgets[r->effort]);
-  else aio__jw_kz(&e->w, "thinkingLevel", levels[r->effort]);
+  if (aio__wire_has(r->model, "gemini-2.5")) aio__jw_ki64(&e->w, "thinkingBudget", budgets[r->wishes.effort]);
+  else aio__jw_kz(&e->w, "thinkingLevel", levels[r->wishes.effort]);
   aio__jw_object_end(&e->w);
 }
 
@@ -171,11 +171,11 @@ static void put_config(aio__encoder *e) {
   aio__jw_object(w);
   aio__enc_temperature(e, "temperature");
   if (r->max_tokens > 0) aio__jw_ki64(w, "maxOutputTokens", r->max_tokens);
-  aio__enc_strings(e, "stopSequences", r->stops, r->stop_count);
-  if (r->schema.n) {
+  aio__enc_strings(e, "stopSequences", r->wishes.stops, r->wishes.stop_count);
+  if (r->wishes.schema.n) {
     aio__jw_kz(w, "responseMimeType", "application/json");
     aio__jw_key(w, "responseJsonSchema");
-    aio__enc_json_object(e, r->schema, "the schema of the answer", (aio__str){"", 0});
+    aio__enc_json_object(e, r->wishes.schema, "the schema of the answer", (aio__str){"", 0});
   }
   put_effort(e);
   aio__jw_object_end(w);

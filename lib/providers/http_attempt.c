@@ -285,24 +285,12 @@ static aiorch_status merge_options(const attempt *a, aio__str of_run, aio__buf *
 static aiorch_status encode(attempt *a, aio__wire_request *wire, aiorch_error *error) {
   const aio__http_provider *p = a->provider;
   const aio__call_request *from = aio__call_request_of(a->call);
-  const aio__wishes *wishes = &from->wishes;
   aio__codec_request request = {
       .model = from->model,
       .system = from->system,
-      .cache_system = wishes->cache_system,
-      .cache_long = wishes->cache_long,
-      .tools = wishes->tools,
-      .tool_count = wishes->tool_count,
-      .tool_choice = wishes->tool_choice,
-      .tool_name = wishes->tool_name,
-      .one_tool_at_a_time = wishes->one_tool_at_a_time,
-      .schema = wishes->schema,
-      .schema_name = wishes->schema_name,
-      .stops = wishes->stops,
-      .stop_count = wishes->stop_count,
+      .wishes = from->wishes,
       .temperature = from->temperature,
       .max_tokens = from->max_tokens,
-      .effort = wishes->effort,
       .stream = aio__http_provider_settings(p)->stream != 0,
   };
   aio__buf merged;

@@ -83,32 +83,16 @@ static void put_turn(aio__encoder *e, const aio__turn *turn) {
 
 static void put_tools(aio__encoder *e) {
   const aio__codec_request *r = e->request;
-  aio__json_writer *w = &e->w;
   static const char *const choices[] = {NULL, "auto", "none", "any", "tool"};
-  if (choices[r->tool_choice]) (void)aio__enc_drops(e, "tool_choice", aio__str_z(choices[r->tool_choice]));
-  if (r->tool_count == 0 || r->tool_choice == AIO__TOOLS_NONE) return; /* not offered is not called */
-  aio__jw_key(w, "tools");
-  aio__jw_array(w);
-  for (size_t i = 0; i < r->tool_count; i++) {
-    const aio__tool *tool = &r->tools[i];
-    aio__jw_object(w);
-    aio__jw_kz(w, "type", "function");
-    aio__jw_key(w, "function");
-    aio__jw_object(w);
-    aio__jw_kstr(w, "name", tool->name);
-    if (tool->description.n) aio__jw_kstr(w, "description", tool->description);
-    aio__jw_key(w, "parameters");
-    aio__enc_json_object(e, tool->schema.n ? tool->schema : AIO__LIT("{\"type\":\"object\",\"properties\":{}}"), "the schema", tool->name);
-    aio__jw_object_end(w);
-    aio__jw_object_end(w);
-  }
-  aio__jw_array_end(w);
+  if (choices[r->wishes.tool_choice]) (void)aio__enc_drops(e, "tool_choice", aio__str_z(choices[r->wishes.tool_choice]));
+  if (r->wishes.tool_count == 0 || r->wishes.tool_choice == AIO__TOOLS_NONE) return; /* not offered is not called */
+  aio__enc_functions(e);
 }
 
 /* Levels are known to gpt-oss only; other models think or do not. */
 static void put_effort(aio__encoder *e) {
   static const char *const levels[] = {NULL, NULL, "low", "low", "medium", "high", "high", "high"};
-  aio__effort effort = e->request->effort;
+  aio__effort effort = e->request->wishes.effort;
   if (effort == AIO__EFFORT_DEFAULT) return;
   if (levels[effort] && aio__wire_has(e->request->model, "gpt-oss")) aio__jw_kz(&e->w, "think", levels[effort]);
   else aio__jw_kbool(&e->w, "think", effort != AIO__EFFORT_NONE);
@@ -116,12 +100,12 @@ static void put_effort(aio__encoder *e) {
 
 static void put_options(aio__encoder *e) {
   const aio__codec_request *r = e->request;
-  if (r->temperature < 0 && r->max_tokens <= 0 && r->stop_count == 0) return;
+  if (r->temperature < 0 && r->max_tokens <= 0 && r->wishes.stop_count == 0) return;
   aio__jw_key(&e->w, "options");
   aio__jw_object(&e->w);
   aio__enc_temperature(e, "temperature");
   if (r->max_tokens > 0) aio__jw_ki64(&e->w, "num_predict", r->max_tokens);
-  aio__enc_strings(e, "stop", r->stops, r->stop_count);
+  aio__enc_strings(e, "stop", r->wishes.stops, r->wishes.stop_count);
   aio__jw_object_end(&e->w);
 }
 
@@ -142,9 +126,9 @@ static void write_request(aio__encoder *e) {
   for (size_t i = 0; i < r->turn_count; i++) put_turn(e, &r->turns[i]);
   aio__jw_array_end(w);
   put_tools(e);
-  if (r->schema.n) {
+  if (r->wishes.schema.n) {
     aio__jw_key(w, "format");
-    aio__enc_json_object(e, r->schema, "the schema of the answer", (aio__str){"", 0});
+    aio__enc_json_object(e, r->wishes.schema, "the schema of the answer", (aio__str){"", 0});
   }
   put_effort(e);
   put_options(e);

@@ -14,7 +14,7 @@ static void put_cache_marker(aio__encoder *e) {
   aio__jw_key(&e->w, "cache_control");
   aio__jw_object(&e->w);
   aio__jw_kz(&e->w, "type", "ephemeral");
-  if (e->request->cache_long) aio__jw_kz(&e->w, "ttl", "1h");
+  if (e->request->wishes.cache_long) aio__jw_kz(&e->w, "ttl", "1h");
   aio__jw_object_end(&e->w);
 }
 
@@ -125,7 +125,7 @@ static void put_messages(aio__encoder *e, unsigned flags) {
     aio__jw_object(w);
     aio__jw_kz(w, "role", "system"); /* OpenAI reads it as "developer" where its models want that; the others know no such role */
     aio__jw_key(w, "content");
-    if (r->cache_system && (flags & AIO__OPENAI_CACHE_MARKERS)) {
+    if (r->wishes.cache_system && (flags & AIO__OPENAI_CACHE_MARKERS)) {
       aio__jw_array(w);
       put_text_part(e, r->system, true);
       aio__jw_array_end(w);
@@ -155,42 +155,27 @@ static void put_tools(aio__encoder *e) {
   const aio__codec_request *r = e->request;
   aio__json_writer *w = &e->w;
   static const char *const choices[] = {NULL, "auto", "none", "required", NULL};
-  if (r->tool_count == 0) return;
-  aio__jw_key(w, "tools");
-  aio__jw_array(w);
-  for (size_t i = 0; i < r->tool_count; i++) {
-    const aio__tool *tool = &r->tools[i];
-    aio__jw_object(w);
-    aio__jw_kz(w, "type", "function");
-    aio__jw_key(w, "function");
-    aio__jw_object(w);
-    aio__jw_kstr(w, "name", tool->name);
-    if (tool->description.n) aio__jw_kstr(w, "description", tool->description);
-    aio__jw_key(w, "parameters");
-    aio__enc_json_object(e, tool->schema.n ? tool->schema : AIO__LIT("{\"type\":\"object\",\"properties\":{}}"), "the schema", tool->name);
-    aio__jw_object_end(w);
-    aio__jw_object_end(w);
-  }
-  aio__jw_array_end(w);
-  if (choices[r->tool_choice]) {
-    aio__jw_kz(w, "tool_choice", choices[r->tool_choice]);
-  } else if (r->tool_choice == AIO__TOOLS_ONE) {
+  if (r->wishes.tool_count == 0) return;
+  aio__enc_functions(e);
+  if (choices[r->wishes.tool_choice]) {
+    aio__jw_kz(w, "tool_choice", choices[r->wishes.tool_choice]);
+  } else if (r->wishes.tool_choice == AIO__TOOLS_ONE) {
     aio__jw_key(w, "tool_choice");
     aio__jw_object(w);
     aio__jw_kz(w, "type", "function");
     aio__jw_key(w, "function");
     aio__jw_object(w);
-    aio__jw_kstr(w, "name", r->tool_name);
+    aio__jw_kstr(w, "name", r->wishes.tool_name);
     aio__jw_object_end(w);
     aio__jw_object_end(w);
   }
-  if (r->one_tool_at_a_time) aio__jw_kbool(w, "parallel_tool_calls", false);
+  if (r->wishes.one_tool_at_a_time) aio__jw_kbool(w, "parallel_tool_calls", false);
 }
 
 static void put_schema(aio__encoder *e, unsigned flags) {
   const aio__codec_request *r = e->request;
   aio__json_writer *w = &e->w;
-  if (r->schema.n == 0) return;
+  if (r->wishes.schema.n == 0) return;
   aio__jw_key(w, "response_format");
   aio__jw_object(w);
   aio__jw_kz(w, "type", flags & AIO__OPENAI_NO_SCHEMA ? "json_object" : "json_schema");
@@ -199,9 +184,9 @@ static void put_schema(aio__encoder *e, unsigned flags) {
   } else {
     aio__jw_key(w, "json_schema");
     aio__jw_object(w);
-    aio__jw_kstr(w, "name", r->schema_name.n ? r->schema_name : AIO__LIT("answer"));
+    aio__jw_kstr(w, "name", r->wishes.schema_name.n ? r->wishes.schema_name : AIO__LIT("answer"));
     aio__jw_key(w, "schema");
-    aio__enc_json_object(e, r->schema, "the schema of the answer", (aio__str){"", 0});
+    aio__enc_json_object(e, r->wishes.schema, "the schema of the answer", (aio__str){"", 0});
     aio__jw_kbool(w, "strict", true);
     aio__jw_object_end(w);
   }
@@ -209,7 +194,7 @@ static void put_schema(aio__encoder *e, unsigned flags) {
 }
 
 static void put_effort(aio__encoder *e, unsigned flags) {
-  const char *effort = aio__enc_effort_name(e->request->effort);
+  const char *effort = aio__enc_effort_name(e->request->wishes.effort);
   if (effort[0] == '\0' || aio__enc_drops(e, "effort", aio__str_z(effort))) return;
   if (!(flags & AIO__OPENAI_EFFORT_OBJECT)) {
     aio__jw_kz(&e->w, "reasoning_effort", effort);
@@ -223,13 +208,13 @@ static void put_effort(aio__encoder *e, unsigned flags) {
 
 static void put_stops(aio__encoder *e, int most) {
   const aio__codec_request *r = e->request;
-  size_t n = r->stop_count;
-  if (n == 0 || aio__enc_drops(e, "stop", r->stops[0])) return;
+  size_t n = r->wishes.stop_count;
+  if (n == 0 || aio__enc_drops(e, "stop", r->wishes.stops[0])) return;
   if (most > 0 && n > (size_t)most) {
     aio__enc_cannot(e, "stop sequences past the fourth (DeepSeek: sixteenth) were left out: the service takes no more");
     n = (size_t)most;
   }
-  aio__enc_strings(e, "stop", r->stops, n);
+  aio__enc_strings(e, "stop", r->wishes.stops, n);
 }
 
 static void write_request(aio__encoder *e) {

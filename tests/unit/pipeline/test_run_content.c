@@ -286,8 +286,8 @@ static void test_stage_generate__a_plug_in_sees_all_of_it(void **state) {
   assert_int_equal(aiorch_run_set_option(run, "generate.cache_prompt", "1h", 2), AIORCH_OK);
   assert_int_equal(aiorch_run_execute(run), AIORCH_OK);
   static const char *const expected[] = {
-      "{\"role\":\"user\",\"content\":\"What is this?\",\"parts\":[{\"type\":\"text\",\"text\":\"What is this?\"},"
-      "{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":\"aGk=\"}]}",
+      ("{\"role\":\"user\",\"content\":\"What is this?\",\"parts\":[{\"type\":\"text\",\"text\":\"What is this?\"},"
+       "{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":\"aGk=\"}]}"),
       "{\"role\":\"assistant\",\"content\":\"\",\"parts\":[{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"weather\",\"arguments\":{}}]}",
       "{\"type\":\"tool_result\",\"id\":\"c1\",\"name\":\"weather\",\"text\":\"rain\",\"is_error\":true}",
       "\"tools\":[{\"name\":\"weather\",\"description\":\"Tells it.\",\"schema\":{\"type\":\"object\"}}],\"tool_choice\":{\"name\":\"weather\"}",

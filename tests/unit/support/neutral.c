@@ -75,14 +75,14 @@ static void read_lists(neutral *n, aio__tape_value v) {
   aio__codec_request *r = &n->request;
   aio__tape_value turns = get(n, v, "turns"), tools = get(n, v, "tools"), stops = get(n, v, "stops");
   r->turn_count = aio__tape_size(&n->tape, turns);
-  r->tool_count = aio__tape_size(&n->tape, tools);
-  r->stop_count = aio__tape_size(&n->tape, stops);
+  r->wishes.tool_count = aio__tape_size(&n->tape, tools);
+  r->wishes.stop_count = aio__tape_size(&n->tape, stops);
   aio__turn *turn = aio__arena_alloc(&n->memory, (r->turn_count + 1) * sizeof *turn);
-  aio__tool *tool = aio__arena_alloc(&n->memory, (r->tool_count + 1) * sizeof *tool);
-  aio__str *stop = aio__arena_alloc(&n->memory, (r->stop_count + 1) * sizeof *stop);
+  aio__tool *tool = aio__arena_alloc(&n->memory, (r->wishes.tool_count + 1) * sizeof *tool);
+  aio__str *stop = aio__arena_alloc(&n->memory, (r->wishes.stop_count + 1) * sizeof *stop);
   r->turns = turn;
-  r->tools = tool;
-  r->stops = stop;
+  r->wishes.tools = tool;
+  r->wishes.stops = stop;
   for (aio__tape_value t = aio__tape_first(&n->tape, turns); t != AIO__TAPE_NONE; t = aio__tape_next(&n->tape, turns, t)) {
     *turn++ = read_turn(n, t);
   }
@@ -106,16 +106,16 @@ static void read_request(neutral *n, aio__tape_value v) {
   (void)aio__tape_i64(&n->tape, get(n, v, "max_tokens"), &r->max_tokens);
   r->model = text_at(n, v, "model");
   r->system = text_at(n, v, "system");
-  r->cache_system = true_at(n, v, "cache_system");
-  r->cache_long = true_at(n, v, "cache_long");
+  r->wishes.cache_system = true_at(n, v, "cache_system");
+  r->wishes.cache_long = true_at(n, v, "cache_long");
   int choice = index_of(choices, text_at(n, v, "tool_choice")), effort = index_of(efforts, text_at(n, v, "effort"));
-  r->tool_choice = (aio__tool_choice)(choice < 0 ? 0 : choice);
-  r->tool_name = text_at(n, v, "tool_name");
-  r->one_tool_at_a_time = true_at(n, v, "one_tool_at_a_time");
-  r->schema = json_at(n, v, "schema");
-  r->schema_name = text_at(n, v, "schema_name");
+  r->wishes.tool_choice = (aio__tool_choice)(choice < 0 ? 0 : choice);
+  r->wishes.tool_name = text_at(n, v, "tool_name");
+  r->wishes.one_tool_at_a_time = true_at(n, v, "one_tool_at_a_time");
+  r->wishes.schema = json_at(n, v, "schema");
+  r->wishes.schema_name = text_at(n, v, "schema_name");
   r->temperature = (double)temperature; /* tests use values that a float has */
-  r->effort = (aio__effort)(effort < 0 ? 0 : effort);
+  r->wishes.effort = (aio__effort)(effort < 0 ? 0 : effort);
   r->stream = true_at(n, v, "stream");
   r->provider_options = json_at(n, v, "provider_options");
   read_lists(n, v);
