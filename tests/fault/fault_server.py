@@ -4,7 +4,7 @@
   fault_server.py FOLDER TABLE...
 
 Makes certificates with openssl in FOLDER, listens on random ports of 127.0.0.1, and prints one line of JSON:
-{"ca": FILE, "rows": {NAME: {"port": N, "tls": bool}}}. Then it answers lines on its standard input: "seen NAME" with
+{"ca": FILE, "rows": {NAME: {"port": N, "tls": bool}}, "answer": TEXT}. Then it answers lines on its standard input: "seen NAME" with
 {"connections", "requests", "bytes", "text"}, what came in the clear (behind TLS), and ends with the input.
 
 A row's "server" is a list of steps, played anew for each connection:
@@ -24,6 +24,19 @@ A row's "server" is a list of steps, played anew for each connection:
   ["h2_head", STATUS]  ["h2_data", TEXT, LAST]  ["h2_reset", CODE]  ["h2_goaway", CODE]
   ["h2_serve", KB]        answers every request with so much, many at once
 
+A row with "play": "answer" speaks as a provider does, in the format of the family that asks, whole or as a stream (wire_formats.py).
+It has two ports, the second ("NAME/tls") behind TLS, and begins again when its steps are done:
+
+  ["ask"]                 one request; the key that came with it stands for {key} in texts
+  ["fail", STATUS, {HEADER: VALUE}, WORDS]     a failed reply with a body as the family writes it
+  ["begin"]               the head of an answer and what comes before its text
+  ["part", N]  ["say", TEXT]                   some of its text
+  ["error", STATUS, WORDS]                     an error inside the answer, which ends it
+  ["named", TEXT]         says that the model and the request are called so
+  ["unknown"]             events and members that nobody knows;  ["turned"]: members in the reverse order
+  ["finish"]              the last event and the end;  ["leave_off"]: the end without the last event
+  ["half_a_character"]    some text up to the first byte of a character;  ["in_pieces", TEXT]: text, a byte in each chunk
+
 With "listen": "refused" nobody listens; with "full" the queue of connections is full, so that nobody is answered."""
 import gzip
 import json
@@ -36,6 +49,8 @@ import subprocess
 import sys
 import threading
 import time
+
+import wire_formats
 
 SEEN_MAX = 1 << 20
 DNS = {"good": "DNS:localhost,IP:127.0.0.1", "wrong_host": "DNS:elsewhere.test", "expired": "DNS:localhost,IP:127.0.0.1",
@@ -147,9 +162,104 @@ class Http2:
         self.frame(0, 1 if last else 0, self.stream, text)
 
 
+class Answer:
+    """One answer of a provider, on its way."""
+
+    def __init__(self, connection, asked):
+        self.c, self.asked = connection, asked
+        self.format = wire_formats.FAMILIES[asked.family](asked.model)
+        self.text, self.unknown, self.named = "", False, {}
+
+    def put(self, text):
+        data = text.encode()
+        self.c.send(b"%x\r\n" % len(data) + data + b"\r\n")
+
+    def step_fail(self, status, headers, words):
+        body = self.format.json(self.format.failure(status, words)).encode()
+        head = self.c.head(status, {"Content-Type": "application/json", **headers})
+        self.c.send((head + f"Content-Length: {len(body)}\r\n\r\n").encode("latin-1") + body)
+
+    def step_begin(self):
+        if not self.asked.stream:
+            return
+        self.c.send((self.c.head(200, {"Content-Type": self.format.kind, **self.named}) + "Transfer-Encoding: chunked\r\n\r\n").encode())
+        begin = self.format.begin()
+        if begin:
+            self.put(begin)
+
+    def step_say(self, text):
+        self.text += text
+        if self.asked.stream:
+            self.put(self.format.text(text))
+
+    def step_part(self, number):
+        self.step_say(wire_formats.PARTS[number - 1])
+
+    def step_error(self, status, words):
+        if self.asked.stream:
+            self.put(self.format.error(status, words))
+            self.c.send(b"0\r\n\r\n")
+        else:
+            self.whole_reply(self.format.json(self.format.failure(status, words)))
+
+    def step_unknown(self):
+        self.unknown = True
+        if self.asked.stream:
+            self.put(self.format.unknown())
+
+    def step_named(self, name):
+        self.format.model, self.named = name, {"x-request-id": name, "request-id": name}
+
+    def step_turned(self):
+        self.format.reverse = True
+
+    def whole_reply(self, body):
+        data = body.encode()
+        head = self.c.head(200, {"Content-Type": "application/json", **self.named}) + f"Content-Length: {len(data)}\r\n\r\n"
+        self.c.send(head.encode() + data)
+
+    def step_finish(self):
+        if self.asked.stream:
+            self.put(self.format.end())
+            self.c.send(b"0\r\n\r\n")
+        else:
+            self.whole_reply(self.format.whole(self.text, self.unknown))
+
+    def step_leave_off(self):
+        if self.asked.stream:
+            self.c.send(b"0\r\n\r\n")
+        else:
+            body = self.format.whole(self.text, self.unknown)
+            self.whole_reply(body[:len(body) // 2])
+
+    def step_half_a_character(self):
+        text = self.format.text("\u00fc") if self.asked.stream else self.format.whole(self.text + "\u00fc", False)
+        data = text.encode()
+        data = data[:data.rindex("\u00fc".encode()) + 1]
+        if self.asked.stream:
+            self.c.send(b"%x\r\n" % len(data) + data + b"\r\n")
+        else:
+            self.c.send((self.c.head(200, {"Content-Type": "application/json"}) + f"Content-Length: {len(data) + 100}\r\n\r\n").encode() + data)
+
+    def step_in_pieces(self, text):
+        self.text += text
+        if self.asked.stream:
+            for byte in self.format.text(text).encode():
+                self.c.send(b"1\r\n" + bytes((byte,)) + b"\r\n")
+
+
+def filled(value, key):
+    """{key} in texts is the key that came with the request."""
+    if isinstance(value, str):
+        return value.replace("{key}", key)
+    if isinstance(value, dict):
+        return {name: filled(one, key) for name, one in value.items()}
+    return value
+
+
 class Connection:
     def __init__(self, row, sock):
-        self.row, self.sock, self.have, self.h2 = row, sock, b"", None
+        self.row, self.sock, self.have, self.h2, self.answer = row, sock, b"", None, None
 
     def send(self, data):
         try:
@@ -183,8 +293,9 @@ class Connection:
             if name.lower() == b"content-length":
                 length = int(value)
         self.have = rest
-        self.take(length)
+        body = self.take(length)
         self.row.requests += 1
+        return head, body
 
     def wait(self, seconds):
         """True when the other end has gone."""
@@ -226,7 +337,13 @@ class Connection:
             elif verb == "shut":
                 return
             else:
-                getattr(self, "step_" + verb)(*rest)
+                if self.answer:
+                    rest = [filled(one, self.answer.asked.key) for one in rest]
+                speaker = self.answer if hasattr(Answer, "step_" + verb) else self
+                getattr(speaker, "step_" + verb)(*rest)
+
+    def step_ask(self):
+        self.answer = Answer(self, wire_formats.Asked(*self.read()))
 
     def step_read(self):
         self.read()
@@ -361,9 +478,14 @@ def main():
     for path in sys.argv[2:]:
         with open(path, encoding="utf-8") as table:
             for row in json.load(table)["rows"]:
-                rows[row["name"]] = Row(row, contexts)
+                if row.get("play") == "answer":
+                    steps = row.get("server", []) + [["again"]]
+                    rows[row["name"]] = Row({**row, "server": steps}, contexts)
+                    rows[row["name"] + "/tls"] = Row({**row, "server": [["tls", "good"], *steps]}, contexts)
+                else:
+                    rows[row["name"]] = Row(row, contexts)
     places = {name: {"port": row.port, "tls": any(step[0].startswith("tls") for step in row.steps)} for name, row in rows.items()}
-    print(json.dumps({"ca": os.path.join(folder, "ca.pem"), "rows": places}), flush=True)
+    print(json.dumps({"ca": os.path.join(folder, "ca.pem"), "rows": places, "answer": wire_formats.ANSWER}), flush=True)
     for line in sys.stdin:
         row = rows[line.strip().removeprefix("seen ")]
         with row.lock:
