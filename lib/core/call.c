@@ -376,6 +376,8 @@ void aio__call_put_retry(aiorch_call *call, int should_retry, bool not_today) {
 
 void aio__call_put_sent(aiorch_call *call, bool sent) { call->result.sent = sent; }
 
+void aio__call_put_usage_partial(aiorch_call *call) { call->result.usage_partial = true; }
+
 bool aio__call_poll(aiorch_call *call) {
   if (call->step && !aio__call_ended(call)) {
     call->wake_ns = AIO__NEVER;

@@ -129,6 +129,7 @@ typedef struct aio__call_result {
   bool sent;          /* bytes may have left: what a cut-off attempt has cost nobody knows. True for plug-ins */
   int64_t usage[AIORCH_USAGE_COUNT];
   bool has_usage;
+  bool usage_partial; /* an answer broke off, and its last count had not come yet */
   char model[AIO__CALL_NAME_MAX + 1], request_id[AIO__CALL_NAME_MAX + 1];
   char message[AIO__CALL_ERROR_MAX + 1];
   const float *vectors;
@@ -186,6 +187,7 @@ int64_t aio__call_wakes_at(const aiorch_call *call);       /* AIO__NEVER when th
 /* For those slots: what aiorch_call_put_error has no room for. */
 void aio__call_put_retry(aiorch_call *call, int should_retry, bool not_today);
 void aio__call_put_sent(aiorch_call *call, bool sent);
+void aio__call_put_usage_partial(aiorch_call *call);
 /* Texts are copied. AIORCH_E_CANCELLED, _STATE, _NOMEM as aiorch_call_put_*; AIORCH_E_TOO_LARGE above the limits, where a warning is passed
  * over in silence and anything else makes the call fail as emitted text does that finds no room. */
 aiorch_status aio__call_put_extra(aiorch_call *call, const aio__call_extra *extra);

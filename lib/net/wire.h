@@ -97,5 +97,9 @@ aiorch_status aio__wire_status(int32_t http_status);
 /* Sets the message: one line, at most AIO__WIRE_MESSAGE_MAX bytes, cut between characters. What looks like a key is taken out:
  * `key` (may be empty) or a good part of it, words as services make keys of, values behind "key=" and "Bearer". */
 void aio__wire_say(aio__wire_error *error, aio__str message, aio__str key);
+/* The same again, with another secret that may be in it. */
+void aio__wire_say_without(aio__wire_error *error, aio__str secret);
+/* Whether a text shows a secret, or a good part of it. */
+bool aio__wire_shows(aio__str text, aio__str secret);
 
 #endif

@@ -64,7 +64,7 @@ static bool is_word(char c) {
 }
 
 /* Whether the word shares a run of KEY_PART_MIN bytes with the key: services show its begin or its end. */
-static bool shares(aio__str word, aio__str key) {
+bool aio__wire_shows(aio__str word, aio__str key) {
   if (word.n < KEY_PART_MIN || key.n < KEY_PART_MIN) return false;
   for (size_t i = 0; i + KEY_PART_MIN <= word.n; i++) {
     for (size_t k = 0; k + KEY_PART_MIN <= key.n; k++) {
@@ -101,7 +101,7 @@ static size_t value_at(aio__str word) {
 
 static size_t put_word(aio__wire_error *error, size_t n, aio__str word, bool behind_bearer, aio__str key) {
   size_t value = value_at(word);
-  if ((behind_bearer && word.n >= KEY_PART_MIN) || shares(word, key) || looks_like_a_key(word)) {
+  if ((behind_bearer && word.n >= KEY_PART_MIN) || aio__wire_shows(word, key) || looks_like_a_key(word)) {
     put(error, &n, "[key]", 5);
   } else if (value > 0 && value < word.n) {
     if (n + value <= AIO__WIRE_MESSAGE_MAX) put(error, &n, word.p, value);
@@ -137,4 +137,10 @@ void aio__wire_say(aio__wire_error *error, aio__str message, aio__str key) {
     space = blank;
     if (!blank) behind_bearer = false;
   }
+}
+
+void aio__wire_say_without(aio__wire_error *error, aio__str secret) {
+  char message[AIO__WIRE_MESSAGE_MAX + 1];
+  memcpy(message, error->message, sizeof message);
+  aio__wire_say(error, aio__str_z(message), secret);
 }

@@ -11,10 +11,13 @@ static bool built_in(const aiorch_run *run) { return run->plan.targets[run->plan
 
 /* Tokens that the provider did not count are estimated, and marked so. */
 static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
-  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) attempt->usage.n[i] = result->usage[i];
-  if (result->has_usage || built_in(run) || run->raw.n == 0) return;
-  attempt->usage.n[AIORCH_USAGE_INPUT] = aio__prompt_tokens(run);
-  attempt->usage.n[AIORCH_USAGE_OUTPUT] = (int64_t)aio__tokens_estimate(aio__buf_view(&run->raw));
+  int64_t *n = attempt->usage.n;
+  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) n[i] = result->usage[i];
+  bool counted = result->has_usage && !result->usage_partial;
+  if (counted || built_in(run) || run->raw.n == 0) return;
+  int64_t output = (int64_t)aio__tokens_estimate(aio__buf_view(&run->raw));
+  if (!result->has_usage) n[AIORCH_USAGE_INPUT] = aio__prompt_tokens(run);
+  if (n[AIORCH_USAGE_OUTPUT] < output) n[AIORCH_USAGE_OUTPUT] = output;
   attempt->usage.estimated = true;
 }
 
@@ -22,7 +25,7 @@ static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_r
 static bool is_cut_off(const aio__call_result *result, bool ended, aiorch_status status) {
   if (!result->sent || status == AIORCH_OK) return false;
   if (!ended) return true;
-  if (result->has_usage || result->http_status >= 300) return false;
+  if ((result->has_usage && !result->usage_partial) || result->http_status >= 300) return false;
   return status == AIORCH_E_NETWORK || status == AIORCH_E_TRUNCATED || status == AIORCH_E_CANCELLED || status == AIORCH_E_DEADLINE;
 }
 

@@ -251,6 +251,8 @@ void aio__decoder_head(aio__decoder *d, const aio__wire_reply *reply, aio__wire_
     aio__buf_init(&d->body, d->al, AIO__CODEC_ERROR_BODY_MAX);
   } else if (asked == AIO__WIRE_WHOLE && !aio__wire_has(type, "event-stream")) {
     d->mode = AIO__DECODER_WHOLE;
+  } else if (asked == AIO__WIRE_LINES && aio__wire_has(type, "text/html")) {
+    d->mode = AIO__DECODER_WHOLE; /* a page, of which the title is worth more than its first line */
   } else if (asked == AIO__WIRE_LINES) {
     d->mode = AIO__DECODER_LINES; /* whatever it is called: an answer in one line is a line, too */
   } else if (aio__wire_has(type, "event-stream")) {

@@ -50,6 +50,13 @@ static void free_attempt(attempt *a) {
 
 /* ---- what comes out of the codec goes to the call ---- */
 
+static aiorch_status put_warning(attempt *a, aio__str text) {
+  aio__wire_error line;
+  aio__wire_say(&line, text, a->target.key);
+  for (size_t i = 0; i < a->target.header_count; i++) aio__wire_say_without(&line, a->target.headers[i].value);
+  return aio__call_put_extra(a->call, &(aio__call_extra){.kind = AIO__EVENT_WARNING, .text = aio__str_z(line.message)});
+}
+
 static aiorch_status end_reasoning(attempt *a, aio__str signature) {
   if (a->reasoning.n == 0 && signature.n == 0) return AIORCH_OK;
   aiorch_status st = aio__call_put_extra(
@@ -108,21 +115,35 @@ static aiorch_status take_event(void *ctx, const aio__codec_event *event) {
     case AIO__EVENT_TOOL_START: return start_tool(a, event);
     case AIO__EVENT_TOOL_ARGUMENTS: return aio__buf_str(&a->tools[event->tool].arguments, event->text);
     case AIO__EVENT_TOOL_END: return end_tool(a, event->tool);
-    case AIO__EVENT_WARNING: return aio__call_put_extra(a->call, &(aio__call_extra){.kind = AIO__EVENT_WARNING, .text = event->text});
+    case AIO__EVENT_WARNING: return put_warning(a, event->text);
     default: return AIORCH_OK;
   }
 }
 
 /* ---- the end ---- */
 
+/* Services, and what stands before them, send back what they were sent. */
+static bool is_secret(const attempt *a, aio__str text) {
+  if (aio__wire_shows(text, a->target.key)) return true;
+  for (size_t i = 0; i < a->target.header_count; i++) {
+    if (aio__wire_shows(text, a->target.headers[i].value)) return true;
+  }
+  return false;
+}
+
+static void put_request_id(const attempt *a, const char *id) {
+  if (id[0] && !is_secret(a, aio__str_z(id))) aiorch_call_put_request_id(a->call, id, strlen(id));
+}
+
 static void put_facts(const attempt *a) {
   const aio__codec_result *r = &a->decoder.result;
+  if (!a->decoder.terminal) aio__call_put_usage_partial(a->call);
   for (int i = 0; i < AIORCH_USAGE_COUNT && r->has_usage; i++) {
     int64_t tokens = r->usage.n[i];
     if (tokens > 0) aiorch_call_put_usage(a->call, i, tokens);
   }
-  if (r->model[0]) aiorch_call_put_model(a->call, r->model, strlen(r->model));
-  if (r->request_id[0]) aiorch_call_put_request_id(a->call, r->request_id, strlen(r->request_id));
+  if (r->model[0] && !is_secret(a, aio__str_z(r->model))) aiorch_call_put_model(a->call, r->model, strlen(r->model));
+  put_request_id(a, r->request_id);
 }
 
 /* The exchange goes before the call is finished: whoever waits for the end finds nothing of ours. */
@@ -133,14 +154,13 @@ static void finish(attempt *a, aiorch_status status) {
   aiorch_call_finish(call, status);
 }
 
-static void finish_failed(attempt *a, const aio__wire_error *error) {
+static void finish_failed(attempt *a, aio__wire_error *error) {
   aiorch_status status = error->status < 0 ? error->status : AIORCH_E_RESPONSE;
+  for (size_t i = 0; i < a->target.header_count; i++) aio__wire_say_without(error, a->target.headers[i].value);
   aiorch_call_put_error(a->call, error->message, strlen(error->message), error->http_status, error->retry_after_ms);
   aio__call_put_retry(a->call, error->should_retry, error->not_today);
   aio__call_put_sent(a->call, a->exchange && !error->unsent);
-  if (error->request_id[0] && !a->decoder.result.request_id[0]) {
-    aiorch_call_put_request_id(a->call, error->request_id, strlen(error->request_id));
-  }
+  if (!a->decoder.result.request_id[0]) put_request_id(a, error->request_id);
   finish(a, status);
 }
 

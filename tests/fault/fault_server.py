@@ -27,7 +27,7 @@ A row's "server" is a list of steps, played anew for each connection:
 A row with "play": "answer" speaks as a provider does, in the format of the family that asks, whole or as a stream (wire_formats.py).
 It has two ports, the second ("NAME/tls") behind TLS, and begins again when its steps are done:
 
-  ["ask"]                 one request; the key that came with it stands for {key} in texts
+  ["ask"]                 one request; its key and its header X-Secret stand for {key} and {header} in texts
   ["fail", STATUS, {HEADER: VALUE}, WORDS]     a failed reply with a body as the family writes it
   ["begin"]               the head of an answer and what comes before its text
   ["part", N]  ["say", TEXT]                   some of its text
@@ -248,12 +248,12 @@ class Answer:
                 self.c.send(b"1\r\n" + bytes((byte,)) + b"\r\n")
 
 
-def filled(value, key):
-    """{key} in texts is the key that came with the request."""
+def filled(value, asked):
+    """{key} in texts is the key that came with the request, {header} its header X-Secret."""
     if isinstance(value, str):
-        return value.replace("{key}", key)
+        return value.replace("{key}", asked.key).replace("{header}", asked.header)
     if isinstance(value, dict):
-        return {name: filled(one, key) for name, one in value.items()}
+        return {name: filled(one, asked) for name, one in value.items()}
     return value
 
 
@@ -304,12 +304,16 @@ class Connection:
             left = end - time.monotonic()
             if left <= 0:
                 return
-            ready, _, _ = select.select([self.sock], [], [], left)
-            if ready:
+            if self.poll(left):
                 self.more()
 
+    def poll(self, seconds):
+        waiter = select.poll()  # select knows only the first 1,024 descriptors
+        waiter.register(self.sock, select.POLLIN)
+        return waiter.poll(seconds * 1000)
+
     def readable(self, seconds):
-        if self.sock.pending() == 0 and not select.select([self.sock], [], [], seconds)[0]:
+        if self.sock.pending() == 0 and not self.poll(seconds):
             return False
         self.more()
         return True
@@ -338,7 +342,7 @@ class Connection:
                 return
             else:
                 if self.answer:
-                    rest = [filled(one, self.answer.asked.key) for one in rest]
+                    rest = [filled(one, self.answer.asked) for one in rest]
                 speaker = self.answer if hasattr(Answer, "step_" + verb) else self
                 getattr(speaker, "step_" + verb)(*rest)
 

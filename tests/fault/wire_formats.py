@@ -7,8 +7,8 @@ import json
 MODELS = {"anthropic": "claude-sonnet-5-5", "openai": "gpt-6.1-terra", "gemini": "gemini-3.8-flash", "ollama": "llama3.2"}
 
 # Longer than what the output check holds back, so that the caller has seen some of it before the second part comes.
-PARTS = ["A dump of the whole database is made with pg_dump, and pg_restore reads it again. Both can be run while others work, since "
-         "what they see is one state of the data. ",
+PARTS = ["".join(f"{n}. A dump of table {n} is made with pg_dump, and pg_restore reads it again, while others go on with their work. "
+                 for n in range(1, 41)),
          "The biggest of its files are packed, and \u00fcber-long names \u2013 those above 63 bytes \u2013 are cut."]
 ANSWER = "".join(PARTS)
 
@@ -16,6 +16,10 @@ TYPES = {400: "invalid_request_error", 401: "authentication_error", 402: "billin
          413: "request_too_large", 429: "rate_limit_error", 500: "api_error", 503: "overloaded_error", 529: "overloaded_error"}
 GRPC = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ABORTED", 429: "RESOURCE_EXHAUSTED",
         499: "CANCELLED", 500: "INTERNAL", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
+
+
+def kind_of(status):
+    return TYPES.get(status, "invalid_request_error" if 400 <= status < 500 else "api_error")
 
 
 def turned(value):
@@ -69,7 +73,7 @@ class Anthropic(Format):
                           "stop_reason": "end_turn", "stop_sequence": None, "usage": {"input_tokens": 11, "output_tokens": 7, **more}, **more})
 
     def failure(self, status, words):
-        return {"type": "error", "error": {"type": TYPES.get(status, "api_error"), "message": words}, "request_id": "req_1"}
+        return {"type": "error", "error": {"type": kind_of(status), "message": words}, "request_id": "req_1"}
 
     def error(self, status, words):
         return self.event(self.failure(status, words), "error")
@@ -96,7 +100,7 @@ class OpenAI(Format):
                           "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}, **more})
 
     def failure(self, status, words):
-        return {"error": {"message": words, "type": TYPES.get(status, "server_error"), "param": None, "code": None}}
+        return {"error": {"message": words, "type": kind_of(status), "param": None, "code": None}}
 
     def error(self, status, words):
         return self.event(self.failure(status, words))
@@ -178,4 +182,5 @@ class Asked:
         self.stream = ":streamGenerateContent" in path if self.family == "gemini" else bool(value.get("stream"))
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         self.key = headers.get("x-api-key") or headers.get("x-goog-api-key") or bearer
+        self.header = headers.get("x-secret", "")
         self.model = value.get("model") or MODELS[self.family]
