@@ -13,9 +13,12 @@
 enum { CALL_MS = 5000, CLOSE_MS = 8000, CLOSE_TRIES = 1000, WAIT_MS = 100, WAIT_TRIES = 300, DOCUMENTS = 3 };
 
 static const char tenant[] = "acme";
+static bool over_http; /* what is opened has providers behind HTTP */
+
+static bool is_http(scenario_kind kind) { return kind == SCENARIO_HTTP || kind == SCENARIO_HTTP_OPEN; }
 
 const char *scenario_name(scenario_kind kind) {
-  static const char *const names[SCENARIO_KINDS] = {"create", "run", "ingest", "embed", "submit"};
+  static const char *const names[SCENARIO_KINDS] = {"create", "run", "ingest", "embed", "submit", "http", "http_open"};
   return names[kind];
 }
 
@@ -117,6 +120,7 @@ static aiorch_status set(aiorch_config *config, const char *folder, scenario_led
   vtbl.generate = generate;
   aiorch_status status = aiorch_config_set_str(config, "store", folder, strlen(folder), error);
   if (status == AIORCH_OK) status = aiorch_config_load_json(config, settings, sizeof settings - 1, "settings", error);
+  if (status == AIORCH_OK && over_http) status = scenario_http_set(config, error);
   if (status == AIORCH_OK) status = aiorch_config_add_provider(config, "counted", &vtbl, ledger, error);
   return status;
 }
@@ -162,12 +166,18 @@ static aiorch_run *new_run(aiorch *orch, const char *question, scenario_ledger *
   return NULL;
 }
 
-/* What a run that has ended says about itself. */
-static bool judge(aiorch_run *run, aiorch_status status, scenario_ledger *ledger) {
+void scenario_called(scenario_ledger *ledger, const aiorch_run *run) {
+  const char *id = NULL;
+  size_t n = 0;
+  if (aiorch_run_id(run, &id, &n) == AIORCH_OK) remember(&ledger->called, id, n);
+}
+
+bool scenario_judge(aiorch_run *run, aiorch_status status, scenario_ledger *ledger) {
   const char *text = NULL;
   size_t n = 0;
   scenario_note(ledger, "run", status, aiorch_run_error(run));
-  if (aiorch_run_stage_outcome(run, AIORCH_STAGE_LOG_COST) == AIORCH_OUTCOME_OK &&
+  bool cut_short = status == AIORCH_E_DEADLINE || status == AIORCH_E_CANCELLED; /* its rows are handed over, not waited for */
+  if (!cut_short && aiorch_run_stage_outcome(run, AIORCH_STAGE_LOG_COST) == AIORCH_OUTCOME_OK &&
       aiorch_run_id(run, &text, &n) == AIORCH_OK)
     remember(&ledger->acknowledged, text, n);
   if (status == AIORCH_OK && (aiorch_run_answer(run, &text, &n) != AIORCH_OK || n == 0))
@@ -180,7 +190,7 @@ static bool judge(aiorch_run *run, aiorch_status status, scenario_ledger *ledger
 bool scenario_ask(aiorch *orch, const char *question, scenario_ledger *ledger) {
   aiorch_run *run = new_run(orch, question, ledger);
   if (run == NULL) return false;
-  bool good = judge(run, aiorch_run_execute(run), ledger);
+  bool good = scenario_judge(run, aiorch_run_execute(run), ledger);
   const char *json = NULL;
   (void)aiorch_run_to_json(run, &json, NULL);
   aiorch_run_free(run);
@@ -210,7 +220,7 @@ static aiorch_status drive(aiorch *orch, aiorch_run *run) {
 static bool submit_one(aiorch *orch, const char *question, scenario_ledger *ledger) {
   aiorch_run *run = new_run(orch, question, ledger);
   if (run == NULL) return false;
-  bool good = judge(run, drive(orch, run), ledger);
+  bool good = scenario_judge(run, drive(orch, run), ledger);
   aiorch_run_free(run);
   return good;
 }
@@ -311,6 +321,10 @@ static void play_open(scenario_kind kind, aiorch *orch, scenario_ledger *ledger)
   case SCENARIO_EMBED:
     (void)scenario_embed(orch, ledger);
     break;
+  case SCENARIO_HTTP:
+  case SCENARIO_HTTP_OPEN:
+    scenario_http_play(orch, ledger);
+    break;
   case SCENARIO_SUBMIT:
     (void)submit_one(orch, "How is a dump made?", ledger);
     (void)submit_one(orch, "How is it restored?", ledger);
@@ -324,13 +338,15 @@ static void play_open(scenario_kind kind, aiorch *orch, scenario_ledger *ledger)
 
 void scenario_play(scenario_kind kind, const char *folder, const wrap_plan *plan, bool steady,
                    scenario_ledger *ledger) {
-  if (kind == SCENARIO_CREATE) wrap_arm(plan);
+  bool opens_under_it = kind == SCENARIO_CREATE || kind == SCENARIO_HTTP_OPEN;
+  over_http = is_http(kind);
+  if (opens_under_it) wrap_arm(plan);
   aiorch *orch = scenario_open(folder, ledger);
-  if (kind != SCENARIO_CREATE) wrap_arm(plan);
+  if (!opens_under_it) wrap_arm(plan);
   if (orch != NULL) play_open(kind, orch, ledger);
   if (orch != NULL && steady) {
     wrap_pause();
-    if (!scenario_ask(orch, "Does it go on now?", ledger))
+    if (!(is_http(kind) ? scenario_http_ask(orch, ledger) : scenario_ask(orch, "Does it go on now?", ledger)))
       scenario_say(ledger, "the handle does not recover: %s", ledger->last);
     wrap_resume();
   }

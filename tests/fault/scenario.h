@@ -16,7 +16,7 @@
 
 #include "wrap.h"
 
-enum { SCENARIO_ID = 36, SCENARIO_IDS_MAX = 64, SCENARIO_SAID_MAX = 4000, SCENARIO_STATUS_MAX = 48 };
+enum { SCENARIO_ID = 36, SCENARIO_IDS_MAX = 64, SCENARIO_SAID_MAX = 4000, SCENARIO_STATUS_MAX = 48, SCENARIO_ASKS_MAX = 8 };
 
 /* Ids of runs, appended one by one; complete up to `n`. */
 typedef struct scenario_ids {
@@ -30,6 +30,7 @@ typedef struct scenario_ledger {
   atomic_int added;          /* documents that aiorch_knowledge_add acknowledged */
   atomic_int removed;
   atomic_int embedded; /* chunks of guide-9.md of which mark_embedded acknowledged the vectors */
+  atomic_int asked[SCENARIO_ASKS_MAX]; /* questions that have come to the HTTP server */
   atomic_long live; /* allocations that were not freed */
   atomic_int statuses;
   aiorch_status status[SCENARIO_STATUS_MAX]; /* what calls returned, in their order */
@@ -45,6 +46,8 @@ typedef enum scenario_kind {
   SCENARIO_INGEST,
   SCENARIO_EMBED,
   SCENARIO_SUBMIT,
+  SCENARIO_HTTP,
+  SCENARIO_HTTP_OPEN, /* the same, with the handle opened under the fault */
   SCENARIO_KINDS
 } scenario_kind;
 const char *scenario_name(scenario_kind kind);
@@ -67,6 +70,17 @@ bool scenario_ask(aiorch *orch, const char *question, scenario_ledger *ledger);
 bool scenario_add(aiorch *orch, int number, int version, scenario_ledger *ledger);
 /* An ingest with vectors, beside what is there: scenario_vectors.c. */
 bool scenario_embed(aiorch *orch, scenario_ledger *ledger);
+/* What a run that has ended says about itself; true when it ended well. */
+bool scenario_judge(aiorch_run *run, aiorch_status status, scenario_ledger *ledger);
+/* Notes that a provider was asked for this run. */
+void scenario_called(scenario_ledger *ledger, const aiorch_run *run);
+
+/* Runs over HTTP: scenario_http.c. `begin` starts the server, a process of its own, before the first of them. */
+void scenario_http_begin(scenario_ledger *ledger);
+void scenario_http_end(void);
+aiorch_status scenario_http_set(aiorch_config *config, aiorch_error *error);
+void scenario_http_play(aiorch *orch, scenario_ledger *ledger);
+bool scenario_http_ask(aiorch *orch, scenario_ledger *ledger);
 /* NULL when it failed; the status and words are in the ledger. The library's memory is counted in the ledger. */
 aiorch *scenario_open(const char *folder, scenario_ledger *ledger);
 void scenario_close(aiorch *orch, scenario_ledger *ledger);

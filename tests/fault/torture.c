@@ -17,6 +17,12 @@
 
 #include "scenario.h"
 
+#ifdef AIORCH_WITH_HTTP
+enum { WITH_HTTP = 1 };
+#else
+enum { WITH_HTTP = 0 };
+#endif
+
 enum { HANG_SECONDS = 40, ERRORS_MAX = 4, SAMPLE = 200, STATUS_KINDS = 64, SHOWN_MAX = 40 };
 
 typedef struct point {
@@ -180,7 +186,8 @@ static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
   long counts[SCENARIO_KINDS][WRAP_CALLS] = {{0}};
   size_t n = 0, groups = 0;
   for (int s = 0; s < SCENARIO_KINDS; s++) {
-    if (!chosen(options.scenario, scenario_name((scenario_kind)s))) continue;
+    bool over_http = s == SCENARIO_HTTP || s == SCENARIO_HTTP_OPEN;
+    if ((over_http && !WITH_HTTP) || !chosen(options.scenario, scenario_name((scenario_kind)s))) continue;
     count_calls((scenario_kind)s, ledger, counts[s]);
     (void)printf("%-7s", scenario_name((scenario_kind)s));
     for (int c = 0; c < WRAP_CALLS; c++) {
@@ -248,6 +255,7 @@ int main(int argc, char **argv) {
   (void)snprintf(work_folder, sizeof work_folder, "%.4000s/store", base);
   scenario_make_template(template_folder);
   scenario_ledger *ledger = scenario_ledger_new();
+  scenario_http_begin(ledger);
   size_t n = collect(ledger, &points, &total);
   (void)printf("%zu of %zu points, seed %lu\n", n, total, options.seed);
   for (size_t i = 0; i < n && !options.list; i++) {
@@ -257,6 +265,7 @@ int main(int argc, char **argv) {
   (void)printf("%zu faults injected, %zu points not reached, %zu bad; %zu calls succeeded all the same\n",
                injected_points, missed_points, bad_points, outcomes[0]);
   free(points);
+  scenario_http_end();
   scenario_remove(base);
   return bad_points > 0 || (n == 0 && !options.list);
 }

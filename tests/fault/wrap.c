@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -67,6 +69,15 @@ static const struct {
     [WRAP_EVENTFD] = {"eventfd", {EMFILE}},
     [WRAP_EPOLL] = {"epoll", {EMFILE}},
     [WRAP_TIMERFD] = {"timerfd", {EMFILE}},
+    [WRAP_SOCKET] = {"socket", {EMFILE, ENOBUFS, EACCES}},
+    [WRAP_SOCKETPAIR] = {"socketpair", {EMFILE}},
+    [WRAP_CONNECT] = {"connect", {ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL}},
+    [WRAP_SEND] = {"send", {EPIPE, ECONNRESET, EINTR, -1}},
+    [WRAP_RECV] = {"recv", {ECONNRESET, ETIMEDOUT, EINTR, -1}},
+    [WRAP_SOCKOPT] = {"sockopt", {EINVAL}},
+    [WRAP_SOCKNAME] = {"sockname", {ENOBUFS}},
+    [WRAP_POLL] = {"poll", {ENOMEM, EINTR}},
+    [WRAP_EPOLL_WAIT] = {"epoll_wait", {EINTR}},
 };
 
 static wrap_plan plan;
@@ -222,9 +233,15 @@ int close(int fd) {
   return -1;
 }
 
+/* What wakes threads (an eventfd, a socket) does not fail for want of room or by EIO. */
+static bool is_file(int fd) {
+  struct stat info;
+  return syscall(SYS_fstat, fd, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 ssize_t read(int fd, void *into, size_t n) {
   NEXT(ssize_t, "read", int, void *, size_t)
-  return fails(WRAP_READ) ? -1 : next(fd, into, n);
+  return is_file(fd) && fails(WRAP_READ) ? -1 : next(fd, into, n);
 }
 
 static ssize_t read_at(int fd, void *into, size_t n, off_t at) {
@@ -237,7 +254,7 @@ ssize_t pread64(int fd, void *into, size_t n, off64_t at) { return read_at(fd, i
 
 ssize_t write(int fd, const void *bytes, size_t n) {
   NEXT(ssize_t, "write", int, const void *, size_t)
-  int action = strike(WRAP_WRITE);
+  int action = is_file(fd) ? strike(WRAP_WRITE) : -1;
   if (action < 0) return next(fd, bytes, n);
   if (action == WRAP_FAIL) {
     errno = plan.error;
@@ -419,4 +436,71 @@ int timerfd_create(clockid_t clock, int flags) {
 int timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *before) {
   NEXT(int, "timerfd_settime", int, int, const struct itimerspec *, struct itimerspec *)
   return fails(WRAP_TIMERFD) ? -1 : next(fd, flags, when, before);
+}
+
+/* ---- sockets ------------------------------------------------------------------------------------------------------ */
+
+int socket(int family, int type, int protocol) {
+  NEXT(int, "socket", int, int, int)
+  return fails(WRAP_SOCKET) ? -1 : next(family, type, protocol);
+}
+
+int socketpair(int family, int type, int protocol, int out[2]) {
+  NEXT(int, "socketpair", int, int, int, int *)
+  return fails(WRAP_SOCKETPAIR) ? -1 : next(family, type, protocol, out);
+}
+
+/* Addresses as glibc declares them: a union of pointers to all their kinds. */
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t n) {
+  NEXT(int, "connect", int, const struct sockaddr *, socklen_t)
+  return fails(WRAP_CONNECT) ? -1 : next(fd, address.__sockaddr__, n);
+}
+
+/* Short: a byte of what was to go or to come. */
+ssize_t send(int fd, const void *bytes, size_t n, int flags) {
+  NEXT(ssize_t, "send", int, const void *, size_t, int)
+  int action = strike(WRAP_SEND);
+  if (action < 0) return next(fd, bytes, n, flags);
+  if (action == WRAP_SHORT) return next(fd, bytes, n > 0 ? 1 : 0, flags);
+  errno = plan.error;
+  return -1;
+}
+
+ssize_t recv(int fd, void *into, size_t n, int flags) {
+  NEXT(ssize_t, "recv", int, void *, size_t, int)
+  int action = strike(WRAP_RECV);
+  if (action < 0) return next(fd, into, n, flags);
+  if (action == WRAP_SHORT) return next(fd, into, n > 0 ? 1 : 0, flags);
+  errno = plan.error;
+  return -1;
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t n) {
+  NEXT(int, "setsockopt", int, int, int, const void *, socklen_t)
+  return fails(WRAP_SOCKOPT) ? -1 : next(fd, level, name, value, n);
+}
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *n) {
+  NEXT(int, "getsockopt", int, int, int, void *, socklen_t *)
+  return fails(WRAP_SOCKOPT) ? -1 : next(fd, level, name, value, n);
+}
+
+int getsockname(int fd, __SOCKADDR_ARG address, socklen_t *n) {
+  NEXT(int, "getsockname", int, struct sockaddr *, socklen_t *)
+  return fails(WRAP_SOCKNAME) ? -1 : next(fd, address.__sockaddr__, n);
+}
+
+int getpeername(int fd, __SOCKADDR_ARG address, socklen_t *n) {
+  NEXT(int, "getpeername", int, struct sockaddr *, socklen_t *)
+  return fails(WRAP_SOCKNAME) ? -1 : next(fd, address.__sockaddr__, n);
+}
+
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms) {
+  NEXT(int, "poll", struct pollfd *, nfds_t, int)
+  return fails(WRAP_POLL) ? -1 : next(fds, n, timeout_ms);
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout_ms) {
+  NEXT(int, "epoll_wait", int, struct epoll_event *, int, int)
+  return fails(WRAP_EPOLL_WAIT) ? -1 : next(epoll, events, most, timeout_ms);
 }

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Writes docs/resilience.md to standard output from the table that the fault tests play (tests/fault/network_faults.json).
+
+A test compares the two; after a change of the table: python3 scripts/gen_resilience_docs.py > docs/resilience.md"""
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+PROSE = """# Resilience: what goes wrong upstream, and what the caller sees
+
+For whoever runs a service on libaiorch. This page is written by `scripts/gen_resilience_docs.py` from `tests/fault/network_faults.json`,
+the table that `tests/fault/network` and `tests/fault/provider_faults` play against the library over real sockets, plain and over TLS:
+what stands in the tables below has happened. Settings are in docs/configuration.md, the classes of errors in docs/providers.md.
+
+## In short
+
+- **The first text that is given out is the commit point.** Before it a failure is followed by another attempt, and the caller notices a
+  `warning` event and some time. After it the run ends with the failure: what was given out stands, is a true begin of one provider's
+  answer, and is never followed by another's.
+- **Every attempt is on the run** (`aiorch_run_attempt`, `attempts` in its JSON, `attempts` of `aiorch costs`): who was asked, how it ended,
+  how long it took, what it has cost. The run's error names the last one's words, without keys.
+- **A stream without its last event is never a success**, nor is an answer without text.
+- **A cost that nobody can know is null**, not 0: an attempt that broke off, or was given up, after its request was sent. One that was never
+  sent, and one that the service itself refused, has a known cost.
+- **A deadline is kept**: `deadline_ms` bounds the run with all its waits; the tests allow 100 ms on top.
+
+## Retries
+
+An attempt that failed for a reason that time may mend (no connection, a busy or broken service, an answer that broke off or is none) is
+made again, after a random wait of up to 0.5 s, then 1 s, and so on up to 8 s; a longer `Retry-After` takes its place, and one above 8 s is
+waited out only when nobody else is left to ask and the deadline allows it. `generate.attempts` (3) bounds them at one provider.
+`x-should-retry` is obeyed. A rate limit (429) is answered by the next key at once, then by the next provider; a refused key likewise; a
+missing model by the next provider; a rejected request by nothing, for no other provider would do better; a prompt that is too long by the
+next provider that is known to read more.
+
+**The budget.** Each provider has `generate.retry_budget` (10) retries in hand; a retry takes one, a success gives a tenth back. In an outage
+the attempts therefore come down to about one a run, and the service is not held down by those who ask it again.
+
+## Breakers
+
+A provider's key, address and model that fails `generate.breaker_failures` (5) times in a row is left alone for `generate.breaker_open_ms`
+(30 s), or as long as its `Retry-After` says (at most ten minutes). Runs pass over it without an attempt and say so in a `warning` event. Then
+one run's attempt, the probe, sees whether it is back: it closes the breaker, or opens it again; a probe that is never heard of again expires
+after a minute. When all are left alone a run ends at once with `PROVIDERS_UNAVAILABLE` and the shortest wait as its `retry_after_ms`.
+`aiorch_stats` and `aiorch_metrics_snapshot` have the state of each under `health`; the counters `retries`, `fallbacks`, `breakers_opened` and
+`breakers_passed_over` say how often.
+
+## Limits of time
+
+| limit | of what | when it passes |
+|---|---|---|
+| `deadline_ms` | the whole run | `DEADLINE`, whatever was under way |
+| `providers.NAME.connect_ms` | name, connection, TLS | an attempt that failed with `NETWORK`, as all below |
+| `providers.NAME.first_byte_ms` | the head of the answer | |
+| `providers.NAME.first_token_ms` | from there to the first token; of an answer that is not streamed, more time for its head | |
+| `providers.NAME.idle_ms` | between two tokens | pings and comments do not count |
+
+## Cancelling
+
+`aiorch_cancel` from any thread, `aiorch_run_free`, and the end of the deadline close the connection within 50 ms. The run ends in one final
+event with `CANCELLED`; its attempt is settled, and what it has cost is null once the request was sent.
+
+## What the tables say
+
+**attempts**: at one provider that fails so every time, with two keys and `generate.attempts` = 2; then the status of each. **alone**: how the run
+ends when there is no other provider. **with another**: who answers when a second provider that is well follows in the chain. **given out**: the
+text that the caller has seen when the run fails. **cost**: whether it is known. Where families or streams differ, the lines below a row say so.
+"""
+
+GROUPS = {"none": "Nothing wrong", "status": "Failed answers", "body": "Bodies", "stream": "Answers that break off", "connection": "Connections",
+          "time": "Time", "TLS": "TLS", "head": "Heads", "redirect": "Redirects", "packing": "Packing", "HTTP/2": "HTTP/2"}
+WITH = {"other": "the other", "self": "this one", "nobody": "nobody: the same end"}
+
+
+def cell(text):
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def line(*cells):
+    return "| " + " | ".join(cell(one) for one in cells) + " |"
+
+
+def of_answer(name, caller, expect):
+    attempts, attempt = expect.get("attempts", 1), expect.get("attempt", "")
+    ok = attempt == "OK"
+    released = {"all": "all of it", "begin": "its begin", "nothing": "nothing"}.get(expect.get("released", "nothing"), "all of it")
+    return line(name, caller, f"{attempts} × {attempt}", "OK" if ok else expect.get("run", "PROVIDERS_UNAVAILABLE"),
+                WITH[expect.get("with", "other")], released, expect.get("cost", "known"))
+
+
+def answers(rows):
+    out = ["| fault | what happens | attempts | alone | with another | given out | cost |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        expect = {name: value for name, value in row["expect"].items() if name != "but"}
+        out.append(of_answer(row["fault"], row["caller"], expect))
+        for but in row["expect"].get("but", []):
+            if set(but) - {"when", "http", "words"}:
+                out.append(of_answer("… " + but["when"], "", {**expect, **but}))
+    return out
+
+
+def exchanges(rows):
+    out = ["| fault | what the attempt sees | its status |", "|---|---|---|"]
+    for row in rows:
+        status = row.get("expect", {}).get("status", "OK").replace("|", " or ")
+        http = row.get("expect", {}).get("http", 200)
+        out.append(line(row["fault"], row["caller"], f"HTTP {http}" if status == "OK" and http >= 300 else status))
+    return out
+
+
+def main():
+    with open(ROOT / "tests" / "fault" / "network_faults.json", encoding="utf-8") as table:
+        rows = json.load(table)["rows"]
+    out = [PROSE]
+    for kind, title, write, intro in (
+            (True, "Answers of providers", answers, "Each with Anthropic, OpenAI, Gemini and Ollama, whole and as a stream over TLS."),
+            (False, "Transport", exchanges, "Once for all providers and embedders. `NETWORK`, `RESPONSE` and `TRUNCATED` are followed by "
+             "another attempt before the commit point; `DEADLINE` ends the run.")):
+        chosen = [row for row in rows if (row.get("play") == "answer") == kind]
+        out += [f"## {title}", "", intro, ""]
+        for group in dict.fromkeys(row["group"] for row in chosen):
+            out += [f"### {GROUPS[group]}" + ("" if kind else " (transport)"), ""]
+            out += write([row for row in chosen if row["group"] == group]) + [""]
+    sys.stdout.write("\n".join(out).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
