@@ -112,6 +112,17 @@ static void *serve(void *ctx) {
   return NULL;
 }
 
+/* A place for one more, with the mutex held: a new one, or that of one that has ended; -1: all are in use. */
+static int place(tiny_server *server) {
+  if (server->count < TINY_CONNECTIONS_MAX) return server->count++;
+  for (int i = 0; i < server->count; i++) {
+    if (server->open[i] >= 0) continue;
+    pthread_join(server->threads[i], NULL);
+    return i;
+  }
+  return -1;
+}
+
 static void *accept_all(void *ctx) {
   tiny_server *server = ctx;
   for (;;) {
@@ -121,17 +132,17 @@ static void *accept_all(void *ctx) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     connection *c = malloc(sizeof *c);
     pthread_mutex_lock(&server->mutex);
-    if (!c || atomic_load(&server->stopping) || server->count == TINY_CONNECTIONS_MAX) {
+    int at = !c || atomic_load(&server->stopping) ? -1 : place(server);
+    if (at < 0) {
       pthread_mutex_unlock(&server->mutex);
       free(c);
       close(fd);
       continue;
     }
-    *c = (connection){server, fd, server->count + 1};
-    server->open[server->count] = fd;
+    *c = (connection){server, fd, at + 1};
+    server->open[at] = fd;
     atomic_fetch_add(&server->now, 1);
-    if (pthread_create(&server->threads[server->count], NULL, serve, c) != 0) abort();
-    server->count++;
+    if (pthread_create(&server->threads[at], NULL, serve, c) != 0) abort();
     pthread_mutex_unlock(&server->mutex);
   }
 }

@@ -10,13 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TINY_CONNECTIONS_MAX = 4096, TINY_REQUEST_MAX = 1 << 20 };
+enum { TINY_CONNECTIONS_MAX = 4096 /* at once */, TINY_REQUEST_MAX = 1 << 20 };
 
 typedef struct tiny_server tiny_server;
 
 typedef struct tiny_request {
   int fd;
-  int connection;     /* number of the connection, from 1 */
+  int connection;     /* number of the connection, from 1; numbers come again once there were TINY_CONNECTIONS_MAX */
   const char *head;   /* NUL-terminated, with the line of the request */
   const char *path;   /* NUL-terminated */
   const char *body;
