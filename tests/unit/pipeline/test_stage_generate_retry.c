@@ -283,6 +283,56 @@ static void test_cost__of_what_was_not_sent_and_what_was_cut_off(void **state) {
   }
 }
 
+static aiorch_status count_and_lose(void *self, aiorch_call *call) {
+  assert_int_equal(aiorch_call_put_usage(call, AIORCH_USAGE_INPUT, 11), AIORCH_OK);
+  assert_int_equal(aiorch_call_put_usage(call, AIORCH_USAGE_OUTPUT, 1), AIORCH_OK);
+  aio__call_put_usage_partial(call);
+  return lose(self, call);
+}
+
+static void test_cost__of_a_partial_count_is_not_known(void **state) {
+  (void)state;
+  fixture f;
+  lost how = {true, AIORCH_E_NETWORK, 200};
+  open_slot(&f, count_and_lose, &how);
+  aiorch_run *run = fixture_execute(&f, "What?", AIORCH_E_PROVIDERS_UNAVAILABLE);
+  int64_t cost;
+  assert_int_equal(aiorch_run_cost(run, &cost), AIORCH_E_NOT_FOUND);
+  assert_int_equal(aiorch_run_attempt_usage(run, 0, AIORCH_USAGE_INPUT), 11);
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
+static void look_whether_sent(void *ctx, aiorch_call *call) { aio__call_put_sent(call, ((lost *)ctx)->sent); }
+
+static aiorch_status wait_for_ever(void *self, aiorch_call *call) {
+  aio__call_put_sent(call, false);
+  aio__call_set_step(call, look_whether_sent, self);
+  return AIORCH_SLOT_PENDING;
+}
+
+/* Bytes leave without waking the driver: whether they have is asked when the run ends. */
+static void test_cost__of_what_was_sent_behind_the_drivers_back(void **state) {
+  (void)state;
+  for (int sent = 0; sent < 2; sent++) {
+    fixture f;
+    lost how = {false, AIORCH_OK, 0};
+    open_slot(&f, wait_for_ever, &how);
+    aiorch_run *run = fixture_ask(&f, "acme", "u1", "What?");
+    const aiorch_event *event;
+    aiorch_status st;
+    while ((st = aiorch_run_next(run, 0, &event)) == AIORCH_OK) {}
+    assert_int_equal(st, AIORCH_AGAIN);
+    how.sent = sent == 1;
+    assert_int_equal(aiorch_cancel(f.orch, run->id, strlen(run->id)), AIORCH_OK);
+    while ((st = aiorch_run_next(run, 0, &event)) == AIORCH_OK) {}
+    int64_t cost;
+    assert_int_equal(aiorch_run_cost(run, &cost), how.sent ? AIORCH_E_NOT_FOUND : AIORCH_OK);
+    aiorch_run_free(run);
+    fixture_close(&f);
+  }
+}
+
 /* Each attempt has a row of its own in the ledger, settled. */
 static void test_rows__one_for_each_attempt(void **state) {
   (void)state;
@@ -373,6 +423,8 @@ int main(void) {
       cmocka_unit_test(test_breaker__a_probe_that_is_cancelled),
       cmocka_unit_test(test_endpoints__the_next_key_without_waiting),
       cmocka_unit_test(test_cost__of_what_was_not_sent_and_what_was_cut_off),
+      cmocka_unit_test(test_cost__of_a_partial_count_is_not_known),
+      cmocka_unit_test(test_cost__of_what_was_sent_behind_the_drivers_back),
       cmocka_unit_test(test_rows__one_for_each_attempt),
       cmocka_unit_test(test_tier__chooses_the_model_and_says_why),
   };

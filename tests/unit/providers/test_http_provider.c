@@ -392,6 +392,53 @@ static void test_generate__the_endpoint_chooses_address_and_key(void **state) {
   close_held(&h);
 }
 
+/* ---- what a service sends back of what it was sent ---- */
+
+static void test_generate__secrets_that_come_back(void **state) {
+  (void)state;
+  static const script_event named[] = {HEAD(200, "content-type: text/event-stream|x-request-id: sk-secret-of-ours"),
+                                       BYTES("data: {\"model\":\"sk-secret-of-ours\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n" STOPPED DONE),
+                                       END};
+  static const script_event failed[] = {HEAD(400, "x-request-id: org-hidden-here"),
+                                        BYTES("{\"error\":{\"message\":\"bad header org-hidden-here with sk-secret-of-ours\"}}"), END};
+  held h;
+  open_held(&h);
+  set(&h, "providers.openai.headers", "{\"X-Org\":\"org-hidden-here\"}");
+  use_openai(&h);
+  scripted_transport_add(&h.wire, "", named, COUNT(named));
+  scripted_transport_add(&h.wire, "", failed, COUNT(failed));
+  const aio__call_result *r = ask(&h);
+  assert_int_equal(r->status, AIORCH_OK);
+  assert_string_equal(r->model, "");
+  assert_string_equal(r->request_id, "");
+  drop_call(&h);
+  r = ask(&h);
+  assert_int_equal(r->status, AIORCH_E_PROVIDER_REJECTED);
+  assert_string_equal(r->message, "bad header [key] with [key]");
+  assert_string_equal(r->request_id, "");
+  close_held(&h);
+}
+
+/* Anthropic counts in its first event, and again in its last: of an answer that broke off the count is not the whole. */
+static void test_generate__counts_of_what_broke_off_are_partial(void **state) {
+  (void)state;
+  static const script_event cut[] = {STREAM, BYTES(DELTA("Hi") USAGE), FAIL(AIORCH_E_NETWORK, "reset")};
+  static const script_event whole[] = {STREAM, BYTES(DELTA("Hi") STOPPED USAGE DONE), END};
+  held h;
+  open_held(&h);
+  use_openai(&h);
+  scripted_transport_add(&h.wire, "", cut, COUNT(cut));
+  scripted_transport_add(&h.wire, "", whole, COUNT(whole));
+  const aio__call_result *r = ask(&h);
+  assert_int_equal(r->status, AIORCH_E_NETWORK);
+  assert_true(r->has_usage && r->usage_partial);
+  drop_call(&h);
+  r = ask(&h);
+  assert_int_equal(r->status, AIORCH_OK);
+  assert_true(r->has_usage && !r->usage_partial);
+  close_held(&h);
+}
+
 /* ---- failures ---- */
 
 typedef struct failure_row {
@@ -665,6 +712,8 @@ int main(void) {
       cmocka_unit_test(test_generate__options_of_the_provider_lie_below_those_of_the_run),
       cmocka_unit_test(test_generate__parts_tools_and_wishes_reach_the_codec),
       cmocka_unit_test(test_generate__the_endpoint_chooses_address_and_key),
+      cmocka_unit_test(test_generate__secrets_that_come_back),
+      cmocka_unit_test(test_generate__counts_of_what_broke_off_are_partial),
       cmocka_unit_test(test_generate__failures),
       cmocka_unit_test(test_generate__tokens_may_be_slow_as_long_as_they_come),
       cmocka_unit_test(test_generate__an_endless_error_page_is_not_waited_for),
