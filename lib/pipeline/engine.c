@@ -186,9 +186,7 @@ static void count_end(aiorch_run *run) {
 void aio__run_end(aiorch_run *run) {
   if (run->phase == AIO__RUN_ENDED) return;
   aiorch *orch = run->orch;
-  if (run->call) (void)aio__call_poll(run->call); /* for its last word on whether bytes have left */
-  bool sent = run->call && aio__call_result_of(run->call)->sent;
-  aio__generate_drop(run);
+  bool sent = aio__generate_drop(run);
   aio__run_embed_end(run);
   aio__buf_free(&run->raw); /* what was held back stays unseen */
   for (size_t i = 0; i < run->attempt_count; i++) {

@@ -234,6 +234,7 @@ bool aio__run_flight_launch(aiorch_run *run, void (*start)(aiorch_run *run)) {
 static void settle_orphan(struct aio__shared *s) {
   orphan *o = &s->orphan;
   if (!o->waits) return;
+  if (!s->starting) (void)aio__call_poll(s->call); /* for its last word on whether bytes have left */
   const aio__call_result *result = aio__call_result_of(s->call);
   bool ended = aio__call_ended(s->call);
   o->waits = false;
@@ -248,7 +249,7 @@ static void settle_orphan(struct aio__shared *s) {
     if (result->model[0]) keep_text(o->model, sizeof o->model, result->model);
     o->attempt.model = aio__str_z(o->model);
     o->attempt.request_id = aio__str_z(result->request_id);
-    if (result->has_usage) {
+    if (result->has_usage && !result->usage_partial) {
       o->attempt.cost_known = aio__prices_cost(s->orch->prices, o->attempt.provider, o->attempt.model, &o->attempt.usage,
                                                o->attempt.created_ms, &o->attempt.cost_nano_usd);
     }

@@ -17,16 +17,21 @@
 /* Steps that go on at once say AIORCH_AGAIN, so that a long chain of failures is a loop, not a recursion. */
 enum { START = 0, FLIGHT, ATTEMPT, RECORD, STREAM, WAIT };
 
-void aio__generate_drop(aiorch_run *run) {
+bool aio__generate_drop(aiorch_run *run) {
   aio__plan_dropped(&run->plan, aio__run_now(run) / 1000000);
   if (run->seat.flight && run->call && aio__call_ended(run->call)) {
     aiorch_status st = aio__call_result_of(run->call)->status;
     aio__run_flight_done(run, st);
     (void)aio__attempt_end(run, st, NULL); /* it was whole, only this run did not see it any more */
   }
-  if (aio__run_flight_leave(run)) return; /* what is out goes on for others */
+  bool sent = run->call && aio__call_result_of(run->call)->sent;
+  if (aio__run_flight_leave(run)) return sent; /* what is out goes on for others */
+  if (!run->call) return sent;
+  (void)aio__call_poll(run->call); /* for its last word: bytes leave without waking whoever drives */
+  sent = aio__call_result_of(run->call)->sent;
   aio__call_drop(run->call);
   run->call = NULL;
+  return sent;
 }
 
 /* ---- the request ---- */

@@ -218,15 +218,18 @@ static void judge(worker *w, aiorch_run *run) {
 }
 
 static aiorch_run *new_run(worker *w) {
-  static const char question[] = "Who is it?";
+  static atomic_long asked;
   aiorch_run *run;
-  char chain[32];
+  char chain[32], question[64];
   const char *id;
   size_t n;
   uint64_t lot = next(&w->seed);
   snprintf(chain, sizeof chain, "p%d,p%d", (int)(lot % PROVIDERS), (int)((lot + 1 + (lot >> 8) % (PROVIDERS - 1)) % PROVIDERS));
   if (aiorch_run_new(orch, TENANT, sizeof TENANT - 1, "u1", 2, &run) != AIORCH_OK) abort();
-  if (aiorch_run_add_message(run, AIORCH_ROLE_USER, question, sizeof question - 1) != AIORCH_OK) abort();
+  /* Some ask the same at the same time, and may share an answer. */
+  long number = (lot >> 24) % 4 == 0 ? (long)((lot >> 32) % 8) : 8 + atomic_fetch_add(&asked, 1);
+  int question_len = snprintf(question, sizeof question, "Who is number %ld?", number);
+  if (aiorch_run_add_message(run, AIORCH_ROLE_USER, question, (size_t)question_len) != AIORCH_OK) abort();
   if (aiorch_run_set_option(run, "generate.chain", chain, strlen(chain)) != AIORCH_OK) abort();
   if ((lot >> 16) % 16 == 0 && aiorch_run_set_option(run, "deadline_ms", "30", 2) != AIORCH_OK) abort();
   if (aiorch_run_id(run, &id, &n) != AIORCH_OK || n != ID_LEN) abort();
