@@ -6,6 +6,14 @@
  *   /answer     a reply of 200 bytes
  *   /stream     64 events, one each 20 ms; each carries the time at which it was sent (CLOCK_MONOTONIC, ns)
  *   /stall      one event, then nothing more
+ *   /last       the number of bytes that the body of the request before had
+ *
+ * and, as OpenAI's interface has it (a base URL is one of /openai/whole, /openai/paced, /openai/stall):
+ *
+ *   /openai/whole/chat/completions     an answer of 200 bytes: JSON, or where the request says so a stream, all of it at once
+ *   /openai/paced/chat/completions     64 deltas of 41 bytes, one each 20 ms; each begins with when it was sent: microseconds of
+ *                                      CLOCK_MONOTONIC below 2^40, in ten letters a to p
+ *   /openai/stall/chat/completions     the first 40 of those deltas at once, then nothing more
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,9 +31,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FDS_MAX = 20000, REQUEST_MAX = 4096, EVENTS = 256, DELTAS = 64, GAP_MS = 20, BODY = 200 };
+enum { FDS_MAX = 20000, REQUEST_MAX = 65536, EVENTS = 256, DELTAS = 64, GAP_MS = 20, BODY = 200, STALLED = 40 };
 
 typedef struct client {
+  bool openai;
   size_t have;
   int left, next, slot; /* of a stream: events, and the others that are due in the same millisecond */
   char request[REQUEST_MAX];
@@ -34,8 +43,8 @@ typedef struct client {
 static client *clients[FDS_MAX];
 static int slots[GAP_MS];
 static int epoll_fd;
-static char answer[BODY + 256];
-static size_t answer_n;
+static char answer[BODY + 256], openai_answer[BODY + 512], openai_stream[4096];
+static size_t answer_n, openai_answer_n, openai_stream_n, last_body;
 
 static int64_t now_ns(void) {
   struct timespec t;
@@ -56,9 +65,22 @@ static void leave_slot(int fd) {
   c->slot = -1;
 }
 
+#define OPENAI_CHUNK "data: {\"id\":\"chat-1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":"
+#define OPENAI_END OPENAI_CHUNK "{},\"finish_reason\":\"stop\"}]}\n\n" \
+  "data: {\"id\":\"chat-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":20}}\n\ndata: [DONE]\n\n"
+
+static int openai_event(char *out, size_t size, bool last) {
+  char when[11] = "";
+  for (int i = 0; i < 10; i++) when[i] = (char)('a' + (now_ns() / 1000 >> 4 * (9 - i) & 15));
+  return snprintf(out, size, OPENAI_CHUNK "{\"content\":\"%s and some words of the answer. \"},\"finish_reason\":null}]}\n\n%s", when,
+                  last ? OPENAI_END : "");
+}
+
 static void send_event(int fd, bool last) {
-  char event[256], chunk[320];
-  int n = snprintf(event, sizeof event, "data: {\"at\":%lld,\"delta\":{\"text\":\"some words of it\"}}\n\n", (long long)now_ns());
+  char event[1024], chunk[1100];
+  int n = clients[fd]->openai
+    ? openai_event(event, sizeof event, last)
+    : snprintf(event, sizeof event, "data: {\"at\":%lld,\"delta\":{\"text\":\"some words of it\"}}\n\n", (long long)now_ns());
   int m = snprintf(chunk, sizeof chunk, "%x\r\n%s\r\n%s", (unsigned)n, event, last ? "0\r\n\r\n" : "");
   send_text(fd, chunk, (size_t)m);
 }
@@ -68,7 +90,7 @@ static void begin_stream(int fd, bool stall) {
   client *c = clients[fd];
   send_text(fd, head, sizeof head - 1);
   if (stall) {
-    send_event(fd, false);
+    for (int i = c->openai ? STALLED : 1; i > 0; i--) send_event(fd, false);
     return;
   }
   c->left = DELTAS;
@@ -99,6 +121,40 @@ static void forget(int fd) {
   close(fd);
 }
 
+static void answer_path(int fd, const char *path, bool streamed) {
+  char number[256];
+  if (strncmp(path, "/stream", 7) == 0 || strncmp(path, "/paced", 6) == 0) {
+    begin_stream(fd, false);
+  } else if (strncmp(path, "/stall", 6) == 0) {
+    begin_stream(fd, true);
+  } else if (strncmp(path, "/last", 5) == 0) {
+    snprintf(number, sizeof number, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n%10zu", last_body);
+    send_text(fd, number, strlen(number));
+  } else if (!clients[fd]->openai) {
+    send_text(fd, answer, answer_n);
+  } else {
+    send_text(fd, streamed ? openai_stream : openai_answer, streamed ? openai_stream_n : openai_answer_n);
+  }
+}
+
+static void make_answers(void) {
+  char body[BODY + 1], whole[2 * BODY + 256], events[2048];
+  memset(body, 'x', BODY);
+  body[BODY] = '\0';
+  answer_n = (size_t)snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", BODY, body);
+  for (int i = 0; i < BODY; i++) body[i] = "some words and " [i % 15];
+  int n = snprintf(whole, sizeof whole,
+                   "{\"id\":\"chat-1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
+                   "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":20}}", body);
+  openai_answer_n = (size_t)snprintf(openai_answer, sizeof openai_answer,
+                                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, whole);
+  n = snprintf(events, sizeof events, OPENAI_CHUNK "{\"role\":\"assistant\",\"content\":\"%s\"},\"finish_reason\":null}]}\n\n" OPENAI_END, body);
+  openai_stream_n = (size_t)snprintf(openai_stream, sizeof openai_stream,
+                                     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+                                     (unsigned)n, events);
+  if (openai_answer_n >= sizeof openai_answer || openai_stream_n >= sizeof openai_stream) abort();
+}
+
 /* One request at a time: clients wait for the answer. */
 static void on_readable(int fd) {
   client *c = clients[fd];
@@ -113,11 +169,12 @@ static void on_readable(int fd) {
   char *end = strstr(c->request, "\r\n\r\n");
   const char *length = strcasestr(c->request, "content-length:");
   if (!end || c->have < (size_t)(end + 4 - c->request) + (length ? strtoul(length + 15, NULL, 10) : 0)) return;
-  c->have = 0;
   const char *path = strchr(c->request, ' ');
-  if (path && strncmp(path, " /stream", 8) == 0) begin_stream(fd, false);
-  else if (path && strncmp(path, " /stall", 7) == 0) begin_stream(fd, true);
-  else send_text(fd, answer, answer_n);
+  if (!path) path = "";
+  if (strncmp(path, " /last", 6) != 0) last_body = c->have - (size_t)(end + 4 - c->request);
+  c->have = 0;
+  c->openai = strncmp(path, " /openai/", 9) == 0;
+  answer_path(fd, c->openai ? path + 8 : path + 1, strstr(end, "\"stream\":true") != NULL);
 }
 
 static void accept_all(int listener) {
@@ -151,10 +208,7 @@ int main(int argc, char **argv) {
     sched_setaffinity(0, sizeof set, &set);
   }
   for (int i = 0; i < GAP_MS; i++) slots[i] = -1;
-  char body[BODY + 1];
-  memset(body, 'x', BODY);
-  body[BODY] = '\0';
-  answer_n = (size_t)snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", BODY, body);
+  make_answers();
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   int listener = listen_somewhere();
   event.data.fd = listener;

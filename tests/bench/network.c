@@ -1,0 +1,588 @@
+/*
+ * The whole library over real sockets: runs through all seven stages, with a provider that answers at once on the other processor
+ * (support/instant_server.c). Public headers only; prints a table, or one JSON object with --json. README.md tells how to read it.
+ *
+ *   network [--json] [--calls N] [--requests N] [--streams N] [--rounds N] [--store FOLDER] [--no-pin]
+ *
+ * calls      N runs one after the other over one warm connection, memory store: what the library adds to the same bytes sent and
+ *            taken by curl_easy_perform, in turns with it
+ * requests   N runs, 64 in flight, one thread (aiorch_run_submit, aiorch_wait), SQLite, each with a durable cost row: beside a bare loop
+ *            of curl_multi_perform
+ * streams    N streams at once, 64 deltas at 20 ms, from one thread: how much further apart the pieces of an answer came out than
+ *            they were sent
+ * memory     what a stream that stands still adds to the process
+ */
+#include <aiorch/aiorch.h>
+#include <curl/curl.h>
+#include <ftw.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, IDLE_STREAMS = 1000, DOCUMENTS = 200, USERS = 200, VOCABULARY = 2197, HOLD_BACK = 512, BODY_MAX = 1 << 16 };
+
+static int port;
+static bool json;
+static unsigned long number; /* of the next question: none is asked twice */
+
+static void die(const char *what, const char *why) {
+  fprintf(stderr, "network: %s: %s\n", what, why);
+  exit(1);
+}
+
+static void check(const char *what, aiorch_status status, const aiorch_error *error) {
+  if (status < 0) die(what, error && aiorch_error_message(error)[0] ? aiorch_error_message(error) : aiorch_strerror(status));
+}
+
+static double now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static double cpu_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int compare(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double at_part(const double *sorted, size_t n, double part) {
+  size_t at = (size_t)((double)n * part);
+  return n == 0 ? 0 : sorted[at < n ? at : n - 1];
+}
+
+static void row(const char *key, double value, const char *format, ...) {
+  static const char *before = "{";
+  va_list args;
+  va_start(args, format);
+  if (json) {
+    printf("%s\"%s\": %.2f", before, key, value);
+    before = ", ";
+  } else {
+    char name[128];
+    vsnprintf(name, sizeof name, format, args);
+    printf("%-72s %10.1f\n", name, value);
+  }
+  fflush(stdout);
+  va_end(args);
+}
+
+/* ---- the upstream -------------------------------------------------------------------------------------------------- */
+
+static FILE *server_in;
+static pid_t server_pid;
+
+static void start_server(const char *self, bool pinned) {
+  int in[2], out[2];
+  char path[1024];
+  const char *slash = strrchr(self, '/');
+  snprintf(path, sizeof path, "%.*s/support/instant_server", slash ? (int)(slash - self) : 1, slash ? self : ".");
+  if (pipe(in) != 0 || pipe(out) != 0) abort();
+  server_pid = fork();
+  if (server_pid == 0) {
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    close(in[1]);
+    if (pinned) execl(path, path, "--cpu", "1", (char *)NULL);
+    else execl(path, path, (char *)NULL);
+    _exit(127);
+  }
+  close(in[0]);
+  close(out[1]);
+  server_in = fdopen(in[1], "w");
+  FILE *from = fdopen(out[0], "r");
+  if (!from || fscanf(from, "%d", &port) != 1) die(path, "does not start");
+  fclose(from);
+}
+
+static void stop_server(void) {
+  fclose(server_in);
+  waitpid(server_pid, NULL, 0);
+}
+
+static void pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET((size_t)cpu, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+/* ---- the library ------------------------------------------------------------------------------------------------------- */
+
+static void set(aiorch_config *config, const char *key, const char *value) {
+  aiorch_error *error;
+  check("error", aiorch_error_new(&error), NULL);
+  check(key, aiorch_config_set_str(config, key, value, strlen(value), error), error);
+  aiorch_error_free(error);
+}
+
+static void set_number(aiorch_config *config, const char *key, int64_t value) {
+  check(key, aiorch_config_set_i64(config, key, value, NULL), NULL);
+}
+
+/* A made-up word of a vocabulary in which each stands in a few documents. */
+static int make_word(char out[16], unsigned long n) {
+  static const char *const parts[] = {"ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi"};
+  n = n * 2654435761UL % VOCABULARY;
+  return snprintf(out, 16, "%s%s%sn", parts[n % 13], parts[n / 13 % 13], parts[n / 169 % 13]);
+}
+
+static void add_documents(aiorch *orch) {
+  char text[1200], name[32], word[16];
+  for (unsigned long i = 0; i < DOCUMENTS; i++) {
+    aiorch_document *document;
+    aiorch_error *error;
+    size_t n = 0;
+    for (unsigned long w = 0; w < 90; w++) {
+      make_word(word, i * 10 + w * w);
+      n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", word, w % 9 == 8 ? ". " : " ");
+    }
+    snprintf(name, sizeof name, "page-%lu.txt", i);
+    check("error", aiorch_error_new(&error), NULL);
+    check("document", aiorch_document_new(&document), NULL);
+    check("source", aiorch_document_set_source(document, name, strlen(name)), NULL);
+    check("text", aiorch_document_set_text(document, AIORCH_FORMAT_PLAIN, text, n), NULL);
+    check("add", aiorch_knowledge_add(orch, "bench", 5, document, 5000, error), error);
+    aiorch_document_free(document);
+    aiorch_error_free(error);
+  }
+}
+
+static aiorch *open_library(const char *store, const char *place, bool streamed) {
+  char url[128];
+  aiorch_config *config;
+  aiorch_error *error;
+  aiorch *orch;
+  check("error", aiorch_error_new(&error), NULL);
+  check("config", aiorch_config_new(&config), NULL);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/openai/%s", port, place);
+  set(config, "store", store);
+  set(config, "embedder", "none");
+  set_number(config, "rate_limit.requests", 1000000000);
+  set_number(config, "http.connections_max", 20000);
+  set_number(config, "http.connections_per_host", 20000);
+  set(config, "providers.instant.api", "openai");
+  set(config, "providers.instant.base_url", url);
+  set(config, "providers.instant.model", "m");
+  set(config, "providers.instant.key", "sk-bench");
+  check("stream", aiorch_config_set_bool(config, "providers.instant.stream", streamed, error), error);
+  check("open", aiorch_open(config, &orch, error), error);
+  aiorch_config_free(config);
+  aiorch_error_free(error);
+  add_documents(orch);
+  return orch;
+}
+
+static void shut(aiorch *orch) {
+  check("close", aiorch_close(orch, 30000), NULL);
+  aiorch_free(orch);
+}
+
+static aiorch_run *new_run(aiorch *orch) {
+  char text[256], user[32], word[16];
+  aiorch_run *run;
+  unsigned long n = ++number;
+  make_word(word, n % DOCUMENTS * 10); /* the first of a page */
+  int user_len = snprintf(user, sizeof user, "u%lu", n % USERS);
+  int len = snprintf(text, sizeof text, "Question %lu: how do I keep the %s in order while many writers add to it?", n, word);
+  check("run", aiorch_run_new(orch, "bench", 5, user, (size_t)user_len, &run), NULL);
+  check("message", aiorch_run_add_message(run, AIORCH_ROLE_USER, text, (size_t)len), NULL);
+  return run;
+}
+
+/* A figure of runs that left stages out, or failed, would be none. */
+static void check_run(const aiorch_run *run) {
+  const char *answer;
+  size_t len;
+  check("run", aiorch_run_status(run), aiorch_run_error(run));
+  for (int32_t stage = 0; stage < AIORCH_STAGE_COUNT; stage++) {
+    int32_t outcome = aiorch_run_stage_outcome(run, stage);
+    if (outcome != AIORCH_OUTCOME_OK && outcome != AIORCH_OUTCOME_MISS) die("a stage", "did not run through");
+  }
+  if (aiorch_run_answer(run, &answer, &len) != AIORCH_OK || len == 0 || aiorch_run_source_count(run) == 0) die("a run", "no answer or no sources");
+}
+
+/* ---- bare curl ----------------------------------------------------------------------------------------------------------- */
+
+static char body[BODY_MAX + 1];
+static size_t taken;
+
+static size_t count_bytes(char *bytes, size_t size, size_t count, void *ctx) {
+  if (ctx) memcpy(ctx, bytes, size * count < 31 ? size * count : 31);
+  taken += size * count;
+  return size * count;
+}
+
+static CURL *bare_handle(const char *path, struct curl_slist *headers) {
+  char url[128];
+  CURL *curl = curl_easy_init();
+  if (!curl) abort();
+  snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+  curl_easy_setopt(curl, CURLOPT_URL, url);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, count_bytes);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, NULL);
+  return curl;
+}
+
+static void post_body(CURL *curl) {
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+}
+
+static struct curl_slist *bare_headers(void) {
+  return curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), "Expect:");
+}
+
+/* What bare curl sends is as long as what the library sent. */
+static size_t make_body(bool streamed) {
+  char answer[32] = "";
+  CURL *curl = bare_handle("/last", NULL);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+  if (curl_easy_perform(curl) != CURLE_OK) abort();
+  curl_easy_cleanup(curl);
+  size_t len = strtoul(answer, NULL, 10), head = (size_t)snprintf(body, sizeof body, "{\"stream\":%s,\"x\":\"", streamed ? "true" : "false");
+  if (len < head + 2 || len > BODY_MAX) die("the body of a request", "has an odd length");
+  memset(body + head, 'x', len - head - 2);
+  strcpy(body + len - 2, "\"}");
+  return len;
+}
+
+/* ---- one call after the other ---------------------------------------------------------------------------------------------- */
+
+typedef struct spread {
+  double p50, p99, cpu; /* microseconds; the least of the rounds */
+} spread;
+
+static void keep_least(double *least, double value) {
+  if (*least == 0 || value < *least) *least = value;
+}
+
+static void note_round(spread *s, double *us, int calls, double cpu) {
+  qsort(us, (size_t)calls, sizeof *us, compare);
+  keep_least(&s->p50, at_part(us, (size_t)calls, .5));
+  keep_least(&s->p99, at_part(us, (size_t)calls, .99));
+  keep_least(&s->cpu, cpu / calls);
+}
+
+static void library_calls(aiorch *orch, double *us, int calls, spread *s) {
+  double cpu = cpu_us();
+  for (int i = 0; i < calls; i++) {
+    double begin = now_us();
+    aiorch_run *run = new_run(orch);
+    check("run", aiorch_run_execute(run), aiorch_run_error(run));
+    check_run(run);
+    aiorch_run_free(run);
+    us[i] = now_us() - begin;
+  }
+  note_round(s, us, calls, cpu_us() - cpu);
+}
+
+static void curl_calls(CURL *curl, double *us, int calls, spread *s) {
+  double cpu = cpu_us();
+  for (int i = 0; i < calls; i++) {
+    double begin = now_us();
+    if (curl_easy_perform(curl) != CURLE_OK) abort();
+    us[i] = now_us() - begin;
+  }
+  note_round(s, us, calls, cpu_us() - cpu);
+}
+
+static void figures_calls(int calls, int rounds, bool streamed) {
+  double *us = calloc((size_t)calls, sizeof *us), ignored[100];
+  const char *how = streamed ? "streamed" : "whole", *key = streamed ? "streamed_call" : "call";
+  char keys[6][64];
+  static const char *const parts[] = {"added_p50_us", "added_p99_us", "p50_us", "p99_us", "cpu_us", "curl_cpu_us"};
+  spread library = {0}, curl = {0}, warm = {0};
+  if (!us) abort();
+  aiorch *orch = open_library("memory", "whole", streamed);
+  library_calls(orch, ignored, 100, &warm);
+  size_t sent = make_body(streamed);
+  struct curl_slist *headers = bare_headers();
+  CURL *handle = bare_handle("/openai/whole/chat/completions", headers);
+  post_body(handle);
+  curl_calls(handle, ignored, 100, &warm);
+  for (int i = 0; i < rounds; i++) {
+    library_calls(orch, us, calls, &library);
+    curl_calls(handle, us, calls, &curl);
+  }
+  for (int i = 0; i < 6; i++) snprintf(keys[i], sizeof keys[i], "%s_%s", key, parts[i]);
+  row(keys[0], library.p50 - curl.p50, "%s call of %zu bytes, time added to bare curl's %.0f us, p50, us", how, sent, curl.p50);
+  row(keys[1], library.p99 - curl.p99, "  added to bare curl's %.0f us, p99, us", curl.p99);
+  row(keys[2], library.p50, "  all of it, p50, us");
+  row(keys[3], library.p99, "  all of it, p99, us");
+  row(keys[4], library.cpu, "  processor a call, us");
+  row(keys[5], curl.cpu, "  processor a call of bare curl, us");
+  curl_easy_cleanup(handle);
+  curl_slist_free_all(headers);
+  free(us);
+  shut(orch);
+}
+
+/* ---- 64 in flight ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct rate {
+  double per_s, cpu; /* the best of the rounds */
+} rate;
+
+static void note_rate(rate *r, double begin, double cpu, int requests) {
+  double per_s = requests / ((now_us() - begin) / 1e6);
+  if (per_s > r->per_s) r->per_s = per_s;
+  keep_least(&r->cpu, (cpu_us() - cpu) / requests);
+}
+
+static void submit(aiorch *orch, void *user_data) {
+  aiorch_run *run = new_run(orch);
+  check("user data", aiorch_run_set_user_data(run, user_data), NULL);
+  check("submit", aiorch_run_submit(run), NULL);
+}
+
+static void library_requests(aiorch *orch, int requests, rate *r) {
+  const aiorch_event *event;
+  int started = 0, done = 0;
+  double begin = now_us(), cpu = cpu_us();
+  for (; started < IN_FLIGHT; started++) submit(orch, NULL);
+  while (done < requests) {
+    aiorch_run *run;
+    aiorch_status status;
+    if (aiorch_wait(orch, 60000, &run) != AIORCH_OK) die("wait", "nothing goes on");
+    while ((status = aiorch_run_next(run, 0, &event)) == AIORCH_OK) continue;
+    if (status != AIORCH_DONE) continue;
+    check_run(run);
+    aiorch_run_free(run);
+    done++;
+    if (started < requests) started++, submit(orch, NULL);
+  }
+  note_rate(r, begin, cpu, requests);
+}
+
+static void curl_requests(int requests, rate *r) {
+  struct curl_slist *headers = bare_headers();
+  CURL *handles[IN_FLIGHT];
+  CURLM *multi = curl_multi_init();
+  CURLMsg *message;
+  int started = 0, done = 0, left;
+  double begin = now_us(), cpu = cpu_us();
+  for (; started < IN_FLIGHT; started++) {
+    handles[started] = bare_handle("/openai/whole/chat/completions", headers);
+    post_body(handles[started]);
+    curl_multi_add_handle(multi, handles[started]);
+  }
+  while (done < requests) {
+    curl_multi_perform(multi, &left);
+    while ((message = curl_multi_info_read(multi, &left)) != NULL) {
+      if (message->data.result != CURLE_OK) abort();
+      CURL *curl = message->easy_handle;
+      curl_multi_remove_handle(multi, curl);
+      done++;
+      if (started < requests) started++, curl_multi_add_handle(multi, curl);
+    }
+    if (done < requests) curl_multi_poll(multi, NULL, 0, 1000, NULL);
+  }
+  note_rate(r, begin, cpu, requests);
+  for (int i = 0; i < IN_FLIGHT; i++) {
+    curl_multi_remove_handle(multi, handles[i]);
+    curl_easy_cleanup(handles[i]);
+  }
+  curl_multi_cleanup(multi);
+  curl_slist_free_all(headers);
+}
+
+static void figures_requests(const char *store, int requests, int rounds) {
+  rate sqlite = {0}, memory = {0}, curl = {0}, warm = {0};
+  aiorch *orch = open_library(store, "whole", false), *other = open_library("memory", "whole", false);
+  library_requests(orch, IN_FLIGHT * 4, &warm);
+  library_requests(other, IN_FLIGHT * 4, &warm);
+  make_body(false);
+  for (int i = 0; i < rounds; i++) {
+    library_requests(orch, requests, &sqlite);
+    library_requests(other, requests, &memory);
+    curl_requests(requests, &curl);
+  }
+  row("requests_per_s", sqlite.per_s, "calls a second, %d in flight, SQLite, durable cost rows", IN_FLIGHT);
+  row("requests_cpu_us", sqlite.cpu, "  processor a call, us");
+  row("requests_memory_per_s", memory.per_s, "  the same, memory store");
+  row("requests_memory_cpu_us", memory.cpu, "  processor a call, us");
+  row("requests_curl_per_s", curl.per_s, "  bare curl_multi_perform, the same bytes");
+  row("requests_curl_cpu_us", curl.cpu, "  processor a call, us");
+  shut(orch);
+  shut(other);
+}
+
+/* ---- streams --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct stream {
+  size_t bytes;
+  int pieces;
+  struct { int delta; double came; } piece[DELTAS]; /* with which delta it came out, and when */
+} stream;
+
+/* The last HOLD_BACK bytes stay in the library until more has come: what comes out tells how much has come in. */
+static void note_piece(stream *s, size_t len) {
+  s->bytes += len;
+  int delta = (int)((s->bytes + HOLD_BACK + DELTA_BYTES - 1) / DELTA_BYTES);
+  if (delta > DELTAS) delta = DELTAS;
+  if (s->pieces > 0 && s->piece[s->pieces - 1].delta == delta) return;
+  if (s->pieces == DELTAS) die("a stream", "more pieces than deltas");
+  s->piece[s->pieces].delta = delta;
+  s->piece[s->pieces++].came = now_us();
+}
+
+static double sent_at(const char *answer, int delta) {
+  double us = 0;
+  const char *at = answer + (size_t)(delta - 1) * DELTA_BYTES;
+  for (int i = 0; i < 10; i++) us = us * 16 + (at[i] - 'a');
+  return us;
+}
+
+/* Appends how much further apart two pieces came than their deltas were sent; the number of them. */
+static size_t added_gaps(const stream *s, const aiorch_run *run, double *added) {
+  const char *answer;
+  size_t len, n = 0;
+  check_run(run);
+  check("answer", aiorch_run_answer(run, &answer, &len), NULL);
+  if (len < DELTAS * DELTA_BYTES - 1) die("a stream", "is not whole");
+  for (int i = 1; i < s->pieces; i++) {
+    double sent = sent_at(answer, s->piece[i].delta) - sent_at(answer, s->piece[i - 1].delta);
+    double more = s->piece[i].came - s->piece[i - 1].came - sent;
+    added[n++] = more > 0 ? more : 0;
+  }
+  return n;
+}
+
+static int serve(aiorch *orch, int64_t timeout_ms, double *added, size_t *added_n) {
+  const aiorch_event *event;
+  const char *text;
+  aiorch_run *run;
+  aiorch_status status;
+  size_t len;
+  if (aiorch_wait(orch, timeout_ms, &run) != AIORCH_OK) return 0;
+  stream *s = aiorch_run_user_data(run);
+  while ((status = aiorch_run_next(run, 0, &event)) == AIORCH_OK) {
+    if (aiorch_event_type(event) != AIORCH_EVENT_DELTA) continue;
+    check("text", aiorch_event_text(event, &text, &len), NULL);
+    note_piece(s, len);
+  }
+  if (status != AIORCH_DONE) return 0;
+  *added_n += added_gaps(s, run, added + *added_n);
+  aiorch_run_free(run);
+  return 1;
+}
+
+static void figures_streams(int count) {
+  stream *streams = calloc((size_t)count, sizeof *streams);
+  double *added = calloc((size_t)count * DELTAS, sizeof *added), cpu = cpu_us(), begin = now_us();
+  size_t n = 0;
+  int begun = 0, ended = 0;
+  if (!streams || !added) abort();
+  aiorch *orch = open_library("memory", "paced", true);
+  cpu = cpu_us();
+  begin = now_us();
+  while (ended < count) { /* begun one after the other, over a second and a half, while those that run are served */
+    double due = begin + (double)begun * 1500000 / count;
+    if (begun < count && now_us() >= due) {
+      submit(orch, &streams[begun++]);
+      ended += serve(orch, 0, added, &n);
+      continue;
+    }
+    ended += serve(orch, begun < count ? 1 : 60000, added, &n);
+  }
+  cpu = cpu_us() - cpu;
+  qsort(added, n, sizeof *added, compare);
+  row("streams", count, "streams at once, all complete, one thread");
+  row("added_gap_p50_ms", at_part(added, n, .5) / 1e3, "  added gap p50, ms");
+  row("added_gap_p99_ms", at_part(added, n, .99) / 1e3, "  added gap p99, ms");
+  row("added_gap_max_ms", at_part(added, n, 1) / 1e3, "  added gap, worst, ms");
+  row("streams_cpu_us", cpu / ((double)count * DELTAS), "  processor a delta, us");
+  free(streams);
+  free(added);
+  shut(orch);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------------------------ */
+
+static double resident_kb(void) {
+  long pages = 0, all = 0;
+  FILE *f = fopen("/proc/self/statm", "r");
+  if (!f || fscanf(f, "%ld %ld", &all, &pages) != 2) abort();
+  fclose(f);
+  return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static void figures_memory(void) {
+  static stream streams[IDLE_STREAMS];
+  aiorch *orch = open_library("memory", "stall", true);
+  const aiorch_event *event;
+  aiorch_run *run;
+  int speaking = 0;
+  malloc_trim(0);
+  double before = resident_kb();
+  double t0 = now_us();
+  for (int i = 0; i < IDLE_STREAMS; i++) submit(orch, &streams[i]);
+  while (speaking < IDLE_STREAMS) {
+    if (aiorch_wait(orch, 60000, &run) != AIORCH_OK) die("wait", "nothing goes on");
+    stream *s = aiorch_run_user_data(run);
+    aiorch_status status;
+    while ((status = aiorch_run_next(run, 0, &event)) == AIORCH_OK)
+      if (aiorch_event_type(event) == AIORCH_EVENT_DELTA && s->bytes++ == 0) speaking++;
+    if (status == AIORCH_DONE) fprintf(stderr, "speaking %d after %.1f s\n", speaking, (now_us() - t0) / 1e6), check("a stream", aiorch_run_status(run), aiorch_run_error(run)), die("a stream", "has ended");
+  }
+  row("stream_kb", (resident_kb() - before) / IDLE_STREAMS, "memory a stream, its run and its prompt, kB");
+  check("close", aiorch_close(orch, 0) == AIORCH_OK ? AIORCH_OK : AIORCH_OK, NULL);
+  aiorch_free(orch);
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------------------------------------------- */
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
+  (void)st, (void)kind, (void)at;
+  return remove(path);
+}
+
+int main(int argc, char **argv) {
+  int calls = 1000, requests = 10000, streams = 1000, rounds = 5;
+  const char *store = NULL, *base = getenv("TMPDIR");
+  char folder[4096];
+  bool pinned = true;
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--json") == 0) json = true;
+    else if (strcmp(argv[i], "--no-pin") == 0) pinned = false;
+    else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) calls = atoi(argv[++i]);
+    else if (strcmp(argv[i], "--requests") == 0 && i + 1 < argc) requests = atoi(argv[++i]);
+    else if (strcmp(argv[i], "--streams") == 0 && i + 1 < argc) streams = atoi(argv[++i]);
+    else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) rounds = atoi(argv[++i]);
+    else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) store = argv[++i];
+    else return fprintf(stderr, "usage: network [--json] [--calls N] [--requests N] [--streams N] [--rounds N] [--store FOLDER] [--no-pin]\n"), 2;
+  }
+  snprintf(folder, sizeof folder, "%s/aiorch-bench-XXXXXX", base && *base ? base : "/tmp");
+  if (!store && !mkdtemp(folder)) die("temporary folder", folder);
+  signal(SIGPIPE, SIG_IGN);
+  unsetenv("http_proxy");
+  unsetenv("all_proxy");
+  unsetenv("ALL_PROXY");
+  start_server(argv[0], pinned);
+  if (pinned) pin(0);
+  figures_memory();
+  if (calls > 0) figures_calls(calls, rounds, false), figures_calls(calls, rounds, true);
+  if (requests > 0) figures_requests(store ? store : folder, requests, rounds);
+  if (streams > 0) figures_streams(streams);
+  if (json) printf("}\n");
+  stop_server();
+  if (!store) nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  return 0;
+}
