@@ -54,7 +54,7 @@ aio__mem_tenant *aio__mem_tenant_make(aio__mem_store *store, aio__str name) {
   tenant->cpu = store->cpu;
   tenant->name = (aio__str){aio__strndup(al, name.p, name.n), name.n};
   tenant->first_expiry = INT64_MAX;
-  aio__map *const maps[] = {&tenant->documents_by_id,  &tenant->chunks_by_id,  &tenant->words,
+  aio__map *const maps[] = {&tenant->documents_by_id,  &tenant->chunks_by_id,  &tenant->words, &tenant->starts,
                             &tenant->entries_by_place, &tenant->entries_by_id, &tenant->logs,
                             &tenant->grants,           &tenant->runs,          &tenant->attempts, &tenant->scopes};
   for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) aio__map_init(maps[i], al);

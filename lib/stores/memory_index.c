@@ -54,8 +54,38 @@ bool aio__mem_words_prepare(const aio__alloc *al, aio__mem_document *document) {
 
 /* ---- the index -------------------------------------------------------------------------------------------------- */
 
+/* That under which a word is in `starts`; empty when it is not: too short, or several words. */
+static aio__str start_of(aio__str text) {
+  if (text.n < AIO__FTS_PREFIX_MIN || memchr(text.p, ' ', text.n) != NULL) return (aio__str){NULL, 0};
+  return (aio__str){text.p, AIO__FTS_PREFIX_MIN};
+}
+
+static bool add_start(aio__mem_tenant *tenant, aio__mem_word *word) {
+  aio__str start = start_of(word->text);
+  aio__mem_word *first = start.n > 0 ? aio__map_get(&tenant->starts, start) : NULL;
+  if (first == NULL) return start.n == 0 || aio__map_put(&tenant->starts, start, word) == AIORCH_OK;
+  word->alike = first->alike;
+  first->alike = word;
+  return true;
+}
+
+static void remove_start(aio__mem_tenant *tenant, const aio__mem_word *word) {
+  aio__str start = start_of(word->text);
+  if (start.n == 0) return;
+  aio__mem_word *before = aio__map_get(&tenant->starts, start);
+  if (before == word) {
+    aio__map_remove(&tenant->starts, start);
+    /* Cannot fail: there is the room that it had. */
+    if (word->alike != NULL) (void)aio__map_put(&tenant->starts, start_of(word->alike->text), word->alike);
+    return;
+  }
+  while (before->alike != word) before = before->alike;
+  before->alike = word->alike;
+}
+
 static void drop_if_empty(aio__mem_tenant *tenant, aio__mem_word *word) {
   if (word->n > 0 || word->reserved > 0) return;
+  remove_start(tenant, word);
   aio__map_remove(&tenant->words, word->text);
   aio__free(tenant->al, word->postings);
   aio__free(tenant->al, word);
@@ -68,7 +98,10 @@ static aio__mem_word *word_make(aio__mem_tenant *tenant, aio__str text) {
   if (word == NULL) return NULL;
   memcpy(word->bytes, text.p, text.n);
   word->text = (aio__str){word->bytes, text.n};
-  if (aio__map_put(&tenant->words, word->text, word) == AIORCH_OK) return word;
+  if (aio__map_put(&tenant->words, word->text, word) == AIORCH_OK) {
+    if (add_start(tenant, word)) return word;
+    aio__map_remove(&tenant->words, word->text);
+  }
   aio__free(tenant->al, word);
   return NULL;
 }
@@ -150,6 +183,7 @@ void aio__mem_words_free(aio__mem_tenant *tenant) {
     aio__free(tenant->al, word);
   }
   aio__map_free(&tenant->words);
+  aio__map_free(&tenant->starts);
 }
 
 /* ---- search ----------------------------------------------------------------------------------------------------- */
@@ -177,7 +211,10 @@ static void add_word(search *s, const aio__fts_term *term, const aio__mem_word *
 /* Words that begin with a term that no chunk has. */
 static void add_longer(search *s, const aio__fts_term *term, aio__str prefix) {
   size_t pos = 0, found = 0;
-  for (aio__mem_word *word; found < LONGER_MAX && (word = aio__map_next(&s->tenant->words, &pos)) != NULL;) {
+  aio__str start = start_of(prefix);
+  /* A stem may be shorter than the word was: then all words are looked at. */
+  aio__mem_word *word = start.n > 0 ? aio__map_get(&s->tenant->starts, start) : aio__map_next(&s->tenant->words, &pos);
+  for (; found < LONGER_MAX && word != NULL; word = start.n > 0 ? word->alike : aio__map_next(&s->tenant->words, &pos)) {
     if (!aio__str_starts(word->text, prefix) || memchr(word->text.p, ' ', word->text.n) != NULL) continue;
     add_word(s, term, word);
     found++;

