@@ -42,7 +42,7 @@ TARGETS = {
     "lib/cost/limits.c": (None, ["test_limits", "test_stage_rate_limit", "test_stage_validate"]),
     "lib/cost/usage.c": (None, ["test_usage", "test_prices"]),
     "lib/cost/prices.c": (None, ["test_prices", "test_prices_edges"]),
-    "lib/pipeline/cache_scope.c": (None, ["test_cache_scope_digest", "test_cache_scope"]),
+    "lib/pipeline/cache_scope.c": (None, ["test_cache_scope_digest", "test_cache_scope", "test_cache_near"]),
     "lib/pipeline/stage_validate.c": (None, ["test_stage_validate", "test_stage_rate_limit", "test_engine"]),
     "lib/generate/route.c": (None, ["test_route", "test_route_limits", "test_stage_generate"]),
     "lib/generate/retry.c": (None, ["test_retry", "test_attempt", "test_stage_generate_retry"]),
@@ -234,12 +234,20 @@ class Build:
                 self.compile[name] = (shlex.split(entry["command"]), entry["directory"])
 
     def compile_to(self, file, source, output):
-        """True when it compiles. The file's name stays, since it may stand in the object."""
-        command, folder = self.compile[file]
+        """True when it compiles. The file's name may stand in the object: compiled from its own folder it has no other."""
+        command, _ = self.compile[file]
         command = [word for word in command if not word.startswith("-Werror")]
         command[command.index("-o") + 1] = str(output)
-        command[-1] = str(source)
-        return subprocess.run([*command, "-w", "-g0"], cwd=folder, capture_output=True).returncode == 0
+        command[-1] = source.name
+        return subprocess.run([*command, "-w", "-g0"], cwd=source.parent, capture_output=True).returncode == 0
+
+    def original_of(self, file, source):
+        """The object of the source as it is, in bytes; None when it does not compile."""
+        folder = self.work / "originals" / file
+        folder.mkdir(parents=True, exist_ok=True)
+        path, output = folder / pathlib.Path(file).name, folder / "original.o"
+        path.write_text(source, encoding="utf-8")
+        return output.read_bytes() if self.compile_to(file, path, output) else None
 
     def link(self, test, objects, output):
         command = shlex.split((self.dir / "tests/CMakeFiles" / f"{test}.dir/link.txt").read_text())
@@ -285,7 +293,7 @@ def baseline(build, tests):
     return limits
 
 
-def check(build, flip, source, tests, limits):
+def check(build, flip, source, original, tests, limits):
     """killed, survived, same (the compiler gives the same object) or broken (it does not compile)."""
     folder = build.work / "flips" / flip.id
     folder.mkdir(parents=True, exist_ok=True)
@@ -294,9 +302,7 @@ def check(build, flip, source, tests, limits):
         file.write_text(source[:flip.start] + flip.text + source[flip.end:], encoding="utf-8")
         if not build.compile_to(flip.file, file, output):
             return "broken", ""
-        file.write_text(source, encoding="utf-8")
-        original = folder / "original.o"
-        if build.compile_to(flip.file, file, original) and original.read_bytes() == output.read_bytes():
+        if original == output.read_bytes():
             return "same", ""
         for test in tests:
             if not build.link(test, [str(output)], folder / test):
@@ -373,11 +379,13 @@ def main():
     tests = sorted({test for _, names in chosen.values() for test in names})
     build = Build(args.work.resolve(), tests, args.jobs)
     limits = baseline(build, tests)
+    originals = {file: build.original_of(file, source) for file, source in sources.items()}
     results = {}
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         futures = {}
         for flip in flips:
-            futures[pool.submit(check, build, flip, sources[flip.file], chosen[flip.file][1], limits)] = flip
+            futures[pool.submit(check, build, flip, sources[flip.file], originals[flip.file],
+                                chosen[flip.file][1], limits)] = flip
         for future in concurrent.futures.as_completed(futures):
             flip = futures[future]
             results[flip.id] = future.result()

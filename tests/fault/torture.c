@@ -4,9 +4,10 @@
  * crash, leak, hang, lose an acknowledged cost row, damage the store, or return what its contract does not name; after
  * a fault that has passed the same handle works.
  *
- *   torture [--all] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]
+ *   torture [--all] [--part K/N] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]
  *
- * Without --all it takes a sample of N points (200), spread over all calls, by a seed that it prints.
+ * Without --all it takes a sample of N points (200), spread over all calls, by a seed that it prints. --part K/N is
+ * every Nth point of all, from the Kth: the N parts together are --all, and each alone is spread over everything.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ static struct {
   bool all, verbose, list;
   unsigned long seed;
   size_t points;
+  size_t part, parts; /* parts 0: not divided */
   const char *only, *scenario;
   long at; /* only the calls with this number; 0: any */
 } options = {.points = SAMPLE};
@@ -181,6 +183,12 @@ static bool chosen(const char *wanted, const char *name) {
   return wanted == NULL || strcmp(wanted, name) == 0;
 }
 
+static size_t part_of(point *all, size_t n) {
+  size_t kept = 0;
+  for (size_t i = options.part - 1; i < n; i += options.parts) all[kept++] = all[i];
+  return kept;
+}
+
 static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
   static size_t ends[SCENARIO_KINDS * WRAP_CALLS];
   long counts[SCENARIO_KINDS][WRAP_CALLS] = {{0}};
@@ -209,12 +217,21 @@ static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
       n += more;
       if (more > 0) ends[groups++] = n;
     }
+  if (options.parts > 0) return part_of(*points, n);
   return options.all || groups == 0 ? n : sample(*points, ends, groups, options.points < n ? options.points : n);
 }
 
+static bool read_part(const char *text) {
+  char *slash, *end;
+  options.part = strtoul(text, &slash, 10);
+  options.parts = *slash == '/' ? strtoul(slash + 1, &end, 10) : 0;
+  options.all = true;
+  return options.part >= 1 && options.part <= options.parts && *end == '\0';
+}
+
 static int usage(void) {
-  (void)fprintf(
-    stderr, "torture [--all] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] [--list] [--verbose]\n");
+  (void)fprintf(stderr, "torture [--all] [--part K/N] [--points N] [--seed N] [--only CALL] [--at N] [--scenario NAME] "
+                        "[--list] [--verbose]\n");
   return 2;
 }
 
@@ -231,7 +248,9 @@ static bool read_arguments(int argc, char **argv) {
       options.points = strtoul(argv[++i], NULL, 10);
     else if (strcmp(argv[i], "--seed") == 0 && more)
       options.seed = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--at") == 0 && more)
+    else if (strcmp(argv[i], "--part") == 0 && more) {
+      if (!read_part(argv[++i])) return false;
+    } else if (strcmp(argv[i], "--at") == 0 && more)
       options.all = (options.at = strtol(argv[++i], NULL, 10)) > 0;
     else if (strcmp(argv[i], "--only") == 0 && more)
       options.only = argv[++i];

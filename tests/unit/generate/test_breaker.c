@@ -126,6 +126,71 @@ static void test_breaker__what_says_nothing_of_the_provider_does_not_count(void 
   assert_int_equal(b.state, AIO__BREAKER_CLOSED);
 }
 
+static void test_breaker__each_failure_of_the_provider_counts(void **state) {
+  (void)state;
+  static const aiorch_status each[] = {AIORCH_E_NETWORK,      AIORCH_E_PROVIDER_BUSY, AIORCH_E_PROVIDER_LIMIT,
+                                       AIORCH_E_PROVIDER_KEY, AIORCH_E_TRUNCATED,     AIORCH_E_RESPONSE};
+  for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+    aio__breaker b = {.failures_most = 1, .open_ms = 1};
+    bool probe = true;
+    aio__breaker_failure(&b, each[i], -1, 0);
+    assert_false(aio__breaker_allows(&b, 0, &probe));
+    assert_false(probe);
+    assert_int_equal(aio__breaker_wait_ms(&b, 0), 1);
+    assert_true(aio__breaker_allows(&b, 1, &probe));
+  }
+  aio__breaker b = {0};
+  break_it(&b, 7, 0);
+  assert_int_equal(b.failures, AIO__BREAKER_FAILURES); /* no count without end */
+  assert_int_equal(b.opened, 1);
+}
+
+static void test_breaker__there_is_no_wait_when_it_would_let_through(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = false;
+  assert_int_equal(aio__breaker_wait_ms(&b, 0), 0);
+  break_it(&b, 5, 0);
+  assert_int_equal(aio__breaker_wait_ms(&b, 29999), 1);
+  assert_int_equal(aio__breaker_wait_ms(&b, 30000), 0);
+  assert_int_equal(aio__breaker_wait_ms(&b, 40000), 0);
+  assert_true(aio__breaker_allows(&b, 30000, &probe));
+  assert_int_equal(aio__breaker_wait_ms(&b, 30000), AIO__BREAKER_PROBE_MS);
+  aio__breaker_success(&b);
+  assert_int_equal(aio__breaker_wait_ms(&b, 30001), 0); /* what the probe had is no time to wait any more */
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_LIMIT, 1000, 30001);
+  assert_int_equal(aio__breaker_wait_ms(&b, 30001), 1000); /* nor what it is left alone for */
+}
+
+static void test_breaker__the_least_time_that_a_server_names(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = true;
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_BUSY, 0, 0); /* 0 is none */
+  assert_true(aio__breaker_allows(&b, 0, &probe));
+  assert_false(probe);
+  aio__breaker_failure(&b, AIORCH_E_PROVIDER_BUSY, 1, 0);
+  assert_false(aio__breaker_allows(&b, 0, &probe));
+  assert_true(aio__breaker_allows(&b, 1, &probe));
+  aio__breaker c = {0};
+  break_it(&c, 4, 0);
+  aio__breaker_failure(&c, AIORCH_E_PROVIDER_BUSY, 90000, 0); /* longer than its own */
+  assert_int_equal(aio__breaker_wait_ms(&c, 0), 90000);
+}
+
+static void test_breaker__an_attempt_without_a_verdict_changes_it_only_as_the_probe(void **state) {
+  (void)state;
+  aio__breaker b = {0};
+  bool probe = false;
+  break_it(&b, 5, 0);
+  aio__breaker_nothing(&b, true, 5); /* a probe of before, which another failure has closed the door behind */
+  assert_int_equal(aio__breaker_wait_ms(&b, 5), 29995);
+  assert_true(aio__breaker_allows(&b, 30000, &probe));
+  aio__breaker_nothing(&b, false, 30001);
+  assert_false(aio__breaker_allows(&b, 30001, &probe));
+  assert_int_equal(b.state, AIO__BREAKER_PROBING);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_breaker__opens_after_failures_in_a_row),
@@ -135,6 +200,10 @@ int main(void) {
     cmocka_unit_test(test_breaker__a_probe_after_a_named_time_is_one_failure_more),
     cmocka_unit_test(test_breaker__limits_of_its_own),
     cmocka_unit_test(test_breaker__what_says_nothing_of_the_provider_does_not_count),
+    cmocka_unit_test(test_breaker__each_failure_of_the_provider_counts),
+    cmocka_unit_test(test_breaker__there_is_no_wait_when_it_would_let_through),
+    cmocka_unit_test(test_breaker__the_least_time_that_a_server_names),
+    cmocka_unit_test(test_breaker__an_attempt_without_a_verdict_changes_it_only_as_the_probe),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,7 @@ static void test_feed__byte_order_mark(void **state) {
   (void)state;
   EXPECT("\xEF\xBB\xBF" "data: x\n\n", "|x\n");
   EXPECT("\xEF\xBB\xBF\xEF\xBB\xBF" "data: x\n\ndata: y\n\n", "|y\n"); /* the second belongs to the line, which is then unknown */
+  EXPECT("\xEF" "data: x\n\ndata: y\n\n", "|y\n");
   EXPECT("\xEF\xBB" "data: x\n\ndata: y\n\n", "|y\n");
 }
 
@@ -137,26 +138,74 @@ static void test_feed__limits(void **state) {
   for (int i = 0; i < 10 && st == AIORCH_OK; i++) st = aio__sse_feed(&sse, aio__str_z("data: 0123456789\n"), note, &out);
   assert_int_equal(st, AIORCH_E_TOO_LARGE); /* lines without end */
   aio__sse_free(&sse);
+  assert_int_equal(out.n, 0);
   aio__buf_free(&out);
+}
+
+/* As many bytes as the limit pass, in a line that is whole and in one that comes in pieces; with one more they do not. */
+static void test_feed__a_line_of_just_the_limit(void **state) {
+  (void)state;
+  static const char line[] = "data: 0123456789012345678901234\n\n"; /* 31 bytes, and the ends of two lines */
+  for (size_t cut = 0; cut < 2; cut++) {
+    for (size_t max = 30; max <= 32; max++) {
+      aio__sse sse;
+      aio__buf out;
+      aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+      aio__sse_init(&sse, aio__alloc_default(), max);
+      aiorch_status st = aio__sse_feed(&sse, aio__str_n(line, 5 * cut), note, &out);
+      assert_int_equal(st, AIORCH_OK);
+      st = aio__sse_feed(&sse, aio__str_z(line + 5 * cut), note, &out);
+      assert_int_equal(st, max < 31 ? AIORCH_E_TOO_LARGE : AIORCH_OK);
+      assert_string_equal(aio__buf_cstr(&out), max < 31 ? "" : "|0123456789012345678901234\n");
+      aio__sse_free(&sse);
+      aio__buf_free(&out);
+    }
+  }
+}
+
+/* No limit of the caller's is above that of all. */
+static void test_init__the_limit_of_all(void **state) {
+  (void)state;
+  aio__sse sse;
+  aio__sse_init(&sse, aio__alloc_default(), SIZE_MAX);
+  assert_int_equal(sse.max, AIO__SSE_EVENT_MAX);
+  aio__sse_free(&sse);
+}
+
+/* In two parts, so that lines and data are kept between them. */
+static void fail_each_allocation(const char *stream, size_t at, const char *want) {
+  aio__test_alloc t;
+  aio__test_alloc_init(&t);
+  do {
+    aio__sse sse;
+    aio__buf out;
+    aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+    aio__test_alloc_next(&t);
+    aio__sse_init(&sse, &t.al, 1 << 16);
+    aiorch_status st = aio__sse_feed(&sse, aio__str_n(stream, at), note, &out);
+    if (st == AIORCH_OK) st = aio__sse_feed(&sse, aio__str_z(stream + at), note, &out);
+    if (st == AIORCH_OK) st = aio__sse_end(&sse, note, &out);
+    assert_int_equal(st, t.failed > 0 ? AIORCH_E_NOMEM : AIORCH_OK);
+    if (t.failed == 0) assert_string_equal(aio__buf_cstr(&out), want);
+    aio__sse_free(&sse);
+    aio__buf_free(&out);
+    assert_int_equal(t.live, 0);
+  } while (t.failed > 0);
 }
 
 static void test_feed__out_of_memory(void **state) {
   (void)state;
-  aio__test_alloc t;
-  aio__buf out;
-  aio__buf_init(&out, aio__alloc_default(), 1 << 20);
-  aio__test_alloc_init(&t);
-  do {
-    aio__sse sse;
-    aio__test_alloc_next(&t);
-    aio__sse_init(&sse, &t.al, 1 << 16);
-    aiorch_status st = aio__sse_feed(&sse, aio__str_z("event: a\ndata: x\ndata: y\n\ndata: z"), note, &out);
-    if (st == AIORCH_OK) st = aio__sse_end(&sse, note, &out);
-    assert_int_equal(st, t.failed > 0 ? AIORCH_E_NOMEM : AIORCH_OK);
-    aio__sse_free(&sse);
-    assert_int_equal(t.live, 0);
-  } while (t.failed > 0);
-  aio__buf_free(&out);
+  static const struct {
+    const char *stream, *want;
+  } rows[] = {
+    {"event: a\ndata: x\ndata: y\n\ndata: z", "a|x\ny\n|z\n"},
+    {"data: x\n\ndata: y\n\n", "|x\n|y\n"},
+    {"\xEF\xBB!\n\ndata: y\n\n", "|y\n"},
+    {"data: x\n: comment\n\n", "|x\n"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t at = 0; at <= strlen(rows[i].stream); at++) fail_each_allocation(rows[i].stream, at, rows[i].want);
+  }
 }
 
 int main(void) {
@@ -168,6 +217,8 @@ int main(void) {
     cmocka_unit_test(test_end__an_event_without_its_blank_line),
     cmocka_unit_test(test_feed__what_take_returns_ends_it),
     cmocka_unit_test(test_feed__limits),
+    cmocka_unit_test(test_feed__a_line_of_just_the_limit),
+    cmocka_unit_test(test_init__the_limit_of_all),
     cmocka_unit_test(test_feed__out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,12 +169,51 @@ static void test_key__out_of_memory(void **state) {
   assert_int_equal(t.live, 0);
 }
 
+static void test_scope_hex__each_byte_has_its_two_digits(void **state) {
+  (void)state;
+  uint8_t scope[AIO__SHA256_SIZE];
+  char hex[2 * AIO__SHA256_SIZE + 2];
+  memset(hex, '!', sizeof hex);
+  for (size_t i = 0; i < sizeof scope; i++) scope[i] = (uint8_t)(0x0f + 8 * i);
+  aio__cache_scope_hex(scope, hex);
+  assert_string_equal(hex, "0f171f272f373f474f575f676f777f878f979fa7afb7bfc7cfd7dfe7eff7ff07");
+  assert_int_equal(hex[2 * AIO__SHA256_SIZE + 1], '!'); /* nothing behind it is written */
+}
+
+/* Nothing is looked up, nor kept, for filters that nobody has, or with the cache off; else the place and its time are known. */
+static void test_place__without_a_place_there_is_no_key(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, "{\"anonymous\": true}", answer, 1, NULL, 0);
+  for (int i = 0; i < 4; i++) {
+    bool filtered = i == 1 || i == 2, user = i != 1, off = i == 3;
+    aiorch_run *run = fixture_ask(&f, "acme", user ? "u1" : "", "What is it?");
+    if (filtered) assert_int_equal(aiorch_run_add_filter(run, "team", 4, "red", 3), AIORCH_OK);
+    if (off) assert_int_equal(aiorch_run_set_option(run, "cache.mode", "off", 3), AIORCH_OK);
+    bool placed = !off && (user || !filtered);
+    uint8_t scope[AIO__SHA256_SIZE] = {0}, key[AIO__SHA256_SIZE] = {0};
+    assert_int_equal(aio__cache_place(run), placed ? AIORCH_OK : AIORCH_PASS);
+    assert_int_equal(run->keyed, placed);
+    if (placed) {
+      aio__cache_scope(run, scope);
+      assert_int_equal(aio__cache_key(run, key), AIORCH_OK);
+    }
+    assert_int_equal(run->lookup_ms, placed ? f.clock.wall_ms : 0);
+    assert_memory_equal(run->scope, scope, sizeof scope);
+    assert_memory_equal(run->key, key, sizeof key);
+    aiorch_run_free(run);
+  }
+  fixture_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scope__is_the_format_that_it_was),
       cmocka_unit_test(test_scope__what_was_retrieved_is_no_part_of_it),
       cmocka_unit_test(test_key__is_the_digest_of_the_normalized_question),
       cmocka_unit_test(test_key__out_of_memory),
+      cmocka_unit_test(test_scope_hex__each_byte_has_its_two_digits),
+      cmocka_unit_test(test_place__without_a_place_there_is_no_key),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
