@@ -169,10 +169,13 @@ AIORCH_API void aiorch_hits_free(aiorch_hits *hits);
  * Embeds what has no vector of the embedder yet, chunks first, then the questions of kept answers, and keeps the vectors
  * in the store, or in the vector store plug-in where one is registered, for at most `max_ms` (the local embedder ends what is
  * under way, mostly within a second). Text is searchable without
- * it; with it, by meaning too. Any number of threads and processes may call it at once; what breaks off is done again.
+ * it; with it, by meaning too. Any number of threads may call it at once: each text is sent to the embedder by one of them. So
+ * may processes (or several orchestrators), but these may now and then send the same texts, with no harm but the cost; what
+ * breaks off is done again.
  *
  * @param done, left  chunks and questions embedded by this call, and those still to do; may be NULL.
- * @return AIORCH_OK when none is left; AIORCH_AGAIN when some are; AIORCH_E_UNSUPPORTED without an embedder; what the
+ * @return AIORCH_OK when none is left; AIORCH_AGAIN when some are, or another caller has the last ones in hand still;
+ *         AIORCH_E_UNSUPPORTED without an embedder; what the
  *         plug-ins return.
  * Threads: any.  Since: 0.1
  */

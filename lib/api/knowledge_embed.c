@@ -4,10 +4,11 @@
  * off in between is done again. After the chunks come the questions of kept answers (their vectors are in the store alone:
  * a plug-in gets them one by one as answers are kept).
  *
- * Several threads and processes may do this at once without speaking to each other. Each looks at a window of what is
- * still to do and takes a random part of it; two that take the same part do it twice, to the same end. A chunk that
- * goes away meanwhile would leave its vector behind: chunks are looked up again after the upsert, and vectors of those
- * gone are removed; whoever removes the chunk later removes the vector himself.
+ * Several threads may do this at once: each looks at a window of what is still to do and claims a part of it that no other
+ * caller of this orchestrator has in hand (pipeline/embed_claims.h). Processes do not speak to each other: the part is a
+ * random one, and two that take the same do it twice, to the same end. A chunk that goes away meanwhile would leave its vector behind:
+ * chunks are looked up again after the upsert, and vectors of those gone are removed; whoever removes the chunk later removes
+ * the vector himself.
  */
 #include <aiorch/knowledge.h>
 
@@ -29,6 +30,7 @@ typedef struct embedding {
   size_t count;    /* of the window, then of the batch */
   bool in_plugin;  /* the vectors are a plug-in's */
   bool questions;  /* of kept answers: the chunks are done */
+  aio__embed_claim claim;
   uint64_t done, left, questions_left;
   aiorch_error *error;
 } embedding;
@@ -66,19 +68,52 @@ static aiorch_status look(embedding *e) {
   aiorch_status st = AIORCH_OK;
   e->chunks = NULL;
   e->count = 0;
+  size_t window = WINDOW + aio__embed_claims_held(&e->orch->embed_claims, e->tenant, e->questions);
   if (!e->questions) {
     if (near_cache(e)) st = look_questions(e, 0, &e->questions_left);
     if (st == AIORCH_OK)
       st = aio__sync_end(&e->sync,
-                         store->knowledge->unembedded(store, &e->sync.op, e->tenant, e->fingerprint, WINDOW, &e->arena,
+                         store->knowledge->unembedded(store, &e->sync.op, e->tenant, e->fingerprint, window, &e->arena,
                                                       &e->chunks, &e->count, &e->left),
                          e->error);
     if (st || e->count > 0) return st;
     e->questions = true;
+    window = WINDOW + aio__embed_claims_held(&e->orch->embed_claims, e->tenant, true);
   }
   e->left = 0;
   if (!near_cache(e)) return AIORCH_OK;
-  return look_questions(e, WINDOW, &e->questions_left);
+  return look_questions(e, window, &e->questions_left);
+}
+
+/* The next batch, claimed: AIORCH_OK, with a count of 0 when nothing is left; AIORCH_AGAIN when the time is up, also when all
+ * that is left is in others' hands until then. They may fail, and then it is anybody's. */
+static aiorch_status claim_batch(embedding *e) {
+  aio__embed_claims *claims = &e->orch->embed_claims;
+  aio__embed_claims_lock(claims);
+  aiorch_status st;
+  for (;;) {
+    st = look(e);
+    if (st || e->count == 0) break;
+    if (aio__clock_now(e->orch->clock) >= e->deadline_ns) {
+      st = AIORCH_AGAIN;
+      break;
+    }
+    e->count = aio__embed_claims_free_of(claims, e->tenant, e->questions, e->chunks, e->count);
+    if (e->count > 0) {
+      take_part(e);
+      e->claim = (aio__embed_claim){
+        .tenant = e->tenant, .questions = e->questions, .items = e->chunks, .count = e->count};
+      aio__embed_claims_take(claims, &e->claim);
+      break;
+    }
+    aio__arena_free(&e->arena);
+    if (!aio__embed_claims_wait(claims, e->orch->clock, e->deadline_ns)) {
+      st = AIORCH_AGAIN;
+      break;
+    }
+  }
+  aio__embed_claims_unlock(claims);
+  return st;
 }
 
 /* Embeds the batch: rows of unit length in the arena. */
@@ -186,13 +221,12 @@ static aiorch_status do_batch(embedding *e) {
 /* Batch after batch until nothing is left or the time is up: that is AGAIN, also when it ran out inside a batch. */
 static aiorch_status embed_all(embedding *e) {
   for (;;) {
-    aiorch_status st = look(e);
-    if (st == AIORCH_OK && e->count == 0) return AIORCH_OK;
-    if (st == AIORCH_OK && aio__clock_now(e->orch->clock) >= e->deadline_ns) return AIORCH_AGAIN;
+    aiorch_status st = claim_batch(e);
+    if (st == AIORCH_AGAIN || (st == AIORCH_OK && e->count == 0)) return st;
     if (st == AIORCH_OK) {
       uint64_t before = e->done;
-      take_part(e);
       st = do_batch(e);
+      aio__embed_claims_release(&e->orch->embed_claims, &e->claim);
       uint64_t *left = e->questions ? &e->questions_left : &e->left;
       *left -= e->done - before < *left ? e->done - before : *left;
     }

@@ -117,6 +117,7 @@ static void free_parts(aiorch *orch) {
   aio__tier_rules_free(orch->tier_rules);
   aio__map_free(&orch->runs);
   aio__options_free(&orch->options);
+  aio__embed_claims_destroy(&orch->embed_claims);
   pthread_cond_destroy(&orch->cond);
   pthread_mutex_destroy(&orch->mutex);
   unmap_alive(orch->alive);
@@ -191,7 +192,7 @@ aiorch_status aio__orch_open(const aio__options *options, const aio__alloc *al, 
   orch->random = system_random;
   aio__map_init(&orch->runs, orch->al);
   if (pthread_mutex_init(&orch->mutex, NULL) != 0 || aio__cond_init(&orch->cond) != 0 ||
-      aio__options_copy(&orch->options, options) != AIORCH_OK) {
+      aio__embed_claims_init(&orch->embed_claims) != AIORCH_OK || aio__options_copy(&orch->options, options) != AIORCH_OK) {
     aio__free(al, orch);
     return aio__error_set(error, AIORCH_E_NOMEM, "out of memory for an orchestrator");
   }

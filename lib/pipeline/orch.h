@@ -16,6 +16,7 @@
 #include "guard/input_guard.h"
 #include "guard/output_guard.h"
 #include "net/transport.h"
+#include "pipeline/embed_claims.h"
 #include "pipeline/sched.h"
 #include "stores/store.h"
 
@@ -54,6 +55,7 @@ struct aiorch {
   aio__sched *sched;
   aio__health *health;              /* breakers and retry budgets of the providers */
   aio__flights *flights;            /* answers that runs share while they are made */
+  aio__embed_claims embed_claims;   /* what the callers of aiorch_knowledge_embed have in hand */
   aio__tier_rules *tier_rules;
   uint32_t (*random)(void *ctx);    /* uniform, for jitter and weights: the system's; tests put theirs here */
   void *random_ctx;

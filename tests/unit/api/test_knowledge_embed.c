@@ -22,18 +22,22 @@ typedef struct fixture {
   aiorch *orch;
 } fixture;
 
-static void fixture_open(fixture *f, bool with_plugins) {
+static void fixture_open_by(fixture *f, bool with_plugins, const aio__clock *clock) {
   aiorch_config *config = NULL;
   fake_vectors_init(&f->fake);
-  virtual_clock_init(&f->clock);
   assert_int_equal(aiorch_config_new(&config), AIORCH_OK);
-  aio__config_set_clock(config, &f->clock.clock);
+  aio__config_set_clock(config, clock);
   assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_f64(config, "retrieve.threshold", 0.5, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_f64(config, "cache.threshold", 0.9, NULL), AIORCH_OK);
   if (with_plugins) fake_vectors_register(&f->fake, config);
   assert_int_equal(aiorch_open(config, &f->orch, NULL), AIORCH_OK);
   aiorch_config_free(config);
+}
+
+static void fixture_open(fixture *f, bool with_plugins) {
+  virtual_clock_init(&f->clock);
+  fixture_open_by(f, with_plugins, &f->clock.clock);
 }
 
 static void fixture_close(fixture *f) {
@@ -191,7 +195,7 @@ static void test_embed__several_threads(void **state) {
   fixture f;
   pthread_t threads[THREADS];
   uint64_t left = 9;
-  fixture_open(&f, true);
+  fixture_open_by(&f, true, aio__clock_system());
   add_many(&f, "t", DOCUMENTS);
   for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, embed_on_thread, &f), 0);
   for (int i = 0; i < THREADS; i++) {
@@ -202,6 +206,80 @@ static void test_embed__several_threads(void **state) {
   assert_int_equal(aiorch_knowledge_embed(f.orch, "t", 1, TIMEOUT, NULL, &left, NULL), AIORCH_OK);
   assert_int_equal(left, 0);
   assert_int_equal(f.fake.count, DOCUMENTS);
+  assert_int_equal(f.fake.embedded_texts, DOCUMENTS); /* a service is paid for each */
+  fixture_close(&f);
+}
+
+/* A second caller that comes while the first one's batch is with the embedder. */
+typedef struct second_caller {
+  fixture *f;
+  const char *tenant;
+  bool came;
+  aiorch_status status;
+  uint64_t done, left;
+} second_caller;
+
+static void *embed_beside(void *arg) {
+  second_caller *s = arg;
+  s->status = aiorch_knowledge_embed(s->f->orch, s->tenant, strlen(s->tenant), 1000, &s->done, &s->left, NULL);
+  return NULL;
+}
+
+static void come_once(void *context) {
+  second_caller *s = context;
+  pthread_t thread;
+  if (s->came) return;
+  s->came = true;
+  if (pthread_create(&thread, NULL, embed_beside, s) == 0) pthread_join(thread, NULL);
+}
+
+static void meet(second_caller *s, fixture *f, int documents, const char *tenant) {
+  uint64_t done = 0, left = 9;
+  *s = (second_caller){.f = f, .tenant = tenant, .status = AIORCH_E_INVALID};
+  fixture_open(f, true);
+  add_many(f, "t", documents);
+  add_many(f, "other", 3);
+  f->fake.on_embed = come_once;
+  f->fake.context = s;
+  assert_int_equal(aiorch_knowledge_embed(f->orch, "t", 1, TIMEOUT, &done, &left, NULL), AIORCH_OK);
+  assert_true(s->came);
+  assert_int_equal(left, 0);
+}
+
+static void test_embed__what_another_caller_has_in_hand_is_waited_for(void **state) {
+  (void)state;
+  fixture f;
+  second_caller s;
+  meet(&s, &f, 3, "t");
+  assert_int_equal(s.status, AIORCH_AGAIN);
+  assert_int_equal(s.done, 0);
+  assert_int_equal(s.left, 3);
+  assert_int_equal(f.fake.embed_calls, 1);
+  assert_int_equal(f.fake.embedded_texts, 3);
+  fixture_close(&f);
+}
+
+static void test_embed__another_caller_takes_the_rest(void **state) {
+  (void)state;
+  fixture f;
+  second_caller s;
+  meet(&s, &f, 300, "t"); /* more than what one look shows */
+  assert_int_equal(s.status, AIORCH_AGAIN);
+  assert_true(s.done > 0 && s.done < 300);
+  assert_int_equal(s.left, 300 - s.done);
+  assert_int_equal(f.fake.embedded_texts, 300);
+  assert_int_equal(f.fake.count, 300);
+  fixture_close(&f);
+}
+
+static void test_embed__another_tenant_is_not_waited_for(void **state) {
+  (void)state;
+  fixture f;
+  second_caller s;
+  meet(&s, &f, 3, "other");
+  assert_int_equal(s.status, AIORCH_OK);
+  assert_int_equal(s.done, 3);
+  assert_int_equal(f.fake.embedded_texts, 6);
   fixture_close(&f);
 }
 
@@ -214,6 +292,9 @@ int main(void) {
     cmocka_unit_test(test_embed__needs_an_embedder),
     cmocka_unit_test(test_embed__vectors_go_with_their_chunks),
     cmocka_unit_test(test_embed__several_threads),
+    cmocka_unit_test(test_embed__what_another_caller_has_in_hand_is_waited_for),
+    cmocka_unit_test(test_embed__another_caller_takes_the_rest),
+    cmocka_unit_test(test_embed__another_tenant_is_not_waited_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
