@@ -182,8 +182,9 @@ get_model
 
 step "5. Taking the documents in (only what changed since the last time)"
 if [ "$manual" = yes ]; then
-  # What is asked about in step 9 comes first, so that it has vectors also where three minutes are not enough for all.
-  aiorch ingest --no-embed --quiet "$folder/pgtrgm.html" || fail "the documents could not be taken in"
+  # The page that step 9 is about comes first and gets its vectors now (some twenty passages, where there is a model), so that
+  # it has them also where three minutes are not enough for all pages.
+  aiorch ingest --quiet "$folder/pgtrgm.html" || fail "the documents could not be taken in"
 fi
 aiorch ingest --no-embed --prune "$folder" || fail "the documents could not be taken in"
 
