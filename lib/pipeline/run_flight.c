@@ -20,8 +20,9 @@ typedef struct orphan {
 struct aio__shared {
   aiorch *orch;
   uint8_t key[AIO__SHA256_SIZE];
-  aio__flight f;               /* under the table's mutex, as the list of seats */
+  aio__flight f;               /* under the table's mutex, as the list of seats and those who are leaving */
   aio__seat *seats;
+  uint32_t leaving;            /* no members any more, but they still touch it */
   pthread_mutex_t step;        /* guards what follows */
   aio__waker *waker;
   aiorch_call *call;           /* the starter's, or the orphan's own; NULL when its starter is done with it */
@@ -68,13 +69,21 @@ static int64_t ms_of(const aiorch_run *run) { return aio__run_now(run) / 1000000
 
 /* ---- made and freed ---- */
 
-/* By the flight's waker, with its mutex held. */
-static void wake_all(void *ctx) {
-  struct aio__shared *s = ctx;
+/* The table's mutex is held. */
+static void wake_seats(struct aio__shared *s, const aio__seat *but) {
+  for (aio__seat *seat = s->seats; seat; seat = seat->next) {
+    if (seat != but) aio__waker_signal(seat->waker);
+  }
+}
+
+static void wake_others(struct aio__shared *s, const aio__seat *but) {
   pthread_mutex_lock(table(s));
-  for (aio__seat *seat = s->seats; seat; seat = seat->next) aio__waker_signal(seat->waker);
+  wake_seats(s, but);
   pthread_mutex_unlock(table(s));
 }
+
+/* By the flight's waker, with its mutex held. */
+static void wake_all(void *ctx) { wake_others(ctx, NULL); }
 
 static void free_flight(struct aio__shared *s) {
   if (s->waker) aio__waker_on_ready(s->waker, NULL, NULL);
@@ -174,14 +183,6 @@ bool aio__run_flight_lead(aiorch_run *run, int64_t wait_ms) {
   run->seat.leading = aio__flight_lead(&s->f, run->seat.id, now_ms + wait_ms + AIO__FLIGHT_LEASE_MS, now_ms);
   pthread_mutex_unlock(table(s));
   return run->seat.leading;
-}
-
-static void wake_others(struct aio__shared *s, const aio__seat *but) {
-  pthread_mutex_lock(table(s));
-  for (aio__seat *seat = s->seats; seat; seat = seat->next) {
-    if (seat != but) aio__waker_signal(seat->waker);
-  }
-  pthread_mutex_unlock(table(s));
 }
 
 aio__waker *aio__run_flight_waker(const aiorch_run *run) { return run->seat.flight->waker; }
@@ -341,6 +342,7 @@ void aio__run_flight_done(aiorch_run *run, aiorch_status status) {
   if (!s || !run->call) return;
   pthread_mutex_lock(&s->step);
   bool own = s->call == run->call;
+  if (own && status >= 0) (void)step_call(s); /* it may have ended since anybody looked: the others are to know how */
   if (own && !s->ended && status < 0) {
     s->ended = true;
     s->status = status;
@@ -420,6 +422,7 @@ bool aio__run_flight_leave(aiorch_run *run) {
   pthread_mutex_lock(&s->step);
   pthread_mutex_lock(table(s));
   aio__flight_left left = aio__flight_leave(&s->f, run->seat.id);
+  s->leaving++;
   unseat(run, s);
   bool empty = s->f.members == 0;
   aio__str key = aio__str_n((const char *)s->key, sizeof s->key);
@@ -432,7 +435,10 @@ bool aio__run_flight_leave(aiorch_run *run) {
   if (empty) settle_orphan(s);
   pthread_mutex_unlock(&s->step);
   run->seat = (aio__seat){.flight = NULL};
-  if (empty) free_flight(s);
-  else wake_others(s, NULL);
+  pthread_mutex_lock(&flights->mutex);
+  wake_seats(s, NULL);
+  bool last = --s->leaving == 0 && s->f.members == 0; /* others may have left meanwhile */
+  pthread_mutex_unlock(&flights->mutex);
+  if (last) free_flight(s);
   return orphaned;
 }

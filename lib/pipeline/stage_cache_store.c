@@ -7,14 +7,11 @@
 
 enum { START = 0, EMBED, PUT, UPSERT, CACHED_SOURCES_MAX = 16 << 20 };
 
-/* Sentences of the documents, given because no provider could answer: the next run may find one that can. */
+/* Sentences of the documents, given because no provider could answer: the next run may find one that can. Whether they were asked,
+ * passed over, or asked by a run that this one shares its answer with makes no difference. */
 static bool is_makeshift(const aiorch_run *run) {
   if (!run->provider || strcmp(run->provider, "extractive") != 0) return false;
-  for (size_t i = 0; i < run->attempt_count; i++) {
-    const aio__attempt *a = &run->attempts[i];
-    if (a->kind == AIORCH_ATTEMPT_GENERATE && a->status < 0 && strcmp(a->provider, "extractive") != 0) return true;
-  }
-  return false;
+  return run->plan.count > 0 && !run->plan.targets[0].built_in;
 }
 
 static bool may_keep(const aiorch_run *run) {

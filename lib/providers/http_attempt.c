@@ -10,7 +10,7 @@
 #include "providers/http_provider_private.h"
 #include "text/json_merge.h"
 
-enum { NS_PER_MS = 1000000, PIECE_MAX = 1 << 20, TOOL_BYTES_MAX = 16 << 20 };
+enum { NS_PER_MS = 1000000, KEEP_BYTES = 64 << 10, TOOL_BYTES_MAX = 16 << 20 };
 
 /* A tool call on its way. Texts of id, name and signature are the attempt's arena's. */
 typedef struct open_tool {
@@ -240,6 +240,7 @@ static bool take_bytes(attempt *a) {
     a->taken += a->bytes.n;
     st = aio__decoder_feed(&a->decoder, aio__buf_view(&a->bytes));
   }
+  if (a->bytes.cap > KEEP_BYTES) aio__buf_free(&a->bytes);
   if (st == AIORCH_OK) {
     if (a->decoder.closed && !a->closed_ns) a->closed_ns = aio__clock_now(a->provider->clock);
     return true;
@@ -362,7 +363,7 @@ static attempt *make_attempt(aio__http_provider *p, aiorch_call *call) {
                                   .headers = p->headers,
                                   .header_count = p->header_count};
   aio__arena_init(&a->memory, p->al, 1024);
-  aio__buf_init(&a->bytes, p->al, PIECE_MAX);
+  aio__buf_init(&a->bytes, p->al, p->response_max); /* where a transfer does not pause, all of it may wait */
   aio__buf_init(&a->reasoning, p->al, AIO__CALL_EXTRAS_BYTES_MAX);
   aio__decoder_init(&a->decoder, p->codec, &a->target, &a->sink, p->al);
   return a;

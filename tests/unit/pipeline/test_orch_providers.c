@@ -196,6 +196,58 @@ static void test_run__a_makeshift_is_not_kept(void **state) {
   close_held(&h, 1);
 }
 
+static aiorch_run *ask_for_hours(held *h) {
+  aiorch_run *run = ask(h, "When does the shop open?");
+  assert_int_equal(aiorch_run_add_source(run, "faq.md", 6, "Hours", 5, "The shop is open from eight to six.", 35), AIORCH_OK);
+  return run;
+}
+
+#define MAKESHIFT "{\"store\":\"memory\",\"retrieve.enabled\":false," TWO ",\"generate.chain\":\"openai,extractive\"}"
+
+/* No attempt has failed here: the breaker of the first was open. */
+static void test_run__a_makeshift_for_one_that_is_passed_over_is_not_kept(void **state) {
+  (void)state;
+  held h;
+  open_orch(&h, MAKESHIFT);
+  scripted_transport_always(&h.wire, "", DOWN, COUNT(DOWN));
+  bool passed_over = false;
+  for (int i = 0; i < 8 && !passed_over; i++) {
+    size_t asked = h.wire.request_count;
+    aiorch_run *run = ask_for_hours(&h);
+    execute(run, AIORCH_OK);
+    assert_string_equal(run->provider, "extractive");
+    assert_false(run->stored);
+    passed_over = h.wire.request_count == asked;
+    aiorch_run_free(run);
+  }
+  assert_true(passed_over);
+  close_held(&h, 1);
+}
+
+/* Who shares it has made no attempt of its own. */
+static void test_run__a_makeshift_that_is_shared_is_not_kept(void **state) {
+  (void)state;
+  held h;
+  open_orch(&h, MAKESHIFT);
+  scripted_transport_always(&h.wire, "", DOWN, COUNT(DOWN));
+  aiorch_run *a = ask_for_hours(&h), *b = ask_for_hours(&h);
+  const aiorch_event *event;
+  aiorch_status first = AIORCH_OK, second = AIORCH_OK;
+  while (first != AIORCH_DONE || second != AIORCH_DONE) {
+    if (first != AIORCH_DONE) first = aiorch_run_next(a, 0, &event);
+    if (second != AIORCH_DONE) second = aiorch_run_next(b, 0, &event);
+    if (first == AIORCH_AGAIN || second == AIORCH_AGAIN) virtual_clock_advance_ms(&h.time, 1);
+  }
+  assert_string_equal(a->provider, "extractive");
+  assert_string_equal(b->provider, "extractive");
+  assert_int_equal(a->shared + b->shared, 1);
+  assert_false(a->stored);
+  assert_false(b->stored);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  close_held(&h, 1);
+}
+
 static void test_run__all_are_down(void **state) {
   (void)state;
   held h;
@@ -415,6 +467,8 @@ int main(void) {
       cmocka_unit_test(test_run__what_is_sent_is_all_that_was_asked),
       cmocka_unit_test(test_run__extractive_last),
       cmocka_unit_test(test_run__a_makeshift_is_not_kept),
+      cmocka_unit_test(test_run__a_makeshift_for_one_that_is_passed_over_is_not_kept),
+      cmocka_unit_test(test_run__a_makeshift_that_is_shared_is_not_kept),
       cmocka_unit_test(test_run__all_are_down),
       cmocka_unit_test(test_run__cancelled_and_freed_while_it_streams),
       cmocka_unit_test(test_embedder__of_the_settings),

@@ -219,6 +219,27 @@ static void test_leader__cancelled_then_the_last_leaves(void **state) {
   fixture_close(&s->f);
 }
 
+/* Its call has ended, but nobody was driven since: what it said is there for the others. */
+static void test_leader__freed_when_its_call_has_ended_unseen(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  char id[AIO__UUID_LEN + 1];
+  memcpy(id, a->id, sizeof id);
+  say(&s->h, 0, "It is so.");
+  finish(&s->h, 0, AIORCH_OK, 1000);
+  aiorch_run_free(a);
+  answered(b, "It is so.", true);
+  assert_int_equal(s->h.count, 1);
+  aio__attempt_row row;
+  size_t count = 0;
+  ledger_of(s, id, &row, &count);
+  assert_int_equal(count, 1);
+  assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT], 1000);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
 static void test_leader__never_driven_again(void **state) {
   (void)state;
   scene *s = begin(NULL);
@@ -390,6 +411,7 @@ int main(void) {
       cmocka_unit_test(test_flight__a_late_one_reads_all),
       cmocka_unit_test(test_leader__freed_while_it_is_out),
       cmocka_unit_test(test_leader__cancelled_then_the_last_leaves),
+      cmocka_unit_test(test_leader__freed_when_its_call_has_ended_unseen),
       cmocka_unit_test(test_leader__never_driven_again),
       cmocka_unit_test(test_leader__not_driven_in_its_wait),
       cmocka_unit_test(test_leader__with_a_shorter_deadline),

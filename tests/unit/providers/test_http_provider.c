@@ -698,9 +698,29 @@ static void test_add__out_of_memory_leaks_nothing(void **state) {
   close_held(&h);
 }
 
+/* A late driver delays its own run and nothing else: a stream of HTTP/2 is never paused, so all of it may wait. */
+static void test_generate__much_waits_for_a_late_driver(void **state) {
+  (void)state;
+  static char body[3 << 20];
+  size_t n = 0;
+  int words = 0;
+  for (; n < sizeof body - 4096; words++) n += (size_t)snprintf(body + n, sizeof body - n, "%s", DELTA("word "));
+  n += (size_t)snprintf(body + n, sizeof body - n, "%s", STOPPED USAGE DONE);
+  const script_event answer[] = {STREAM, {.kind = SCRIPT_BYTES, .text = body, .len = n}, END};
+  held h;
+  open_held(&h);
+  use_openai(&h);
+  scripted_transport_add(&h.wire, "", answer, COUNT(answer));
+  const aio__call_result *r = ask(&h);
+  assert_int_equal(r->status, AIORCH_OK);
+  assert_int_equal(h.text.n, (size_t)words * 5);
+  close_held(&h);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_generate__streams_an_answer),
+      cmocka_unit_test(test_generate__much_waits_for_a_late_driver),
       cmocka_unit_test(test_generate__is_the_same_in_pieces_of_any_size),
       cmocka_unit_test(test_generate__a_connection_that_stays_open_behind_the_last_event),
       cmocka_unit_test(test_generate__a_cut_behind_the_last_event_is_none),
