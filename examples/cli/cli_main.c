@@ -4,6 +4,7 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -193,8 +194,17 @@ static int check_output(cli *c, int code) {
   return code == CLI_EXIT_OK ? CLI_EXIT_INTERNAL : code;
 }
 
+/* One of the three that came closed would be given to the next file that is opened, such as the store's. What is in its place now
+ * fails as a closed one does. */
+static void hold_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0) return;
+  }
+}
+
 int main(int argc, char **argv) {
   cli c = {0};
+  hold_standard_streams();
   cli_interrupt_init();
   int code = cli_parse(&c, argc, argv);
   cli_terminal_init(&c);

@@ -1,7 +1,9 @@
 """aiorch chat: messages, commands, the terminal. With documents alone: no model is asked."""
 
 import json
+import os
 import re
+import subprocess
 
 from _cli import case, main, validate
 
@@ -25,6 +27,15 @@ def each_line_is_a_message_and_the_total_comes_last(box):
     assert len(re.findall(r"^extractive .* \| no tokens \| \$0 \| ", out, re.M)) == 2
     assert out.endswith("2 messages | no tokens | $0 in all\n")
     assert "> " not in out and "/help" not in out
+
+
+@case
+def a_closed_stdin_is_an_error_and_nothing_else_is_read_in_its_place(box):
+    # With a provider over HTTP the first file that is opened is one that can be waited for, and never read.
+    words = ["--set", "providers.box.api=openai", "--set", "providers.box.model=m", "--set", "providers.box.base_url=http://127.0.0.1:9"]
+    done = subprocess.run(box.command(words + ["chat"]), preexec_fn=lambda: os.close(0), capture_output=True, timeout=60, env=box.env,
+                          check=False)
+    assert done.returncode == 1 and b"stdin: cannot read" in done.stderr, done
 
 
 @case
