@@ -2,7 +2,7 @@
  * The whole library over real sockets: runs through all seven stages, with a provider that answers at once on the other processor
  * (support/instant_server.c). Public headers only; prints a table, or one JSON object with --json. README.md tells how to read it.
  *
- *   network [--json] [--calls N] [--requests N] [--streams N] [--rounds N] [--store FOLDER] [--no-pin]
+ *   whole_calls [--json] [--calls N] [--requests N] [--streams N] [--rounds N] [--store FOLDER] [--no-pin]
  *
  * calls      N runs one after the other over one warm connection, memory store: what the library adds to the same bytes sent and
  *            taken by curl_easy_perform, in turns with it
@@ -34,7 +34,7 @@ static bool json;
 static unsigned long number; /* of the next question: none is asked twice */
 
 static void die(const char *what, const char *why) {
-  fprintf(stderr, "network: %s: %s\n", what, why);
+  fprintf(stderr, "whole_calls: %s: %s\n", what, why);
   exit(1);
 }
 
