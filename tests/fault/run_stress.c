@@ -316,6 +316,8 @@ static void one_round(long runs, const aiorch_allocator *allocator, int sums[8],
   atomic_store(&ended, 0);
   for (int i = 0; i < options.threads; i++) {
     workers[i] = (worker){.number = i, .seed = options.seed * 1000003 + (uint64_t)i * 7919 + 1};
+  }
+  for (int i = 0; i < options.threads; i++) {
     if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) abort();
   }
   for (int i = 0; i < options.threads; i++) {
