@@ -5,15 +5,19 @@
 #   sh tests/run.sh              every leg
 #   sh tests/run.sh --quick      an incremental build and the unit tests, for the edit loop
 #   sh tests/run.sh --leg NAME   one leg; may be given several times
+#   sh tests/run.sh --live       the leg live, after building a real model's server for it, once (minutes; 700 MB)
 #
 #   gcc    Release, warnings as errors: unit and API tests, command line, examples, bindings
 #   nets   on that build: ABI, headers, the law of the tree, strangers' projects, snippets of the documentation
 #   oracle on that build: the codecs of the providers beside the services' own SDKs, which come from npm
+#   live   on that build: the command line against servers that others wrote: aimock, which comes from npm, over TLS; and a small
+#          real model behind llama.cpp's server, where --live has built one; else it says that none was asked
 #   clang  the same build with clang, warnings as errors
 #   asan   all tests with the address and undefined behaviour sanitizers
 #   tsan   tests that start threads, with the thread sanitizer
 #
-# JOBS=n builds and tests n at a time (default: as many as there are processors). Logs: build/logs.
+# JOBS=n builds and tests n at a time (default: as many as there are processors). Logs: build/logs. What is installed for the leg live
+# is kept in $AIORCH_TEST_CACHE (default: $XDG_CACHE_HOME/aiorch-tests, else ~/.cache/aiorch-tests).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
@@ -23,7 +27,8 @@ jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
 release="-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS=-g -DAIORCH_WERROR=ON"
 # Instrumented code makes gcc warn of what cannot happen: warnings are for the other two builds.
 instrumented="-DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O1 -DAIORCH_WERROR=OFF"
-all_legs="gcc nets oracle clang asan tsan"
+all_legs="gcc nets oracle live clang asan tsan"
+export AIORCH_TEST_CACHE="${AIORCH_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/aiorch-tests}"
 passed=0
 failed=0
 
@@ -90,7 +95,7 @@ run_tests() {
 leg_gcc() {
   build gcc all $release || return
   passed=$((passed + 1))
-  run_tests gcc gcc --label-exclude "^(net|oracle)\$"
+  run_tests gcc gcc --label-exclude "^(net|oracle|live)\$"
 }
 
 leg_nets() {
@@ -103,6 +108,11 @@ leg_oracle() {
   run_tests oracle gcc --label-regex "^oracle\$"
 }
 
+leg_live() {
+  build gcc aiorch_cli $release || return
+  run_tests live gcc --label-regex "^live\$"
+}
+
 leg_clang() {
   build clang all -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DAIORCH_WERROR=ON || return
   passed=$((passed + 1))
@@ -111,7 +121,7 @@ leg_clang() {
 
 leg_asan() {
   build asan all $instrumented -DAIORCH_SANITIZE=address,undefined || return
-  run_tests asan asan --label-exclude "^oracle\$"
+  run_tests asan asan --label-exclude "^(oracle|live)\$"
 }
 
 # Some kernels place memory where the thread sanitizer of this compiler cannot follow; without randomization it can.
@@ -157,6 +167,7 @@ mode=all
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) mode=quick ;;
+    --live) mode=live; legs="$legs live" ;;
     --leg)
       case " $all_legs " in
         *" ${2-} "*) legs="$legs $2" ;;
@@ -175,6 +186,9 @@ sh scripts/install-deps.sh --tests || { say "0 passed, 1 failed"; exit 1; }
 # Without them tests are skipped: in the edit loop that may be, in a run of everything it is a failure.
 sh scripts/get-test-models.sh || [ "$mode" = quick ] || count_failure "models for tests (scripts/get-test-models.sh)"
 
+if [ "$mode" = live ]; then
+  sh tests/live/llama.sh --build || count_failure "a real model's server (tests/live/llama.sh --build)"
+fi
 if [ "$mode" = quick ]; then
   quick
 else

@@ -34,7 +34,7 @@ class Llama:
 
     def __enter__(self):
         command = [os.environ["AIORCH_LLAMA_PYTHON"], "-m", "llama_cpp.server", "--model", os.environ["AIORCH_LLAMA_WEIGHTS"],
-                   "--host", "127.0.0.1", "--port", str(self.port), "--n_ctx", "4096", "--chat_format", "gemma",
+                   "--host", "127.0.0.1", "--port", str(self.port), "--n_ctx", "4096", "--chat_format", "chatml",
                    "--model_alias", "gemma-3-270m", "--api_key", KEY]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 120
@@ -77,7 +77,7 @@ def words_for(box, llama):
     sets = {"providers.llama.api": "openai", "providers.llama.server": "llama.cpp", "providers.llama.base_url": llama.url,
             "providers.llama.model": "gemma-3-270m", "providers.llama.key": "${LIVE_KEY}", "embedder": "none",
             "providers.llama.first_byte_ms": "300000", "providers.llama.idle_ms": "120000", "deadline_ms": "400000",
-            "retrieve.context_tokens": "600", "retrieve.top_k": "2", "generate.max_tokens": "48"}
+            "retrieve.context_tokens": "600", "retrieve.top_k": "2", "generate.max_tokens": "16"}
     return [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]
 
 
@@ -94,7 +94,8 @@ def a_real_model_streams_an_answer_over_pages(box):
         assert run["provider"] == "llama" and run["model"].startswith("gemma") and run["finish_reason"] in ("stop", "length"), run
         assert run["sources"] and ("5432" in json.dumps(run["sources"])), run["sources"]
         usage = run["usage"]
-        assert usage["input"] + usage["cache_read"] > 100 and 0 < usage["output"] <= 48, usage
+        # Streams of this server tell no tokens: they are estimated, and it is said.
+        assert usage["estimated"] and run["cost_nano_usd"] is None and usage["input"] > 100 and 0 < usage["output"] <= 16, usage
         print("  the manual's pages" if manual else "  a page of our own (no manual is here)", "|", run["finish_reason"], "|", usage,
               "| cost", run["cost_nano_usd"], "|", repr(run["answer"][:200]))
 
@@ -109,9 +110,7 @@ def whole_and_in_the_words_of_the_command_line(box):
         assert line and re.search(r"[\d,]+ tokens in.*, \d+ out", line.group(0)), out
         print(" ", line.group(0))
         # There is no price for a model that nobody sells: that is said, and is no sum.
-        assert "$" not in line.group(0).replace("$0", "") , line.group(0)
-        again = box.run("ask", *words, QUESTION).out
-        assert "cache hit" in again or "cut off" in out or "limit of tokens" in out, again
+        assert "| cost unknown (no price for this model) |" in line.group(0), line.group(0)
 
 
 @case
