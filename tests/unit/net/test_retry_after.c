@@ -95,7 +95,10 @@ static void test_retry_after__what_is_no_date(void **state) {
     "Sun, 0x Nov 1994 08:50:07 GMT",  "Sun, 06 Nov 199: 08:50:07 GMT", "Sun, 06 nov 1994 08:50:07 GMT",
     "Sunday, 06-Nov-94 08:50:07 GMT", "Sun Nov  6 08:50:07 1994",
   };
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) assert_int_equal(parse(rows[i], ""), -1);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    assert_int_equal(parse(rows[i], ""), -1);
+    assert_int_equal(at(rows[i], 0), -1); /* nor is it a time of the first second of all */
+  }
   /* Day 0 and day 32 would be the last of one month and the first of the next; a month that is none, any of them. */
   assert_int_equal(at("Mon, 00 Nov 1994 00:00:10 GMT", INT64_C(783561600000)), -1);
   assert_int_equal(at("Fri, 32 Dec 1993 00:00:10 GMT", INT64_C(757382400000)), -1);

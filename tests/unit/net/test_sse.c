@@ -65,6 +65,9 @@ static void test_feed__events_split_at_every_byte(void **state) {
   EXPECT("data\n\n", "|\n");          /* a field without a colon, and an event with an empty line of data */
   EXPECT("data:\ndata:\n\n", "|\n\n");
   EXPECT("event: nothing\n\ndata: x\n\n", "|x\n"); /* an event without data is none, and takes its type along */
+  EXPECT("event: a\ndata: x\n\ndata: y\n\n", "a|x\n|y\n"); /* nothing of an event is left for the next, however short */
+  EXPECT("event: first\nevent: b\ndata: x\n\n", "b|x\n"); /* the last one names it */
+  EXPECT("data: \n\n", "|\n");
   EXPECT("\n\n\n", "");
 }
 
