@@ -71,11 +71,34 @@ static void test_feed__events_split_at_every_byte(void **state) {
   EXPECT("\n\n\n", "");
 }
 
+/* A line that came in two pieces, and behind it one that is cut again: what is kept of the first is not the second's. */
+static void test_feed__cut_in_three(void **state) {
+  (void)state;
+  static const char stream[] = "data: x\nevent: late\ndata: y\n\n";
+  size_t n = sizeof stream - 1;
+  for (size_t first = 0; first <= n; first++) {
+    for (size_t second = first; second <= n; second++) {
+      aio__sse sse;
+      aio__buf out;
+      aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+      aio__sse_init(&sse, aio__alloc_default(), 1 << 16);
+      assert_int_equal(aio__sse_feed(&sse, aio__str_n(stream, first), note, &out), AIORCH_OK);
+      assert_int_equal(aio__sse_feed(&sse, aio__str_n(stream + first, second - first), note, &out), AIORCH_OK);
+      assert_int_equal(aio__sse_feed(&sse, aio__str_n(stream + second, n - second), note, &out), AIORCH_OK);
+      assert_string_equal(aio__buf_cstr(&out), "late|x\ny\n");
+      aio__sse_free(&sse);
+      aio__buf_free(&out);
+    }
+  }
+}
+
 static void test_feed__ends_of_lines(void **state) {
   (void)state;
   EXPECT("data: one\r\n\r\ndata: two\r\n\r\n", "|one\n|two\n");
   EXPECT("data: one\r\rdata: two\r\r", "|one\n|two\n");
   EXPECT("data: one\n\rdata: two\r\n\n", "|one\n|two\n");
+  EXPECT("data: a\r\ndata: b\r\n\r\n", "|a\nb\n"); /* a CRLF is no empty line */
+  EXPECT("data: one\r\rdata: two\n\ndata: three\n\n", "|one\n|two\n|three\n");
   EXPECT("data: \xE2\x82\xAC\n\n", "|\xE2\x82\xAC\n"); /* a character split over two reads */
 }
 
@@ -214,6 +237,7 @@ static void test_feed__out_of_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_feed__events_split_at_every_byte),
+    cmocka_unit_test(test_feed__cut_in_three),
     cmocka_unit_test(test_feed__ends_of_lines),
     cmocka_unit_test(test_feed__comments_and_unknown_fields),
     cmocka_unit_test(test_feed__byte_order_mark),
