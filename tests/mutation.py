@@ -5,6 +5,7 @@ or gives away an answer, and runs the tests that should see it. A flip that no t
   mutation.py                       every flip (some minutes)
   mutation.py --sample N --seed S   N of them by lot; without --seed one is drawn, and printed
   mutation.py --file prices.c       one source; may be given several times
+  mutation.py --id ID               one flip again; may be given several times
   mutation.py --list                the flips, without running any
 
 The working tree is only read: it is copied to build/mutation, or --work FOLDER, and built there once; a flip compiles
@@ -42,7 +43,7 @@ TARGETS = {
     "lib/cost/limits.c": (None, ["test_limits", "test_stage_rate_limit", "test_stage_validate"]),
     "lib/cost/usage.c": (None, ["test_usage", "test_prices"]),
     "lib/cost/prices.c": (None, ["test_prices", "test_prices_edges"]),
-    "lib/pipeline/cache_scope.c": (None, ["test_cache_scope_digest", "test_cache_scope", "test_cache_near"]),
+    "lib/pipeline/cache_scope.c": (None, ["test_cache_scope_digest", "test_cache_scope", "test_run_content"]),
     "lib/pipeline/stage_validate.c": (None, ["test_stage_validate", "test_stage_rate_limit", "test_engine"]),
     "lib/generate/route.c": (None, ["test_route", "test_route_limits", "test_stage_generate"]),
     "lib/generate/retry.c": (None, ["test_retry", "test_attempt", "test_stage_generate_retry"]),
@@ -351,6 +352,7 @@ def arguments():
     parser.add_argument("--sample", type=int, metavar="N")
     parser.add_argument("--seed", type=int, metavar="S")
     parser.add_argument("--file", action="append", metavar="NAME")
+    parser.add_argument("--id", action="append", metavar="ID")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build" / "mutation")
@@ -368,6 +370,9 @@ def main():
     for file, (functions, _) in chosen.items():
         sources[file] = (ROOT / file).read_text(encoding="utf-8")
         flips += flips_of(file, sources[file], functions)
+    if args.id:
+        flips = [flip for flip in flips if flip.id in args.id]
+        chosen = {file: target for file, target in chosen.items() if any(flip.file == file for flip in flips)}
     if args.list:
         for flip in flips:
             print(f"{flip.id} {flip.file}:{flip.line} {flip.function}: {flip.what}")

@@ -61,7 +61,8 @@ void scenario_note(scenario_ledger *ledger, const char *what, aiorch_status stat
   if (status >= 0) return;
   static const aiorch_status expected[] = {
     AIORCH_E_NOMEM,      AIORCH_E_DEADLINE,   AIORCH_E_SYSTEM,          AIORCH_E_STORE,
-    AIORCH_E_STORE_DOWN, AIORCH_E_STORE_FULL, AIORCH_E_STORE_READ_ONLY, AIORCH_E_PROVIDERS_UNAVAILABLE};
+    AIORCH_E_STORE_DOWN, AIORCH_E_STORE_FULL, AIORCH_E_STORE_READ_ONLY, AIORCH_E_PROVIDERS_UNAVAILABLE,
+    AIORCH_E_MODEL /* of a local model in the usual place, which is looked for */};
   bool known = false;
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) known |= status == expected[i];
   const char *words = error != NULL ? aiorch_error_message(error) : "-";

@@ -185,8 +185,8 @@ static void test_place__without_a_place_there_is_no_key(void **state) {
   (void)state;
   fixture f;
   fixture_open(&f, "{\"anonymous\": true}", answer, 1, NULL, 0);
-  for (int i = 0; i < 4; i++) {
-    bool filtered = i == 1 || i == 2, user = i != 1, off = i == 3;
+  for (int i = 0; i < 5; i++) {
+    bool filtered = i == 1 || i == 2, user = i != 1 && i != 4, off = i == 3;
     aiorch_run *run = fixture_ask(&f, "acme", user ? "u1" : "", "What is it?");
     if (filtered) assert_int_equal(aiorch_run_add_filter(run, "team", 4, "red", 3), AIORCH_OK);
     if (off) assert_int_equal(aiorch_run_set_option(run, "cache.mode", "off", 3), AIORCH_OK);
