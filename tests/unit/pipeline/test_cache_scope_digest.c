@@ -206,6 +206,25 @@ static void test_place__without_a_place_there_is_no_key(void **state) {
   fixture_close(&f);
 }
 
+static void test_place__out_of_memory(void **state) {
+  (void)state;
+  fixture f;
+  aio__test_alloc t;
+  aio__test_alloc_init(&t);
+  fixture_open(&f, NULL, answer, 1, NULL, 0);
+  aiorch_run *run = fixture_ask(&f, "acme", "u1", "What is it?");
+  aio__arena own = run->arena;
+  aio__arena_init(&run->arena, &t.al, 64);
+  t.fail_at = 1;
+  assert_int_equal(aio__cache_place(run), AIORCH_E_NOMEM);
+  assert_false(run->keyed);
+  aio__arena_free(&run->arena);
+  run->arena = own;
+  aiorch_run_free(run);
+  assert_int_equal(t.live, 0);
+  fixture_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scope__is_the_format_that_it_was),
@@ -213,6 +232,7 @@ int main(void) {
       cmocka_unit_test(test_key__is_the_digest_of_the_normalized_question),
       cmocka_unit_test(test_key__out_of_memory),
       cmocka_unit_test(test_scope_hex__each_byte_has_its_two_digits),
+      cmocka_unit_test(test_place__out_of_memory),
       cmocka_unit_test(test_place__without_a_place_there_is_no_key),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
