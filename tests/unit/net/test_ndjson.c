@@ -39,8 +39,22 @@ static void test_feed__lines_however_they_are_cut(void **state) {
   for (size_t step = 1; step < 30; step++) {
     expect_step("{\"a\":1}\n{\"b\":2}\n", step, "{\"a\":1}|{\"b\":2}|");
     expect_step("{\"a\":1}\r\n\r\n\n  \n{\"b\":\"\xE2\x82\xAC\"}", step, "{\"a\":1}|{\"b\":\"\xE2\x82\xAC\"}|");
+    expect_step("1\n2", step, "1|2|");
     expect_step("", step, "");
   }
+}
+
+static void test_end__gives_the_last_line_once(void **state) {
+  (void)state;
+  aio__ndjson lines;
+  aio__buf out;
+  aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+  aio__ndjson_init(&lines, aio__alloc_default(), 1 << 16);
+  assert_int_equal(aio__ndjson_feed(&lines, aio__str_z("{}"), note, &out), AIORCH_OK);
+  for (int i = 0; i < 2; i++) assert_int_equal(aio__ndjson_end(&lines, note, &out), AIORCH_OK);
+  assert_string_equal(aio__buf_cstr(&out), "{}|");
+  aio__ndjson_free(&lines);
+  aio__buf_free(&out);
 }
 
 static void test_feed__limit(void **state) {
@@ -94,6 +108,7 @@ static void test_feed__out_of_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_feed__lines_however_they_are_cut),
+    cmocka_unit_test(test_end__gives_the_last_line_once),
     cmocka_unit_test(test_feed__limit),
     cmocka_unit_test(test_feed__what_take_returns_ends_it),
     cmocka_unit_test(test_feed__out_of_memory),
