@@ -392,6 +392,14 @@ bool aio__call_ended(const aiorch_call *call) { return atomic_load_explicit(&cal
 
 const aio__call_result *aio__call_result_of(const aiorch_call *call) { return &call->result; }
 
+bool aio__call_cut_off(const aiorch_call *call, aiorch_status status) {
+  const aio__call_result *result = &call->result;
+  if (!result->sent || status == AIORCH_OK) return false;
+  if (!aio__call_ended(call)) return true;
+  if ((result->has_usage && !result->usage_partial) || result->http_status >= 300) return false;
+  return status == AIORCH_E_NETWORK || status == AIORCH_E_TRUNCATED || status == AIORCH_E_CANCELLED || status == AIORCH_E_DEADLINE;
+}
+
 const aio__call_request *aio__call_request_of(const aiorch_call *call) { return &call->request; }
 
 aiorch_status aio__call_take_text(aiorch_call *call, aio__buf *into) {

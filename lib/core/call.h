@@ -195,6 +195,9 @@ aiorch_status aio__call_put_extra(aiorch_call *call, const aio__call_extra *extr
 bool aio__call_poll(aiorch_call *call);
 bool aio__call_ended(const aiorch_call *call);
 const aio__call_result *aio__call_result_of(const aiorch_call *call);
+/* It ended so, or was given up while it was out: may it have been worked on, while nobody has said how much? So with an answer that broke
+ * off, but not with an error that the service gave, nor with what was never sent. */
+bool aio__call_cut_off(const aiorch_call *call, aiorch_status status);
 /* Appends what was emitted since the last take. The failure of `into`. */
 aiorch_status aio__call_take_text(aiorch_call *call, aio__buf *into);
 /* Extra number `index`, from 0; false when there is none yet. For drivers, who keep count of those they have read; also while the call is

@@ -9,24 +9,16 @@ static aio__attempt *current(aiorch_run *run) { return &run->attempts[run->attem
 
 static bool built_in(const aiorch_run *run) { return run->plan.targets[run->plan.at].built_in; }
 
-/* Tokens that the provider did not count are estimated, and marked so. */
+/* Tokens that the provider did not count are estimated, and marked so. An answer without a text has taken some, too. */
 static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
   int64_t *n = attempt->usage.n;
   for (int i = 0; i < AIORCH_USAGE_COUNT; i++) n[i] = result->usage[i];
   bool counted = result->has_usage && !result->usage_partial;
-  if (counted || built_in(run) || run->raw.n == 0) return;
+  if (counted || built_in(run) || (run->raw.n == 0 && result->status < 0)) return;
   int64_t output = (int64_t)aio__tokens_estimate(aio__buf_view(&run->raw));
   if (!result->has_usage) n[AIORCH_USAGE_INPUT] = aio__prompt_tokens(run);
   if (n[AIORCH_USAGE_OUTPUT] < output) n[AIORCH_USAGE_OUTPUT] = output;
   attempt->usage.estimated = true;
-}
-
-/* It may have been worked on, and nobody has said how much: an answer that broke off, but not an error that the service gave. */
-static bool is_cut_off(const aio__call_result *result, bool ended, aiorch_status status) {
-  if (!result->sent || status == AIORCH_OK) return false;
-  if (!ended) return true;
-  if ((result->has_usage && !result->usage_partial) || result->http_status >= 300) return false;
-  return status == AIORCH_E_NETWORK || status == AIORCH_E_TRUNCATED || status == AIORCH_E_CANCELLED || status == AIORCH_E_DEADLINE;
 }
 
 aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char *message) {
@@ -35,7 +27,7 @@ aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char
   attempt->status = status;
   attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
   bool ended = aio__call_ended(run->call);
-  bool cut_off = !built_in(run) && is_cut_off(result, ended, status);
+  bool cut_off = !built_in(run) && aio__call_cut_off(run->call, status);
   if (ended) {
     attempt->http_status = result->http_status;
     attempt->retry_after_ms = result->retry_after_ms;

@@ -48,6 +48,7 @@ static aiorch_status note_attempt(aio__query_vector *vector, const aiorch *orch,
                                   const aio__call_result *result) {
   aio__embed_attempt *attempt = &vector->attempt;
   attempt->status = result->status;
+  attempt->cut_off = aio__call_cut_off(vector->call, result->status);
   attempt->http_status = result->http_status;
   attempt->duration_us = (aio__clock_now(orch->clock) - vector->started_ns) / 1000;
   aio__usage_clear(&attempt->usage);
@@ -101,6 +102,8 @@ aiorch_status aio__query_vector_poll(aio__query_vector *vector, aiorch *orch, ai
 void aio__query_vector_drop(aio__query_vector *vector, aiorch *orch) {
   if (vector->state != AIO__VECTOR_OUT) return;
   vector->attempt.status = AIORCH_E_CANCELLED;
+  (void)aio__call_poll(vector->call); /* for its last word on whether bytes have left */
+  vector->attempt.cut_off = aio__call_cut_off(vector->call, AIORCH_E_CANCELLED);
   vector->attempt.duration_us = (aio__clock_now(orch->clock) - vector->started_ns) / 1000;
   aio__query_vector_fail(vector, AIORCH_E_CANCELLED, AIO__LIT(""));
   aio__call_drop(vector->call);

@@ -36,11 +36,6 @@ aiorch_status aio__run_embed_record(aiorch_run *run) {
   return recorded(run, aio__run_op(run, store->ledger->attempt(store, op, run->tenant, &run->attempt_row)));
 }
 
-/* Sent and cut off: what it has cost nobody knows. */
-static void cost_unknown(aiorch_run *run, aio__attempt *attempt) {
-  attempt->cost_known = run->cost_known = false;
-}
-
 aiorch_status aio__run_embed_note(aiorch_run *run, const aio__query_vector *vector) {
   if (run->embed_attempt == SIZE_MAX) return AIORCH_OK;
   aio__attempt *attempt = &run->attempts[run->embed_attempt];
@@ -64,7 +59,7 @@ aiorch_status aio__run_embed_note(aiorch_run *run, const aio__query_vector *vect
     }
   }
   aio__attempt_price(run, attempt);
-  if (embed->made && embed->status == AIORCH_E_CANCELLED && !aio__usage_any(&embed->usage)) cost_unknown(run, attempt);
+  if (embed->made && embed->cut_off) attempt->cost_known = run->cost_known = false;
   return st;
 }
 

@@ -242,7 +242,7 @@ static void settle_orphan(struct aio__shared *s) {
   o->attempt.status = ended ? result->status : AIORCH_E_CANCELLED;
   o->attempt.state = AIO__ATTEMPT_SETTLED;
   o->attempt.duration_us = (aio__clock_now(s->orch->clock) - o->started_ns) / 1000;
-  o->attempt.cost_known = !result->sent;
+  o->attempt.cost_known = o->attempt.status < 0 && !aio__call_cut_off(s->call, o->attempt.status);
   o->attempt.cost_nano_usd = 0;
   if (ended) {
     o->attempt.http_status = result->http_status;

@@ -273,7 +273,8 @@ aiorch_status aio__run_plan(aiorch_run *run);                        /* the chai
 
 /* ---- stage_generate.c ---- */
 void aio__generate_begin_check(aiorch_run *run, aio__str canary);    /* for an answer that begins anew */
-bool aio__generate_drop(aiorch_run *run);                            /* lets go of the attempt that is out; whether its bytes have left */
+/* Lets go of the attempt that is out, if any. True: it was sent, and what it has cost this run does not get to know. */
+bool aio__generate_drop(aiorch_run *run);
 
 /* ---- attempt_end.c: how attempts of the stage end ---- */
 /* Takes what the call that is out has said, and drops it. `message` NULL: its own. AIORCH_E_NOMEM. */

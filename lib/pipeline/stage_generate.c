@@ -17,6 +17,8 @@
 /* Steps that go on at once say AIORCH_AGAIN, so that a long chain of failures is a loop, not a recursion. */
 enum { START = 0, FLIGHT, ATTEMPT, RECORD, STREAM, WAIT };
 
+enum { REASON_MAX = 160 /* bytes of what a provider said, in a warning */ };
+
 bool aio__generate_drop(aiorch_run *run) {
   aio__plan_dropped(&run->plan, aio__run_now(run) / 1000000);
   if (run->seat.flight && run->call && aio__call_ended(run->call)) {
@@ -24,11 +26,10 @@ bool aio__generate_drop(aiorch_run *run) {
     aio__run_flight_done(run, st);
     (void)aio__attempt_end(run, st, NULL); /* it was whole, only this run did not see it any more */
   }
-  bool sent = run->call && aio__call_result_of(run->call)->sent;
-  if (aio__run_flight_leave(run)) return sent; /* what is out goes on for others */
-  if (!run->call) return sent;
+  if (aio__run_flight_leave(run)) return true; /* what is out goes on for others */
+  if (!run->call) return false;
   (void)aio__call_poll(run->call); /* for its last word: bytes leave without waking whoever drives */
-  sent = aio__call_result_of(run->call)->sent;
+  bool sent = aio__call_result_of(run->call)->sent;
   aio__call_drop(run->call);
   run->call = NULL;
   return sent;
@@ -143,9 +144,32 @@ static int64_t remaining_ms(const aiorch_run *run) {
   return run->deadline_ns == AIO__NEVER ? INT64_MAX : (run->deadline_ns - aio__run_now(run)) / 1000000;
 }
 
+/* What the last attempt said of its failure, as far as it goes into a line. */
+static aio__str reason(aiorch_run *run) {
+  aio__str message = aio__str_z(current(run)->message);
+  message.n = aio__utf8_cut(message, REASON_MAX);
+  return message;
+}
+
+/* "openai failed (the provider is busy: overloaded); it is tried again in 300 ms" */
+static void say_what_follows(aiorch_run *run, aio__plan_move move, const char *failed, aiorch_status status) {
+  const char *next = run->plan.targets[run->plan.at].whom.provider->name, *words = aiorch_strerror(status);
+  aio__str why = reason(run);
+  const char *colon = why.n ? ": " : "";
+  if (move.kind == AIO__PLAN_WAIT) {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s%s%.*s); it is tried again in %lld ms", failed, words, colon,
+                  (int)why.n, why.p, (long long)move.wait_ms);
+  } else if (move.turn == AIO__TURN_OTHER_KEY) {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s%s%.*s); another of its keys is tried", failed, words, colon,
+                  (int)why.n, why.p);
+  } else {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s%s%.*s); %s%s is tried next", failed, words, colon, (int)why.n,
+                  why.p, next, move.turn == AIO__TURN_LARGER_WINDOW ? ", which reads more," : "");
+  }
+}
+
 /* Makes the plan's move. After a failure `failed` names the provider and `status` says how; else both are empty. */
 static aiorch_status follow(aiorch_run *run, aio__plan_move move, const char *failed, aiorch_status status) {
-  const char *next = run->plan.targets[run->plan.at].whom.provider->name;
   aio__counters *counters = &run->orch->counters;
   bool passed_over = aio__attempts_passed_over(run) > 0;
   if (move.kind == AIO__PLAN_NOBODY) {
@@ -162,16 +186,7 @@ static aiorch_status follow(aiorch_run *run, aio__plan_move move, const char *fa
   bool other = move.turn == AIO__TURN_OTHER_PROVIDER || move.turn == AIO__TURN_LARGER_WINDOW;
   if (move.kind == AIO__PLAN_GO && (other || passed_over)) aio__count(counters, AIO__N_FALLBACKS);
   if (move.kind == AIO__PLAN_WAIT || move.turn == AIO__TURN_OTHER_KEY) aio__count(counters, AIO__N_RETRIES);
-  if (failed && move.kind == AIO__PLAN_WAIT) {
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s); it is tried again in %lld ms", failed,
-                  aiorch_strerror(status), (long long)move.wait_ms);
-  } else if (failed && move.turn == AIO__TURN_OTHER_KEY) {
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s); another of its keys is tried", failed,
-                  aiorch_strerror(status));
-  } else if (failed) {
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s); %s%s is tried next", failed, aiorch_strerror(status),
-                  next, move.turn == AIO__TURN_LARGER_WINDOW ? ", which reads more," : "");
-  }
+  if (failed) say_what_follows(run, move, failed, status);
   run->step = move.kind == AIO__PLAN_GO ? ATTEMPT : WAIT;
   run->retry_at_ns = aio__run_now(run) + move.wait_ms * 1000000;
   return AIORCH_AGAIN;

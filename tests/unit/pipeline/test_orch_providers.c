@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -280,10 +281,63 @@ static void test_run__cancelled_and_freed_while_it_streams(void **state) {
   close_held(&h, 1);
 }
 
+/* A server that counts nothing: a call of a tool is paid for like a text. */
+static void test_run__a_tool_call_that_nobody_counted_is_estimated(void **state) {
+  (void)state;
+  static const script_event call[] = {
+      HEAD(200, "content-type: text/event-stream"),
+      BYTES(SSE "{\"model\":\"gpt-6-sol\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":"
+                "{\"name\":\"look\",\"arguments\":\"{}\"}}]}}]}\n\n" SSE
+                "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n" SSE "[DONE]\n\n"),
+      END};
+  held h;
+  open_orch(&h, "{" NO_CACHE ",\"generate.chain\":\"openai\"," TWO "}");
+  scripted_transport_always(&h.wire, "", call, COUNT(call));
+  aiorch_run *run = ask(&h, "When does the shop open?");
+  assert_int_equal(aiorch_run_add_tool(run, "look", 4, "Looks it up.", 12, "", 0), AIORCH_OK);
+  execute(run, AIORCH_OK);
+  assert_int_equal(aiorch_run_tool_call_count(run), 1);
+  assert_true(run->usage.n[AIORCH_USAGE_INPUT] > 0);
+  assert_true(run->usage.estimated);
+  aiorch_run_free(run);
+  close_held(&h, 1);
+}
+
+/* What is laid over every request of a provider is a part of what its answers depend on. */
+static void test_run__options_of_a_provider_are_a_part_of_the_scope(void **state) {
+  (void)state;
+  static const char *const options[] = {"", ",\"providers.openai.options\":\"{\\\"seed\\\":1}\"",
+                                        ",\"providers.openai.options\":\"{\\\"seed\\\":2}\""};
+  uint8_t scopes[COUNT(options)][AIO__SHA256_SIZE];
+  for (size_t i = 0; i < COUNT(options); i++) {
+    held h;
+    char settings[1024];
+    (void)snprintf(settings, sizeof settings, "{\"store\":\"memory\",\"retrieve.enabled\":false,\"generate.chain\":\"openai\"," TWO "%s}", options[i]);
+    open_orch(&h, settings);
+    scripted_transport_always(&h.wire, "", GOOD, COUNT(GOOD));
+    aiorch_run *run = ask_for_hours(&h);
+    execute(run, AIORCH_OK);
+    assert_true(run->stored);
+    memcpy(scopes[i], run->scope, sizeof scopes[i]);
+    for (size_t k = 0; k < i; k++) assert_memory_not_equal(scopes[i], scopes[k], sizeof scopes[i]);
+    aiorch_run_free(run);
+    close_held(&h, 1);
+  }
+}
+
 /* ---- embedders ---- */
 
 #define SERVICE "\"embedder.model\":\"two\",\"embedder.dimensions\":2,\"cache.match\":\"exact\",\"retrieve.threshold\":0.5,"
 #define MEMORY "\"store\":\"memory\","
+
+static void add_faq(held *h) {
+  aiorch_document *d = NULL;
+  assert_int_equal(aiorch_document_new(&d), AIORCH_OK);
+  assert_int_equal(aiorch_document_set_source(d, "faq.md", 6), AIORCH_OK);
+  assert_int_equal(aiorch_document_set_text(d, AIORCH_FORMAT_MARKDOWN, "The shop is open from eight to six.", 35), AIORCH_OK);
+  assert_int_equal(aiorch_knowledge_add(h->orch, "acme", 4, d, 30000, NULL), AIORCH_OK);
+  aiorch_document_free(d);
+}
 
 static void test_embedder__of_the_settings(void **state) {
   (void)state;
@@ -301,12 +355,7 @@ static void test_embedder__of_the_settings(void **state) {
   assert_string_equal(h.orch->plugins.embedder.fingerprint, "ollama:two:2");
   assert_false(h.orch->embedder_is_local);
   scripted_transport_always(&h.wire, "http://vectors.example/api/embed", vector, COUNT(vector));
-  aiorch_document *d = NULL;
-  assert_int_equal(aiorch_document_new(&d), AIORCH_OK);
-  assert_int_equal(aiorch_document_set_source(d, "faq.md", 6), AIORCH_OK);
-  assert_int_equal(aiorch_document_set_text(d, AIORCH_FORMAT_MARKDOWN, "The shop is open from eight to six.", 35), AIORCH_OK);
-  assert_int_equal(aiorch_knowledge_add(h.orch, "acme", 4, d, 30000, NULL), AIORCH_OK);
-  aiorch_document_free(d);
+  add_faq(&h);
   assert_int_equal(aiorch_knowledge_embed(h.orch, "acme", 4, 30000, &done, &left, &h.error), AIORCH_OK);
   assert_int_equal(done, 1);
   aiorch_run *run = ask(&h, "Wann?"); /* no word of it is in the document */
@@ -319,6 +368,34 @@ static void test_embedder__of_the_settings(void **state) {
   close_held(&h, 1);
 }
 
+/* What was sent and broke off may have cost something; what the service refused has not. */
+static void test_embedder__that_breaks_off_has_a_cost_that_nobody_knows(void **state) {
+  (void)state;
+  static const script_event breaks[] = {FAIL(AIORCH_E_NETWORK, "the connection broke")};
+  static const script_event refuses[] = {HEAD(500, "content-type: application/json"), BYTES("{}"), END};
+  static const struct {
+    const script_event *events;
+    size_t count;
+    bool known;
+  } rows[] = {{breaks, COUNT(breaks), false}, {refuses, COUNT(refuses), true}, {DOWN, COUNT(DOWN), true}};
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    held h;
+    open_config(&h, "{" MEMORY SERVICE "\"cache.mode\":\"off\"}");
+    assert_int_equal(aiorch_config_set_str(h.config, "embedder", "ollama", 6, NULL), AIORCH_OK);
+    assert_int_equal(aiorch_open(h.config, &h.orch, &h.error), AIORCH_OK);
+    scripted_transport_always(&h.wire, "", rows[i].events, rows[i].count);
+    add_faq(&h);
+    aiorch_run *run = ask(&h, "When is the shop open?");
+    execute(run, AIORCH_OK);
+    assert_int_equal(run->attempts[0].kind, AIORCH_ATTEMPT_EMBED);
+    assert_true(run->attempts[0].status < 0);
+    assert_int_equal(run->attempts[0].cost_known, rows[i].known);
+    assert_int_equal(run->cost_known, rows[i].known);
+    aiorch_run_free(run);
+    close_held(&h, 1);
+  }
+}
+
 static void test_embedder__that_is_down_costs_a_bounded_wait(void **state) {
   (void)state;
   static const script_event hangs[] = {PAUSE(1000000), END};
@@ -327,12 +404,7 @@ static void test_embedder__that_is_down_costs_a_bounded_wait(void **state) {
   assert_int_equal(aiorch_config_set_str(h.config, "embedder", "ollama", 6, NULL), AIORCH_OK);
   assert_int_equal(aiorch_open(h.config, &h.orch, &h.error), AIORCH_OK);
   scripted_transport_always(&h.wire, "", hangs, COUNT(hangs));
-  aiorch_document *d = NULL;
-  assert_int_equal(aiorch_document_new(&d), AIORCH_OK);
-  assert_int_equal(aiorch_document_set_source(d, "faq.md", 6), AIORCH_OK);
-  assert_int_equal(aiorch_document_set_text(d, AIORCH_FORMAT_MARKDOWN, "The shop is open from eight to six.", 35), AIORCH_OK);
-  assert_int_equal(aiorch_knowledge_add(h.orch, "acme", 4, d, 30000, NULL), AIORCH_OK);
-  aiorch_document_free(d);
+  add_faq(&h);
   for (int i = 0; i < 7; i++) {
     int64_t begun = atomic_load(&h.time.monotonic_ns);
     aiorch_run *run = ask(&h, "When is the shop open?");
@@ -472,6 +544,9 @@ int main(void) {
       cmocka_unit_test(test_run__all_are_down),
       cmocka_unit_test(test_run__cancelled_and_freed_while_it_streams),
       cmocka_unit_test(test_embedder__of_the_settings),
+      cmocka_unit_test(test_run__a_tool_call_that_nobody_counted_is_estimated),
+      cmocka_unit_test(test_run__options_of_a_provider_are_a_part_of_the_scope),
+      cmocka_unit_test(test_embedder__that_breaks_off_has_a_cost_that_nobody_knows),
       cmocka_unit_test(test_embedder__that_is_down_costs_a_bounded_wait),
       cmocka_unit_test(test_embedder__borrows_address_and_key_of_its_provider),
       cmocka_unit_test(test_open__plug_ins_come_first),

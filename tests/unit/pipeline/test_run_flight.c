@@ -219,6 +219,28 @@ static void test_leader__cancelled_then_the_last_leaves(void **state) {
   fixture_close(&s->f);
 }
 
+/* What the service refuses has cost nothing, whoever sees it. */
+static void test_leader__gone_before_its_attempt_was_refused(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+  char id[AIO__UUID_LEN + 1];
+  memcpy(id, a->id, sizeof id);
+  aiorch_run_free(a);
+  assert_int_equal(aiorch_call_put_error(s->h.calls[0], "overloaded", 10, 503, -1), AIORCH_OK);
+  finish(&s->h, 0, AIORCH_E_PROVIDER_BUSY, 0);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 2); /* the other asks again, for itself */
+  aio__attempt_row row;
+  size_t count = 0;
+  ledger_of(s, id, &row, &count);
+  assert_int_equal(count, 1);
+  assert_int_equal(row.status, AIORCH_E_PROVIDER_BUSY);
+  assert_true(row.cost_known);
+  aiorch_run_free(b);
+  fixture_close(&s->f);
+}
+
 /* Its call has ended, but nobody was driven since: what it said is there for the others. */
 static void test_leader__freed_when_its_call_has_ended_unseen(void **state) {
   (void)state;
@@ -411,6 +433,7 @@ int main(void) {
       cmocka_unit_test(test_flight__a_late_one_reads_all),
       cmocka_unit_test(test_leader__freed_while_it_is_out),
       cmocka_unit_test(test_leader__cancelled_then_the_last_leaves),
+      cmocka_unit_test(test_leader__gone_before_its_attempt_was_refused),
       cmocka_unit_test(test_leader__freed_when_its_call_has_ended_unseen),
       cmocka_unit_test(test_leader__never_driven_again),
       cmocka_unit_test(test_leader__not_driven_in_its_wait),

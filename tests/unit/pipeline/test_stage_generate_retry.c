@@ -33,7 +33,7 @@ static void test_retry__after_a_jittered_wait_and_says_so(void **state) {
   f.lot = UINT32_MAX / 5; /* a fifth of 501 ms */
   aiorch_run *run = fixture_ask(&f, "acme", "u1", "What?");
   assert_int_equal(drive(run, warnings, sizeof warnings), AIORCH_AGAIN);
-  (void)snprintf(expected, sizeof expected, "first failed (%s); it is tried again in 100 ms\n",
+  (void)snprintf(expected, sizeof expected, "first failed (%s: scripted); it is tried again in 100 ms\n",
                  aiorch_strerror(AIORCH_E_PROVIDER_BUSY));
   assert_string_equal(warnings, expected);
   virtual_clock_advance_ms(&f.clock, 99);
@@ -231,7 +231,7 @@ static void test_endpoints__the_next_key_without_waiting(void **state) {
   assert_int_equal(k.count, 2);
   assert_int_equal(k.asked[0], 0);
   assert_int_equal(k.asked[1], 1);
-  (void)snprintf(expected, sizeof expected, "first failed (%s); another of its keys is tried\n", aiorch_strerror(AIORCH_E_PROVIDER_KEY));
+  (void)snprintf(expected, sizeof expected, "first failed (%s: no); another of its keys is tried\n", aiorch_strerror(AIORCH_E_PROVIDER_KEY));
   assert_string_equal(warnings, expected);
   aiorch_run_free(run);
   k.refused = 7;
