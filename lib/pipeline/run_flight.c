@@ -273,14 +273,18 @@ static void settle_orphan(struct aio__shared *s) {
 
 static void note_end(struct aio__shared *s) {
   const aio__call_result *result = aio__call_result_of(s->call);
+  /* Tools that a provider's own options offer: what is to be called is the starter's affair. */
+  bool own = result->status == AIORCH_OK && result->finish_reason == AIORCH_FINISH_TOOL_CALLS;
   s->ended = true;
   s->status = result->status;
   s->finish_reason = result->finish_reason;
   if (s->status == AIORCH_OK && s->text.n == 0 && s->finish_reason == AIORCH_FINISH_STOP) s->status = AIORCH_E_RESPONSE;
+  if (own) s->status = AIORCH_E_UNSUPPORTED;
   if (result->model[0]) keep_text(s->model, sizeof s->model, result->model);
   pthread_mutex_lock(table(s));
   if (s->status == AIORCH_OK) aio__flight_landed(&s->f);
   else aio__flight_attempt_failed(&s->f);
+  if (own) aio__flight_gave_up(&s->f, 0, true); /* without an error: see aio__run_flight_error */
   pthread_mutex_unlock(table(s));
 }
 

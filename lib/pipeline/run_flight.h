@@ -46,6 +46,7 @@ typedef struct aio__flight_answer {
   int32_t finish_reason;
 } aio__flight_answer;
 aiorch_status aio__run_flight_answer(aiorch_run *run, aio__flight_answer *out);
+/* AIORCH_OK as its status: there is no answer that could be shared, and each asks alone. */
 void aio__run_flight_error(aiorch_run *run, aiorch_error *out);
 
 #endif

@@ -432,6 +432,7 @@ static aiorch_status share_error(aiorch_run *run) {
   aiorch_error error;
   aio__error_init(&error);
   aio__run_flight_error(run, &error);
+  if (error.status == AIORCH_OK) return go_alone(run);
   run->shared = true;
   aio__count(&run->orch->counters, AIO__N_RUNS_SHARED);
   aio__run_fail(run, AIORCH_STAGE_GENERATE, error.status, "%s", error.message);

@@ -327,6 +327,32 @@ static void test_leader__with_a_shorter_deadline(void **state) {
   fixture_close(&s->f);
 }
 
+/* Calls of tools that a provider's options have offered: they are each run's own, so each asks for itself, at the same time. */
+static void test_flight__tool_calls_are_not_shared(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2"), *c = ask(s, "u3");
+  assert_int_equal(s->h.count, 1);
+  assert_int_equal(aiorch_call_put_finish_reason(s->h.calls[0], AIORCH_FINISH_TOOL_CALLS), AIORCH_OK);
+  finish(&s->h, 0, AIORCH_OK, 5);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(drive(a, NULL), AIORCH_DONE);
+  assert_int_equal(aiorch_run_status(a), AIORCH_OK);
+  assert_int_equal(aiorch_run_finish_reason(a), AIORCH_FINISH_TOOL_CALLS);
+  assert_int_equal(drive(c, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 3);
+  for (int i = 1; i < 3; i++) {
+    say(&s->h, i, "It is so.");
+    finish(&s->h, i, AIORCH_OK, 5);
+  }
+  answered(b, "It is so.", false);
+  answered(c, "It is so.", false);
+  aiorch_run_free(a);
+  aiorch_run_free(b);
+  aiorch_run_free(c);
+  fixture_close(&s->f);
+}
+
 /* ---- failures ---- */
 
 static void test_error__what_is_the_upstreams_is_shared(void **state) {
@@ -438,6 +464,7 @@ int main(void) {
       cmocka_unit_test(test_leader__never_driven_again),
       cmocka_unit_test(test_leader__not_driven_in_its_wait),
       cmocka_unit_test(test_leader__with_a_shorter_deadline),
+      cmocka_unit_test(test_flight__tool_calls_are_not_shared),
       cmocka_unit_test(test_error__what_is_the_upstreams_is_shared),
       cmocka_unit_test(test_error__after_the_begin_it_is_each_ones_own),
       cmocka_unit_test(test_check__by_the_fence_of_the_leaders_prompt),
