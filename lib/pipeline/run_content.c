@@ -87,7 +87,10 @@ static aio__part *new_part(aiorch_run *run, aio__message *m) {
     m->parts = more;
     m->part_cap = cap;
   }
-  if (m->part_count == 0 && m->text.n > 0) m->parts[m->part_count++] = (aio__part){.kind = AIO__PART_TEXT, .text = m->text};
+  if (m->part_count == 0 && m->text.n > 0) {
+    m->parts[m->part_count++] = (aio__part){.kind = AIO__PART_TEXT, .text = m->text};
+    m->text_cap = 0; /* it stays as it is */
+  }
   return &m->parts[m->part_count++];
 }
 
@@ -113,16 +116,23 @@ static aio__message *last_message(aiorch_run *run) {
   return run->message_count ? &run->messages[run->message_count - 1] : NULL;
 }
 
-/* The message's text is that of all its texts. */
+/* The message's text is that of all its texts. Its room doubles, or many small ones would take the memory of all of them many times. */
 static aiorch_status join_text(aiorch_run *run, aio__message *m, aio__str text) {
-  aio__str own = m->text;
-  char *joined = aio__arena_alloc(&run->arena, own.n + 2 + text.n + 1);
-  if (!joined) return no_room(run);
-  if (own.n) memcpy(joined, own.p, own.n);
-  memcpy(joined + own.n, "\n\n", own.n ? 2 : 0);
-  size_t at = own.n ? own.n + 2 : 0;
-  if (text.n) memcpy(joined + at, text.p, text.n);
-  m->text = aio__str_n(joined, at + text.n);
+  size_t between = m->text.n ? 2 : 0, need = m->text.n + between + text.n;
+  char *room;
+  if (need < m->text_cap) {
+    memcpy(&room, &m->text.p, sizeof room); /* the arena's, and this message's alone */
+  } else {
+    m->text_cap = 0;
+    room = aio__arena_alloc(&run->arena, 2 * need + 1);
+    if (!room) return no_room(run);
+    if (m->text.n) memcpy(room, m->text.p, m->text.n);
+    m->text_cap = 2 * need + 1;
+  }
+  memcpy(room + m->text.n, "\n\n", between);
+  if (text.n) memcpy(room + m->text.n + between, text.p, text.n);
+  room[need] = '\0';
+  m->text = aio__str_n(room, need);
   return AIORCH_OK;
 }
 

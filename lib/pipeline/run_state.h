@@ -26,6 +26,7 @@ enum {
 typedef struct aio__message {
   int32_t role;
   aio__str text;
+  size_t text_cap;     /* room of a text that was joined; 0: it is as it was given */
   aio__part *parts;
   size_t part_count, part_cap;
 } aio__message;

@@ -77,6 +77,27 @@ static void test_run_add_text__joins_the_texts(void **state) {
   aiorch_run_free(run);
 }
 
+/* Many small texts take about the memory of one that is as long, not that of each prefix of it. */
+static void test_run_add_text__of_many_is_moved_seldom(void **state) {
+  aiorch_run *run = fixture_ask(*state, "acme", "u1", "x");
+  const aio__message *m = &run->messages[0];
+  int moved = 0;
+  for (int i = 0; i < 4000; i++) {
+    const char *before = m->text.p;
+    aiorch_status st = aio__run_add_text(run, S("word"));
+    assert_int_equal(st, AIORCH_OK);
+    moved += m->text.p != before;
+    if (i == 100) assert_int_equal(aio__run_add_image(run, S("image/gif"), S("R0lG")), AIORCH_OK);
+  }
+  assert_true(moved < 20);
+  assert_int_equal(m->text.n, 1 + 4000 * 6);
+  assert_int_equal(strlen(m->text.p), m->text.n);
+  assert_int_equal(m->part_count, 2 + 4000 - 101);
+  assert_int_equal(m->parts[0].text.n, 1 + 101 * 6);
+  assert_int_equal(strlen(m->parts[0].text.p), m->parts[0].text.n);
+  aiorch_run_free(run);
+}
+
 static void test_run_add_tool_call__makes_the_assistants_message(void **state) {
   aiorch_run *run = fixture_ask(*state, "acme", "u1", "Is it raining in Oslo?");
   assert_int_equal(aio__run_add_reasoning(run, S("I should look."), S("sig")), AIORCH_OK);
@@ -303,6 +324,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_run_add_image__comes_after_the_text, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add_image__refuses_what_is_none, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add_text__joins_the_texts, open_it, close_it),
+      cmocka_unit_test_setup_teardown(test_run_add_text__of_many_is_moved_seldom, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add_tool_call__makes_the_assistants_message, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add_tool_call__refuses_what_is_no_call, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add_cache_marker__marks_the_last_part, open_it, close_it),
