@@ -193,7 +193,8 @@ static aiorch_status read_schema(reader *r, const aio__json_value *request, cons
 static aiorch_status read_stops(reader *r, const aio__json_value *stops) {
   aio__str text;
   if (aio__json_str(stops, &text)) return pass_on(r, aio__run_add_stop(r->run, text));
-  for (const aio__json_value *at = aio__json_first(stops); at; at = aio__json_next(at)) {
+  bool list = aio__json_typeof(stops) == AIO__JSON_ARRAY;
+  for (const aio__json_value *at = list ? aio__json_first(stops) : stops; at; at = list ? aio__json_next(at) : NULL) {
     if (!aio__json_str(at, &text)) return aio__error_set(r->error, AIORCH_E_INVALID, "request: \"stop\" must be a text or a list of texts");
     aiorch_status st = pass_on(r, aio__run_add_stop(r->run, text));
     if (st) return st;

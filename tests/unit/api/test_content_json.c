@@ -115,6 +115,8 @@ static void test_content_read__what_is_wrong_is_said(void **state) {
       {"\"schema\":\"x\"", "schema of the answer"},
       {"\"schema\":[1]", "JSON object"},
       {"\"stop\":[1]", "\"stop\" must be"},
+      {"\"stop\":5", "\"stop\" must be"},
+      {"\"stop\":{\"a\":\"b\"}", "\"stop\" must be"},
       {"\"stop\":\"\"", "1 to 255"},
   };
   char request[512];
