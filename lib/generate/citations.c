@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { NUMBERS_MAX = 32 /* of one marker */ };
+enum {
+  NUMBERS_MAX = 32, /* of one marker */
+  TICKS_MAX = 32    /* that begin code: each number of them is looked for to the end of the text once at most */
+};
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -31,6 +34,7 @@ static size_t read_marker(aio__str text, size_t at, int64_t numbers[NUMBERS_MAX]
 static size_t behind_code(aio__str text, size_t at) {
   size_t ticks = 0;
   while (at + ticks < text.n && text.p[at + ticks] == '`') ticks++;
+  if (ticks > TICKS_MAX) return at + ticks;
   for (size_t i = at + ticks; i < text.n;) {
     size_t run = 0;
     while (i + run < text.n && text.p[i + run] == '`') run++;

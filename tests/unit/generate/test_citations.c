@@ -25,6 +25,9 @@ static void test_count__markers(void **state) {
       {"A link [1](https://example.com) and [1,] and [1.5]", 5, 0, 0, 0},
       {"Code `a[7]` and ``b[`8]`` and\n```\nc[9] = 1;\n```\n[1]", 1, 1, 0, 0},
       {"An open `tick [2]", 1, 0, 1, 2},
+#define TICKS "````````````````````````````````"
+      {"Code " TICKS "[9]" TICKS " and [1]", 1, 1, 0, 0},
+      {"No code `" TICKS "[2]`" TICKS " and [1]", 1, 1, 1, 2},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     aio__citations c = aio__citations_count(aio__str_z(rows[i].text), rows[i].sources);
