@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { THREADS = 4, ROUNDS = 60, QUEUE = 1024 };
+enum { THREADS = 4, ROUNDS = 300, QUEUE = 1024 };
 
 typedef struct answerer {
   pthread_mutex_t mutex;
