@@ -119,6 +119,35 @@ static void test_failed__a_limit_with_nobody_else_is_waited_out(void **state) {
   done(&w);
 }
 
+/* Attempts at a provider are those that a wait may mend. */
+static void test_failed__a_refused_key_is_no_attempt(void **state) {
+  (void)state;
+  world w;
+  make(&w, 1);
+  w.providers[0].endpoint_count = 2;
+  w.plan.attempts_max = 2;
+  goes(aio__plan_begin(&w.plan, w.now), AIO__TURN_FIRST, &w, 0, 0);
+  w.lot = UINT32_MAX;
+  goes(failed(&w, AIORCH_E_PROVIDER_KEY), AIO__TURN_OTHER_KEY, &w, 0, 1);
+  waits(&w, failed(&w, AIORCH_E_PROVIDER_BUSY), 500);
+  goes(aio__plan_waited(&w.plan, w.now), AIO__TURN_AGAIN, &w, 0, 1);
+  assert_int_equal(failed(&w, AIORCH_E_PROVIDER_BUSY).kind, AIO__PLAN_NOBODY);
+  done(&w);
+}
+
+/* Neither the provider itself nor one that was left is another that could be asked. */
+static void test_failed__a_limit_that_names_no_time(void **state) {
+  (void)state;
+  world w;
+  make(&w, 2);
+  w.lot = UINT32_MAX;
+  goes(aio__plan_begin(&w.plan, w.now), AIO__TURN_FIRST, &w, 0, 0);
+  goes(failed(&w, AIORCH_E_PROVIDER_MODEL), AIO__TURN_OTHER_PROVIDER, &w, 1, 0);
+  waits(&w, failed(&w, AIORCH_E_PROVIDER_LIMIT), 500);
+  goes(aio__plan_waited(&w.plan, w.now), AIO__TURN_AGAIN, &w, 1, 0);
+  done(&w);
+}
+
 static void test_failed__a_long_retry_after_goes_to_who_may_answer_now(void **state) {
   (void)state;
   world w;
@@ -200,6 +229,23 @@ static void open_breaker(world *w, size_t at, int64_t now) {
   }
 }
 
+/* Where neither window nor prompt is known, one of which nothing is known is no larger one. */
+static void test_window__of_which_nothing_is_known(void **state) {
+  (void)state;
+  world w;
+  make(&w, 3);
+  goes(aio__plan_begin(&w.plan, w.now), AIO__TURN_FIRST, &w, 0, 0);
+  assert_int_equal(failed(&w, AIORCH_E_CONTEXT_WINDOW).kind, AIO__PLAN_GIVE_UP);
+  assert_false(w.plan.out);
+  again(&w);
+  w.providers[2].context_tokens = 2;
+  goes(aio__plan_begin(&w.plan, w.now), AIO__TURN_FIRST, &w, 0, 0);
+  goes(failed(&w, AIORCH_E_CONTEXT_WINDOW), AIO__TURN_LARGER_WINDOW, &w, 2, 0);
+  assert_true(w.plan.out);
+  assert_int_equal(w.plan.window, 1);
+  done(&w);
+}
+
 static void test_breaker__an_open_one_is_passed_over(void **state) {
   (void)state;
   world w;
@@ -219,6 +265,19 @@ static void test_breaker__an_open_one_is_passed_over(void **state) {
   aio__plan_alive(&w.plan);
   assert_false(w.plan.probe);
   assert_true(aio__health_any(w.plan.health, w.targets[0].whom, 0, w.now));
+  done(&w);
+}
+
+/* A run asks each provider once in the order of its chain, also when a breaker closes while it waits for another. */
+static void test_breaker__who_was_passed_over_is_left(void **state) {
+  (void)state;
+  world w;
+  make(&w, 2);
+  open_breaker(&w, 0, w.now);
+  goes(aio__plan_begin(&w.plan, w.now), AIO__TURN_FIRST, &w, 1, 0);
+  w.now += AIO__BREAKER_OPEN_MS;
+  assert_int_equal(failed(&w, AIORCH_E_PROVIDER_MODEL).kind, AIO__PLAN_NOBODY);
+  assert_int_equal(aio__plan_shortest_ms(&w.plan, w.now), 0);
   done(&w);
 }
 
@@ -286,6 +345,7 @@ static void test_built_in__has_neither_breaker_nor_retries(void **state) {
   open_breaker(&w, 1, w.now);
   goes(aio__plan_begin(&w.plan, w.now), AIO__TURN_FIRST, &w, 1, 0);
   assert_int_equal(failed(&w, AIORCH_E_NETWORK).kind, AIO__PLAN_NOBODY);
+  assert_false(w.plan.opened || w.plan.out);
   done(&w);
 }
 
@@ -313,11 +373,15 @@ int main(void) {
       cmocka_unit_test(test_failed__three_attempts_then_the_next),
       cmocka_unit_test(test_failed__keys_one_after_the_other),
       cmocka_unit_test(test_failed__a_limit_with_nobody_else_is_waited_out),
-      cmocka_unit_test(test_failed__a_long_retry_after_goes_to_who_may_answer_now),
+      cmocka_unit_test(test_failed__a_refused_key_is_no_attempt),
+    cmocka_unit_test(test_failed__a_limit_that_names_no_time),
+    cmocka_unit_test(test_breaker__who_was_passed_over_is_left),
+    cmocka_unit_test(test_failed__a_long_retry_after_goes_to_who_may_answer_now),
       cmocka_unit_test(test_failed__model_rejected_and_committed),
       cmocka_unit_test(test_failed__no_wait_passes_the_deadline),
       cmocka_unit_test(test_window__only_larger_ones_from_then_on),
-      cmocka_unit_test(test_breaker__an_open_one_is_passed_over),
+      cmocka_unit_test(test_window__of_which_nothing_is_known),
+    cmocka_unit_test(test_breaker__an_open_one_is_passed_over),
       cmocka_unit_test(test_breaker__opening_says_so_and_ends_the_waiting),
       cmocka_unit_test(test_breaker__after_a_wait_another_endpoint_serves),
       cmocka_unit_test(test_probe__a_rejected_request_or_a_dropped_one_hands_it_on),

@@ -76,6 +76,18 @@ static void test_flight__leaving_while_it_is_out(void **state) {
   assert_int_equal(aio__flight_leave(&f, d), AIO__FLIGHT_ABORTED);
 }
 
+/* Whoever has started it: what it leaves behind is an orphan once, and nobody else's. */
+static void test_flight__an_orphan_has_no_leader(void **state) {
+  (void)state;
+  aio__flight f = {0};
+  uint64_t a = aio__flight_join(&f), b = aio__flight_join(&f), c = aio__flight_join(&f);
+  assert_true(aio__flight_lead(&f, b, 100, 0));
+  assert_true(aio__flight_launch(&f, b));
+  assert_int_equal(aio__flight_leave(&f, b), AIO__FLIGHT_ORPHANED);
+  assert_int_equal(aio__flight_leave(&f, a), AIO__FLIGHT_GOES_ON);
+  assert_int_equal(aio__flight_leave(&f, c), AIO__FLIGHT_ABORTED);
+}
+
 static void test_flight__a_failed_attempt_frees_the_lead(void **state) {
   (void)state;
   aio__flight f = {0};
@@ -125,7 +137,8 @@ int main(void) {
       cmocka_unit_test(test_flight__a_leader_that_is_not_driven_loses_its_place),
       cmocka_unit_test(test_flight__a_leader_keeps_its_place_as_long_as_it_says_so),
       cmocka_unit_test(test_flight__leaving_while_it_is_out),
-      cmocka_unit_test(test_flight__a_failed_attempt_frees_the_lead),
+      cmocka_unit_test(test_flight__an_orphan_has_no_leader),
+    cmocka_unit_test(test_flight__a_failed_attempt_frees_the_lead),
       cmocka_unit_test(test_flight__only_what_is_everybodys_failure_is_shared),
       cmocka_unit_test(test_flight__a_leader_that_leaves_between_attempts),
   };
