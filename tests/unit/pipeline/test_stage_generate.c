@@ -222,8 +222,36 @@ static void test_generate__waits_in_virtual_time_until_the_deadline(void **state
   int64_t waited_ms = (atomic_load(&f.clock.monotonic_ns) - before) / 1000000;
   assert_in_range(waited_ms, 120000, 120001);
   assert_int_equal(aiorch_error_http_status(aiorch_run_error(run)), 504);
+  assert_int_equal(run->attempt_count, 1);
+  assert_false(run->attempts[0].cost_known); /* it may have been worked on all the time */
+  assert_false(run->cost_known);
   aiorch_run_free(run);
   fixture_close(&f);
+}
+
+/* An answer that broke off may have cost something; an error that the service gave has not. */
+static void test_generate__what_broke_off_has_no_known_cost(void **state) {
+  (void)state;
+  static const struct {
+    scripted_answer answer;
+    bool known;
+  } rows[] = {
+    {{.status = AIORCH_E_NETWORK}, false},
+    {{.status = AIORCH_E_NETWORK, .http_status = 299}, false},
+    {{.status = AIORCH_E_NETWORK, .http_status = 300}, true},
+    {{.status = AIORCH_E_TRUNCATED, .http_status = 200}, false},
+    {{.status = AIORCH_E_PROVIDER_BUSY}, true},
+    {{.status = AIORCH_E_RESPONSE, .http_status = 200}, true},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    fixture f;
+    fixture_open(&f, NULL, &rows[i].answer, 1, NULL, 0);
+    aiorch_run *run = fixture_execute(&f, "What?", AIORCH_E_PROVIDERS_UNAVAILABLE);
+    assert_int_equal(run->attempts[0].cost_known, rows[i].known);
+    assert_int_equal(run->cost_known, rows[i].known);
+    aiorch_run_free(run);
+    fixture_close(&f);
+  }
 }
 
 int main(void) {
@@ -240,6 +268,7 @@ int main(void) {
       cmocka_unit_test(test_generate__a_model_for_the_run_is_asked_for),
       cmocka_unit_test(test_generate__an_unknown_provider_in_the_chain_is_named),
       cmocka_unit_test(test_generate__a_refusal_of_the_model_is_an_answer_that_is_not_kept),
+      cmocka_unit_test(test_generate__what_broke_off_has_no_known_cost),
       cmocka_unit_test(test_generate__waits_in_virtual_time_until_the_deadline),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
