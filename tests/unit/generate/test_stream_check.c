@@ -344,6 +344,28 @@ static void test_feed__what_is_not_utf8_is_refused_at_once_or_at_the_end(void **
   aio__buf_free(&out);
 }
 
+/* While more may come: only what may be the begin of a character is waited for. */
+static void test_feed__the_begin_of_a_character_is_waited_for(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    aiorch_status status;
+  } rows[] = {
+    {"a\xc2", AIORCH_OK},           {"a\xdf", AIORCH_OK},           {"a\xe0", AIORCH_OK},
+    {"a\xef\xbf", AIORCH_OK},       {"a\xf0", AIORCH_OK},           {"a\xf4\x8f\xbf", AIORCH_OK},
+    {"a\xc1", AIORCH_E_RESPONSE},   {"a\xf5", AIORCH_E_RESPONSE},   {"a\xff", AIORCH_E_RESPONSE},
+    {"a\x80", AIORCH_E_RESPONSE},   {"a\xc3(", AIORCH_E_RESPONSE},  {"a\xe2(", AIORCH_E_RESPONSE},
+    {"a\xf0\x9f(", AIORCH_E_RESPONSE}, {"a\xf0(", AIORCH_E_RESPONSE}, {"a\xe2\x82(", AIORCH_E_RESPONSE},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    aio__stream_check check = fresh("");
+    check.guard = NULL;
+    aio__buf_init(&out, aio__alloc_default(), 100);
+    assert_int_equal(aio__stream_check_feed(&check, aio__str_z(rows[i].text), false, &out), rows[i].status);
+    aio__buf_free(&out);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_feed__clean_text_comes_out_whole),
@@ -358,6 +380,7 @@ int main(void) {
       cmocka_unit_test(test_feed__too_many_findings_in_one_look_are_blocked),
       cmocka_unit_test(test_feed__flagging_releases_and_remembers),
       cmocka_unit_test(test_feed__characters_are_not_split),
+      cmocka_unit_test(test_feed__the_begin_of_a_character_is_waited_for),
       cmocka_unit_test(test_feed__what_is_not_utf8_is_refused_at_once_or_at_the_end),
   };
   return cmocka_run_group_tests(tests, make_guard, free_guard);
