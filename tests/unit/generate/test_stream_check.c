@@ -224,6 +224,64 @@ static void test_feed__the_verdict_waits_for_what_follows(void **state) {
   }
 }
 
+static aiorch_status look_once(aio__stream_check *check, const char *text, bool whole) {
+  aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+  return aio__stream_check_feed(check, aio__str_z(text), whole, &out);
+}
+
+/* A key is judged when it is whole, at the very end of the answer too; what leaks the prompt at once. */
+static void test_feed__what_is_found_at_the_very_end(void **state) {
+  (void)state;
+  static const char key[] = "It is AKIAQ3XK7ZPL2MVT5RWN";
+  aio__stream_check check = fresh("");
+  check.hold_back = 4; /* so that a look is worth it */
+  assert_int_equal(look_once(&check, key, false), AIORCH_OK);
+  assert_int_equal(out.n, 0);
+  assert_int_equal(aio__stream_check_feed(&check, aio__str_z(key), true, &out), AIORCH_E_OUTPUT_BLOCKED);
+  aio__buf_free(&out);
+  check = fresh("canary-7d41f0");
+  check.hold_back = 4;
+  assert_int_equal(look_once(&check, "It says canary-7d41f0", false), AIORCH_E_OUTPUT_BLOCKED);
+  aio__buf_free(&out);
+}
+
+/* What is not decided yet at the end hides nothing before it, whichever of the two is looked for first. */
+static void test_redact__one_is_whole_and_another_at_the_end(void **state) {
+  (void)state;
+  static const char *const keys[] = {"AKIAQ3XK7ZPL2MVT5RWN", "-----BEGIN PRIVATE KEY-----", "ghp_aKdxQgzLmbVtcRpeWnfYbJgyShcNkiUjHklm",
+                                     "AIzaSyD3xQ9zLm2Vt7Rp5Wn8YbJ4yS0cNk6Ud1H"};
+  for (size_t a = 0; a < 4; a++) {
+    for (size_t b = 0; b < 4; b++) {
+      char text[1500] = "It is ";
+      if (a == 1) continue; /* it has no end */
+      strcat(text, keys[a]);
+      for (int i = 0; i < 250; i++) strcat(text, " and");
+      strcat(strcat(text, " "), keys[b]);
+      aio__stream_check check = fresh("");
+      check.mode = AIO__CHECK_REDACT;
+      assert_int_equal(look_once(&check, text, false), AIORCH_OK);
+      assert_true(out.n > 50);
+      assert_memory_equal(aio__buf_cstr(&out), "It is [redacted:", 16);
+      assert_null(strstr(aio__buf_cstr(&out), keys[b]));
+      aio__buf_free(&out);
+    }
+  }
+}
+
+static void test_feed__a_word_far_into_the_text_is_held_as_well(void **state) {
+  (void)state;
+  static char text[11000];
+  strcpy(text, "Well");
+  while (strlen(text) < 10000) strcat(text, " and");
+  size_t word = strlen(text) + 1;
+  strcat(text, " ");
+  memset(text + word, 'x', 700);
+  aio__stream_check check = fresh("");
+  assert_int_equal(look_once(&check, text, false), AIORCH_OK);
+  assert_int_equal(out.n, word - 512);
+  aio__buf_free(&out);
+}
+
 static void test_redact__a_key_without_an_end_takes_all_that_follows(void **state) {
   (void)state;
   static char text[6000];
@@ -374,6 +432,9 @@ int main(void) {
       cmocka_unit_test(test_feed__no_secret_goes_out_however_it_is_split),
       cmocka_unit_test(test_feed__no_secret_goes_out_at_any_cut),
       cmocka_unit_test(test_feed__the_verdict_waits_for_what_follows),
+      cmocka_unit_test(test_feed__what_is_found_at_the_very_end),
+      cmocka_unit_test(test_redact__one_is_whole_and_another_at_the_end),
+      cmocka_unit_test(test_feed__a_word_far_into_the_text_is_held_as_well),
       cmocka_unit_test(test_redact__a_key_without_an_end_takes_all_that_follows),
       cmocka_unit_test(test_hosts__others_are_blocked_flagged_or_replaced),
       cmocka_unit_test(test_hosts__are_judged_when_they_are_whole),
