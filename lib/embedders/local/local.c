@@ -14,7 +14,8 @@ enum {
   SPARE_ROOMS = 4,       /* kept for the next call; more threads than that make their own anew */
   DIGEST_SHOWN = 8,      /* bytes of the fingerprint's digest */
   FINGERPRINT_ROOM = AIO__MODEL_NAME_MAX + 32,
-  TEXT_TOKENS_MIN = 2    /* [CLS] and [SEP] */
+  TEXT_TOKENS_MIN = 2,   /* [CLS] and [SEP] */
+  PADDING_MAX = 256      /* rows of the table of words beyond the vocabulary: some models round its size up */
 };
 
 struct aio__local {
@@ -69,9 +70,11 @@ static aiorch_status open_parts(aio__local *l, const aio__local_args *args, aior
   aiorch_status s = aio__model_config_read(&l->al, args->folder, &config, error);
   if (s == AIORCH_OK) s = open_tokenizer(l, args->folder, config.lower_case, error);
   if (s != AIORCH_OK) return s;
-  if (aio__wordpiece_size(l->tokenizer) > config.vocabulary)
-    return aio__error_set(error, AIORCH_E_MODEL, "%s: the vocabulary has %zu entries, config.json says %zu",
-                          args->folder, aio__wordpiece_size(l->tokenizer), config.vocabulary);
+  size_t words = aio__wordpiece_size(l->tokenizer);
+  if (words > config.vocabulary || words + PADDING_MAX <= config.vocabulary)
+    return aio__error_set(error, AIORCH_E_MODEL, "%s: the vocabulary has %zu entries, config.json says %zu%s", args->folder,
+                          words, config.vocabulary,
+                          words < config.vocabulary ? "; was the file cut short? Get the model again" : "");
   s = aio__bert_load(&l->al, args->folder, &config, args->precision, args->log, &l->bert, error);
   if (s != AIORCH_OK) return s;
   size_t most = config.max_tokens > AIO__ENCODER_TOKENS ? config.max_tokens : AIO__ENCODER_TOKENS;
