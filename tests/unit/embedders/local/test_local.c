@@ -114,8 +114,8 @@ static void test_open__what_is_missing_or_wrong(void **state) {
   tiny_write_file(folder, "vocab.txt", many, n);
   assert_int_equal(open_at(folder, AIO__LOCAL_F32, &local), AIORCH_E_MODEL);
   assert_non_null(strstr(error.message, "the vocabulary has 64 entries, config.json says 60"));
-  static const char big[] = "{\"model_type\":\"bert\",\"hidden_act\":\"gelu\",\"hidden_size\":32,\"intermediate_size\":64,"
-                            "\"num_hidden_layers\":1,\"num_attention_heads\":2,\"vocab_size\":400,"
+  static const char big[] = "{\"model_type\":\"bert\",\"hidden_act\":\"gelu\",\"hidden_size\":64,\"intermediate_size\":128,"
+                            "\"num_hidden_layers\":1,\"num_attention_heads\":4,\"vocab_size\":400,"
                             "\"max_position_embeddings\":512}";
   tiny_write_file(folder, "config.json", big, sizeof big - 1);
   assert_int_equal(open_at(folder, AIO__LOCAL_F32, &local), AIORCH_E_MODEL);
