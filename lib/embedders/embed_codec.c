@@ -229,7 +229,8 @@ static aiorch_status refused(const aio__embed_codec *codec, aio__tape *tape, aio
       if (aio__wire_has(found.message, too_long[i])) error->status = AIORCH_E_CONTEXT_WINDOW;
     }
     aio__str text = found.message.n ? found.message : found.code.n ? found.code : found.type;
-    aio__wire_say(error, text.n ? text : AIO__LIT("without a word"), key);
+    aio__wire_say(error, text, key);
+    if (!error->message[0]) aio__wire_say(error, AIO__LIT("without a word"), key); /* also where all of it is blank */
     st = error->status;
   } else {
     error->status = st;

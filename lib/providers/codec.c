@@ -77,7 +77,8 @@ static void sharpen(aio__decoder *d, const aio__error_body *body, bool vague) {
     e->status = AIORCH_E_CONTEXT_WINDOW;
   }
   aio__str text = body->message.n ? body->message : body->code.n ? body->code : body->type;
-  aio__wire_say(e, text.n ? text : AIO__LIT("without a word"), d->target->key);
+  aio__wire_say(e, text, d->target->key);
+  if (!e->message[0]) aio__wire_say(e, AIO__LIT("without a word"), d->target->key); /* also where all of it is blank */
 }
 
 aiorch_status aio__dec_error(aio__decoder *d, aio__tape_value root) {
