@@ -139,10 +139,11 @@ void aio__io_post(aio__io_thread *io, aio__io_task *task) {
   if (first) wake_up(io);
 }
 
-/* False when there is nothing left to do and never will be. */
-static bool run_tasks(aio__io_thread *io) {
+/* False when there is nothing left to do and never will be. *stopping: the wake-up for the end may have been taken already. */
+static bool run_tasks(aio__io_thread *io, bool *stopping) {
   pthread_mutex_lock(&io->mutex);
   aio__io_task *task = io->first;
+  *stopping = io->stopping;
   bool more = task || !io->stopping;
   io->first = io->last = NULL;
   pthread_mutex_unlock(&io->mutex);
@@ -234,10 +235,11 @@ static int wait_ms(const aio__io_thread *io) {
 static void *run(void *ctx) {
   aio__io_thread *io = ctx;
   struct epoll_event events[AIO__IO_EVENTS_MAX];
-  while (run_tasks(io)) {
+  bool stopping;
+  while (run_tasks(io, &stopping)) {
     run_timers(io);
     run_after(io);
-    int n = epoll_wait(io->epoll, events, AIO__IO_EVENTS_MAX, wait_ms(io));
+    int n = epoll_wait(io->epoll, events, AIO__IO_EVENTS_MAX, stopping ? 0 : wait_ms(io));
     for (int i = 0; i < n; i++) dispatch(io, &events[i]);
   }
   return NULL;
@@ -310,7 +312,8 @@ void aio__io_free(aio__io_thread *io) {
     wake_up(io);
     pthread_join(io->thread, NULL);
   } else {
-    while (run_tasks(io)) run_after(io);
+    bool stopping;
+    while (run_tasks(io, &stopping)) run_after(io);
   }
   close(io->wake);
   close(io->epoll);

@@ -145,6 +145,25 @@ static void test_post__all_run_in_the_order_of_each_poster(void **state) {
   free(tasks);
 }
 
+/* A wake-up for the end that comes together with tasks is not forgotten over them: a bug that hung for a minute. */
+static void test_free__ends_at_once_while_tasks_wait(void **state) {
+  (void)state;
+  enum { ROUNDS = 500, TASKS = 16 };
+  for (int round = 0; round < ROUNDS; round++) {
+    int last = -1, count = 0;
+    bool wrong = false;
+    counted tasks[TASKS];
+    aio__io_thread *io = open_io(aio__alloc_default(), aio__clock_system());
+    for (int i = 0; i < TASKS; i++) {
+      tasks[i] = (counted){{count_task, NULL}, 0, i, &last, &wrong, &count};
+      aio__io_post(io, &tasks[i].task);
+    }
+    aio__io_free(io);
+    assert_int_equal(count, TASKS);
+    assert_false(wrong);
+  }
+}
+
 static void test_free__runs_what_waits_for_a_thread_that_never_started(void **state) {
   (void)state;
   int last = -1, count = 0;
@@ -335,6 +354,7 @@ int main(void) {
     cmocka_unit_test(test_start__blocks_signals_and_has_a_small_stack),
     cmocka_unit_test(test_new__out_of_memory),
     cmocka_unit_test(test_post__all_run_in_the_order_of_each_poster),
+    cmocka_unit_test(test_free__ends_at_once_while_tasks_wait),
     cmocka_unit_test(test_free__runs_what_waits_for_a_thread_that_never_started),
     cmocka_unit_test(test_timer_set__all_run_in_order_and_never_early),
     cmocka_unit_test(test_watch__what_is_ready_and_nothing_else),
