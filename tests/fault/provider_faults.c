@@ -181,7 +181,10 @@ static void look_settings(aiorch_config *config) {
   aiorch_text *text;
   for (size_t i = 0; aiorch_config_describe(i, &text) == AIORCH_OK; i++) look_text("aiorch_config_describe", AIORCH_OK, text);
   static const char *const names[] = {"providers", "providers.well.key", "providers.well.headers", "providers.well.base_url"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) look_text(names[i], aiorch_config_get(config, names[i], &text, NULL), text);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    aiorch_status status = aiorch_config_get(config, names[i], &text, NULL); /* first: the order of arguments is the compiler's */
+    look_text(names[i], status, text);
+  }
 }
 
 /* Settings that are wrong, each with a secret in it: the words are of use without it. */
@@ -410,12 +413,17 @@ static bool drive(play *p, aiorch_run *run) {
 
 static void look_at_figures(play *p) {
   aiorch_text *text;
+  aiorch_status status;
   static const char *const by[] = {"model", "provider"};
-  look_text("aiorch_metrics_snapshot", aiorch_metrics_snapshot(p->orch, &text, NULL), text);
-  look_text("aiorch_stats", aiorch_stats(p->orch, TENANT, sizeof TENANT - 1, 5000, &text, NULL), text);
-  look_text("aiorch_providers", aiorch_providers(p->orch, &text), text);
+  status = aiorch_metrics_snapshot(p->orch, &text, NULL);
+  look_text("aiorch_metrics_snapshot", status, text);
+  status = aiorch_stats(p->orch, TENANT, sizeof TENANT - 1, 5000, &text, NULL);
+  look_text("aiorch_stats", status, text);
+  status = aiorch_providers(p->orch, &text);
+  look_text("aiorch_providers", status, text);
   for (size_t i = 0; i < 2; i++) {
-    look_text("aiorch_costs", aiorch_costs(p->orch, TENANT, sizeof TENANT - 1, 0, 0, by[i], 5000, &text, NULL), text);
+    status = aiorch_costs(p->orch, TENANT, sizeof TENANT - 1, 0, 0, by[i], 5000, &text, NULL);
+    look_text("aiorch_costs", status, text);
   }
 }
 
