@@ -64,7 +64,7 @@ static double at_part(const double *sorted, size_t n, double part) {
   return n == 0 ? 0 : sorted[at < n ? at : n - 1];
 }
 
-static void row(const char *key, double value, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void row(const char *key, double value, const char *format, ...) {
   static const char *before = "{";
   va_list args;
   va_start(args, format);

@@ -88,8 +88,8 @@ static bool piece(int fd, int family) {
 
 static bool last(int fd, int family) {
   static const char *const ends[PROVIDERS] = {
-      "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":7}}\n\n"
-      "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+      ("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":7}}\n\n"
+       "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
       "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
       "data: {\"candidates\":[{\"content\":{\"parts\":[]},\"finishReason\":\"STOP\"}]}\n\n",
       "{\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\"}\n"};
