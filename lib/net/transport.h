@@ -6,6 +6,7 @@
  *   ... the waker is signalled whenever there is something new; then, on the driver's thread:
  *   transport->head(exchange)                 NULL until status and headers have come
  *   transport->take(exchange, &body)          the bytes of the body that came since
+ *                                             (their head may have come after it was looked for: look again)
  *   transport->state(exchange, &wire_error)   AIORCH_PENDING, AIORCH_OK (the body has ended cleanly and was taken), or how it failed
  *   transport->drop(exchange);                at any time, exactly once; closes what is still open within 50 ms and never waits
  *

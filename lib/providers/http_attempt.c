@@ -236,6 +236,7 @@ static void take_head(attempt *a) {
 static bool take_bytes(attempt *a) {
   aio__buf_reset(&a->bytes);
   aiorch_status st = a->provider->transport->take(a->exchange, &a->bytes);
+  take_head(a); /* it may have come since it was looked for, and these bytes with it */
   if (st == AIORCH_OK && a->has_head && a->bytes.n > 0) {
     a->taken += a->bytes.n;
     st = aio__decoder_feed(&a->decoder, aio__buf_view(&a->bytes));

@@ -144,6 +144,30 @@ static void test_generate__streams_an_answer(void **state) {
   close_held(&h);
 }
 
+/* The head may come between the look for it and the taking of bytes: none of them is lost. */
+static int heads_asked;
+static const aio__wire_reply *(*real_head)(aio__exchange *exchange);
+
+static const aio__wire_reply *head_that_comes_late(aio__exchange *exchange) {
+  return heads_asked++ == 0 ? NULL : real_head(exchange);
+}
+
+static void test_generate__a_head_that_comes_with_the_first_bytes(void **state) {
+  (void)state;
+  static const script_event answer[] = {STREAM, BYTES(DELTA("Hel")), PAUSE(300), BYTES(DELTA("lo") STOPPED USAGE DONE), END};
+  held h;
+  open_held(&h);
+  use_openai(&h);
+  heads_asked = 0;
+  real_head = h.wire.transport.head;
+  h.wire.transport.head = head_that_comes_late;
+  scripted_transport_add(&h.wire, "", answer, COUNT(answer));
+  const aio__call_result *r = ask(&h);
+  assert_int_equal(r->status, AIORCH_OK);
+  assert_string_equal(aio__buf_cstr(&h.text), "Hello");
+  close_held(&h);
+}
+
 static void test_generate__is_the_same_in_pieces_of_any_size(void **state) {
   (void)state;
   static const script_event answer[] = {STREAM, BYTES(DELTA("Gr\\u00fc\\u00df") DELTA("e \xF0\x9F\x98\x80") STOPPED USAGE DONE), END};
@@ -721,6 +745,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_generate__streams_an_answer),
       cmocka_unit_test(test_generate__much_waits_for_a_late_driver),
+      cmocka_unit_test(test_generate__a_head_that_comes_with_the_first_bytes),
       cmocka_unit_test(test_generate__is_the_same_in_pieces_of_any_size),
       cmocka_unit_test(test_generate__a_connection_that_stays_open_behind_the_last_event),
       cmocka_unit_test(test_generate__a_cut_behind_the_last_event_is_none),
