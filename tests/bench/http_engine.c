@@ -12,18 +12,17 @@
 #include <curl/curl.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "support/http_client.h"
+#include "support/upstream.h"
 
 enum { IN_FLIGHT = 64, DELTAS = 64, IDLE_STREAMS = 1000, BODY_BYTES = 200 };
 
@@ -41,49 +40,6 @@ static void set_url(const char *path) {
   snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
   aio__buf_reset(&wire.url);
   aio__buf_z(&wire.url, url);
-}
-
-static void pin(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET((size_t)cpu, &set);
-  sched_setaffinity(0, sizeof set, &set);
-}
-
-/* ---- the upstream -------------------------------------------------------------------------------------------------- */
-
-static FILE *server_in;
-static pid_t server_pid;
-
-static void start_server(const char *self, bool pinned) {
-  int in[2], out[2];
-  char path[1024];
-  const char *slash = strrchr(self, '/');
-  snprintf(path, sizeof path, "%.*s/support/instant_server", slash ? (int)(slash - self) : 1, slash ? self : ".");
-  if (pipe(in) != 0 || pipe(out) != 0) abort();
-  server_pid = fork();
-  if (server_pid == 0) {
-    dup2(in[0], 0);
-    dup2(out[1], 1);
-    close(in[1]);
-    if (pinned) execl(path, path, "--cpu", "1", (char *)NULL);
-    else execl(path, path, (char *)NULL);
-    _exit(127);
-  }
-  close(in[0]);
-  close(out[1]);
-  server_in = fdopen(in[1], "w");
-  FILE *from = fdopen(out[0], "r");
-  if (!from || fscanf(from, "%d", &port) != 1) {
-    fprintf(stderr, "%s does not start\n", path);
-    exit(1);
-  }
-  fclose(from);
-}
-
-static void stop_server(void) {
-  fclose(server_in);
-  waitpid(server_pid, NULL, 0);
 }
 
 /* ---- those that are ready ---------------------------------------------------------------------------------------------- */
@@ -478,8 +434,8 @@ int main(int argc, char **argv) {
   http_forget_proxies();
   signal(SIGPIPE, SIG_IGN);
   make_wire();
-  start_server(argv[0], pinned);
-  if (pinned) pin(0);
+  port = upstream_start(argv[0], pinned);
+  if (pinned) upstream_pin(0);
   aio__http_options options = {.connections_max = 20000, .connections_per_host = 20000};
   aio__transport *t;
   if (aio__http_open(&options, aio__alloc_default(), aio__clock_system(), NULL, NULL, &t, NULL) != AIORCH_OK) abort();
@@ -502,6 +458,6 @@ int main(int argc, char **argv) {
   }
   t->close(t);
   aio__wire_request_free(&wire);
-  stop_server();
+  upstream_stop();
   return 0;
 }

@@ -16,16 +16,16 @@
 #include <curl/curl.h>
 #include <ftw.h>
 #include <malloc.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "support/upstream.h"
 
 enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, IDLE_STREAMS = 1000, DOCUMENTS = 200, USERS = 200, VOCABULARY = 2197, HOLD_BACK = 512, BODY_MAX = 1 << 16 };
 
@@ -78,46 +78,6 @@ __attribute__((format(printf, 3, 4))) static void row(const char *key, double va
   }
   fflush(stdout);
   va_end(args);
-}
-
-/* ---- the upstream -------------------------------------------------------------------------------------------------- */
-
-static FILE *server_in;
-static pid_t server_pid;
-
-static void start_server(const char *self, bool pinned) {
-  int in[2], out[2];
-  char path[1024];
-  const char *slash = strrchr(self, '/');
-  snprintf(path, sizeof path, "%.*s/support/instant_server", slash ? (int)(slash - self) : 1, slash ? self : ".");
-  if (pipe(in) != 0 || pipe(out) != 0) abort();
-  server_pid = fork();
-  if (server_pid == 0) {
-    dup2(in[0], 0);
-    dup2(out[1], 1);
-    close(in[1]);
-    if (pinned) execl(path, path, "--cpu", "1", (char *)NULL);
-    else execl(path, path, (char *)NULL);
-    _exit(127);
-  }
-  close(in[0]);
-  close(out[1]);
-  server_in = fdopen(in[1], "w");
-  FILE *from = fdopen(out[0], "r");
-  if (!from || fscanf(from, "%d", &port) != 1) die(path, "does not start");
-  fclose(from);
-}
-
-static void stop_server(void) {
-  fclose(server_in);
-  waitpid(server_pid, NULL, 0);
-}
-
-static void pin(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET((size_t)cpu, &set);
-  sched_setaffinity(0, sizeof set, &set);
 }
 
 /* ---- the library ------------------------------------------------------------------------------------------------------- */
@@ -590,14 +550,14 @@ int main(int argc, char **argv) {
   unsetenv("http_proxy");
   unsetenv("all_proxy");
   unsetenv("ALL_PROXY");
-  start_server(argv[0], pinned);
-  if (pinned) pin(0);
+  port = upstream_start(argv[0], pinned);
+  if (pinned) upstream_pin(0);
   figures_memory();
   if (calls > 0) figures_calls(calls, rounds, false), figures_calls(calls, rounds, true);
   if (requests > 0) figures_requests(store ? store : folder, requests, rounds);
   if (streams > 0) figures_streams(streams);
   if (json) printf("}\n");
-  stop_server();
+  upstream_stop();
   if (!store) nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
   return 0;
 }
