@@ -49,6 +49,7 @@ typedef struct aio__plugin_provider {
   const char *const *endpoint_names; /* what statistics call each, never with its key; NULL: by its number alone */
   const char *api;                   /* the interface it speaks over HTTP; NULL for a plug-in */
   uint32_t key_count;
+  const char *base_url;              /* as it was set: one or several; NULL or empty: the service's own */
   const char *options;               /* laid over every request, as JSON; NULL: nothing is */
 } aio__plugin_provider;
 

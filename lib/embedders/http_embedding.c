@@ -152,7 +152,7 @@ static void attempt_failed(embedding *e, aio__wire_error *error) {
     aio__wire_say(error, aio__buf_view(&text), m->target.key);
     aio__buf_free(&text);
   }
-  if (!error->unsent) e->asked = true;
+  e->asked = e->asked || m->transport->sent(e->exchange);
   if (error->status != AIORCH_E_DEADLINE) aio__http_embedder_failed(m, error);
   m->transport->drop(e->exchange);
   e->exchange = NULL;

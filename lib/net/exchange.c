@@ -395,7 +395,6 @@ void aio__exchange_end(aio__exchange *e, aiorch_status status, const char *words
     aio__wire_say(&outcome, aio__str_z(text), e->request->secret);
   }
   outcome.status = status;
-  outcome.unsent = status != AIORCH_OK && !aio__exchange_sent(e);
   e->phase = AIO__EXCHANGE_ENDED;
   pthread_mutex_lock(&e->mutex);
   e->outcome = outcome;

@@ -57,8 +57,7 @@ struct aio__transport {
   /*
    * AIORCH_PENDING; AIORCH_OK; else `error` says how it failed, with its HTTP status when one had come:
    *   AIORCH_E_NETWORK    no connection, a certificate or host that is not the one, a connection that broke, an end before the end
-   *                       of the body; connect_ms, first_byte_ms, idle_ms: the message names which;
-   *                       error->unsent: no byte of the request can have left
+   *                       of the body; connect_ms, first_byte_ms, idle_ms: the message names which
    *   AIORCH_E_DEADLINE   deadline_ns
    *   AIORCH_E_TOO_LARGE  response_max, or the head
    *   AIORCH_E_RESPONSE   it is no HTTP, or its compression is broken

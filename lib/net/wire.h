@@ -83,7 +83,6 @@ typedef struct aio__wire_error {
   int32_t http_status;     /* 0: none came */
   int64_t retry_after_ms;  /* -1: not said */
   int should_retry;        /* x-should-retry: 1, 0; -1: not said */
-  bool unsent;             /* no byte of the request can have left: nothing was spent */
   bool not_today;          /* a limit of a day or a month is used up: a wait of minutes does not help */
   char request_id[AIO__WIRE_ID_MAX + 1];
   char message[AIO__WIRE_MESSAGE_MAX + 1]; /* one line of UTF-8, without keys */

@@ -61,8 +61,8 @@ static void add_model_policy(aio__sha256 *h, const aiorch_run *run) {
     add_z(h, plugins->providers[i].model);
     add_z(h, plugins->providers[i].model_simple);
     add_z(h, plugins->providers[i].model_complex);
-    const char *options = plugins->providers[i].options;
-    if (options && options[0]) add_z(h, options); /* no name looks like it */
+    add_z(h, plugins->providers[i].base_url);
+    add_z(h, plugins->providers[i].options);
   }
 }
 

@@ -159,7 +159,7 @@ static void finish_failed(attempt *a, aio__wire_error *error) {
   for (size_t i = 0; i < a->target.header_count; i++) aio__wire_say_without(error, a->target.headers[i].value);
   aiorch_call_put_error(a->call, error->message, strlen(error->message), error->http_status, error->retry_after_ms);
   aio__call_put_retry(a->call, error->should_retry, error->not_today);
-  aio__call_put_sent(a->call, a->exchange && !error->unsent);
+  aio__call_put_sent(a->call, a->exchange && a->provider->transport->sent(a->exchange));
   if (!a->decoder.result.request_id[0]) put_request_id(a, error->request_id);
   finish(a, status);
 }

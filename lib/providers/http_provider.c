@@ -255,6 +255,7 @@ aiorch_status aio__http_provider_add(aio__plugins *plugins, const aio__provider_
   record->endpoint_names = p->names;
   record->api = p->codec->name;
   record->key_count = (uint32_t)p->key_count;
+  record->base_url = s->base_url;
   record->options = s->options;
   return AIORCH_OK;
 }

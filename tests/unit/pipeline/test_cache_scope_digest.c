@@ -39,10 +39,14 @@ static void expected_scope(const aiorch_run *run, const char *user, size_t host_
   aio__sha256_u64(&h, 2);
   z(&h, "first");
   z(&h, "scripted-1");
-  z(&h, ""); /* the models for the tiers */
+  z(&h, ""); /* the models for the tiers, the address, the options */
+  z(&h, "");
+  z(&h, "");
   z(&h, "");
   z(&h, "second");
   z(&h, "scripted-1");
+  z(&h, "");
+  z(&h, "");
   z(&h, "");
   z(&h, "");
   aio__sha256_u64(&h, 1);

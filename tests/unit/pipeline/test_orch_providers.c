@@ -303,11 +303,12 @@ static void test_run__a_tool_call_that_nobody_counted_is_estimated(void **state)
   close_held(&h, 1);
 }
 
-/* What is laid over every request of a provider is a part of what its answers depend on. */
-static void test_run__options_of_a_provider_are_a_part_of_the_scope(void **state) {
+/* What is laid over every request of a provider, and where it goes, are a part of what its answers depend on. */
+static void test_run__options_and_address_of_a_provider_are_a_part_of_the_scope(void **state) {
   (void)state;
   static const char *const options[] = {"", ",\"providers.openai.options\":\"{\\\"seed\\\":1}\"",
-                                        ",\"providers.openai.options\":\"{\\\"seed\\\":2}\""};
+                                        ",\"providers.openai.options\":\"{\\\"seed\\\":2}\"",
+                                        ",\"providers.openai.base_url\":\"https://elsewhere.example/v1\""};
   uint8_t scopes[COUNT(options)][AIO__SHA256_SIZE];
   for (size_t i = 0; i < COUNT(options); i++) {
     held h;
@@ -545,7 +546,7 @@ int main(void) {
       cmocka_unit_test(test_run__cancelled_and_freed_while_it_streams),
       cmocka_unit_test(test_embedder__of_the_settings),
       cmocka_unit_test(test_run__a_tool_call_that_nobody_counted_is_estimated),
-      cmocka_unit_test(test_run__options_of_a_provider_are_a_part_of_the_scope),
+      cmocka_unit_test(test_run__options_and_address_of_a_provider_are_a_part_of_the_scope),
       cmocka_unit_test(test_embedder__that_breaks_off_has_a_cost_that_nobody_knows),
       cmocka_unit_test(test_embedder__that_is_down_costs_a_bounded_wait),
       cmocka_unit_test(test_embedder__borrows_address_and_key_of_its_provider),

@@ -97,7 +97,6 @@ static aiorch_status state(aio__exchange *x, aio__wire_error *error) {
   *error = (aio__wire_error){.retry_after_ms = -1, .should_retry = -1, .http_status = x->has_head ? x->reply.http_status : 0};
   if (event && event->kind == SCRIPT_FAIL) {
     st = event->status;
-    error->unsent = event->unsent;
     aio__wire_say(error, aio__str_z(event->text), AIO__LIT(""));
   } else if (now_of(x->t) >= x->limits.deadline_ns) {
     st = AIORCH_E_DEADLINE;
