@@ -143,10 +143,15 @@ aiorch_status aio__run_add_text(aiorch_run *run, aio__str text) {
   if (!m) return aio__run_refuse(run, AIORCH_E_STATE, "there is no message to add text to");
   st = check_bytes(run, text.n);
   if (st || text.n == 0) return st;
-  bool has_parts = m->part_count > 0;
-  if (has_parts && (st = add_part(run, m, &(aio__part){.kind = AIO__PART_TEXT, .text = text})) != AIORCH_OK) return st;
-  if (!has_parts) run->message_bytes += text.n;
-  return join_text(run, m, text);
+  size_t before = m->part_count, bytes = run->message_bytes;
+  if (before > 0) st = add_part(run, m, &(aio__part){.kind = AIO__PART_TEXT, .text = text});
+  else run->message_bytes += text.n;
+  if (st == AIORCH_OK) st = join_text(run, m, text);
+  if (st) { /* nothing of it is left */
+    m->part_count = before;
+    run->message_bytes = bytes;
+  }
+  return st;
 }
 
 static aiorch_status image(aiorch_run *run, const aio__part *part) {
@@ -188,28 +193,25 @@ aiorch_status aio__run_add_image_url(aiorch_run *run, aio__str url) {
   return image(run, &(aio__part){.kind = AIO__PART_IMAGE_URL, .text = url});
 }
 
-/* The last message when it is the assistant's, else a new one. */
-static aiorch_status assistants(aiorch_run *run, aio__message **out) {
+/* To the last message when it is the assistant's, else to a new one, of which nothing is left when that fails. */
+static aiorch_status add_assistants(aiorch_run *run, const aio__part *part) {
+  size_t before = run->message_count;
   aio__message *m = last_message(run);
-  if (!m || m->role != AIORCH_ROLE_ASSISTANT) {
-    aiorch_status st = aio__run_add_message(run, AIORCH_ROLE_ASSISTANT, AIO__LIT(""));
-    if (st) return st;
-    m = last_message(run);
-  }
-  *out = m;
-  return AIORCH_OK;
+  aiorch_status st = AIORCH_OK;
+  if (!m || m->role != AIORCH_ROLE_ASSISTANT) st = aio__run_add_message(run, AIORCH_ROLE_ASSISTANT, AIO__LIT(""));
+  if (st) return st;
+  st = add_part(run, last_message(run), part);
+  if (st) run->message_count = before;
+  return st;
 }
 
 aiorch_status aio__run_add_tool_call(aiorch_run *run, aio__str id, aio__str name, aio__str arguments) {
-  aio__message *m = NULL;
   aiorch_status st = may_add(run);
   if (st == AIORCH_OK) st = check_id(run, id);
   if (st == AIORCH_OK) st = check_name(run, name, "the name of a tool");
   if (st == AIORCH_OK && arguments.n > 0) st = check_object(run, arguments, "the arguments of a tool call");
-  if (st == AIORCH_OK) st = check_bytes(run, id.n + name.n + arguments.n);
-  if (st == AIORCH_OK) st = assistants(run, &m);
   if (st) return st;
-  return add_part(run, m, &(aio__part){.kind = AIO__PART_TOOL_CALL, .id = id, .name = name, .text = arguments});
+  return add_assistants(run, &(aio__part){.kind = AIO__PART_TOOL_CALL, .id = id, .name = name, .text = arguments});
 }
 
 aiorch_status aio__run_add_tool_result(aiorch_run *run, aio__str id, aio__str name, aio__str text, bool is_error) {
@@ -217,11 +219,16 @@ aiorch_status aio__run_add_tool_result(aiorch_run *run, aio__str id, aio__str na
   if (st == AIORCH_OK) st = check_id(run, id);
   if (st == AIORCH_OK) st = check_name(run, name, "the name of a tool");
   if (st == AIORCH_OK) st = check_bytes(run, id.n + name.n + 2 * text.n);
-  if (st == AIORCH_OK) st = aio__run_add_message(run, AIORCH_ROLE_TOOL, text);
+  if (st) return st;
+  if (!copy(run, &id) || !copy(run, &name)) return no_room(run);
+  st = aio__run_add_message(run, AIORCH_ROLE_TOOL, text);
   if (st) return st;
   aio__message *m = last_message(run);
-  aio__part *room = new_part(run, m);
-  if (!room || !copy(run, &id) || !copy(run, &name)) return no_room(run);
+  if (!new_part(run, m)) {
+    run->message_count--;
+    run->message_bytes -= text.n;
+    return no_room(run);
+  }
   /* The message's text is the result: it is no part of its own. */
   m->parts[0] = (aio__part){.kind = AIO__PART_TOOL_RESULT, .id = id, .name = name, .text = m->text, .is_error = is_error};
   m->part_count = 1;
@@ -230,17 +237,14 @@ aiorch_status aio__run_add_tool_result(aiorch_run *run, aio__str id, aio__str na
 }
 
 aiorch_status aio__run_add_reasoning(aiorch_run *run, aio__str text, aio__str signature) {
-  aio__message *m = NULL;
   aiorch_status st = may_add(run);
   if (st == AIORCH_OK) st = check_utf8(run, text, "reasoning");
   if (st == AIORCH_OK) st = check_utf8(run, signature, "the signature of reasoning");
   if (st == AIORCH_OK && text.n + signature.n == 0) {
     st = aio__run_refuse(run, AIORCH_E_INVALID, "reasoning has a text, a signature, or both");
   }
-  if (st == AIORCH_OK) st = check_bytes(run, text.n + signature.n);
-  if (st == AIORCH_OK) st = assistants(run, &m);
   if (st) return st;
-  return add_part(run, m, &(aio__part){.kind = AIO__PART_REASONING, .text = text, .signature = signature, .redacted = text.n == 0});
+  return add_assistants(run, &(aio__part){.kind = AIO__PART_REASONING, .text = text, .signature = signature, .redacted = text.n == 0});
 }
 
 aiorch_status aio__run_add_signature(aiorch_run *run, aio__str signature) {

@@ -31,7 +31,6 @@ static aiorch_status take_tool_call(aiorch_run *run, const aio__call_extra *extr
   if (finding.verdict == AIO__VERDICT_BLOCK && run->check.mode != AIO__CHECK_FLAG) return AIORCH_E_OUTPUT_BLOCKED;
   if (!run->tool_calls) run->tool_calls = aio__arena_alloc(&run->arena, AIO__TOOLS_MAX * sizeof *run->tool_calls);
   if (!run->tool_calls) return AIORCH_E_NOMEM;
-  if (run->tool_call_count >= AIO__TOOLS_MAX) return AIORCH_OK; /* no codec hands over more */
   aio__str id = extra->id, name = extra->name;
   aio__run_tool_call *call = &run->tool_calls[run->tool_call_count];
   *call = (aio__run_tool_call){.arguments = extra->text, .signature = extra->signature};
@@ -53,13 +52,6 @@ static aiorch_status take_reasoning(aiorch_run *run, const aio__call_extra *extr
   }
   if (!run->reasoning) run->reasoning = aio__arena_alloc(&run->arena, AIO__REASONING_MAX * sizeof *run->reasoning);
   if (!run->reasoning) return AIORCH_E_NOMEM;
-  if (run->reasoning_count >= AIO__REASONING_MAX) {
-    if (run->reasoning_count++ == AIO__REASONING_MAX) {
-      aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_TOO_LARGE, "of the reasoning only %d pieces are kept", AIO__REASONING_MAX);
-    }
-    run->reasoning_count = AIO__REASONING_MAX;
-    return AIORCH_OK;
-  }
   aio__run_reasoning *piece = &run->reasoning[run->reasoning_count];
   *piece = (aio__run_reasoning){.text = extra->kind == AIO__EVENT_REDACTED ? AIO__LIT("") : extra->text, .signature = extra->signature};
   if (!copy(run, &piece->text) || !copy(run, &piece->signature)) return AIORCH_E_NOMEM;
@@ -79,10 +71,19 @@ aiorch_status aio__run_announce_extras(aiorch_run *run) {
 aiorch_status aio__run_take_extras(aiorch_run *run) {
   aio__call_extra extra;
   aiorch_status st = AIORCH_OK;
+  size_t left_out = 0;
   aio__run_drop_extras(run);
   for (size_t i = 0; st == AIORCH_OK && aio__call_extra_at(run->call, i, &extra); i++) {
-    if (extra.kind == AIO__EVENT_TOOL_END) st = take_tool_call(run, &extra);
-    else if (extra.kind == AIO__EVENT_REASONING || extra.kind == AIO__EVENT_REDACTED) st = take_reasoning(run, &extra);
+    bool tool = extra.kind == AIO__EVENT_TOOL_END;
+    bool reasoning = extra.kind == AIO__EVENT_REASONING || extra.kind == AIO__EVENT_REDACTED;
+    if (tool && run->tool_call_count < AIO__TOOLS_MAX) st = take_tool_call(run, &extra);
+    else if (reasoning && run->reasoning_count < AIO__REASONING_MAX) st = take_reasoning(run, &extra);
+    else if (tool || reasoning) left_out++;
+  }
+  if (left_out > 0) {
+    aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_TOO_LARGE,
+                  "%zu of the answer's tool calls and pieces of reasoning were left out: at most %d and %d are kept", left_out,
+                  AIO__TOOLS_MAX, AIO__REASONING_MAX);
   }
   if (st) aio__run_drop_extras(run);
   return st;

@@ -190,6 +190,45 @@ static void test_run_add_part__the_bytes_of_all_are_bounded(void **state) {
   aiorch_run_free(run);
 }
 
+/* Whichever allocation fails: what was added is there whole, or nothing of it is. */
+static void test_run_add__without_memory_leaves_nothing(void **state) {
+  enum { KINDS = 5, BIG = 9000 /* more than a block of the arena: each copy asks for memory */ };
+  char big[BIG + 1];
+  memset(big, 'x', BIG);
+  big[BIG] = '\0';
+  for (int kind = 0; kind < KINDS; kind++) {
+    bool done = false;
+    for (int fail = 1; !done; fail++) {
+      aio__test_alloc t;
+      aio__test_alloc_init(&t);
+      aiorch_run *run = fixture_ask(*state, "acme", "u1", "?");
+      if (kind == 4) assert_int_equal(aio__run_add_image(run, S("image/png"), S("aGk=")), AIORCH_OK);
+      size_t messages = run->message_count, parts = run->messages[0].part_count, bytes = run->message_bytes, n = run->messages[0].text.n;
+      aio__arena arena = run->arena;
+      aio__arena_init(&run->arena, &t.al, 64);
+      t.fail_at = fail;
+      aiorch_status st = kind == 0   ? aio__run_add_tool_call(run, S("c"), S("f"), S("{}"))
+                         : kind == 1 ? aio__run_add_tool_result(run, S("c"), S("f"), S(big), false)
+                         : kind == 2 ? aio__run_add_reasoning(run, S(big), S("s"))
+                         : kind == 3 ? aio__run_add_image_url(run, S("https://a"))
+                                     : aio__run_add_text(run, S(big));
+      done = st == AIORCH_OK;
+      if (!done) {
+        assert_int_equal(st, AIORCH_E_NOMEM);
+        assert_int_equal(run->message_count, messages);
+        assert_int_equal(run->messages[0].part_count, parts);
+        assert_int_equal(run->messages[0].text.n, n);
+        assert_int_equal(run->message_bytes, bytes);
+      }
+      assert_true(fail < 50);
+      aio__arena_free(&run->arena);
+      run->arena = arena;
+      run->message_count = done ? 0 : run->message_count; /* what was added is gone with its arena */
+      aiorch_run_free(run);
+    }
+  }
+}
+
 static void test_run_add__not_once_it_has_begun(void **state) {
   aiorch_run *run = fixture_execute(*state, "Hello?", AIORCH_OK);
   assert_int_equal(aio__run_add_text(run, S("x")), AIORCH_E_STATE);
@@ -331,6 +370,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_run_add_tool__limits, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add_stop__limits, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add_part__the_bytes_of_all_are_bounded, open_it, close_it),
+      cmocka_unit_test_setup_teardown(test_run_add__without_memory_leaves_nothing, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_run_add__not_once_it_has_begun, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_stage_validate__an_image_needs_no_words, open_it, close_it),
       cmocka_unit_test_setup_teardown(test_stage_validate__a_tools_result_is_screened, open_it, close_it),

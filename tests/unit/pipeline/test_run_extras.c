@@ -10,6 +10,7 @@
 
 typedef struct speaker {
   const char *text, *arguments, *thought, *warning;
+  int thoughts; /* how often; 0: once */
   int32_t finish_reason;
   aiorch_status status;
 } speaker;
@@ -22,8 +23,10 @@ static void put(aiorch_call *call, aio__event_kind kind, const char *text, const
 static aiorch_status speak(void *self, aiorch_call *call) {
   const speaker *s = self;
   if (s->warning) put(call, AIO__EVENT_WARNING, s->warning, "");
-  if (s->thought) put(call, AIO__EVENT_REASONING, s->thought, "signed");
-  if (s->thought) put(call, AIO__EVENT_REDACTED, "", "hidden");
+  for (int i = 0; s->thought && (i == 0 || i < s->thoughts); i++) {
+    put(call, AIO__EVENT_REASONING, s->thought, "signed");
+    put(call, AIO__EVENT_REDACTED, "", "hidden");
+  }
   if (s->arguments) {
     assert_int_equal(aiorch_call_put_tool_call(call, "c1", 2, "weather", 7, s->arguments, strlen(s->arguments)), AIORCH_OK);
   }
@@ -159,6 +162,24 @@ static void test_run_take_extras__reasoning_with_a_secret_is_left_out(void **sta
   close_speakers(orch);
 }
 
+/* More than is kept is said once. */
+static void test_run_take_extras__what_is_too_much_is_left_out(void **state) {
+  (void)state;
+  virtual_clock clock;
+  char line[4096];
+  speaker s = {.text = "Yes.", .thought = "hm", .thoughts = AIO__REASONING_MAX};
+  aiorch *orch = open_speakers(&clock, "on", &s, NULL);
+  aiorch_run *run = ask(orch, line, sizeof line);
+  assert_int_equal(aiorch_run_status(run), AIORCH_OK);
+  assert_int_equal(aiorch_run_reasoning_count(run), AIO__REASONING_MAX);
+  const char *first = strstr(line, "were left out");
+  assert_non_null(first);
+  assert_non_null(strstr(line, "W:256 of the answer's"));
+  assert_null(strstr(first + 1, "were left out"));
+  aiorch_run_free(run);
+  close_speakers(orch);
+}
+
 static void test_run_take_extras__a_failed_attempt_leaves_none(void **state) {
   (void)state;
   virtual_clock clock;
@@ -181,6 +202,7 @@ int main(void) {
       cmocka_unit_test(test_run_take_extras__a_secret_in_arguments_blocks),
       cmocka_unit_test(test_run_take_extras__flagged_arguments_pass),
       cmocka_unit_test(test_run_take_extras__reasoning_with_a_secret_is_left_out),
+      cmocka_unit_test(test_run_take_extras__what_is_too_much_is_left_out),
       cmocka_unit_test(test_run_take_extras__a_failed_attempt_leaves_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
