@@ -6,10 +6,9 @@
 #include "core/text_handle.h"
 #include "generate/route.h"
 #include "pipeline/orch.h"
+#include "providers/extractive.h"
 
 enum { REPORT_MAX = 4 << 20 };
-
-static const aio__plugin_provider extractive = {.name = "extractive", .model = "extractive"};
 
 typedef struct chain {
   const aio__plugin_provider **items;
@@ -41,7 +40,7 @@ static void put_provider(aio__json_writer *w, const aio__plugin_provider *provid
   aio__jw_object(w);
   aio__jw_kz(w, "name", provider->name);
   aio__jw_kz(w, "model", provider->model && provider->model[0] ? provider->model : NULL);
-  aio__jw_kz(w, "kind", provider->api ? "http" : provider == &extractive ? "builtin" : "plugin");
+  aio__jw_kz(w, "kind", provider->api ? "http" : provider == &aio__extractive ? "builtin" : "plugin");
   aio__jw_kz(w, "api", provider->api);
   put_hosts(w, provider);
   aio__jw_ki64(w, "keys", provider->key_count);
@@ -57,12 +56,12 @@ static aiorch_status write_report(const aiorch *orch, aio__arena *arena, aio__bu
   aiorch_error why;
   aio__error_init(&why);
   aiorch_status st =
-      aio__route_chain(arena, orch->options.generate_chain, &orch->plugins, &extractive, &in.items, &in.count, &why);
+      aio__route_chain(arena, orch->options.generate_chain, &orch->plugins, &aio__extractive, &in.items, &in.count, &why);
   if (st) return st;
   aio__jw_init(&w, buf);
   aio__jw_array(&w);
   for (size_t i = 0; i < orch->plugins.provider_count; i++) put_provider(&w, &orch->plugins.providers[i], &in);
-  put_provider(&w, &extractive, &in);
+  put_provider(&w, &aio__extractive, &in);
   aio__jw_array_end(&w);
   return buf->failed;
 }

@@ -4,6 +4,7 @@
 #include "generate/route.h"
 #include "net/http.h"
 #include "pipeline/orch.h"
+#include "providers/extractive.h"
 #include "providers/http_provider.h"
 
 static aiorch_status open_own(aiorch *orch, aiorch_error *error) {
@@ -46,7 +47,7 @@ static aiorch_status write_chain(aiorch *orch, const aio__plugins *all, aiorch_e
     aio__buf_z(&chain, all->providers[i].name);
     aio__buf_char(&chain, ',');
   }
-  aiorch_status st = aio__buf_z(&chain, "extractive");
+  aiorch_status st = aio__buf_z(&chain, aio__extractive.name);
   if (st == AIORCH_OK) st = aio__options_set_plain(&orch->options, AIO__LIT("generate.chain"), aio__buf_view(&chain), error);
   else aio__error_set(error, st, "out of memory for the chain of providers");
   aio__buf_free(&chain);
@@ -54,9 +55,9 @@ static aiorch_status write_chain(aiorch *orch, const aio__plugins *all, aiorch_e
 }
 
 static aiorch_status check_chain(aiorch *orch, const aio__plugins *all, aio__arena *arena, aiorch_error *error) {
-  const aio__plugin_provider **chain = NULL, extractive = {.name = "extractive"};
+  const aio__plugin_provider **chain = NULL;
   size_t count = 0;
-  return aio__route_chain(arena, orch->options.generate_chain, all, &extractive, &chain, &count, error);
+  return aio__route_chain(arena, orch->options.generate_chain, all, &aio__extractive, &chain, &count, error);
 }
 
 aiorch_status aio__orch_open_providers(aiorch *orch, aio__plugins *plugins, aio__plugins *made, aiorch_error *error) {

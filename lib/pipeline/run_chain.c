@@ -1,8 +1,7 @@
 /* Whom a run asks, for which model, by which tier. */
 #include "generate/route.h"
 #include "pipeline/stages.h"
-
-static const aio__plugin_provider extractive = {.name = "extractive", .model = "extractive"};
+#include "providers/extractive.h"
 
 static void log_tier(const aiorch_run *run) {
   aio__log *log = run->orch->log;
@@ -30,7 +29,7 @@ const aio__tier_choice *aio__run_tier(aiorch_run *run) {
 }
 
 const char *aio__run_model_for(aiorch_run *run, const aio__plugin_provider *provider) {
-  if (provider == &extractive) return provider->model;
+  if (provider == &aio__extractive) return provider->model;
   if (run->options->generate_model[0]) return run->options->generate_model;
   const char *model = NULL;
   aio__tier tier = aio__run_tier(run)->tier;
@@ -41,7 +40,7 @@ const char *aio__run_model_for(aiorch_run *run, const aio__plugin_provider *prov
 
 aiorch_status aio__run_find_chain(aiorch_run *run, aiorch_error *why) {
   if (run->chain) return AIORCH_OK;
-  return aio__route_chain(&run->arena, run->options->generate_chain, &run->orch->plugins, &extractive, &run->chain,
+  return aio__route_chain(&run->arena, run->options->generate_chain, &run->orch->plugins, &aio__extractive, &run->chain,
                           &run->chain_count, why);
 }
 
@@ -57,7 +56,7 @@ aiorch_status aio__run_plan(aiorch_run *run) {
   if (!targets) return AIORCH_E_NOMEM;
   for (size_t i = 0; i < run->chain_count; i++) {
     targets[i] = (aio__target){.whom = {run->chain[i], aio__run_model_for(run, run->chain[i])},
-                               .built_in = run->chain[i] == &extractive};
+                               .built_in = run->chain[i] == &aio__extractive};
   }
   run->plan = (aio__plan){.health = run->orch->health,
                           .targets = targets,

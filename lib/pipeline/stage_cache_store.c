@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "pipeline/stages.h"
+#include "providers/extractive.h"
 
 enum { START = 0, EMBED, PUT, UPSERT, CACHED_SOURCES_MAX = 16 << 20 };
 
 /* Sentences of the documents, given because no provider could answer: the next run may find one that can. Whether they were asked,
  * passed over, or asked by a run that this one shares its answer with makes no difference. */
 static bool is_makeshift(const aiorch_run *run) {
-  if (!run->provider || strcmp(run->provider, "extractive") != 0) return false;
+  if (!run->provider || strcmp(run->provider, aio__extractive.name) != 0) return false;
   return run->plan.count > 0 && !run->plan.targets[0].built_in;
 }
 

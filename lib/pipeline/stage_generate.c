@@ -12,7 +12,6 @@
 #include "pipeline/run_extras.h"
 #include "pipeline/run_flight.h"
 #include "pipeline/stages.h"
-#include "providers/extractive.h"
 
 /* Steps that go on at once say AIORCH_AGAIN, so that a long chain of failures is a loop, not a recursion. */
 enum { START = 0, FLIGHT, ATTEMPT, RECORD, STREAM, WAIT };
@@ -327,14 +326,9 @@ void aio__generate_begin_check(aiorch_run *run, aio__str canary) {
 }
 
 static void start_call(aiorch_run *run) {
-  const aio__target *target = &run->plan.targets[run->plan.at];
-  const aio__plugin_provider *provider = target->whom.provider;
-  if (target->built_in) {
-    aio__call_start(run->call, aio__extractive_generate, NULL, NULL, 0, NULL);
-  } else {
-    aio__call_start(run->call, provider->vtbl.generate, provider->vtbl.cancel, provider->self, provider->vtbl.flags,
-                    provider->serial);
-  }
+  const aio__plugin_provider *provider = run->plan.targets[run->plan.at].whom.provider;
+  aio__call_start(run->call, provider->vtbl.generate, provider->vtbl.cancel, provider->self, provider->vtbl.flags,
+                  provider->serial);
 }
 
 /* Another run leads the flight meanwhile: this attempt is not made. */

@@ -472,7 +472,7 @@ static size_t answer_limit(const aio__call_request *request) {
   return limit;
 }
 
-aiorch_status aio__extractive_generate(void *self, aiorch_call *call) {
+static aiorch_status generate(void *self, aiorch_call *call) {
   (void)self;
   choice c = {.request = aio__call_request_of(call)};
   aio__terms_of_question(&c.terms, c.request->question, turn_before(c.request));
@@ -495,8 +495,8 @@ aiorch_status aio__extractive_generate(void *self, aiorch_call *call) {
   return AIORCH_SLOT_OK;
 }
 
-const aiorch_provider_vtbl aio__extractive_vtbl = {
-    .struct_size = sizeof(aiorch_provider_vtbl),
+const aio__plugin_provider aio__extractive = {
+    .vtbl = {.struct_size = sizeof(aiorch_provider_vtbl), .model = AIO__EXTRACTIVE_MODEL, .generate = generate},
+    .name = AIO__EXTRACTIVE_MODEL,
     .model = AIO__EXTRACTIVE_MODEL,
-    .generate = aio__extractive_generate,
 };

@@ -15,7 +15,7 @@ enum {
   AIO__EXTRACTIVE_ANSWER_BYTES = 2400   /* no further sentence is begun beyond this */
 };
 
-aiorch_status aio__extractive_generate(void *self, aiorch_call *call); /* `self` is NULL */
-extern const aiorch_provider_vtbl aio__extractive_vtbl;
+/* The one record of it: a provider is this one when it is at this address. Its `self` is NULL. */
+extern const aio__plugin_provider aio__extractive;
 
 #endif

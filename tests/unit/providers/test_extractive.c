@@ -61,7 +61,7 @@ static const char *ask(fixture *f, const char *question) {
   f->request.sources = f->sources;
   aio__buf_reset(&f->answer);
   assert_int_equal(aio__call_new(f->calls, AIO__CALL_GENERATE, &f->request, NULL, AIO__NEVER, 1 << 20, &call), 0);
-  aio__call_start(call, aio__extractive_vtbl.generate, aio__extractive_vtbl.cancel, NULL, 0, NULL);
+  aio__call_start(call, aio__extractive.vtbl.generate, aio__extractive.vtbl.cancel, NULL, 0, NULL);
   assert_true(aio__call_ended(call));
   assert_int_equal(aio__call_take_text(call, &f->answer), AIORCH_OK);
   const aio__call_result *result = aio__call_result_of(call);
