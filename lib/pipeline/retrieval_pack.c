@@ -16,7 +16,8 @@ enum {
   SOURCE_OVERHEAD = 12,    /* tokens of a source's number and frame in the prompt */
   PART_MIN = 60,           /* a later source is cut to fit only when so many tokens of it remain */
   SHINGLE_WORDS = 4,
-  SHINGLES_MAX = 512
+  SHINGLES_MAX = 512,
+  SEEN_WORDS = SHINGLES_MAX / 8 /* bits: eight times as many as shingles */
 };
 
 static const double NEAR_DUPLICATE = 0.85; /* share of shingles in common */
@@ -26,8 +27,10 @@ typedef struct group {
   const aio__found_chunk **chunks;
   size_t count, cap, tokens;
   double score, similarity;
-  uint64_t *shingles; /* sorted, of the best chunk */
+  uint64_t *shingles; /* of the best chunk */
   size_t shingle_count;
+  bool sorted;                /* the shingles are */
+  uint64_t seen[SEEN_WORDS];  /* a bit for each of them, which others may share */
 } group;
 
 typedef struct packing {
@@ -38,24 +41,34 @@ typedef struct packing {
 
 /* ---- near-duplicates -------------------------------------------------------------------------------------------- */
 
-static bool is_word_byte(unsigned char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128;
+/* Letters in lower case, digits, and what is beyond ASCII; 0 for all that stands between words. */
+static unsigned char word_byte(unsigned char c) {
+  static const unsigned char ascii[128] = {
+    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8',
+    ['9'] = '9', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h',
+    ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q',
+    ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z',
+    ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i',
+    ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',
+    ['s'] = 's', ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z'};
+  return c < 128 ? ascii[c] : c;
 }
 
 static uint64_t next_word_hash(aio__str text, size_t *pos) {
-  while (*pos < text.n && !is_word_byte((unsigned char)text.p[*pos])) (*pos)++;
-  if (*pos == text.n) return 0;
+  const unsigned char *p = (const unsigned char *)text.p;
+  size_t i = *pos;
   uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  for (; *pos < text.n && is_word_byte((unsigned char)text.p[*pos]); (*pos)++) {
-    unsigned char c = (unsigned char)text.p[*pos];
-    hash = (hash ^ (uint64_t)(c >= 'A' && c <= 'Z' ? c + 32 : c)) * UINT64_C(0x100000001b3);
-  }
-  return hash | 1;
+  while (i < text.n && word_byte(p[i]) == 0) i++;
+  size_t begin = i;
+  for (unsigned char c; i < text.n && (c = word_byte(p[i])) != 0; i++) hash = (hash ^ c) * UINT64_C(0x100000001b3);
+  *pos = i;
+  return i > begin ? hash | 1 : 0;
 }
 
-static int by_value(const void *a, const void *b) {
-  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-  return x < y ? -1 : x > y;
+static uint64_t join(const uint64_t word[SHINGLE_WORDS]) {
+  uint64_t hash = 0;
+  for (size_t i = 0; i < SHINGLE_WORDS; i++) hash = (hash ^ hash >> 29 ^ word[i]) * UINT64_C(0x9e3779b97f4a7c15);
+  return hash ^ hash >> 32;
 }
 
 /* Hashes of every run of four words; of a shorter text its words together. */
@@ -67,13 +80,33 @@ static size_t shingle(aio__str text, uint64_t out[SHINGLES_MAX]) {
     if (word == 0) break;
     memmove(last, last + 1, sizeof last - sizeof last[0]);
     last[SHINGLE_WORDS - 1] = word;
-    if (++words >= SHINGLE_WORDS) out[n++] = aio__hash64(0, last, sizeof last);
+    if (++words >= SHINGLE_WORDS) out[n++] = join(last);
   }
-  if (n == 0 && words > 0) out[n++] = aio__hash64(0, last, sizeof last);
-  qsort(out, n, sizeof *out, by_value);
+  if (n == 0 && words > 0) out[n++] = join(last);
   return n;
 }
 
+static int by_value(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static bool is_seen(const group *g, uint64_t shingle) {
+  return (g->seen[shingle / 64 % SEEN_WORDS] >> shingle % 64 & 1) != 0;
+}
+
+/* Of texts that differ few of the first shingles are needed to see that not enough can be in common. */
+static bool may_be_alike(const group *g, const uint64_t *shingles, size_t count) {
+  double needed = NEAR_DUPLICATE / (1 + NEAR_DUPLICATE) * (double)(g->shingle_count + count);
+  if ((double)g->shingle_count < needed || (double)count < needed) return false;
+  size_t others = (size_t)((double)count - needed) + 1; /* so many are too many; one more, for what rounding took */
+  for (size_t i = 0; i < count; i++) {
+    if (!is_seen(g, shingles[i]) && others-- == 0) return false;
+  }
+  return true;
+}
+
+/* Of sorted ones. */
 static double overlap(const uint64_t *a, size_t an, const uint64_t *b, size_t bn) {
   size_t i = 0, j = 0, both = 0;
   if (an == 0 || bn == 0) return 0;
@@ -86,9 +119,15 @@ static double overlap(const uint64_t *a, size_t an, const uint64_t *b, size_t bn
   return (double)both / (double)(an + bn - both);
 }
 
-static bool near_duplicate(const packing *p, const uint64_t *shingles, size_t count) {
+static bool near_duplicate(const packing *p, uint64_t *shingles, size_t count) {
+  bool sorted = false;
   for (size_t i = 0; i < p->count; i++) {
-    if (overlap(p->groups[i].shingles, p->groups[i].shingle_count, shingles, count) >= NEAR_DUPLICATE) return true;
+    group *g = &p->groups[i];
+    if (!may_be_alike(g, shingles, count)) continue;
+    if (!sorted) qsort(shingles, count, sizeof *shingles, by_value);
+    if (!g->sorted) qsort(g->shingles, g->shingle_count, sizeof *g->shingles, by_value);
+    sorted = g->sorted = true;
+    if (overlap(g->shingles, g->shingle_count, shingles, count) >= NEAR_DUPLICATE) return true;
   }
   return false;
 }
@@ -165,6 +204,7 @@ static aiorch_status open_group(packing *p, const aio__candidate *c) {
   g->shingles = aio__arena_alloc(p->r->arena, (n + 1) * sizeof *g->shingles);
   if (!g->shingles) return AIORCH_E_NOMEM;
   memcpy(g->shingles, shingles, n * sizeof *shingles);
+  for (size_t i = 0; i < n; i++) g->seen[shingles[i] / 64 % SEEN_WORDS] |= UINT64_C(1) << shingles[i] % 64;
   aiorch_status st = put(p, g, c->chunk, false);
   if (st == AIORCH_OK) p->count++;
   return st;

@@ -120,9 +120,39 @@ static bool advance(state *s, aio__str text, size_t *pos) {
   return code_point >= UNSPACED && code_point != UINT32_MAX;
 }
 
+/* The costs of ascii_cost without its branches: of the first byte of a run, and of each that follows. */
+static const uint8_t first_costs[] = {[SPACE] = 0, [LINE] = LINES, [LETTER] = WORD, [DIGIT] = NUMBER, [PUNCT] = PUNCTUATION};
+static const uint8_t more_costs[] = {
+  [SPACE] = 0, [LINE] = 0, [LETTER] = 0, [DIGIT] = NUMBER_DIGIT, [PUNCT] = PUNCTUATION_MORE};
+
+/* Takes all ASCII from `pos` on; returns where it ends. What a letter deep in a word costs more is added when the word has
+ * ended. */
+static size_t take_ascii(state *s, aio__str text, size_t pos) {
+  const unsigned char *p = (const unsigned char *)text.p;
+  uint64_t eighths = 0;
+  while (pos < text.n && p[pos] < 128) {
+    uint8_t k = kinds[p[pos]];
+    size_t begin = pos++;
+    while (pos < text.n && p[pos] < 128 && kinds[p[pos]] == k) pos++;
+    size_t run = pos - begin;
+    eighths += first_costs[k] + (uint64_t)more_costs[k] * (run - 1);
+    if (k != LETTER) continue;
+    if (run > WORD_COMMON) eighths += (uint64_t)WORD_LETTER * (run - WORD_COMMON);
+    if (run > WORD_LONG) eighths += (uint64_t)WORD_RARE * (run - WORD_LONG);
+  }
+  s->eighths += eighths;
+  s->last = OTHER; /* what follows is none of these runs */
+  return pos;
+}
+
 size_t aio__tokens_estimate(aio__str text) {
   state s = {SPACE, 0, 0};
-  for (size_t i = 0; i < text.n;) (void)advance(&s, text, &i);
+  for (size_t i = 0; i < text.n;) {
+    if ((unsigned char)text.p[i] < 128)
+      i = take_ascii(&s, text, i);
+    else
+      (void)advance(&s, text, &i);
+  }
   return (size_t)((s.eighths + EIGHTHS - 1) / EIGHTHS);
 }
 
