@@ -203,7 +203,13 @@ static aiorch_status begin(aio__retrieval *r) {
   aio__store *store = r->orch->store;
   aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
   if (!args) return AIORCH_E_NOMEM;
-  *args = (aio__search_args){r->query, r->filters, r->filter_count, aio__leg_limit(r) * AIO__TEXT_TIMES, true};
+  aio__fts_query_parse(r->query, &w->query);
+  *args = (aio__search_args){.query = r->query,
+                             .filters = r->filters,
+                             .filter_count = r->filter_count,
+                             .limit = aio__leg_limit(r) * AIO__TEXT_TIMES,
+                             .lean = true,
+                             .terms = &w->query};
   r->phase = TEXT;
   op_started(r, store->knowledge->search(store, op_begin(r), r->tenant, args, r->arena, &w->text, &w->text_count));
   return AIORCH_OK;

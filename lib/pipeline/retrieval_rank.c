@@ -33,7 +33,7 @@ typedef struct scored {
 } scored;
 
 typedef struct ranking {
-  aio__fts_query query;
+  const aio__fts_query *query;
   aio__fts_match match;
   scored *items;
   size_t count;
@@ -64,7 +64,7 @@ static double title_share(const ranking *all, aio__str title) {
     if (word.compound || word.part || (word.text[0] >= '0' && word.text[0] <= '9')) continue;
     words_in_title += 1;
     size_t term = aio__fts_match_word(&all->match, &word);
-    if (term != SIZE_MAX) asked += all->query.term[term].weight;
+    if (term != SIZE_MAX) asked += all->query->term[term].weight;
   }
   return words_in_title > 0 ? asked / words_in_title : 0;
 }
@@ -78,7 +78,7 @@ static void read_candidates(const aio__retrieval_work *w, ranking *all) {
     s->score = chunk->score;
     if (chunk->often != NULL) {
       s->words = chunk->words;
-      for (size_t t = 0; t < all->query.n; t++) s->worth[t] = (double)chunk->often[t];
+      for (size_t t = 0; t < all->query->n; t++) s->worth[t] = (double)chunk->often[t];
       continue;
     }
     s->words = count_terms(all, chunk->title, AIO__FTS_TITLE, s) + count_terms(all, chunk->heading, AIO__FTS_HEADING, s) +
@@ -91,10 +91,10 @@ static void weigh(ranking *all) {
   double average = 0;
   for (size_t i = 0; i < all->count; i++) average += (double)all->items[i].words;
   average = average > 0 ? average / (double)all->count : 1;
-  for (size_t t = 0; t < all->query.n; t++) {
+  for (size_t t = 0; t < all->query->n; t++) {
     double with = 0;
     for (size_t i = 0; i < all->count; i++) with += all->items[i].worth[t] > 0 ? 1 : 0;
-    double rare = all->query.term[t].weight * (1 + log(1 + (double)all->count / (with + 1)));
+    double rare = all->query->term[t].weight * (1 + log(1 + (double)all->count / (with + 1)));
     for (size_t i = 0; i < all->count; i++) {
       scored *s = &all->items[i];
       double norm = K1 * (1 - B + B * (double)s->words / average);
@@ -116,11 +116,11 @@ static void lift(const aio__retrieval_work *w, ranking *all, size_t at) {
   for (size_t i = at + 1; i < all->count; i++) {
     scored *other = &all->items[i];
     if (!same_document(&w->text[i], &w->text[at])) continue;
-    for (size_t t = 0; t < all->query.n; t++) most[t] = other->worth[t] > most[t] ? other->worth[t] : most[t];
+    for (size_t t = 0; t < all->query->n; t++) most[t] = other->worth[t] > most[t] ? other->worth[t] : most[t];
     other->best = false;
     other->score *= REST * title;
   }
-  for (size_t t = 0; t < all->query.n; t++) {
+  for (size_t t = 0; t < all->query->n; t++) {
     own += best->worth[t];
     gain += most[t] - best->worth[t];
   }
@@ -143,8 +143,8 @@ aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
   all->count = w->text_count;
   all->items = aio__arena_alloc(retrieval->arena, w->text_count * sizeof *all->items);
   if (!all->items) return AIORCH_E_NOMEM;
-  aio__fts_query_parse(retrieval->query, &all->query);
-  aio__fts_match_init(&all->match, &all->query);
+  all->query = &w->query;
+  aio__fts_match_init(&all->match, all->query);
   read_candidates(w, all);
   weigh(all);
   for (size_t i = 0; i < all->count; i++) all->items[i].best = true;

@@ -1,4 +1,5 @@
 /* The inverted index of one tenant, and the search over it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "stores/memory_private.h"
@@ -197,14 +198,18 @@ typedef struct cursor {
 typedef struct search {
   const aio__mem_tenant *tenant;
   const aio__search_args *args;
+  aio__fts_query parsed;
+  const aio__fts_query *query;
   cursor cursor[AIO__FTS_TERMS_MAX];
+  size_t term[AIO__FTS_TERMS_MAX]; /* of a cursor: which one of the query; SIZE_MAX: a longer word in its stead */
   aio__fts_rank rank;
   aio__fts_top top;
 } search;
 
-static void add_word(search *s, const aio__fts_term *term, const aio__mem_word *word) {
+static void add_word(search *s, const aio__fts_term *term, size_t of_term, const aio__mem_word *word) {
   if (word == NULL || s->rank.n == AIO__FTS_TERMS_MAX) return;
   s->rank.worth[s->rank.n] = aio__fts_worth(term, (uint64_t)s->tenant->chunks, word->n);
+  s->term[s->rank.n] = of_term;
   s->cursor[s->rank.n++] = (cursor){word, 0};
 }
 
@@ -216,21 +221,24 @@ static void add_longer(search *s, const aio__fts_term *term, aio__str prefix) {
   aio__mem_word *word = start.n > 0 ? aio__map_get(&s->tenant->starts, start) : aio__map_next(&s->tenant->words, &pos);
   for (; found < LONGER_MAX && word != NULL; word = start.n > 0 ? word->alike : aio__map_next(&s->tenant->words, &pos)) {
     if (!aio__str_starts(word->text, prefix) || memchr(word->text.p, ' ', word->text.n) != NULL) continue;
-    add_word(s, term, word);
+    add_word(s, term, SIZE_MAX, word);
     found++;
   }
 }
 
 static void find_words(search *s) {
-  aio__fts_query query;
-  aio__fts_query_parse(s->args->query, &query);
-  for (size_t i = 0; i < query.n; i++) {
-    const aio__fts_term *term = &query.term[i];
+  s->query = s->args->terms;
+  if (s->query == NULL) {
+    aio__fts_query_parse(s->args->query, &s->parsed);
+    s->query = &s->parsed;
+  }
+  for (size_t i = 0; i < s->query->n; i++) {
+    const aio__fts_term *term = &s->query->term[i];
     aio__fts_word word = term->word;
     aio__str text = {word.text, index_form(&word)};
     const aio__mem_word *found = aio__map_get(&s->tenant->words, text);
     if (found != NULL)
-      add_word(s, term, found);
+      add_word(s, term, i, found);
     else if (!word.compound && word.n >= AIO__FTS_PREFIX_MIN)
       add_longer(s, term, text);
   }
@@ -279,10 +287,54 @@ static void score_all(search *s) {
     double score = aio__fts_score(&s->rank, &counts, (double)chunk->word_count);
     aio__fts_top_offer(&s->top, (aio__fts_hit){score, chunk->no, chunk});
   }
-  aio__fts_top_sort(&s->top);
 }
 
-bool aio__mem_copy_chunk(const aio__mem_chunk *chunk, aio__arena *arena, aio__found_chunk *out) {
+/* The first posting from `from` on whose chunk's number is not lower: in steps that double, then by halves. */
+static size_t seek(const aio__mem_word *word, size_t from, int64_t no) {
+  size_t low = from, step = 1;
+  while (step < word->n - low && word->postings[low + step].chunk->no < no) {
+    low += step;
+    step *= 2;
+  }
+  size_t high = step < word->n - low ? low + step : word->n;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (word->postings[middle].chunk->no < no)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static int by_key(const void *a, const void *b) {
+  const aio__fts_hit *x = a, *y = b;
+  return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* How often each hit has each term of the query, a row a hit in the order of the hits by their keys; NULL: no memory. Leaves
+ * them in that order. */
+static uint32_t *count_often(search *s, aio__arena *arena) {
+  size_t columns = s->query->n;
+  uint32_t *rows = aio__arena_alloc(arena, s->top.n * columns * sizeof *rows);
+  if (rows == NULL) return NULL;
+  if (s->top.n > 1) qsort(s->top.hits, s->top.n, sizeof *s->top.hits, by_key);
+  for (size_t i = 0; i < s->rank.n; i++) {
+    const aio__mem_word *word = s->cursor[i].word;
+    if (s->term[i] == SIZE_MAX) continue;
+    for (size_t h = 0, at = 0; h < s->top.n; h++) {
+      at = seek(word, at, s->top.hits[h].key);
+      if (at == word->n) break;
+      const aio__mem_posting *posting = &word->postings[at];
+      uint32_t *often = &rows[h * columns + s->term[i]];
+      if (posting->chunk->no != s->top.hits[h].key) continue;
+      for (size_t f = 0; f < AIO__FTS_FIELDS; f++) *often += aio__fts_field_weight(f) * posting->n[f];
+    }
+  }
+  return rows;
+}
+
+static bool copy_chunk(const aio__mem_chunk *chunk, bool lean, aio__arena *arena, aio__found_chunk *out) {
   const aio__store_document *d = &chunk->document->row;
   memcpy(out->chunk_id, chunk->row.id, sizeof out->chunk_id);
   memcpy(out->document_id, d->id, sizeof out->document_id);
@@ -295,9 +347,32 @@ bool aio__mem_copy_chunk(const aio__mem_chunk *chunk, aio__arena *arena, aio__fo
   out->title = aio__arena_str(arena, d->title);
   out->anchor = aio__arena_str(arena, chunk->anchor);
   out->heading = aio__arena_str(arena, chunk->row.heading);
-  out->text = aio__arena_str(arena, (aio__str){d->text.p + out->start, out->end - out->start});
+  if (!lean) out->text = aio__arena_str(arena, (aio__str){d->text.p + out->start, out->end - out->start});
   return out->source.p != NULL && out->title.p != NULL && out->anchor.p != NULL && out->heading.p != NULL &&
-         out->text.p != NULL;
+         (lean || out->text.p != NULL);
+}
+
+bool aio__mem_copy_chunk(const aio__mem_chunk *chunk, aio__arena *arena, aio__found_chunk *out) {
+  return copy_chunk(chunk, false, arena, out);
+}
+
+/* The hits as they are given, best first. False: no memory. */
+static bool copy_hits(search *s, aio__arena *arena, aio__found_chunk *out) {
+  uint32_t *rows = count_often(s, arena);
+  if (rows == NULL) return false;
+  for (size_t h = 0; h < s->top.n; h++) {
+    aio__mem_chunk *chunk = s->top.hits[h].chunk;
+    chunk->often = &rows[h * s->query->n];
+  }
+  aio__fts_top_sort(&s->top);
+  for (size_t i = 0; i < s->top.n; i++) {
+    const aio__mem_chunk *chunk = s->top.hits[i].chunk;
+    if (!copy_chunk(chunk, s->args->lean, arena, &out[i])) return false;
+    out[i].score = s->top.hits[i].score;
+    out[i].often = chunk->often;
+    out[i].words = (uint32_t)chunk->word_count;
+  }
+  return true;
 }
 
 aiorch_status aio__mem_search(aio__store *base, aio__op *op, aio__str tenant, const aio__search_args *args,
@@ -313,11 +388,7 @@ aiorch_status aio__mem_search(aio__store *base, aio__op *op, aio__str tenant, co
     score_all(&s);
   }
   aio__found_chunk *out = aio__arena_alloc(arena, (s.top.n + 1) * sizeof *out);
-  bool ok = out != NULL && s.top.hits != NULL;
-  for (size_t i = 0; i < s.top.n && ok; i++) {
-    ok = aio__mem_copy_chunk(s.top.hits[i].chunk, arena, &out[i]);
-    out[i].score = s.top.hits[i].score;
-  }
+  bool ok = out != NULL && s.top.hits != NULL && (s.top.n == 0 || copy_hits(&s, arena, out));
   aio__free(store->env.al, s.top.hits);
   if (ok) {
     *chunks = out;

@@ -86,6 +86,7 @@ struct aio__mem_chunk {
   aio__mem_marks marks;
   bool kept;            /* lives on in the next version of its document */
   aio__mem_chunk *same; /* links of a moment: chunks with one hash, chunks just marked; what one that lives on was */
+  const uint32_t *often; /* while a search copies its hits */
 };
 
 struct aio__mem_document {

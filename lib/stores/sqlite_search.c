@@ -42,7 +42,8 @@ typedef struct search {
   aiorch_error *error;
   aio__str tenant;
   aio__sq_tenant row;
-  aio__fts_query query;
+  aio__fts_query parsed;
+  const aio__fts_query *query;
   aio__fts_lists lists;
   size_t term[AIO__FTS_TERMS_MAX]; /* of a list: which one of the query */
   bool longer[AIO__FTS_TERMS_MAX];
@@ -64,8 +65,8 @@ static bool is_allowed(void *ctx, uint64_t chunk) {
 /* Finds the lists of the terms that the tenant's chunks have, and what those are worth. */
 static aiorch_status find_lists(search *s) {
   aio__fts_lists *lists = &s->lists;
-  for (size_t i = 0; i < s->query.n; i++) {
-    const aio__fts_term *term = &s->query.term[i];
+  for (size_t i = 0; i < s->query->n; i++) {
+    const aio__fts_term *term = &s->query->term[i];
     aio__fts_list list;
     aiorch_status status = aio__sq_postings_find(s->conn, s->error, &s->row, term, false, &list);
     bool longer = status == AIORCH_OK && list.n == 0 && !term->word.compound && term->word.n >= AIO__FTS_PREFIX_MIN;
@@ -93,9 +94,9 @@ static int by_key(const void *a, const void *b) {
 /* Leaves with each hit how often it has each term of the query, and after that its words. A compound counts as two words
  * anywhere beside each other, which says less than the chunk's text does: then nothing is left. */
 static aiorch_status note_often(search *s, aio__arena *arena) {
-  size_t n = s->query.n;
+  size_t n = s->query->n;
   for (size_t i = 0; i < n; i++)
-    if (s->query.term[i].word.compound) return AIORCH_OK;
+    if (s->query->term[i].word.compound) return AIORCH_OK;
   uint32_t *rows = aio__arena_alloc(arena, s->top.n * (n + 1) * sizeof *rows);
   if (rows == NULL) return aio__sq_nomem(s->error);
   if (s->top.n > 1) qsort(s->top.hits, s->top.n, sizeof *s->top.hits, by_key);
@@ -135,7 +136,7 @@ static aiorch_status read_hit(search *s, const aio__fts_hit *hit, aio__arena *ar
   if (status != AIORCH_OK) return status;
   out->score = hit->score;
   out->often = hit->chunk;
-  if (out->often != NULL) out->words = out->often[s->query.n];
+  if (out->often != NULL) out->words = out->often[s->query->n];
   return AIORCH_OK;
 }
 
@@ -157,7 +158,11 @@ static aiorch_status search_rows(search *s, const aio__search_args *args, aio__a
   if (status != AIORCH_OK || s->row.chunks == 0) return status;
   status = aio__sq_filters_match(s->conn, s->error, s->tenant, args->filters, args->filter_count, &s->allowed);
   if (status != AIORCH_OK || (s->allowed.active && s->allowed.n == 0)) return status;
-  aio__fts_query_parse(args->query, &s->query);
+  s->query = args->terms;
+  if (s->query == NULL) {
+    aio__fts_query_parse(args->query, &s->parsed);
+    s->query = &s->parsed;
+  }
   status = aio__sq_postings_begin(s->conn, s->error);
   if (status == AIORCH_OK) status = find_lists(s);
   if (status == AIORCH_OK) status = aio__fts_lists_rank(&s->lists, &s->top);

@@ -31,6 +31,7 @@
 #include "cost/limits.h"
 #include "cost/usage.h"
 #include "stores/filter.h"
+#include "stores/fts_query.h"
 
 typedef struct aio__store aio__store;
 
@@ -106,6 +107,7 @@ typedef struct aio__search_args {
   size_t filter_count;
   size_t limit;
   bool lean;                    /* the text may be left out (.p NULL) of a chunk whose `often` is known */
+  const aio__fts_query *terms;  /* what aio__fts_query_parse makes of the query, where the caller has it; or NULL */
 } aio__search_args;
 
 /* A chunk that was found, with its text and what a source needs. */

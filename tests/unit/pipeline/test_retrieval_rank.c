@@ -28,6 +28,7 @@ static void legs_init(legs *l, const char *query, size_t limit) {
   l->r.query = aio__str_z(query);
   l->r.limit = limit;
   l->r.work = &l->w;
+  aio__fts_query_parse(l->r.query, &l->w.query);
   l->w.text = l->text;
 }
 

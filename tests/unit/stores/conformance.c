@@ -96,6 +96,7 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_search__odd_queries_find_nothing),
   CASE(test_search__forms_of_a_word),
   CASE(test_search__ends_at_the_limit),
+  CASE(test_search__tells_how_often_each_term_stands),
   CASE(test_search__filters),
   CASE(test_search__filters_by_prefix),
   CASE(test_search__filters_by_range),

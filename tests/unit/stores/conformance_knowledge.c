@@ -1,5 +1,6 @@
 /* Documents and search. A part of conformance.c. */
 #include "stores/conformance.h"
+#include "stores/fts_rank.h"
 
 static const aio__str ACME = {"acme", 4};
 
@@ -346,6 +347,34 @@ static void test_search__ends_at_the_limit(void **state) {
   args.limit = 0;
   assert_int_equal(CALL(f, knowledge, search, ACME, &args, &f->arena, &found, &n), AIORCH_OK);
   assert_int_equal(n, 0);
+}
+
+/* A term counts as much as its fields weigh; what stands for another word is not counted as that. */
+static void test_search__tells_how_often_each_term_stands(void **state) {
+  fixture *f = *state;
+  aio__found_chunk *found;
+  aio__fts_query terms;
+  aio__search_args args = {.query = AIO__LIT("numbats quokka bilb"), .limit = 10, .terms = &terms};
+  size_t n = 0;
+  add_text(f, ACME, "a", "Numbat", "a numbat and its bilby, numbats", 1, T0);
+  add_text(f, ACME, "b", "T", "bilby", 2, T0);
+  aio__fts_query_parse(args.query, &terms);
+  assert_int_equal(terms.n, 3);
+  for (int lean = 0; lean < 2; lean++) {
+    args.lean = lean == 1;
+    assert_int_equal(CALL(f, knowledge, search, ACME, &args, &f->arena, &found, &n), AIORCH_OK);
+    assert_int_equal(n, 2);
+    expect_str(found[0].source, "a");
+    assert_non_null(found[0].often);
+    assert_int_equal(found[0].often[0], aio__fts_field_weight(AIO__FTS_TITLE) + 2 * aio__fts_field_weight(AIO__FTS_BODY));
+    assert_int_equal(found[0].often[1], 0);
+    assert_int_equal(found[0].often[2], 0);
+    assert_int_equal(found[0].words, 7);
+    expect_str(found[1].source, "b");
+    assert_int_equal(found[1].often[0], 0);
+    if (lean == 0) expect_str(found[1].text, "bilby");
+    else assert_null(found[1].text.p);
+  }
 }
 
 static void add_with(fixture *f, const char *source, const char *lang, const char *team, int number) {
