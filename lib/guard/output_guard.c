@@ -79,7 +79,8 @@ static void needle_make(needle *key, const char *text, size_t n, bool exact) {
 }
 
 /* True when the needle ends with this byte. */
-static bool needle_step(needle *key, char c) {
+static inline bool needle_step(needle *key, char c) {
+  if (key->matched == 0 && (key->exact ? c : lower(c)) != key->text[0]) return false; /* as most bytes are */
   if (!key->exact) {
     if (!is_alnum(c)) return false;
     c = lower(c);
@@ -112,7 +113,7 @@ static size_t base64_of(aio__str canary, size_t shift, char *out) {
   return n;
 }
 
-static size_t make_needles(aio__str canary, needle needles[5]) {
+static size_t make_needles(aio__str canary, needle needles[AIO__CANARY_NEEDLES]) {
   char squeezed[CANARY_MAX], reversed[CANARY_MAX], encoded[CANARY_MAX * 2];
   size_t n = 0, made = 0;
   for (size_t i = 0; i < canary.n && n < CANARY_MAX; i++) {
@@ -129,18 +130,28 @@ static size_t make_needles(aio__str canary, needle needles[5]) {
   return made;
 }
 
-static bool find_canary(aio__str text, size_t from, aio__str canary, aio__output_finding *out) {
-  needle needles[5];
-  size_t n = make_needles(canary, needles);
-  size_t lookback = canary.n * CANARY_SPREAD > LOOKBACK ? canary.n * CANARY_SPREAD : LOOKBACK;
-  if (n == 0) return false;
-  for (size_t i = from > lookback ? from - lookback : 0; i < text.n; i++) {
+bool aio__output_guard_canary(aio__str text, aio__str canary, aio__canary_watch *watch, aio__output_finding *out) {
+  needle needles[AIO__CANARY_NEEDLES];
+  size_t n = watch->at < text.n ? make_needles(canary, needles) : 0, i = watch->at, found = n;
+  for (size_t k = 0; k < n; k++) needles[k].matched = watch->matched[k];
+  for (; i < text.n && n > 0 && found == n; i++) {
+    /* All of them move on with each byte, also when one of them has ended. */
     for (size_t k = 0; k < n; k++) {
-      if (!needle_step(&needles[k], text.p[i]) || i < from) continue;
-      size_t start = needle_start(&needles[k], text, i + 1);
-      *out = (aio__output_finding){AIO__VERDICT_BLOCK, "prompt_canary", "prompt_leak", start, i + 1};
-      return true;
+      if (needle_step(&needles[k], text.p[i]) && found == n) found = k;
     }
+  }
+  if (n > 0) watch->at = i;
+  for (size_t k = 0; k < n; k++) watch->matched[k] = (uint8_t)needles[k].matched;
+  if (found == n) return false;
+  *out = (aio__output_finding){AIO__VERDICT_BLOCK, "prompt_canary", "prompt_leak", needle_start(&needles[found], text, i), i};
+  return true;
+}
+
+static bool find_canary(aio__str text, size_t from, aio__str canary, aio__output_finding *out) {
+  size_t lookback = canary.n * CANARY_SPREAD > LOOKBACK ? canary.n * CANARY_SPREAD : LOOKBACK;
+  aio__canary_watch watch = {.at = from > lookback ? from - lookback : 0};
+  while (aio__output_guard_canary(text, canary, &watch, out)) {
+    if (out->end > from) return true;
   }
   return false;
 }

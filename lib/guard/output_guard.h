@@ -22,6 +22,15 @@ void aio__output_guard_free(aio__output_guard *guard);
 typedef bool (*aio__output_found)(void *ctx, const aio__output_finding *finding);
 aiorch_status aio__output_guard_each(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
                                      aio__output_found found, void *ctx);
+/* How far a text that grows was looked through for a canary, and how much of each of its disguises stands at that place. All zero: from
+ * the begin. */
+enum { AIO__CANARY_NEEDLES = 5 };
+typedef struct aio__canary_watch {
+  size_t at;
+  uint8_t matched[AIO__CANARY_NEEDLES];
+} aio__canary_watch;
+/* Goes on where it left off: each byte is looked at once. True: `out` ends at watch->at, and there may be more behind it. */
+bool aio__output_guard_canary(aio__str text, aio__str canary, aio__canary_watch *watch, aio__output_finding *out);
 /* Where what a finding has begun ends: of a private key its last line, of others the letters and digits that follow it without a
  * break. SIZE_MAX: not in this text yet. */
 size_t aio__output_guard_extent(aio__str text, const aio__output_finding *finding);

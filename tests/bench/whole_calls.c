@@ -2,7 +2,7 @@
  * The whole library over real sockets: runs through all seven stages, with a provider that answers at once on the other processor
  * (support/instant_server.c). Public headers only; prints a table, or one JSON object with --json. README.md tells how to read it.
  *
- *   whole_calls [--json] [--calls N] [--requests N] [--streams N] [--rounds N] [--store FOLDER] [--no-pin]
+ *   whole_calls [--json] [--calls N] [--requests N] [--streams N] [--idle N] [--rounds N] [--store FOLDER] [--no-pin]
  *
  * calls      N runs one after the other over one warm connection, memory store: what the library adds to the same bytes sent and
  *            taken by curl_easy_perform, in turns with it
@@ -10,7 +10,7 @@
  *            of curl_multi_perform
  * streams    N streams at once, 64 deltas at 20 ms, from one thread: how much further apart the pieces of an answer came out than
  *            they were sent
- * memory     what a stream that stands still adds to the process
+ * idle       what each of N streams that stand still adds to the process
  */
 #include <aiorch/aiorch.h>
 #include <curl/curl.h>
@@ -27,7 +27,7 @@
 
 #include "support/upstream.h"
 
-enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, IDLE_STREAMS = 1000, DOCUMENTS = 200, USERS = 200, VOCABULARY = 2197, HOLD_BACK = 512, BODY_MAX = 1 << 16 };
+enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, DOCUMENTS = 200, USERS = 200, VOCABULARY = 2197, HOLD_BACK = 512, BODY_MAX = 1 << 16 };
 
 static int port;
 static bool json;
@@ -500,16 +500,17 @@ static double resident_kb(void) {
   return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1024;
 }
 
-static void figures_memory(void) {
-  static stream streams[IDLE_STREAMS];
+static void figures_memory(int count) {
+  stream *streams = calloc((size_t)count, sizeof *streams);
+  if (!streams) abort();
   aiorch *orch = open_library("memory", "stall", true);
   const aiorch_event *event;
   aiorch_run *run;
   int speaking = 0;
   malloc_trim(0);
   double before = resident_kb();
-  for (int i = 0; i < IDLE_STREAMS; i++) submit(orch, &streams[i]);
-  while (speaking < IDLE_STREAMS) {
+  for (int i = 0; i < count; i++) submit(orch, &streams[i]);
+  while (speaking < count) {
     if (aiorch_wait(orch, 60000, &run) != AIORCH_OK) die("wait", "nothing goes on");
     stream *s = aiorch_run_user_data(run);
     aiorch_status status;
@@ -517,9 +518,10 @@ static void figures_memory(void) {
       if (aiorch_event_type(event) == AIORCH_EVENT_DELTA && s->bytes++ == 0) speaking++;
     if (status == AIORCH_DONE) check("a stream", aiorch_run_status(run), aiorch_run_error(run)), die("a stream", "has ended");
   }
-  row("stream_kb", (resident_kb() - before) / IDLE_STREAMS, "memory a stream, its run and its prompt, kB");
-  check("close", aiorch_close(orch, 0) == AIORCH_OK ? AIORCH_OK : AIORCH_OK, NULL);
+  row("stream_kb", (resident_kb() - before) / count, "memory a stream, its run and its prompt, kB");
+  (void)aiorch_close(orch, 0);
   aiorch_free(orch);
+  free(streams);
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------------------------- */
@@ -530,7 +532,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 }
 
 int main(int argc, char **argv) {
-  int calls = 1000, requests = 10000, streams = 1000, rounds = 5;
+  int calls = 1000, requests = 10000, streams = 1000, idle = 1000, rounds = 5;
   const char *store = NULL, *base = getenv("TMPDIR");
   char folder[4096];
   bool pinned = true;
@@ -540,9 +542,10 @@ int main(int argc, char **argv) {
     else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) calls = atoi(argv[++i]);
     else if (strcmp(argv[i], "--requests") == 0 && i + 1 < argc) requests = atoi(argv[++i]);
     else if (strcmp(argv[i], "--streams") == 0 && i + 1 < argc) streams = atoi(argv[++i]);
+    else if (strcmp(argv[i], "--idle") == 0 && i + 1 < argc) idle = atoi(argv[++i]);
     else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) rounds = atoi(argv[++i]);
     else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) store = argv[++i];
-    else return fprintf(stderr, "usage: network [--json] [--calls N] [--requests N] [--streams N] [--rounds N] [--store FOLDER] [--no-pin]\n"), 2;
+    else return fprintf(stderr, "usage: whole_calls [--json] [--calls N] [--requests N] [--streams N] [--idle N] [--rounds N] [--store FOLDER] [--no-pin]\n"), 2;
   }
   snprintf(folder, sizeof folder, "%s/aiorch-bench-XXXXXX", base && *base ? base : "/tmp");
   if (!store && !mkdtemp(folder)) die("temporary folder", folder);
@@ -552,7 +555,7 @@ int main(int argc, char **argv) {
   unsetenv("ALL_PROXY");
   port = upstream_start(argv[0], pinned);
   if (pinned) upstream_pin(0);
-  figures_memory();
+  if (idle > 0) figures_memory(idle);
   if (calls > 0) figures_calls(calls, rounds, false), figures_calls(calls, rounds, true);
   if (requests > 0) figures_requests(store ? store : folder, requests, rounds);
   if (streams > 0) figures_streams(streams);
