@@ -165,29 +165,28 @@ void aio__exchange_release(aio__exchange *e) {
 
 /* ---- the driver's ------------------------------------------------------------------------------------------------ */
 
+/* Streams are looked at many times a second, and mostly there is nothing new but bytes: only those need the lock. */
 const aio__wire_reply *aio__exchange_head(aio__exchange *e) {
-  pthread_mutex_lock(&e->mutex);
-  bool has_head = e->has_head;
-  pthread_mutex_unlock(&e->mutex);
-  return has_head ? &e->reply : NULL;
+  return atomic_load_explicit(&e->has_head, memory_order_acquire) ? &e->reply : NULL;
 }
 
 aiorch_status aio__exchange_take(aio__exchange *e, aio__buf *into) {
   aiorch_status status = into->failed;
+  if (status != AIORCH_OK || atomic_load_explicit(&e->waiting, memory_order_acquire) == 0) return status;
   pthread_mutex_lock(&e->mutex);
-  if (status == AIORCH_OK && e->body.n > 0) {
-    status = aio__buf_str(into, aio__buf_view(&e->body));
-    aio__buf_reset(&e->body);
-    if (e->body.cap > KEEP_BUFFER || e->ended) aio__buf_free(&e->body);
-  }
+  status = aio__buf_str(into, aio__buf_view(&e->body));
+  aio__buf_reset(&e->body);
+  if (e->body.cap > KEEP_BUFFER || e->ended) aio__buf_free(&e->body);
+  atomic_store_explicit(&e->waiting, 0, memory_order_relaxed);
   pthread_mutex_unlock(&e->mutex);
   return status;
 }
 
 aiorch_status aio__exchange_state(aio__exchange *e, aio__wire_error *error) {
   aiorch_status status = AIORCH_PENDING;
+  if (!atomic_load_explicit(&e->ended, memory_order_acquire)) return status;
   pthread_mutex_lock(&e->mutex);
-  if (e->ended && e->body.n == 0) {
+  if (e->body.n == 0) {
     status = e->outcome.status;
     if (status != AIORCH_OK && error) *error = e->outcome;
   }
@@ -196,10 +195,7 @@ aiorch_status aio__exchange_state(aio__exchange *e, aio__wire_error *error) {
 }
 
 bool aio__exchange_sent(aio__exchange *e) {
-  pthread_mutex_lock(&e->mutex);
-  bool sent = e->connected;
-  pthread_mutex_unlock(&e->mutex);
-  return sent;
+  return atomic_load_explicit(&e->connected, memory_order_acquire);
 }
 
 /* ---- what comes -------------------------------------------------------------------------------------------------- */
@@ -262,9 +258,7 @@ static bool end_head(aio__exchange *e) {
   e->reply = (aio__wire_reply){status, e->headers, count, aio__clock_wall_ms(e->clock)};
   e->phase = AIO__EXCHANGE_READING;
   e->last_ns = aio__clock_now(e->clock);
-  pthread_mutex_lock(&e->mutex);
-  e->has_head = true;
-  pthread_mutex_unlock(&e->mutex);
+  atomic_store_explicit(&e->has_head, true, memory_order_release);
   return true;
 }
 
@@ -287,11 +281,14 @@ bool aio__exchange_add_body(aio__exchange *e, aio__str bytes) {
   e->last_ns = aio__clock_now(e->clock);
   pthread_mutex_lock(&e->mutex);
   bool kept = e->dropped || aio__buf_str(&e->body, bytes) == AIORCH_OK;
+  atomic_store_explicit(&e->waiting, e->body.n, memory_order_release);
   pthread_mutex_unlock(&e->mutex);
   return kept || fail(e, AIORCH_E_NOMEM, "no memory for the reply");
 }
 
 bool aio__exchange_pauses(aio__exchange *e) {
+  /* It grows on this thread alone. */
+  if (atomic_load_explicit(&e->waiting, memory_order_relaxed) < e->limits.buffer_max) return false;
   pthread_mutex_lock(&e->mutex);
   bool pauses = !e->paused && !e->ended && e->body.n >= e->limits.buffer_max;
   if (pauses) e->paused = true;
@@ -318,9 +315,7 @@ bool aio__exchange_is_dropped(aio__exchange *e) {
 void aio__exchange_connected(aio__exchange *e) {
   e->last_ns = e->sent_ns = aio__clock_now(e->clock);
   e->phase = AIO__EXCHANGE_SENDING;
-  pthread_mutex_lock(&e->mutex);
-  e->connected = true;
-  pthread_mutex_unlock(&e->mutex);
+  atomic_store_explicit(&e->connected, true, memory_order_release);
 }
 
 /* ---- time -------------------------------------------------------------------------------------------------------- */

@@ -50,11 +50,13 @@ struct aio__exchange {
   aio__waker *waker;
   aio__exchange_limits limits;
 
-  pthread_mutex_t mutex; /* guards all up to `outcome` */
+  pthread_mutex_t mutex; /* guards all up to `outcome`; what is atomic is also read without it */
   aio__buf body;
-  bool has_head, ended, dropped, paused;
+  atomic_size_t waiting; /* bytes in it */
+  atomic_bool has_head, ended, paused;
+  bool dropped;
   bool poked; /* the task is posted */
-  bool connected; /* bytes may have left */
+  atomic_bool connected; /* bytes may have left */
   aio__wire_error outcome;
 
   /* The I/O thread's; what of the head is the driver's, too, does not change any more when has_head is set. */

@@ -26,6 +26,8 @@ enum {
   KEEPALIVE_INTERVAL_S = 30,
   READ_BYTES = 16 << 10,
   SEND_BYTES = 16 << 10,
+  CONNECT_MS_KNOWN = 300000,      /* libcurl's own limit, unless it is given one */
+  CONNECT_MS_NONE = 86400000,
   WORDS_MAX = 400
 };
 
@@ -186,7 +188,6 @@ static handle *new_handle(aio__http *h) {
   curl_easy_setopt(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 86400000L); /* ours are in exchange.c */
   curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
@@ -249,6 +250,13 @@ static CURLcode set_scheme(const aio__http *h, handle *x, bool https) {
   return CURLE_OK;
 }
 
+/* Ours are in exchange.c. One that libcurl is given it keeps in a tree for as long as the transfer lasts, and looks through it whenever
+ * anything moves. */
+static void set_connect_limit(const aio__exchange *e, CURL *curl) {
+  bool shorter = e->limits.connect_ms > 0 && e->limits.connect_ms < CONNECT_MS_KNOWN;
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, shorter ? 0L : (long)CONNECT_MS_NONE);
+}
+
 /* Fails for lack of memory alone; a URL that libcurl does not like shows when the transfer begins. */
 static bool set_request(const aio__http *h, aio__exchange *e, handle *x) {
   const aio__exchange_request *r = e->request;
@@ -258,6 +266,7 @@ static bool set_request(const aio__http *h, aio__exchange *e, handle *x) {
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_URL, r->url);
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, get || post ? NULL : r->method);
   if (code != CURLE_OK) return false;
+  set_connect_limit(e, curl);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list_lines(r));
   if (r->body_len == 0 && !post) {
     curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
@@ -529,9 +538,13 @@ static void tell_drivers(aio__http *h) {
       handle *x = e->easy;
       (void)curl_easy_pause(x->curl, CURLPAUSE_RECV);
     }
-    pthread_mutex_lock(&e->mutex);
-    bool poked = e->poked, dropped = e->dropped;
-    pthread_mutex_unlock(&e->mutex);
+    bool poked = true, dropped = false;
+    if (over) { /* while it is out the transport's own claim stays, and the waker with it */
+      pthread_mutex_lock(&e->mutex);
+      poked = e->poked;
+      dropped = e->dropped;
+      pthread_mutex_unlock(&e->mutex);
+    }
     if (!dropped && e->waker) aio__waker_signal(e->waker);
     if (over && !poked) aio__exchange_release(e);
   }

@@ -78,6 +78,7 @@ static void poke(aio__exchange *e) {
 
 static aiorch_status http_take(aio__exchange *e, aio__buf *into) {
   aiorch_status status = aio__exchange_take(e, into);
+  if (!e->paused) return status; /* it pauses with bytes in its buffer only, and its driver is told afterwards */
   pthread_mutex_lock(&e->mutex);
   if (e->paused && e->body.n < e->limits.buffer_max) poke(e);
   pthread_mutex_unlock(&e->mutex);
@@ -91,6 +92,7 @@ static void http_drop(aio__exchange *e) {
   pthread_mutex_lock(&e->mutex);
   e->dropped = true;
   aio__buf_free(&e->body);
+  atomic_store_explicit(&e->waiting, 0, memory_order_relaxed);
   poke(e);
   pthread_mutex_unlock(&e->mutex);
   aio__exchange_release(e);

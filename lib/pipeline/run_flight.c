@@ -22,6 +22,7 @@ struct aio__shared {
   uint8_t key[AIO__SHA256_SIZE];
   aio__flight f;               /* under the table's mutex, as the list of seats and those who are leaving */
   aio__seat *seats;
+  atomic_uint seated;          /* how many they are */
   uint32_t leaving;            /* no members any more, but they still touch it */
   pthread_mutex_t step;        /* guards what follows */
   aio__waker *waker;
@@ -159,6 +160,7 @@ void aio__run_flight_join(aiorch_run *run) {
     run->seat = (aio__seat){.flight = s, .id = aio__flight_join(&s->f), .waker = run->waker, .next = s->seats};
     if (s->seats) s->seats->prev = &run->seat;
     s->seats = &run->seat;
+    atomic_fetch_add_explicit(&s->seated, 1, memory_order_relaxed);
   }
   pthread_mutex_unlock(&flights->mutex);
   if (homeless) free_flight(homeless);
@@ -337,7 +339,8 @@ aiorch_status aio__run_flight_pump(aiorch_run *run, bool *ended, aiorch_status *
   *status = s->status;
   if (!s->ended && s->call && !s->starting) aio__run_wake_at(run, aio__call_wakes_at(s->call));
   pthread_mutex_unlock(&s->step);
-  if (news) wake_others(s, &run->seat);
+  /* Who joins now looks for itself what there is. */
+  if (news && atomic_load_explicit(&s->seated, memory_order_relaxed) > 1) wake_others(s, &run->seat);
   return st;
 }
 
@@ -417,6 +420,7 @@ static void unseat(aiorch_run *run, struct aio__shared *s) {
   if (seat->prev) seat->prev->next = seat->next;
   else s->seats = seat->next;
   if (seat->next) seat->next->prev = seat->prev;
+  atomic_fetch_sub_explicit(&s->seated, 1, memory_order_relaxed);
 }
 
 bool aio__run_flight_leave(aiorch_run *run) {

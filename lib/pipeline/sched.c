@@ -1,4 +1,9 @@
-/* The ready queue: a list of runs that can go on, and a heap of the deadlines of those that wait. */
+/*
+ * The ready queue: a list of runs that can go on, and a heap of the deadlines of those that wait.
+ *
+ * A run that streams parks many times a second, each time with a later deadline. So it stays in the heap when it is taken out of its
+ * parking place, and where it stands when the deadline moves away: that is put right when it comes to the top.
+ */
 #include "pipeline/sched.h"
 
 #include <errno.h>
@@ -14,12 +19,15 @@ struct aio__sched {
   pthread_mutex_t mutex;
   pthread_cond_t cond;
   aio__sched_node *first, *last;  /* QUEUED */
-  aio__sched_node **heap;         /* PARKED with a deadline */
+  aio__sched_node **heap;         /* all that are PARKED with a deadline, and some that were */
   size_t heap_n, heap_cap;        /* heap_cap >= submitted: parking never needs memory */
   size_t submitted;
   bool closed;
+  unsigned sleepers;              /* threads inside a wait */
+  int64_t waits_until;            /* the latest time to which one of them sleeps; INT64_MIN: none does */
   int epoll_fd, event_fd, timer_fd; /* -1 until somebody asks */
   bool event_set;
+  int64_t timer_ns;               /* what timer_fd is set to; AIO__NEVER: not */
 };
 
 aiorch_status aio__sched_new(const aio__alloc *al, const aio__clock *clock, aio__sched **out) {
@@ -28,6 +36,8 @@ aiorch_status aio__sched_new(const aio__alloc *al, const aio__clock *clock, aio_
   sched->al = al;
   sched->clock = clock;
   sched->epoll_fd = sched->event_fd = sched->timer_fd = -1;
+  sched->timer_ns = AIO__NEVER;
+  sched->waits_until = INT64_MIN;
   if (pthread_mutex_init(&sched->mutex, NULL) != 0) goto no_mutex;
   if (aio__cond_init(&sched->cond) != 0) goto no_cond;
   *out = sched;
@@ -59,7 +69,7 @@ static void heap_set(aio__sched *sched, size_t i, aio__sched_node *node) {
 }
 
 static void heap_up(aio__sched *sched, size_t i, aio__sched_node *node) {
-  while (i > 0 && sched->heap[(i - 1) / 2]->deadline_ns > node->deadline_ns) {
+  while (i > 0 && sched->heap[(i - 1) / 2]->heap_ns > node->heap_ns) {
     heap_set(sched, i, sched->heap[(i - 1) / 2]);
     i = (i - 1) / 2;
   }
@@ -70,8 +80,8 @@ static void heap_down(aio__sched *sched, size_t i, aio__sched_node *node) {
   for (;;) {
     size_t child = 2 * i + 1;
     if (child >= sched->heap_n) break;
-    if (child + 1 < sched->heap_n && sched->heap[child + 1]->deadline_ns < sched->heap[child]->deadline_ns) child++;
-    if (sched->heap[child]->deadline_ns >= node->deadline_ns) break;
+    if (child + 1 < sched->heap_n && sched->heap[child + 1]->heap_ns < sched->heap[child]->heap_ns) child++;
+    if (sched->heap[child]->heap_ns >= node->heap_ns) break;
     heap_set(sched, i, sched->heap[child]);
     i = child;
   }
@@ -88,6 +98,30 @@ static void heap_remove(aio__sched *sched, aio__sched_node *node) {
   if (last->heap_index == i) heap_down(sched, i, last);
 }
 
+static void heap_put(aio__sched *sched, aio__sched_node *node, int64_t deadline_ns) {
+  node->deadline_ns = deadline_ns;
+  bool in = node->heap_index != SIZE_MAX;
+  if (deadline_ns == AIO__NEVER || (in && node->heap_ns <= deadline_ns)) return;
+  node->heap_ns = deadline_ns;
+  heap_up(sched, in ? node->heap_index : sched->heap_n++, node);
+}
+
+/* The node with the smallest deadline, or NULL. */
+static aio__sched_node *heap_top(aio__sched *sched) {
+  while (sched->heap_n > 0) {
+    aio__sched_node *top = sched->heap[0];
+    if (top->state != AIO__SCHED_PARKED || top->deadline_ns == AIO__NEVER) {
+      heap_remove(sched, top);
+    } else if (top->heap_ns < top->deadline_ns) {
+      top->heap_ns = top->deadline_ns;
+      heap_down(sched, 0, top);
+    } else {
+      return top;
+    }
+  }
+  return NULL;
+}
+
 /* ---- the descriptor ---- */
 
 static void show_ready(aio__sched *sched) {
@@ -101,14 +135,16 @@ static void show_ready(aio__sched *sched) {
 
 static void show_deadline(aio__sched *sched) {
   if (sched->timer_fd < 0) return;
+  const aio__sched_node *top = heap_top(sched);
+  int64_t at = !top ? AIO__NEVER : top->deadline_ns > 0 ? top->deadline_ns : 1;
+  if (at == sched->timer_ns) return;
   struct itimerspec when;
   memset(&when, 0, sizeof when);
-  if (sched->heap_n > 0) {
-    int64_t at = sched->heap[0]->deadline_ns > 0 ? sched->heap[0]->deadline_ns : 1;
+  if (top) {
     when.it_value.tv_sec = (time_t)(at / 1000000000);
     when.it_value.tv_nsec = (long)(at % 1000000000);
   }
-  (void)timerfd_settime(sched->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+  if (timerfd_settime(sched->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0) sched->timer_ns = at;
 }
 
 static aiorch_status open_fds(aio__sched *sched) {
@@ -152,7 +188,7 @@ static void push(aio__sched *sched, aio__sched_node *node) {
   else sched->first = node;
   sched->last = node;
   show_ready(sched);
-  pthread_cond_signal(&sched->cond);
+  if (sched->sleepers > 0) pthread_cond_signal(&sched->cond);
 }
 
 static void unlink_node(aio__sched *sched, aio__sched_node *node) {
@@ -188,9 +224,8 @@ aiorch_status aio__sched_submit(aio__sched *sched, aio__sched_node *node) {
 void aio__sched_ready(aio__sched *sched, aio__sched_node *node) {
   pthread_mutex_lock(&sched->mutex);
   if (node->state == AIO__SCHED_PARKED) {
-    heap_remove(sched, node);
-    show_deadline(sched);
     push(sched, node);
+    show_deadline(sched);
   } else if (node->state == AIO__SCHED_LEASED) {
     node->state = AIO__SCHED_AGAIN_DUE;
   }
@@ -203,13 +238,10 @@ void aio__sched_park(aio__sched *sched, aio__sched_node *node, int64_t deadline_
     push(sched, node);
   } else if (node->state == AIO__SCHED_LEASED) {
     node->state = AIO__SCHED_PARKED;
-    node->deadline_ns = deadline_ns;
-    if (deadline_ns != AIO__NEVER) {
-      heap_up(sched, sched->heap_n++, node);
-      show_deadline(sched);
-      /* A waiter may have gone to sleep for longer than this deadline. */
-      if (node->heap_index == 0) pthread_cond_broadcast(&sched->cond);
-    }
+    heap_put(sched, node, deadline_ns);
+    show_deadline(sched);
+    /* A waiter may have gone to sleep for longer than this deadline. */
+    if (deadline_ns < sched->waits_until) pthread_cond_broadcast(&sched->cond);
   }
   pthread_mutex_unlock(&sched->mutex);
 }
@@ -218,7 +250,7 @@ void aio__sched_remove(aio__sched *sched, aio__sched_node *node) {
   pthread_mutex_lock(&sched->mutex);
   if (node->state != AIO__SCHED_IDLE) {
     if (node->state == AIO__SCHED_QUEUED) unlink_node(sched, node);
-    if (node->state == AIO__SCHED_PARKED) heap_remove(sched, node);
+    heap_remove(sched, node);
     node->state = AIO__SCHED_IDLE;
     sched->submitted--;
     show_ready(sched);
@@ -237,12 +269,24 @@ aio__sched_state aio__sched_state_of(aio__sched *sched, const aio__sched_node *n
 
 static void queue_overdue(aio__sched *sched) {
   int64_t now = sched->heap_n > 0 ? aio__clock_now(sched->clock) : 0;
-  while (sched->heap_n > 0 && sched->heap[0]->deadline_ns <= now) {
-    aio__sched_node *node = sched->heap[0];
-    heap_remove(sched, node);
-    push(sched, node);
+  while (sched->heap_n > 0 && sched->heap[0]->heap_ns <= now) {
+    aio__sched_node *top = heap_top(sched);
+    if (!top || top->deadline_ns > now) break;
+    heap_remove(sched, top);
+    push(sched, top);
   }
   show_deadline(sched);
+}
+
+/* Until something is pushed, `until`, or the nearest deadline. False at `until`. */
+static bool sleep_until(aio__sched *sched, int64_t until) {
+  const aio__sched_node *top = heap_top(sched);
+  int64_t nearest = top && top->deadline_ns < until ? top->deadline_ns : until;
+  int64_t before = sched->waits_until;
+  if (sched->sleepers++ == 0 || nearest > before) sched->waits_until = nearest; /* the longest of the sleeps */
+  bool woken = aio__clock_wait(sched->clock, &sched->cond, &sched->mutex, nearest);
+  if (--sched->sleepers == 0) sched->waits_until = INT64_MIN;
+  return woken || nearest != until;
 }
 
 aiorch_status aio__sched_wait(aio__sched *sched, int64_t deadline_ns, aio__sched_node **node) {
@@ -262,11 +306,8 @@ aiorch_status aio__sched_wait(aio__sched *sched, int64_t deadline_ns, aio__sched
       st = AIORCH_DONE;
       break;
     }
-    int64_t until = deadline_ns;
-    if (sched->heap_n > 0 && sched->heap[0]->deadline_ns < until) until = sched->heap[0]->deadline_ns;
     if (aio__clock_now(sched->clock) >= deadline_ns) break;
-    bool woken = aio__clock_wait(sched->clock, &sched->cond, &sched->mutex, until);
-    more = woken || until != deadline_ns || sched->first;
+    more = sleep_until(sched, deadline_ns) || sched->first;
   }
   pthread_mutex_unlock(&sched->mutex);
   return st;

@@ -19,6 +19,7 @@ typedef struct aio__sched_node {
   aio__sched_state state;
   struct aio__sched_node *prev, *next; /* in the queue */
   size_t heap_index;                   /* in the heap of deadlines; SIZE_MAX when not in it */
+  int64_t heap_ns;                     /* where it stands there: its deadline, or one that it had before */
   int64_t deadline_ns;
   void *run;
 } aio__sched_node;
