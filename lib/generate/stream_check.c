@@ -88,15 +88,6 @@ static bool take(void *ctx, const aio__output_finding *finding) {
   return true;
 }
 
-/* Of what has come since the last look; false: it blocks. */
-static bool find_canary(look *l) {
-  aio__output_finding finding;
-  while (aio__output_guard_canary(l->text, l->check->canary, &l->check->watch, &finding)) {
-    if (!take(l, &finding)) return false;
-  }
-  return true;
-}
-
 static void find_hosts(look *l) {
   aio__output_finding finding;
   size_t from = l->check->cleared;
@@ -170,8 +161,7 @@ static aiorch_status look_at(aio__stream_check *check, aio__str text, bool whole
   if (check->swallowing) swallow(check, text, whole);
   if (check->swallowing) return AIORCH_OK;
   l.hold = hold_from(check, text, whole);
-  if (!find_canary(&l)) return AIORCH_E_OUTPUT_BLOCKED;
-  aiorch_status st = aio__output_guard_each(check->guard, text, check->cleared, AIO__LIT(""), take, &l);
+  aiorch_status st = aio__output_guard_each(check->guard, text, check->cleared, check->canary, &check->watch, take, &l);
   if (st) return st;
   if (!l.blocked) find_hosts(&l);
   if (l.blocked) return AIORCH_E_OUTPUT_BLOCKED;

@@ -27,7 +27,7 @@ typedef struct aio__stream_check {
   aio__str canary;
   aio__str hosts;                 /* those that URLs may name; empty: any */
   size_t hold_back;
-  aio__canary_watch watch;
+  aio__output_watch watch;
   size_t checked;                 /* what was there at the last look */
   size_t valid;                   /* text before this is whole UTF-8 characters */
   size_t cleared;                 /* text before this was given out, or replaced */

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "guard/literals.h"
 #include "guard/rule_set.h"
 #include "text/unpack.h"
 
@@ -60,32 +61,39 @@ static char lower(char c) {
 /* The search of Knuth, Morris and Pratt over the letters and digits of a text: linear whatever the canary. */
 typedef struct needle {
   char text[CANARY_MAX * 2];
-  uint8_t fall[CANARY_MAX * 2 + 1];
+  uint8_t fall[CANARY_MAX * 2 + 1]; /* made when it is first asked for */
   size_t n, matched;
   bool exact; /* case counts, and every byte */
+  bool has_fall;
 } needle;
 
 static void needle_make(needle *key, const char *text, size_t n, bool exact) {
   key->n = n;
   key->matched = 0;
   key->exact = exact;
+  key->has_fall = false;
   memcpy(key->text, text, n);
+}
+
+static void make_fall(needle *key) {
+  const char *text = key->text;
   key->fall[0] = key->fall[1] = 0;
-  for (size_t i = 1, k = 0; i < n; i++) {
+  for (size_t i = 1, k = 0; i < key->n; i++) {
     while (k > 0 && text[i] != text[k]) k = key->fall[k];
     if (text[i] == text[k]) k++;
     key->fall[i + 1] = (uint8_t)k;
   }
+  key->has_fall = true;
 }
 
 /* True when the needle ends with this byte. */
 static inline bool needle_step(needle *key, char c) {
-  if (key->matched == 0 && (key->exact ? c : lower(c)) != key->text[0]) return false; /* as most bytes are */
   if (!key->exact) {
     if (!is_alnum(c)) return false;
     c = lower(c);
   }
   while (key->matched > 0 && (key->matched == key->n || key->text[key->matched] != c)) {
+    if (!key->has_fall) make_fall(key);
     key->matched = key->fall[key->matched];
   }
   if (key->text[key->matched] == c) key->matched++;
@@ -104,11 +112,8 @@ static size_t base64_of(aio__str canary, size_t shift, char *out) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   size_t n = 0, bits = canary.n * 8, first = (6 - shift * 8 % 6) % 6;
   for (size_t bit = first; bit + 6 <= bits && n < CANARY_MAX * 2; bit += 6) {
-    unsigned value = 0;
-    for (size_t i = bit; i < bit + 6; i++) {
-      value = value << 1 | ((unsigned)(unsigned char)canary.p[i / 8] >> (7 - i % 8) & 1u);
-    }
-    out[n++] = digits[value];
+    unsigned high = (unsigned char)canary.p[bit / 8], low = bit / 8 + 1 < canary.n ? (unsigned char)canary.p[bit / 8 + 1] : 0;
+    out[n++] = digits[(high << 8 | low) >> (10 - bit % 8) & 63];
   }
   return n;
 }
@@ -130,30 +135,56 @@ static size_t make_needles(aio__str canary, needle needles[AIO__CANARY_NEEDLES])
   return made;
 }
 
-bool aio__output_guard_canary(aio__str text, aio__str canary, aio__canary_watch *watch, aio__output_finding *out) {
+/* Whether none of them has begun. */
+static bool all_idle(const needle *needles, size_t n) {
+  size_t matched = 0;
+  for (size_t k = 0; k < n; k++) matched |= needles[k].matched;
+  return matched == 0;
+}
+
+/* Marks the bytes with which one of them begins: most bytes of a text are none of these. */
+static void mark_begins(const needle *needles, size_t n, bool begins[256]) {
+  memset(begins, 0, 256);
+  for (size_t k = 0; k < n; k++) {
+    char c = needles[k].text[0];
+    begins[(unsigned char)c] = true;
+    if (!needles[k].exact && c >= 'a') begins[(unsigned char)c & ~0x20u] = true;
+  }
+}
+
+/* Goes on where the watch stands. True: one has ended, at watch->canary_at. */
+static bool find_canary(aio__str text, aio__str canary, aio__output_watch *watch, aio__output_finding *out) {
   needle needles[AIO__CANARY_NEEDLES];
-  size_t n = watch->at < text.n ? make_needles(canary, needles) : 0, i = watch->at, found = n;
+  bool begins[256];
+  size_t n = watch->canary_at < text.n ? make_needles(canary, needles) : 0, i = watch->canary_at, found = n;
+  if (n == 0) return false;
   for (size_t k = 0; k < n; k++) needles[k].matched = watch->matched[k];
-  for (; i < text.n && n > 0 && found == n; i++) {
-    /* All of them move on with each byte, also when one of them has ended. */
-    for (size_t k = 0; k < n; k++) {
+  mark_begins(needles, n, begins);
+  bool idle = all_idle(needles, n);
+  for (; i < text.n && found == n; i++) {
+    if (idle && !begins[(unsigned char)text.p[i]]) continue;
+    for (size_t k = 0; k < n; k++) { /* all of them move on, also when one of them has ended */
       if (needle_step(&needles[k], text.p[i]) && found == n) found = k;
     }
+    idle = all_idle(needles, n);
   }
-  if (n > 0) watch->at = i;
+  watch->canary_at = i;
   for (size_t k = 0; k < n; k++) watch->matched[k] = (uint8_t)needles[k].matched;
   if (found == n) return false;
   *out = (aio__output_finding){AIO__VERDICT_BLOCK, "prompt_canary", "prompt_leak", needle_start(&needles[found], text, i), i};
   return true;
 }
 
-static bool find_canary(aio__str text, size_t from, aio__str canary, aio__output_finding *out) {
+/* False: enough. */
+static bool each_canary(aio__str text, size_t from, aio__str canary, aio__output_watch *watch, aio__output_found found, void *ctx) {
   size_t lookback = canary.n * CANARY_SPREAD > LOOKBACK ? canary.n * CANARY_SPREAD : LOOKBACK;
-  aio__canary_watch watch = {.at = from > lookback ? from - lookback : 0};
-  while (aio__output_guard_canary(text, canary, &watch, out)) {
-    if (out->end > from) return true;
+  aio__output_watch once = {.canary_at = from > lookback ? from - lookback : 0};
+  aio__output_finding leak;
+  if (canary.n == 0) return true;
+  while (find_canary(text, canary, watch ? watch : &once, &leak)) {
+    if (leak.end > from && !found(ctx, &leak)) return false;
   }
-  return false;
+  return true;
 }
 
 /* ---- the rules --------------------------------------------------------------------------------------------------- */
@@ -193,15 +224,25 @@ static bool each_segment(const walk *w, size_t start, size_t end) {
   return true;
 }
 
+/* Without a literal of a rule at or behind `pos` no rule can match there. Each byte is looked at for them about once. */
+static bool may_match(const aio__output_guard *guard, aio__str text, size_t pos, aio__output_watch *watch) {
+  if (watch == NULL || aio__rule_set_needs_nothing(guard->rules)) return true;
+  size_t start = watch->literals_at > AIO__LITERAL_MAX ? watch->literals_at - AIO__LITERAL_MAX : 0;
+  size_t last = aio__rule_set_last_literal(guard->rules, aio__str_n(text.p + start, text.n - start));
+  if (last > 0) watch->literal = start + last;
+  watch->literals_at = text.n;
+  return watch->literal > pos;
+}
+
 aiorch_status aio__output_guard_each(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
-                                     aio__output_found found, void *ctx) {
-  aio__output_finding leak;
+                                     aio__output_watch *watch, aio__output_found found, void *ctx) {
   if (from > text.n) from = text.n;
-  if (find_canary(text, from, canary, &leak) && !found(ctx, &leak)) return AIORCH_OK;
-  walk w = {guard, aio__rule_scan_get(guard->rules), text, from, found, ctx};
-  if (w.scan == NULL) return AIORCH_E_NOMEM;
+  if (!each_canary(text, from, canary, watch, found, ctx)) return AIORCH_OK;
   size_t pos = from > LOOKBACK ? from - LOOKBACK : 0;
   while (pos > 0 && pos < text.n && ((unsigned char)text.p[pos] & 0xC0) == 0x80 && from - pos < LOOKBACK + 4) pos--;
+  if (!may_match(guard, text, pos, watch)) return AIORCH_OK;
+  walk w = {guard, aio__rule_scan_get(guard->rules), text, from, found, ctx};
+  if (w.scan == NULL) return AIORCH_E_NOMEM;
   for (bool more = true; more && pos < text.n;) {
     size_t valid = pos + aio__utf8_check(aio__str_n(text.p + pos, text.n - pos), NULL);
     if (valid - pos >= SEGMENT_MIN && valid > from) more = each_segment(&w, pos, valid);
@@ -221,7 +262,7 @@ static bool keep_gravest(void *ctx, const aio__output_finding *finding) {
 aiorch_status aio__output_guard_check(const aio__output_guard *guard, aio__str text, size_t from, aio__str canary,
                                       aio__output_finding *out) {
   *out = (aio__output_finding){0};
-  return aio__output_guard_each(guard, text, from, canary, keep_gravest, out);
+  return aio__output_guard_each(guard, text, from, canary, NULL, keep_gravest, out);
 }
 
 /* ---- how far it goes --------------------------------------------------------------------------------------------- */

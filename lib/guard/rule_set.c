@@ -39,6 +39,7 @@ struct aio__rule_set {
   size_t literals_n;
   aio__literals *literals;
   scratch_pool *pool;
+  bool tries_all; /* a rule without needs */
   char version[2 * AIO__SHA256_SIZE + 1];
 };
 
@@ -115,6 +116,7 @@ aiorch_status aio__rule_set_new(const aio__alloc *al, const aio__rule_file *file
     aio__rule_set_free(set);
     return status;
   }
+  for (size_t i = 0; i < set->list.n; i++) set->tries_all = set->tries_all || set->list.rules[i].groups == 0;
   for (size_t i = 0; i < POOL_SLOTS; i++) atomic_init(&set->pool->slots[i], NULL);
   *out = set;
   return AIORCH_OK;
@@ -146,6 +148,21 @@ size_t aio__rule_set_count(const aio__rule_set *set) {
 
 const aio__rule *aio__rule_set_at(const aio__rule_set *set, size_t i) {
   return &set->list.rules[i];
+}
+
+bool aio__rule_set_needs_nothing(const aio__rule_set *set) {
+  return set->tries_all;
+}
+
+static void note_literal(void *context, size_t literal, size_t at) {
+  (void)literal;
+  *(size_t *)context = at + 1;
+}
+
+size_t aio__rule_set_last_literal(const aio__rule_set *set, aio__str text) {
+  size_t last = 0;
+  aio__literals_scan(set->literals, text, note_literal, &last);
+  return last;
 }
 
 const char *aio__rule_set_version(const aio__rule_set *set) {

@@ -51,6 +51,10 @@ aiorch_status aio__rule_set_new(const aio__alloc *al, const aio__rule_file *file
 void aio__rule_set_free(aio__rule_set *set);
 size_t aio__rule_set_count(const aio__rule_set *set);
 const aio__rule *aio__rule_set_at(const aio__rule_set *set, size_t i);
+/* Is there a rule that is tried on any text? */
+bool aio__rule_set_needs_nothing(const aio__rule_set *set);
+/* Behind the begin of the last literal of a rule in the text; 0: there is none. */
+size_t aio__rule_set_last_literal(const aio__rule_set *set, aio__str text);
 /* Hex SHA-256 of the files. */
 const char *aio__rule_set_version(const aio__rule_set *set);
 

@@ -165,6 +165,44 @@ static void test_check__canary_that_begins_again_inside_itself(void **state) {
   assert_int_equal(check_from(AIO__LIT("ababababababac"), 0, "abababac").verdict, AIO__VERDICT_BLOCK);
 }
 
+static bool keep_first(void *ctx, const aio__output_finding *finding) {
+  aio__output_finding *first = ctx;
+  if (first->verdict == AIO__VERDICT_PASS) *first = *finding;
+  return true;
+}
+
+/* What a look leaves to the next one changes nothing of what is found. */
+static void test_each__a_watch_finds_the_same(void **state) {
+  (void)state;
+  static const char *const texts[] = {
+    "Here: AKIA" "Z7Q3XW5KP2LM4RTB, and later ghp_" "a8Zk3QvX0mT7pLw2RbYc9Ns4Hd6Jf1Ge5Ui8 again.",
+    "aws_secret_access_key = \"" KEY40 "\"",
+    "caf\xC3\xA9 \xE4\xB8\xAD token eyJhbGciOiJIUzI1NiJ9" ".eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N.",
+    "ask c n r y - 7 f 3 a 9 b 2 e 4 d and cnry-7f3a9b2e4d and d4e2b9a3f7-yrnc",
+    "base64: Y25yeS03ZjNhOWIyZTRk",
+    "postgres://app:hunter2hunter@db.example.org/x secrets are not secret in mysk-proj-" KEY40 "x",
+    "nothing at all but words, and a few more words"};
+  static const char canary[] = "cnry-7f3a9b2e4d";
+  for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+    for (size_t step = 1; step < 70; step += step < 8 ? 1 : 13) {
+      aio__output_watch watch = {0};
+      size_t all = strlen(texts[t]), before = 0;
+      for (size_t n = 0; n < all; before = n) {
+        n = n + step < all ? n + step : all;
+        aio__str text = aio__str_n(texts[t], n);
+        aio__output_finding with = {0}, without = {0};
+        assert_int_equal(aio__output_guard_each(guard, text, before, aio__str_z(canary), &watch, keep_first, &with), AIORCH_OK);
+        assert_int_equal(aio__output_guard_each(guard, text, before, aio__str_z(canary), NULL, keep_first, &without), AIORCH_OK);
+        assert_int_equal(with.verdict, without.verdict);
+        if (with.verdict == AIO__VERDICT_PASS) continue;
+        assert_string_equal(with.rule, without.rule);
+        assert_int_equal(with.start, without.start);
+        assert_int_equal(with.end, without.end);
+      }
+    }
+  }
+}
+
 static void test_new_and_check__out_of_memory(void **state) {
   (void)state;
   aio__test_alloc t;
@@ -200,6 +238,7 @@ int main(void) {
     cmocka_unit_test(test_check__canary),
     cmocka_unit_test(test_check__canary_across_the_seam),
     cmocka_unit_test(test_check__canary_that_begins_again_inside_itself),
+    cmocka_unit_test(test_each__a_watch_finds_the_same),
     cmocka_unit_test(test_new_and_check__out_of_memory),
   };
   return cmocka_run_group_tests(tests, make_guard, free_guard);
