@@ -399,7 +399,8 @@ aio__tape_value aio__tape_member(const aio__tape *tape, aio__tape_value object, 
   if (aio__tape_typeof(tape, object) != AIO__JSON_OBJECT) return found;
   const aio__tape_node *nodes = tape->nodes;
   for (uint32_t name = object + 1, end = nodes[object].next; name < end; name = nodes[name + 1].next) {
-    if (says(tape, &nodes[name], key, key_len)) found = name + 1;
+    bool other = nodes[name].len != key_len && !nodes[name].escaped; /* as most are */
+    if (!other && says(tape, &nodes[name], key, key_len)) found = name + 1;
   }
   return found;
 }
