@@ -54,7 +54,7 @@ static size_t hold_from(const aio__stream_check *check, aio__str text, bool whol
   return word > hold_back ? word - hold_back : 0;
 }
 
-static bool blocks(const aio__stream_check *check, const aio__output_finding *finding) {
+bool aio__stream_check_blocks(const aio__stream_check *check, const aio__output_finding *finding) {
   if (check->mode == AIO__CHECK_FLAG || finding->verdict != AIO__VERDICT_BLOCK) return false;
   return check->mode == AIO__CHECK_BLOCK || strcmp(finding->category, "prompt_leak") == 0;
 }
@@ -78,7 +78,7 @@ static bool take(void *ctx, const aio__output_finding *finding) {
   }
   if (finding->end <= l->check->cleared) return true;
   if (finding->verdict > l->check->finding.verdict) l->check->finding = *finding;
-  if (blocks(l->check, finding) || l->count == AIO__FINDINGS_MAX) {
+  if (aio__stream_check_blocks(l->check, finding) || l->count == AIO__FINDINGS_MAX) {
     l->check->finding = *finding;
     l->blocked = true;
     return false;

@@ -41,4 +41,7 @@ typedef struct aio__stream_check {
  * (`out` is full). */
 aiorch_status aio__stream_check_feed(aio__stream_check *check, aio__str text, bool whole, aio__buf *out);
 
+/* Does this finding end the answer? Else it is replaced or remembered, as the mode says. */
+bool aio__stream_check_blocks(const aio__stream_check *check, const aio__output_finding *finding);
+
 #endif

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "generate/arguments_check.h"
+#include "guard/output_hosts.h"
+
 void aio__run_take_warnings(aiorch_run *run) {
   aio__call_extra extra;
   for (; aio__call_extra_at(run->call, run->extras_seen, &extra); run->extras_seen++) {
@@ -12,10 +15,18 @@ void aio__run_take_warnings(aiorch_run *run) {
   }
 }
 
-static aiorch_status check(aiorch_run *run, aio__str text, aio__output_finding *finding) {
-  finding->verdict = AIO__VERDICT_PASS;
+/* Of a text that is passed on as it is or not at all. */
+static aiorch_status look(aiorch_run *run, aio__str text, aio__output_finding *finding) {
+  aio__output_finding host;
+  *finding = (aio__output_finding){.verdict = AIO__VERDICT_PASS};
   if (!run->check.guard) return AIORCH_OK;
-  return aio__output_guard_check(run->check.guard, text, 0, run->check.canary, finding);
+  aiorch_status st = aio__output_guard_check(run->check.guard, text, 0, run->check.canary, finding);
+  if (st == AIORCH_OK && finding->verdict != AIO__VERDICT_BLOCK && aio__output_hosts_find(run->check.hosts, text, 0, &host)) *finding = host;
+  return st;
+}
+
+static void keep_gravest(aiorch_run *run, const aio__output_finding *finding) {
+  if (finding->verdict > run->check.finding.verdict) run->check.finding = *finding;
 }
 
 static bool copy(aiorch_run *run, aio__str *text) {
@@ -23,33 +34,47 @@ static bool copy(aiorch_run *run, aio__str *text) {
   return text->p != NULL;
 }
 
-static aiorch_status take_tool_call(aiorch_run *run, const aio__call_extra *extra) {
+/* `out` may be used for what takes the place of the arguments. */
+static aiorch_status check_tool_call(aiorch_run *run, const aio__call_extra *extra, aio__buf *out) {
   aio__output_finding finding;
-  aiorch_status st = check(run, extra->text, &finding);
+  aiorch_status st = look(run, extra->name, &finding);
   if (st) return st;
-  if (finding.verdict > run->check.finding.verdict) run->check.finding = finding;
-  if (finding.verdict == AIO__VERDICT_BLOCK && run->check.mode != AIO__CHECK_FLAG) return AIORCH_E_OUTPUT_BLOCKED;
+  keep_gravest(run, &finding);
+  if (finding.verdict != AIO__VERDICT_PASS && aio__stream_check_blocks(&run->check, &finding)) return AIORCH_E_OUTPUT_BLOCKED;
+  if (finding.verdict != AIO__VERDICT_PASS && run->check.mode == AIO__CHECK_REDACT) return AIORCH_E_OUTPUT_BLOCKED;
+  return aio__arguments_check(&run->check, extra->text, out);
+}
+
+static aiorch_status take_tool_call(aiorch_run *run, const aio__call_extra *extra) {
+  aio__buf replaced;
+  aio__buf_init(&replaced, run->al, AIO__CALL_EXTRAS_BYTES_MAX);
   if (!run->tool_calls) run->tool_calls = aio__arena_alloc(&run->arena, AIO__TOOLS_MAX * sizeof *run->tool_calls);
-  if (!run->tool_calls) return AIORCH_E_NOMEM;
-  aio__str id = extra->id, name = extra->name;
-  aio__run_tool_call *call = &run->tool_calls[run->tool_call_count];
-  *call = (aio__run_tool_call){.arguments = extra->text, .signature = extra->signature};
-  if (!copy(run, &id) || !copy(run, &name) || !copy(run, &call->arguments) || !copy(run, &call->signature)) return AIORCH_E_NOMEM;
-  call->id = id.p;
-  call->name = name.p;
-  run->tool_call_count++;
-  return AIORCH_OK;
+  aiorch_status st = run->tool_calls ? check_tool_call(run, extra, &replaced) : AIORCH_E_NOMEM;
+  if (st == AIORCH_OK) {
+    aio__str id = extra->id, name = extra->name;
+    aio__run_tool_call *call = &run->tool_calls[run->tool_call_count];
+    *call = (aio__run_tool_call){.arguments = replaced.n > 0 ? aio__buf_view(&replaced) : extra->text, .signature = extra->signature};
+    if (!copy(run, &id) || !copy(run, &name) || !copy(run, &call->arguments) || !copy(run, &call->signature)) st = AIORCH_E_NOMEM;
+    call->id = id.p;
+    call->name = name.p;
+  }
+  if (st == AIORCH_OK) run->tool_call_count++;
+  aio__buf_free(&replaced);
+  return st;
 }
 
 static aiorch_status take_reasoning(aiorch_run *run, const aio__call_extra *extra) {
   aio__output_finding finding;
-  aiorch_status st = check(run, extra->text, &finding);
+  aiorch_status st = look(run, extra->text, &finding);
   if (st) return st;
-  if (finding.verdict == AIO__VERDICT_BLOCK && run->check.mode != AIO__CHECK_FLAG) {
+  /* Its signature is one of these very words: they are not changed. */
+  bool grave = finding.verdict == AIO__VERDICT_BLOCK && run->check.mode != AIO__CHECK_FLAG;
+  if (grave || (finding.verdict != AIO__VERDICT_PASS && run->check.mode == AIO__CHECK_REDACT)) {
     aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_OUTPUT_BLOCKED, "reasoning was left out: the output rule \"%s\" (%s)",
                   finding.rule, finding.category);
     return AIORCH_OK;
   }
+  keep_gravest(run, &finding);
   if (!run->reasoning) run->reasoning = aio__arena_alloc(&run->arena, AIO__REASONING_MAX * sizeof *run->reasoning);
   if (!run->reasoning) return AIORCH_E_NOMEM;
   aio__run_reasoning *piece = &run->reasoning[run->reasoning_count];

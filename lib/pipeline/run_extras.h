@@ -8,9 +8,9 @@
 /* Passes on the warnings of the call that have come since the last look. */
 void aio__run_take_warnings(aiorch_run *run);
 /*
- * The answer is whole: its tool calls and its reasoning become the run's. Arguments are checked by the
- * output rules like text, but nothing in them is replaced: in the modes "on" and "redact" a finding blocks the answer. Reasoning in
- * which something is found is left out, with a warning.
+ * The answer is whole: its tool calls and its reasoning become the run's. Arguments are checked like text, by the same settings
+ * (generate/arguments_check.h); a tool's name in which something is found blocks in the modes "on" and "redact", which cannot change it.
+ * Reasoning goes out as it is or, where what was found would have been blocked or replaced, is left out with a warning.
  *
  * AIORCH_OK; AIORCH_E_OUTPUT_BLOCKED: run->check.finding says why; AIORCH_E_NOMEM.
  */

@@ -36,6 +36,8 @@ static aiorch_status speak(void *self, aiorch_call *call) {
   return AIORCH_SLOT_OK;
 }
 
+static const char *hosts = ""; /* "output.hosts" of what is opened next */
+
 static aiorch *open_speakers(virtual_clock *clock, const char *check, speaker *first, speaker *second) {
   aiorch_config *config = NULL;
   aiorch *orch = NULL;
@@ -45,6 +47,7 @@ static aiorch *open_speakers(virtual_clock *clock, const char *check, speaker *f
   aio__config_set_clock(config, &clock->clock);
   assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_set_str(config, "output.check", check, strlen(check), NULL), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_str(config, "output.hosts", hosts, strlen(hosts), NULL), AIORCH_OK);
   assert_int_equal(aiorch_config_add_provider(config, "first", &vtbl, first, NULL), AIORCH_OK);
   if (second) assert_int_equal(aiorch_config_add_provider(config, "second", &vtbl, second, NULL), AIORCH_OK);
   assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);
@@ -118,17 +121,65 @@ static void test_run_take_extras__a_call_without_text_is_an_answer(void **state)
 
 static void test_run_take_extras__a_secret_in_arguments_blocks(void **state) {
   (void)state;
-  static const char *const modes[] = {"on", "redact"};
-  for (size_t i = 0; i < 2; i++) {
+  virtual_clock clock;
+  char line[512];
+  speaker s = {.text = "Calling.", .arguments = "{\"key\":\"" SECRET "\"}", .finish_reason = AIORCH_FINISH_TOOL_CALLS};
+  aiorch *orch = open_speakers(&clock, "on", &s, NULL);
+  aiorch_run *run = ask(orch, line, sizeof line);
+  assert_int_equal(aiorch_run_status(run), AIORCH_E_OUTPUT_BLOCKED);
+  assert_int_equal(aiorch_run_tool_call_count(run), 0);
+  assert_null(strstr(line, "T0"));
+  assert_null(strstr(line, SECRET));
+  aiorch_run_free(run);
+  close_speakers(orch);
+}
+
+/* As text is: replaced, reported, and the answer is not kept. */
+static void test_run_take_extras__a_secret_in_arguments_is_replaced(void **state) {
+  (void)state;
+  virtual_clock clock;
+  char line[512];
+  const char *arguments;
+  size_t n;
+  speaker s = {.text = "Calling.", .arguments = "{\"key\":\"\\u0041KIAQ3XK7ZPL2MVT5RWN\",\"n\":1}", .finish_reason = AIORCH_FINISH_TOOL_CALLS};
+  aiorch *orch = open_speakers(&clock, "redact", &s, NULL);
+  aiorch_run *run = ask(orch, line, sizeof line);
+  assert_int_equal(aiorch_run_status(run), AIORCH_OK);
+  assert_int_equal(aiorch_run_tool_call(run, 0, NULL, NULL, &arguments, &n), AIORCH_OK);
+  assert_string_equal(arguments, "{\"key\":\"[redacted:aws_access_key]\",\"n\":1}");
+  assert_int_equal(n, strlen(arguments));
+  assert_non_null(strstr(line, "D:Calling. "));
+  assert_non_null(strstr(line, "T0 "));
+  assert_non_null(strstr(line, "has changed"));
+  aiorch_run_free(run);
+  close_speakers(orch);
+}
+
+/* output.hosts in each mode: blocked, flagged, replaced; also in reasoning, which is left out. */
+static void test_run_take_extras__a_foreign_host_in_arguments(void **state) {
+  (void)state;
+  static const char *const modes[] = {"on", "flag", "redact", "off"};
+  static const char *const expected[] = {NULL, "{\"u\":\"https:\\/\\/evil.example\"}", "{\"u\":\"[redacted:host]\"}",
+                                         "{\"u\":\"https:\\/\\/evil.example\"}"};
+  for (size_t i = 0; i < 4; i++) {
     virtual_clock clock;
     char line[512];
-    speaker s = {.text = "Calling.", .arguments = "{\"key\":\"" SECRET "\"}", .finish_reason = AIORCH_FINISH_TOOL_CALLS};
+    const char *arguments;
+    speaker s = {.arguments = "{\"u\":\"https:\\/\\/evil.example\"}", .thought = "At http://evil.example it is.",
+                 .finish_reason = AIORCH_FINISH_TOOL_CALLS};
+    hosts = "docs.example.com";
     aiorch *orch = open_speakers(&clock, modes[i], &s, NULL);
+    hosts = "";
     aiorch_run *run = ask(orch, line, sizeof line);
-    assert_int_equal(aiorch_run_status(run), AIORCH_E_OUTPUT_BLOCKED);
-    assert_int_equal(aiorch_run_tool_call_count(run), 0);
-    assert_null(strstr(line, "T0"));
-    assert_null(strstr(line, SECRET));
+    assert_int_equal(aiorch_run_status(run), expected[i] ? AIORCH_OK : AIORCH_E_OUTPUT_BLOCKED);
+    if (expected[i]) {
+      assert_int_equal(aiorch_run_tool_call(run, 0, NULL, NULL, &arguments, NULL), AIORCH_OK);
+      assert_string_equal(arguments, expected[i]);
+      assert_int_equal(aiorch_run_reasoning_count(run), strcmp(modes[i], "redact") == 0 ? 1 : 2);
+    } else {
+      assert_int_equal(aiorch_run_tool_call_count(run) + aiorch_run_reasoning_count(run), 0);
+    }
+    assert_int_equal(strstr(line, "\"host\"") != NULL, i < 3); /* what is found is said */
     aiorch_run_free(run);
     close_speakers(orch);
   }
@@ -200,6 +251,8 @@ int main(void) {
       cmocka_unit_test(test_run_take_extras__all_in_their_order),
       cmocka_unit_test(test_run_take_extras__a_call_without_text_is_an_answer),
       cmocka_unit_test(test_run_take_extras__a_secret_in_arguments_blocks),
+      cmocka_unit_test(test_run_take_extras__a_secret_in_arguments_is_replaced),
+      cmocka_unit_test(test_run_take_extras__a_foreign_host_in_arguments),
       cmocka_unit_test(test_run_take_extras__flagged_arguments_pass),
       cmocka_unit_test(test_run_take_extras__reasoning_with_a_secret_is_left_out),
       cmocka_unit_test(test_run_take_extras__what_is_too_much_is_left_out),
