@@ -1,6 +1,8 @@
 /* See flight.h. */
 #include "generate/flight.h"
 
+#include "generate/retry.h"
+
 static bool is_led(const aio__flight *flight, int64_t now_ms) {
   return flight->state == AIO__FLIGHT_LED && now_ms < flight->led_until_ms;
 }
@@ -19,8 +21,14 @@ aio__flight_role aio__flight_ask(const aio__flight *flight, uint64_t id, int64_t
     case AIO__FLIGHT_OUT: return AIO__FLIGHT_READS;
     case AIO__FLIGHT_LANDED: return AIO__FLIGHT_TAKES;
     case AIO__FLIGHT_FAILED: return AIO__FLIGHT_SHARES;
-    default: return is_led(flight, now_ms) && flight->leader != id ? AIO__FLIGHT_WAITS : AIO__FLIGHT_LEADS;
+    default: break;
   }
+  if (flight->state == AIO__FLIGHT_LED && flight->leader == id) return AIO__FLIGHT_LEADS;
+  return is_led(flight, now_ms) || now_ms < flight->paused_until_ms ? AIO__FLIGHT_WAITS : AIO__FLIGHT_LEADS;
+}
+
+int64_t aio__flight_waits_until(const aio__flight *flight, int64_t now_ms) {
+  return is_led(flight, now_ms) ? flight->led_until_ms : flight->paused_until_ms;
 }
 
 bool aio__flight_lead(aio__flight *flight, uint64_t id, int64_t until_ms, int64_t now_ms) {
@@ -42,10 +50,16 @@ void aio__flight_landed(aio__flight *flight) {
   if (flight->state == AIO__FLIGHT_OUT) flight->state = AIO__FLIGHT_LANDED;
 }
 
-void aio__flight_attempt_failed(aio__flight *flight) {
+void aio__flight_attempt_failed(aio__flight *flight, int64_t retry_after_ms, int64_t now_ms) {
   if (flight->state != AIO__FLIGHT_OUT) return;
-  flight->state = AIO__FLIGHT_FREE;
-  flight->leader = 0;
+  int64_t pause_ms = AIO__RETRY_BASE_MS;
+  for (int i = 0; i < flight->failed && pause_ms < AIO__RETRY_CAP_MS; i++) pause_ms *= 2;
+  if (retry_after_ms > pause_ms) pause_ms = retry_after_ms;
+  if (pause_ms > AIO__RETRY_CAP_MS) pause_ms = AIO__RETRY_CAP_MS;
+  flight->failed++;
+  flight->paused_until_ms = now_ms + pause_ms;
+  flight->led_until_ms = now_ms + AIO__FLIGHT_LEASE_MS;
+  flight->state = flight->leader ? AIO__FLIGHT_LED : AIO__FLIGHT_FREE;
 }
 
 void aio__flight_gave_up(aio__flight *flight, uint64_t id, bool shared) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "generate/route.h"
+#include "pipeline/run_flight.h"
 #include "pipeline/stages.h"
 #include "text/tokens.h"
 
@@ -100,9 +101,8 @@ size_t aio__attempts_passed_over(aiorch_run *run) {
     count++;
     int64_t wait = target->passed_over_ms > now_ms ? target->passed_over_ms - now_ms : 0;
     aio__count(&run->orch->counters, AIO__N_BREAKERS_PASSED_OVER);
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_PROVIDER_BUSY,
-                  "%s is not asked: its last attempts have failed; it may be asked again in %lld ms",
-                  target->whom.provider->name, (long long)wait);
+    aio__run_flight_warn(run, AIORCH_E_PROVIDER_BUSY, "%s is not asked: its last attempts have failed; it may be asked again in %lld ms",
+                         target->whom.provider->name, (long long)wait);
   }
   return count;
 }

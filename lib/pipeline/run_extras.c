@@ -5,6 +5,7 @@
 
 #include "generate/arguments_check.h"
 #include "guard/output_hosts.h"
+#include "pipeline/run_flight.h"
 
 void aio__run_take_warnings(aiorch_run *run) {
   aio__call_extra extra;
@@ -93,12 +94,17 @@ aiorch_status aio__run_announce_extras(aiorch_run *run) {
   return AIORCH_OK;
 }
 
+/* Of its own call, or of what it shares. */
+static bool extra_at(const aiorch_run *run, size_t index, aio__call_extra *out) {
+  return run->call ? aio__call_extra_at(run->call, index, out) : aio__run_flight_extra_at(run, index, out);
+}
+
 aiorch_status aio__run_take_extras(aiorch_run *run) {
   aio__call_extra extra;
   aiorch_status st = AIORCH_OK;
   size_t left_out = 0;
   aio__run_drop_extras(run);
-  for (size_t i = 0; st == AIORCH_OK && aio__call_extra_at(run->call, i, &extra); i++) {
+  for (size_t i = 0; st == AIORCH_OK && extra_at(run, i, &extra); i++) {
     bool tool = extra.kind == AIO__EVENT_TOOL_END;
     bool reasoning = extra.kind == AIO__EVENT_REASONING || extra.kind == AIO__EVENT_REDACTED;
     if (tool && run->tool_call_count < AIO__TOOLS_MAX) st = take_tool_call(run, &extra);

@@ -1,11 +1,20 @@
 /* See run_flight.h. */
 #include "pipeline/run_flight.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "pipeline/stages.h"
 
-enum { NAME_MAX_BYTES = AIO__CALL_NAME_MAX + 1, BUSY_MS = 10 };
+enum { NAME_MAX_BYTES = AIO__CALL_NAME_MAX + 1, BUSY_MS = 10, ARENA_BLOCK = 1024 };
+
+/* A warning that a leader has got. Never changed once it is in the list. */
+struct aio__told {
+  const struct aio__told *next;
+  uint64_t by; /* who has it already; 0: nobody */
+  aiorch_status status;
+  aio__str text;
+};
 
 /* An attempt whose starter has left: its rows, which wait for its end. */
 typedef struct orphan {
@@ -24,11 +33,18 @@ struct aio__shared {
   aio__seat *seats;
   atomic_uint seated;          /* how many they are */
   uint32_t leaving;            /* no members any more, but they still touch it */
+  struct aio__told *told, *told_last; /* under the table's mutex, in `words` */
+  size_t told_count;
+  aio__arena words;
   pthread_mutex_t step;        /* guards what follows */
   aio__waker *waker;
   aiorch_call *call;           /* the starter's, or the orphan's own; NULL when its starter is done with it */
   bool starting, ended;        /* its slot runs; all of the round is there */
   aio__buf text;
+  aio__arena thoughts;         /* of the round: its reasoning */
+  aio__call_extra *extras;     /* AIO__REASONING_MAX of them */
+  size_t extra_count, extras_seen;
+  uint64_t starter;            /* of the round */
   aiorch_status status;        /* of the round that has ended */
   int32_t finish_reason;
   char provider[AIO__PROVIDER_NAME_MAX + 1], model[NAME_MAX_BYTES];
@@ -68,6 +84,8 @@ static pthread_mutex_t *table(const struct aio__shared *s) { return &s->orch->fl
 
 static int64_t ms_of(const aiorch_run *run) { return aio__run_now(run) / 1000000; }
 
+static int64_t now_ms(const struct aio__shared *s) { return aio__clock_now(s->orch->clock) / 1000000; }
+
 /* ---- made and freed ---- */
 
 /* The table's mutex is held. */
@@ -90,6 +108,8 @@ static void free_flight(struct aio__shared *s) {
   if (s->waker) aio__waker_on_ready(s->waker, NULL, NULL);
   aio__waker_release(s->waker);
   aio__buf_free(&s->text);
+  aio__arena_free(&s->words);
+  aio__arena_free(&s->thoughts);
   pthread_mutex_destroy(&s->step);
   aio__free(s->orch->al, s);
 }
@@ -105,6 +125,8 @@ static struct aio__shared *new_flight(aiorch *orch, const uint8_t key[AIO__SHA25
   memcpy(s->key, key, sizeof s->key);
   aio__error_init(&s->error);
   aio__buf_init(&s->text, orch->al, (size_t)orch->options.response_max_bytes);
+  aio__arena_init(&s->words, orch->al, ARENA_BLOCK);
+  aio__arena_init(&s->thoughts, orch->al, ARENA_BLOCK);
   if (aio__waker_new(orch->al, orch->clock, &s->waker) == AIORCH_OK) {
     s->waker->ready = wake_all; /* nobody knows it yet: no lock, for the table's is held here */
     s->waker->ctx = s;
@@ -166,13 +188,60 @@ void aio__run_flight_join(aiorch_run *run) {
   if (homeless) free_flight(homeless);
 }
 
+/* ---- what else is said ---- */
+
+/* Without memory it is its leader's alone. */
+static void tell(struct aio__shared *s, uint64_t by, aiorch_status status, aio__str text) {
+  pthread_mutex_lock(table(s));
+  struct aio__told *told = s->told_count < AIO__FLIGHT_TOLD_MAX ? aio__arena_alloc(&s->words, sizeof *told) : NULL;
+  aio__str copy = told ? aio__arena_str(&s->words, text) : AIO__LIT("");
+  if (told && copy.p) {
+    *told = (struct aio__told){.by = by, .status = status, .text = copy};
+    if (s->told_last) s->told_last->next = told;
+    else s->told = told;
+    s->told_last = told;
+    s->told_count++;
+  }
+  pthread_mutex_unlock(table(s));
+}
+
+static void hear(aiorch_run *run) {
+  struct aio__shared *s = run->seat.flight;
+  pthread_mutex_lock(table(s));
+  const struct aio__told *last = s->told_last, *next = run->seat.heard ? run->seat.heard->next : s->told;
+  pthread_mutex_unlock(table(s));
+  while (run->seat.heard != last) {
+    if (next->by != run->seat.id) {
+      aio__run_warn(run, AIORCH_STAGE_GENERATE, next->status, "%.*s", (int)next->text.n, next->text.p);
+    }
+    run->seat.heard = next;
+    if (next != last) next = next->next; /* that of the last may be set now */
+  }
+}
+
+void aio__run_flight_warn(aiorch_run *run, aiorch_status status, const char *format, ...) {
+  char text[AIO__ERROR_MESSAGE_MAX];
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+  len = aio__utf8_check(aio__str_n(text, len), NULL); /* what was cut may end inside a character */
+  aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%.*s", (int)len, text);
+  if (!run->seat.flight) return;
+  tell(run->seat.flight, run->seat.id, status, aio__str_n(text, len));
+  wake_others(run->seat.flight, &run->seat);
+}
+
 /* ---- roles ---- */
 
 aio__flight_role aio__run_flight_role(aiorch_run *run) {
   struct aio__shared *s = run->seat.flight;
+  int64_t now = ms_of(run);
+  hear(run);
   pthread_mutex_lock(table(s));
-  aio__flight_role role = aio__flight_ask(&s->f, run->seat.id, ms_of(run));
-  int64_t until_ms = s->f.led_until_ms;
+  aio__flight_role role = aio__flight_ask(&s->f, run->seat.id, now);
+  int64_t until_ms = aio__flight_waits_until(&s->f, now);
   pthread_mutex_unlock(table(s));
   if (role == AIO__FLIGHT_WAITS) aio__run_wake_at(run, until_ms * 1000000);
   return role;
@@ -213,6 +282,10 @@ bool aio__run_flight_launch(aiorch_run *run, void (*start)(aiorch_run *run)) {
     s->ended = false;
     s->status = AIORCH_PENDING;
     aio__buf_reset(&s->text);
+    aio__arena_free(&s->thoughts);
+    s->extras = NULL;
+    s->extra_count = s->extras_seen = 0;
+    s->starter = run->seat.id;
     keep_text(s->provider, sizeof s->provider, attempt->provider);
     keep_text(s->model, sizeof s->model, attempt->model);
     size_t n = run->canary.n < sizeof s->canary_bytes ? run->canary.n : sizeof s->canary_bytes;
@@ -273,40 +346,76 @@ static void settle_orphan(struct aio__shared *s) {
 
 /* ---- reading ---- */
 
+/* The round is over, and it has brought nothing. */
+static void end_failed(struct aio__shared *s, aiorch_status status, int64_t retry_after_ms) {
+  s->ended = true;
+  s->status = status;
+  pthread_mutex_lock(table(s));
+  aio__flight_attempt_failed(&s->f, retry_after_ms, now_ms(s));
+  pthread_mutex_unlock(table(s));
+}
+
 static void note_end(struct aio__shared *s) {
   const aio__call_result *result = aio__call_result_of(s->call);
+  aio__str text = aio__buf_view(&s->text);
+  aiorch_status st = result->status;
+  if (st == AIORCH_OK && text.n == 0 && result->finish_reason == AIORCH_FINISH_STOP) st = AIORCH_E_RESPONSE;
+  if (st == AIORCH_OK && aio__utf8_check(text, NULL) < text.n) st = AIORCH_E_RESPONSE;
   /* Tools that a provider's own options offer: what is to be called is the starter's affair. */
   bool own = result->status == AIORCH_OK && result->finish_reason == AIORCH_FINISH_TOOL_CALLS;
-  s->ended = true;
-  s->status = result->status;
   s->finish_reason = result->finish_reason;
-  if (s->status == AIORCH_OK && s->text.n == 0 && s->finish_reason == AIORCH_FINISH_STOP) s->status = AIORCH_E_RESPONSE;
-  if (own) s->status = AIORCH_E_UNSUPPORTED;
   if (result->model[0]) keep_text(s->model, sizeof s->model, result->model);
+  if (own || st < 0) end_failed(s, own ? AIORCH_E_UNSUPPORTED : st, result->retry_after_ms);
   pthread_mutex_lock(table(s));
-  if (s->status == AIORCH_OK) aio__flight_landed(&s->f);
-  else aio__flight_attempt_failed(&s->f);
-  if (own) aio__flight_gave_up(&s->f, 0, true); /* without an error: see aio__run_flight_error */
+  if (own) aio__flight_gave_up(&s->f, s->f.leader, true); /* without an error: see aio__run_flight_error */
+  else if (st == AIORCH_OK) aio__flight_landed(&s->f);
   pthread_mutex_unlock(table(s));
+  if (own || st < 0) return;
+  s->ended = true;
+  s->status = st;
+}
+
+/* What the call has said besides text: the call may be gone when a follower wants to know. */
+static aiorch_status take_extras(struct aio__shared *s, bool *news) {
+  aio__call_extra extra;
+  for (; aio__call_extra_at(s->call, s->extras_seen, &extra); s->extras_seen++) {
+    if (extra.kind == AIO__EVENT_WARNING) {
+      tell(s, s->starter, AIORCH_OK, extra.text);
+      *news = true;
+    }
+    bool reasoning = extra.kind == AIO__EVENT_REASONING || extra.kind == AIO__EVENT_REDACTED;
+    if (!reasoning || s->extra_count == AIO__REASONING_MAX) continue;
+    if (!s->extras) s->extras = aio__arena_alloc(&s->thoughts, AIO__REASONING_MAX * sizeof *s->extras);
+    if (!s->extras) return AIORCH_E_NOMEM;
+    aio__call_extra *copy = &s->extras[s->extra_count];
+    *copy = (aio__call_extra){.kind = extra.kind,
+                              .text = aio__arena_str(&s->thoughts, extra.text),
+                              .signature = aio__arena_str(&s->thoughts, extra.signature)};
+    if (!copy->text.p || !copy->signature.p) return AIORCH_E_NOMEM;
+    s->extra_count++;
+  }
+  return AIORCH_OK;
 }
 
 /* True when there is news for the others. */
 static bool step_call(struct aio__shared *s) {
   if (!s->call || s->ended || s->starting) return false;
   size_t before = s->text.n;
-  bool ended = aio__call_poll(s->call);
+  bool news = false, ended = aio__call_poll(s->call);
   if (aio__call_take_text(s->call, &s->text) != AIORCH_OK) ended = true; /* no more of it can be read: the round is over */
-  if (s->text.failed != AIORCH_OK) {
-    s->ended = true;
-    s->status = s->text.failed;
-    pthread_mutex_lock(table(s));
-    aio__flight_attempt_failed(&s->f);
-    pthread_mutex_unlock(table(s));
-  } else if (ended) {
-    note_end(s);
-  }
+  aiorch_status st = take_extras(s, &news);
+  if (s->text.failed != AIORCH_OK) st = s->text.failed;
+  if (st != AIORCH_OK) end_failed(s, st, -1);
+  else if (ended) note_end(s);
   if (s->ended) settle_orphan(s);
-  return s->ended || s->text.n > before;
+  return news || s->ended || s->text.n > before;
+}
+
+bool aio__run_flight_extra_at(const aiorch_run *run, size_t index, aio__call_extra *out) {
+  const struct aio__shared *s = run->seat.flight; /* what has landed does not change any more */
+  if (index >= s->extra_count) return false;
+  *out = s->extras[index];
+  return true;
 }
 
 static aiorch_status read_text(aiorch_run *run, struct aio__shared *s) {
@@ -341,7 +450,19 @@ aiorch_status aio__run_flight_pump(aiorch_run *run, bool *ended, aiorch_status *
   pthread_mutex_unlock(&s->step);
   /* Who joins now looks for itself what there is. */
   if (news && atomic_load_explicit(&s->seated, memory_order_relaxed) > 1) wake_others(s, &run->seat);
+  if (!run->call) hear(run);
   return st;
+}
+
+void aio__run_flight_spoilt(aiorch_run *run, aiorch_status status) {
+  struct aio__shared *s = run->seat.flight;
+  pthread_mutex_lock(&s->step);
+  if (!s->ended && s->f.round == run->seat.round) {
+    end_failed(s, status, -1);
+    settle_orphan(s);
+  }
+  pthread_mutex_unlock(&s->step);
+  wake_others(s, &run->seat);
 }
 
 void aio__run_flight_done(aiorch_run *run, aiorch_status status) {
@@ -350,13 +471,7 @@ void aio__run_flight_done(aiorch_run *run, aiorch_status status) {
   pthread_mutex_lock(&s->step);
   bool own = s->call == run->call;
   if (own && status >= 0) (void)step_call(s); /* it may have ended since anybody looked: the others are to know how */
-  if (own && !s->ended && status < 0) {
-    s->ended = true;
-    s->status = status;
-    pthread_mutex_lock(table(s));
-    aio__flight_attempt_failed(&s->f);
-    pthread_mutex_unlock(table(s));
-  }
+  if (own && !s->ended && status < 0) end_failed(s, status, aio__call_ended(run->call) ? aio__call_result_of(run->call)->retry_after_ms : -1);
   if (own) s->call = NULL;
   pthread_mutex_unlock(&s->step);
   if (own) wake_others(s, &run->seat);

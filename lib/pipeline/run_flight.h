@@ -13,14 +13,15 @@
 #include "generate/flight.h"
 #include "pipeline/run_state.h"
 
-enum { AIO__FLIGHT_LEASE_MS = 1000 /* a leader that is not driven for so long when it should be loses its place */ };
+enum { AIO__FLIGHT_TOLD_MAX = 512 /* warnings that a flight passes on; what comes after is its leader's alone */ };
 
 aiorch_status aio__flights_new(const aio__alloc *al, aio__flights **out);
 void aio__flights_free(aio__flights *flights); /* takes NULL; nobody is in one any more */
 
 /* Takes a seat where the run may share its answer; else, and without memory, the run goes alone: run->seat.flight stays NULL. */
 void aio__run_flight_join(aiorch_run *run);
-/* What is to be done now. For WAITS the run is told when to look again. */
+/* What is to be done now. For WAITS the run is told when to look again. Before anything else the warnings that others in it have got since
+ * the last look become the run's, too. */
 aio__flight_role aio__run_flight_role(aiorch_run *run);
 /* Takes the lead, or keeps it over a wait. False: it is another's. */
 bool aio__run_flight_lead(aiorch_run *run, int64_t wait_ms);
@@ -37,6 +38,12 @@ aiorch_status aio__run_flight_pump(aiorch_run *run, bool *ended, aiorch_status *
 void aio__run_flight_done(aiorch_run *run, aiorch_status status);
 /* The run has failed with run->error, and so would any other. */
 void aio__run_flight_gave_up(aiorch_run *run);
+/* What has come of the round that was read is no answer for anybody, and that is seen before it has ended. */
+void aio__run_flight_spoilt(aiorch_run *run, aiorch_status status);
+/* A warning of a leader: the others are told, too. */
+void aio__run_flight_warn(aiorch_run *run, aiorch_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Reasoning of the answer that has landed, for those who have not asked for it themselves; as aio__call_extra_at. */
+bool aio__run_flight_extra_at(const aiorch_run *run, size_t index, aio__call_extra *out);
 /* Leaves, if it is in one. An attempt that goes on for others is the flight's to settle: then run->call is NULL and true is returned. */
 bool aio__run_flight_leave(aiorch_run *run);
 

@@ -91,6 +91,7 @@ typedef struct aio__seat {
   uint64_t id;
   uint32_t round;                  /* that it has read of */
   bool leading;
+  const struct aio__told *heard;   /* the last warning that it was told of; NULL: none yet */
   aio__waker *waker;
   struct aio__seat *prev, *next;
 } aio__seat;

@@ -156,13 +156,13 @@ static void say_what_follows(aiorch_run *run, aio__plan_move move, const char *f
   aio__str why = reason(run);
   const char *colon = why.n ? ": " : "";
   if (move.kind == AIO__PLAN_WAIT) {
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s%s%.*s); it is tried again in %lld ms", failed, words, colon,
+    aio__run_flight_warn(run, status, "%s failed (%s%s%.*s); it is tried again in %lld ms", failed, words, colon,
                   (int)why.n, why.p, (long long)move.wait_ms);
   } else if (move.turn == AIO__TURN_OTHER_KEY) {
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s%s%.*s); another of its keys is tried", failed, words, colon,
+    aio__run_flight_warn(run, status, "%s failed (%s%s%.*s); another of its keys is tried", failed, words, colon,
                   (int)why.n, why.p);
   } else {
-    aio__run_warn(run, AIORCH_STAGE_GENERATE, status, "%s failed (%s%s%.*s); %s%s is tried next", failed, words, colon, (int)why.n,
+    aio__run_flight_warn(run, status, "%s failed (%s%s%.*s); %s%s is tried next", failed, words, colon, (int)why.n,
                   why.p, next, move.turn == AIO__TURN_LARGER_WINDOW ? ", which reads more," : "");
   }
 }
@@ -400,6 +400,8 @@ static aiorch_status share_answer(aiorch_run *run) {
   aio__flight_answer answer;
   if (aio__run_flight_answer(run, &answer) != AIORCH_OK) return out_of_memory(run);
   run->finish_reason = answer.finish_reason;
+  aiorch_status st = aio__run_take_extras(run); /* its reasoning: an answer that calls tools is not shared */
+  if (st) return st == AIORCH_E_OUTPUT_BLOCKED ? blocked(run) : out_of_memory(run);
   run->shared = true;
   aio__count(&run->orch->counters, AIO__N_RUNS_SHARED);
   return succeed(run, answer.provider, answer.model);
@@ -414,8 +416,8 @@ static aiorch_status read_along(aiorch_run *run) {
   size_t before = run->answer.n;
   st = aio__stream_check_feed(&run->check, aio__buf_view(&run->raw), ended && round == AIORCH_OK, &run->answer);
   if (st == AIORCH_E_OUTPUT_BLOCKED) return blocked(run);
-  if (st == AIORCH_E_RESPONSE && !run->committed) return go_alone(run);
-  if (st == AIORCH_E_RESPONSE) return broken_off(run);
+  if (st == AIORCH_E_RESPONSE) aio__run_flight_spoilt(run, st);
+  if (st == AIORCH_E_RESPONSE) return run->committed ? broken_off(run) : AIORCH_AGAIN;
   if (st || give_out(run, before) != AIORCH_OK) return out_of_memory(run);
   if (!ended) return AIORCH_PENDING;
   if (round == AIORCH_OK) return share_answer(run);

@@ -1,76 +1,9 @@
 /* Single-flight over the pipeline: two or more runs that ask the same at the same time, in virtual time. */
-#include "../support/pipeline_fixture.h"
+#include "../support/flight_scene.h"
 
 #include <stdio.h>
 
-/* A provider whose calls stay out until the test says what comes. Each call is held until it is finished. */
-typedef struct held {
-  aiorch_call *calls[8];
-  int count, cancelled;
-  char system[4096]; /* of the last call */
-} held;
-
-static aiorch_status hold(void *self, aiorch_call *call) {
-  held *h = self;
-  const char *text;
-  size_t n;
-  assert_int_equal(aiorch_call_system(call, &text, &n), AIORCH_OK);
-  (void)snprintf(h->system, sizeof h->system, "%.*s", (int)n, text);
-  h->calls[h->count++] = call;
-  return AIORCH_SLOT_PENDING;
-}
-
-static void cancelled(void *self, aiorch_call *call) {
-  ((held *)self)->cancelled++;
-  aiorch_call_finish(call, AIORCH_E_CANCELLED);
-}
-
-static void say(held *h, int call, const char *text) {
-  assert_int_equal(aiorch_call_emit(h->calls[call], text, strlen(text)), AIORCH_OK);
-}
-
-static void finish(held *h, int call, aiorch_status status, int64_t input) {
-  if (input) assert_int_equal(aiorch_call_put_usage(h->calls[call], AIORCH_USAGE_INPUT, input), AIORCH_OK);
-  aiorch_call_finish(h->calls[call], status);
-}
-
-typedef struct scene {
-  fixture f;
-  held h;
-} scene;
-
-static scene *begin(const char *settings) {
-  static const scripted_answer unused[] = {{.text = ""}};
-  static scene s;
-  memset(&s, 0, sizeof s);
-  fixture_open(&s.f, settings, unused, 1, NULL, 0);
-  aio__plugin_provider *provider = &s.f.orch->plugins.providers[0];
-  provider->vtbl.generate = hold;
-  provider->vtbl.cancel = cancelled;
-  provider->vtbl.destroy = NULL;
-  provider->self = &s.h;
-  return &s;
-}
-
-/* As far as it goes now. What came as deltas is appended to `deltas` (may be NULL). */
-static aiorch_status drive(aiorch_run *run, char *deltas) {
-  const aiorch_event *event = NULL;
-  const char *text;
-  size_t n;
-  aiorch_status st;
-  while ((st = aiorch_run_next(run, 0, &event)) == AIORCH_OK) {
-    if (!deltas || aiorch_event_type(event) != AIORCH_EVENT_DELTA) continue;
-    assert_int_equal(aiorch_event_text(event, &text, &n), AIORCH_OK);
-    strncat(deltas, text, n);
-  }
-  return st;
-}
-
-static aiorch_run *ask(scene *s, const char *user) {
-  aiorch_run *run = fixture_ask(&s->f, "acme", user, "What is it?");
-  assert_int_equal(drive(run, NULL), AIORCH_AGAIN);
-  return run;
-}
+#include "pipeline/run_flight.h"
 
 static void ledger_of(scene *s, const char *run_id, aio__attempt_row *first, size_t *count) {
   aio__arena arena;
@@ -137,14 +70,6 @@ static void test_flight__only_what_is_the_same(void **state) {
   fixture_close(&s->f);
 }
 
-static char words[3000];
-
-static const char *long_text(void) {
-  words[0] = '\0';
-  while (strlen(words) < 2500) strcat(words, "some words of it, ");
-  return words;
-}
-
 /* Each holds back and checks for itself; whoever joins late reads from the begin. */
 static void test_flight__a_late_one_reads_all(void **state) {
   (void)state;
@@ -162,7 +87,7 @@ static void test_flight__a_late_one_reads_all(void **state) {
   finish(&s->h, 0, AIORCH_OK, 1);
   assert_int_equal(drive(b, second), AIORCH_DONE);
   assert_int_equal(drive(a, first), AIORCH_DONE);
-  (void)snprintf(whole, sizeof whole, "%sand the end.", words);
+  (void)snprintf(whole, sizeof whole, "%sand the end.", long_text());
   assert_string_equal(first, whole);
   assert_string_equal(second, whole);
   aiorch_run_free(a);
@@ -230,7 +155,12 @@ static void test_leader__gone_before_its_attempt_was_refused(void **state) {
   assert_int_equal(aiorch_call_put_error(s->h.calls[0], "overloaded", 10, 503, -1), AIORCH_OK);
   finish(&s->h, 0, AIORCH_E_PROVIDER_BUSY, 0);
   assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
-  assert_int_equal(s->h.count, 2); /* the other asks again, for itself */
+  virtual_clock_advance_ms(&s->f.clock, AIO__RETRY_BASE_MS - 1);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 1);
+  virtual_clock_advance_ms(&s->f.clock, 1);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 2); /* after a pause the other asks again, for itself */
   aio__attempt_row row;
   size_t count = 0;
   ledger_of(s, id, &row, &count);
@@ -267,6 +197,11 @@ static void test_leader__never_driven_again(void **state) {
   scene *s = begin(NULL);
   aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
   finish(&s->h, 0, AIORCH_E_PROVIDER_BUSY, 0); /* the attempt fails, and its starter is not there to see it */
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  virtual_clock_advance_ms(&s->f.clock, AIO__FLIGHT_LEASE_MS - 1);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 1);
+  virtual_clock_advance_ms(&s->f.clock, 1);
   assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
   assert_int_equal(s->h.count, 2);
   say(&s->h, 1, "It is so.");
@@ -383,6 +318,9 @@ static void test_error__after_the_begin_it_is_each_ones_own(void **state) {
   assert_int_equal(drive(a, NULL), AIORCH_DONE);
   assert_int_equal(aiorch_run_status(a), AIORCH_E_NETWORK);
   assert_true(strlen(fixture_answer(a)) > 1000);
+  assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
+  assert_int_equal(s->h.count, 1);
+  virtual_clock_advance_ms(&s->f.clock, AIO__RETRY_BASE_MS);
   assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
   assert_int_equal(s->h.count, 2);
   say(&s->h, 1, "It is so.");
