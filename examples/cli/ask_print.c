@@ -173,7 +173,7 @@ void ask_print_figures(const cli *c, aiorch_run *run) {
   if (uncounted && tokens.in + tokens.out == 0) fputs("tokens not counted", stdout);
   else ask_print_tokens(&tokens);
   if (priced) cli_usd_text(nano_usd, usd);
-  printf(" | %s | %s | ", priced ? usd : uncounted ? "cost not known (cut off before it was counted)" : "cost unknown (no price for this model)",
+  printf(" | %s | %s | ", priced ? usd : uncounted ? "cost unknown (cut off before it was counted)" : "cost unknown (no price for this model)",
          time);
   print_cache(c, run);
   if (aiorch_run_cache_outcome(run) == AIORCH_CACHE_SEMANTIC) print_kept_for(c, run);

@@ -188,6 +188,6 @@ void chat_print_total(const chat *ch) {
   printf("%s%zu message%s | ", cli_on(ch->c, STYLE_DIM), ch->asked, ch->asked == 1 ? "" : "s");
   ask_print_tokens(&ch->tokens);
   printf(" | %s", usd);
-  if (ch->unpriced) printf(", and %zu whose cost is not known", ch->unpriced);
+  if (ch->unpriced) printf(", and %zu whose cost is unknown", ch->unpriced);
   printf(" in all%s\n", cli_off(ch->c));
 }

@@ -44,7 +44,7 @@ static void print_table(const cli *c, const json_value *costs, const char *by) {
   cli_usd_text(json_i64(costs, "cost_nano_usd"), usd);
   long long runs = (long long)json_i64(costs, "runs"), unknown = (long long)json_i64(costs, "unknown_price_runs");
   printf("%lld run%s cost %s", runs, runs == 1 ? "" : "s", usd);
-  if (unknown > 0) printf(", and %lld more without a known price", unknown);
+  if (unknown > 0) printf(", and %lld more whose cost is unknown", unknown);
   putchar('\n');
 }
 

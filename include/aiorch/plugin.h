@@ -15,8 +15,8 @@
  * Anything else (0 above all: what a callback returns that died in another language) is AIORCH_E_PLUGIN.
  *
  * When the run is cancelled, freed or past its deadline, `cancel` is called once for a call that is still out. The call
- * must be finished all the same; what is handed over after that is refused with AIORCH_E_CANCELLED. A call may be used
- * until its aiorch_call_finish has returned; with aiorch_call_retain until the matching aiorch_call_release; in no case
+ * must be finished all the same; what is handed over after that is refused with AIORCH_E_CANCELLED (tokens that are put before
+ * `cancel` has finished the call are counted all the same). A call may be used until its aiorch_call_finish has returned; with aiorch_call_retain until the matching aiorch_call_release; in no case
  * after `destroy`.
  *
  * Threads: slots are called on a thread that called into the library, never on one of its own; several at once unless

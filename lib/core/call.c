@@ -411,10 +411,9 @@ aiorch_status aio__call_take_text(aiorch_call *call, aio__buf *into) {
   return status;
 }
 
-void aio__call_drop(aiorch_call *call) {
-  if (!call) return;
+bool aio__call_cancel(aiorch_call *call) {
   pthread_mutex_lock(&call->mutex);
-  bool out = call->started && !call->finished;
+  bool out = call->started && !call->finished && !call->dropped;
   call->dropped = true;
   aio__waker *waker = call->waker;
   call->waker = NULL;
@@ -426,5 +425,11 @@ void aio__call_drop(aiorch_call *call) {
     call->cancel(call->self, call);
     aio__calls_leave(call->calls, &frame);
   }
+  return aio__call_ended(call);
+}
+
+void aio__call_drop(aiorch_call *call) {
+  if (!call) return;
+  (void)aio__call_cancel(call);
   aio__call_release(call);
 }

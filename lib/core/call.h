@@ -203,6 +203,8 @@ aiorch_status aio__call_take_text(aiorch_call *call, aio__buf *into);
 /* Extra number `index`, from 0; false when there is none yet. For drivers, who keep count of those they have read; also while the call is
  * out. Texts are the call's, until it is dropped. */
 bool aio__call_extra_at(aiorch_call *call, size_t index, aio__call_extra *out);
+/* Cancels the call when it is still out: it is dropped next. True: it has ended, and says what it had counted until then. */
+bool aio__call_cancel(aiorch_call *call);
 /* Ends the driver's interest: cancels the call when it is still out. Takes NULL. */
 void aio__call_drop(aiorch_call *call);
 /* For slots inside the library (extractive): the sources and the question. */

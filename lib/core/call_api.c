@@ -302,10 +302,13 @@ aiorch_status aiorch_call_put_usage(aiorch_call *call, int32_t usage_class, int6
     return AIORCH_E_INVALID;
   }
   aiorch_status st = open_call(call, GENERATE | EMBED);
-  if (st) return st;
-  call->result.usage[usage_class] = tokens;
-  call->result.has_usage = true;
-  return close_call(call, AIORCH_OK, false);
+  if (st == AIORCH_E_CANCELLED) pthread_mutex_lock(&call->mutex); /* what was used counts all the same */
+  else if (st) return st;
+  if (!call->finished) {
+    call->result.usage[usage_class] = tokens;
+    call->result.has_usage = true;
+  }
+  return close_call(call, st, false);
 }
 
 aiorch_status aiorch_call_put_finish_reason(aiorch_call *call, int32_t finish_reason) {

@@ -10,16 +10,25 @@ static aio__attempt *current(aiorch_run *run) { return &run->attempts[run->attem
 
 static bool built_in(const aiorch_run *run) { return run->plan.targets[run->plan.at].built_in; }
 
-/* Tokens that the provider did not count are estimated, and marked so. An answer without a text has taken some, too. */
+void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__str text, int64_t prompt_tokens) {
+  bool has_usage = result && result->has_usage;
+  for (int i = 0; i < AIORCH_USAGE_COUNT && result; i++) usage->n[i] = result->usage[i];
+  if ((has_usage && !result->usage_partial) || (text.n == 0 && (!result || result->status < 0))) return;
+  int64_t output = (int64_t)aio__tokens_estimate(text);
+  if (!has_usage) usage->n[AIORCH_USAGE_INPUT] = prompt_tokens;
+  if (usage->n[AIORCH_USAGE_OUTPUT] < output) usage->n[AIORCH_USAGE_OUTPUT] = output;
+  usage->estimated = true;
+}
+
+/* Of the provider inside the library there is nothing to count. */
 static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
-  int64_t *n = attempt->usage.n;
-  for (int i = 0; i < AIORCH_USAGE_COUNT; i++) n[i] = result->usage[i];
-  bool counted = result->has_usage && !result->usage_partial;
-  if (counted || built_in(run) || (run->raw.n == 0 && result->status < 0)) return;
-  int64_t output = (int64_t)aio__tokens_estimate(aio__buf_view(&run->raw));
-  if (!result->has_usage) n[AIORCH_USAGE_INPUT] = aio__prompt_tokens(run);
-  if (n[AIORCH_USAGE_OUTPUT] < output) n[AIORCH_USAGE_OUTPUT] = output;
-  attempt->usage.estimated = true;
+  if (!built_in(run)) aio__attempt_usage(&attempt->usage, result, aio__buf_view(&run->raw), aio__prompt_tokens(run));
+}
+
+void aio__attempt_dropped(aiorch_run *run, const aio__call_result *result) {
+  (void)aio__call_take_text(run->call, &run->raw); /* what came is counted, though nobody sees it */
+  take_usage(run, current(run), result);
+  aio__usage_add(&run->usage, &current(run)->usage);
 }
 
 aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char *message) {

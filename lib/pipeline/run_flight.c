@@ -22,7 +22,7 @@ typedef struct orphan {
   aio__settlement *settlement;
   aio__run_row run;
   aio__attempt_row attempt;
-  int64_t started_ns;
+  int64_t started_ns, prompt_tokens;
   char model[NAME_MAX_BYTES];
 } orphan;
 
@@ -319,9 +319,11 @@ static void settle_orphan(struct aio__shared *s) {
   o->attempt.duration_us = (aio__clock_now(s->orch->clock) - o->started_ns) / 1000;
   o->attempt.cost_known = o->attempt.status < 0 && !aio__call_cut_off(s->call, o->attempt.status);
   o->attempt.cost_nano_usd = 0;
+  bool told = ended || aio__call_cancel(s->call);
+  if (!ended) (void)aio__call_take_text(s->call, &s->text);
+  if (result->sent) aio__attempt_usage(&o->attempt.usage, told ? result : NULL, aio__buf_view(&s->text), o->prompt_tokens);
   if (ended) {
     o->attempt.http_status = result->http_status;
-    for (int i = 0; i < AIORCH_USAGE_COUNT; i++) o->attempt.usage.n[i] = result->usage[i];
     if (result->model[0]) keep_text(o->model, sizeof o->model, result->model);
     o->attempt.model = aio__str_z(o->model);
     o->attempt.request_id = aio__str_z(result->request_id);
@@ -524,6 +526,7 @@ static void leave_orphan(aiorch_run *run, struct aio__shared *s) {
   o->run.provider = o->run.model = AIO__LIT("");
   o->run.user = AIO__LIT(""); /* the settlement has its own */
   o->started_ns = attempt->started_ns;
+  o->prompt_tokens = aio__prompt_tokens(run);
   o->settlement = run->settlement;
   run->settlement = NULL;
   o->waits = true;

@@ -281,6 +281,11 @@ bool aio__generate_drop(aiorch_run *run);
 /* ---- attempt_end.c: how attempts of the stage end ---- */
 /* Takes what the call that is out has said, and drops it. `message` NULL: its own. AIORCH_E_NOMEM. */
 aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char *message);
+/* What an attempt has used. Tokens that its provider did not count (`result` NULL: it said nothing) are estimated by what came of its
+ * answer, and marked so; an answer without a text has taken some, too. */
+void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__str text, int64_t prompt_tokens);
+/* The call that is out was sent, and is given up: its tokens as far as they are known. */
+void aio__attempt_dropped(aiorch_run *run, const aio__call_result *result);
 /* Nobody could answer, or may be asked now: fails the run. */
 aiorch_status aio__attempts_all_failed(aiorch_run *run);
 /* Warnings for providers that were passed over since the last look. How many. */

@@ -28,7 +28,10 @@ bool aio__generate_drop(aiorch_run *run) {
   if (aio__run_flight_leave(run)) return true; /* what is out goes on for others */
   if (!run->call) return false;
   (void)aio__call_poll(run->call); /* for its last word: bytes leave without waking whoever drives */
-  bool sent = aio__call_result_of(run->call)->sent;
+  bool told = aio__call_cancel(run->call);
+  const aio__call_result *result = aio__call_result_of(run->call);
+  bool sent = result->sent;
+  if (sent) aio__attempt_dropped(run, told ? result : NULL);
   aio__call_drop(run->call);
   run->call = NULL;
   return sent;

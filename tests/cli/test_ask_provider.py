@@ -1,9 +1,12 @@
 """ask, chat and providers with models that are asked over HTTP: servers on this machine that speak OpenAI's interface."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -204,11 +207,25 @@ def nobody_answers_exit_5_and_says_each(box):
         assert "extractive (sentences of the documents; no model answered)" in result.out and "extractive is tried next" in result.err
 
 
+FIRST = "The first sentence is here. " * 40
+CUT_OFF = r"^one tiny-1 \| (\d+) tokens in, (\d+) out, estimated \| cost unknown \(cut off before it was counted\) \| "
+
+
+def is_settled_as_unknown(box):
+    """The ledger has the one run: its tokens by the estimate, and no sum that nobody knows."""
+    costs = box.json("costs")
+    assert costs["runs"] == 1 and costs["unknown_price_runs"] == 1 and costs["cost_nano_usd"] == 0, costs
+    with contextlib.closing(sqlite3.connect(os.path.join(box.store, "ledger.db"))) as ledger:
+        rows = ledger.execute("SELECT state, input_tokens > 0, output_tokens > 100, estimated, cost_nano_usd FROM ai_attempts").fetchall()
+    assert rows == [(1, 1, 1, 1, None)], rows
+    assert "1 more whose cost is unknown" in box.run("costs").out
+
+
 @case
-def ctrl_c_cancels_and_still_tells_the_cost(box):
+def ctrl_c_cancels_and_tells_what_is_known_of_the_cost(box):
     gate = threading.Event()
     with FakeLlm() as llm:
-        llm.always = Reply(pieces=("The first sentence is here. " * 40, "The end."), gate=gate)
+        llm.always = Reply(pieces=(FIRST, "The end."), gate=gate)
         words = prepare(box, llm)
         process = box.start("ask", *words, "Hello?")
         out = os.read(process.stdout.fileno(), 65536)
@@ -216,11 +233,42 @@ def ctrl_c_cancels_and_still_tells_the_cost(box):
         rest, err = process.communicate(timeout=60)
         out = (out + rest).decode()
         assert process.returncode == 130 and "The end." not in out, (process.returncode, out[-500:], err)
-        assert re.search(r"^one tiny-1 \| tokens not counted \| cost not known \(cut off before it was counted\) \| ", out, re.M), out[-500:]
+        figures = re.search(CUT_OFF, out, re.M)
+        assert figures and int(figures.group(1)) > 0 and int(figures.group(2)) > 100, out[-500:]
         assert "cancelled" in err.decode().lower()
         wait_for(lambda: llm.broken == 1)
         gate.set()
-        assert box.json("costs")["runs"] == 1
+        is_settled_as_unknown(box)
+
+
+@case
+def ctrl_c_on_a_terminal(box):
+    gate = threading.Event()
+    with FakeLlm() as llm:
+        llm.always = Reply(pieces=(FIRST, "The end."), gate=gate)
+        code, out = box.terminal("ask", "--color=never", *prepare(box, llm), "Hello?", keys=[("The first sentence", b"\x03")])
+        gate.set()
+        assert code == 130 and "The end." not in out, (code, out[-500:])
+        assert re.search(CUT_OFF, out, re.M) and "cancelled" in out.lower(), out[-500:]
+        is_settled_as_unknown(box)
+
+
+@case
+def ctrl_c_in_json_and_before_anything_came(box):
+    gate = threading.Event()
+    with FakeLlm() as llm:
+        llm.always = Reply(pieces=("The end.",), gate=gate)
+        process = box.start("--json", "ask", *prepare(box, llm), "Hello?")
+        wait_for(lambda: llm.requests)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        gate.set()
+        run = json.loads(out)
+        validate(run, "run")
+        assert process.returncode == 130 and run["error"]["name"] == "CANCELLED" and run["answer"] in (None, ""), (run, err)
+        assert run["cost_nano_usd"] is None and run["attempts"][0]["outcome"] == "cancelled", run
+        assert box.json("costs")["unknown_price_runs"] == 1
 
 
 # ---- chat ----
@@ -251,6 +299,25 @@ def chat_goes_on_after_a_stopped_answer(box):
         gate.set()
         assert code == 0 and "The end." not in out and "2 messages" in out, out
         assert "The first sentence" in json.dumps(llm.requests[1]["messages"]), "what was given out was said"
+
+
+@case
+def chat_without_a_terminal_ends_with_ctrl_c(box):
+    gate = threading.Event()
+    with FakeLlm() as llm:
+        llm.always = Reply(pieces=(FIRST, "The end."), gate=gate)
+        process = box.start("chat", *prepare(box, llm), stdin=subprocess.PIPE)
+        process.stdin.write(b"Hello?\nAnd now?\n")
+        process.stdin.flush()
+        out = os.read(process.stdout.fileno(), 65536)
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=60)
+        out = (out + rest).decode()
+        gate.set()
+        assert process.returncode == 130 and "The end." not in out and len(llm.requests) == 1, (process.returncode, out[-500:], err)
+        assert re.search(CUT_OFF, out, re.M), out[-500:]
+        assert re.search(r"^1 message \| \d+ tokens in, \d+ out, estimated \| \$0, and 1 whose cost is unknown in all$", out, re.M), out[-500:]
+        is_settled_as_unknown(box)
 
 
 @case

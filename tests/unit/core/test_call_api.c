@@ -68,6 +68,49 @@ static void test_request_json__of_a_call_that_is_gone_is_refused(void **state) {
   tear_down(&f);
 }
 
+static int cancels;
+
+static aiorch_status stay_out(void *self, aiorch_call *call) {
+  (void)self;
+  return aiorch_call_retain(call) ? AIORCH_SLOT_PENDING : AIORCH_SLOT_OK;
+}
+
+/* Ends the call as a plug-in does that has counted what it used until now. */
+static void end_with_tokens(void *self, aiorch_call *call) {
+  (void)self;
+  cancels++;
+  assert_int_equal(aiorch_call_emit(call, "x", 1), AIORCH_E_CANCELLED);
+  assert_int_equal(aiorch_call_put_usage(call, AIORCH_USAGE_OUTPUT, 12), AIORCH_E_CANCELLED);
+  assert_int_equal(aiorch_call_finish(call, AIORCH_E_CANCELLED), AIORCH_E_CANCELLED);
+  assert_int_equal(aiorch_call_put_usage(call, AIORCH_USAGE_OUTPUT, 99), AIORCH_E_STATE);
+  aiorch_call_release(call);
+}
+
+static void test_cancel__what_was_used_counts_all_the_same(void **state) {
+  (void)state;
+  calls_fixture f;
+  cancels = 0;
+  set_up(&f, AIO__CALL_GENERATE, 4);
+  aio__call_start(f.call, stay_out, end_with_tokens, NULL, 0, NULL);
+  assert_true(aio__call_cancel(f.call));
+  assert_true(aio__call_result_of(f.call)->has_usage);
+  assert_int_equal(aio__call_result_of(f.call)->usage[AIORCH_USAGE_OUTPUT], 12);
+  assert_true(aio__call_cancel(f.call)); /* the slot hears of it once */
+  tear_down(&f);
+  assert_int_equal(cancels, 1);
+}
+
+static void test_cancel__of_a_plug_in_that_takes_its_time(void **state) {
+  (void)state;
+  calls_fixture f;
+  set_up(&f, AIO__CALL_GENERATE, 4);
+  aio__call_start(f.call, stay_out, NULL, NULL, 0, NULL);
+  assert_false(aio__call_cancel(f.call));
+  assert_int_equal(aiorch_call_finish(f.call, AIORCH_OK), AIORCH_E_CANCELLED);
+  aiorch_call_release(f.call);
+  tear_down(&f);
+}
+
 static void test_put__of_another_kind_is_refused(void **state) {
   (void)state;
   calls_fixture f;
@@ -87,6 +130,8 @@ int main(void) {
       cmocka_unit_test(test_finish__after_text_that_had_no_room_is_too_large),
       cmocka_unit_test(test_finish__with_an_error_keeps_it),
       cmocka_unit_test(test_request_json__of_a_call_that_is_gone_is_refused),
+      cmocka_unit_test(test_cancel__what_was_used_counts_all_the_same),
+      cmocka_unit_test(test_cancel__of_a_plug_in_that_takes_its_time),
       cmocka_unit_test(test_put__of_another_kind_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

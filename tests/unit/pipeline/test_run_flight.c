@@ -140,8 +140,35 @@ static void test_leader__cancelled_then_the_last_leaves(void **state) {
   assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
   assert_int_equal(row.status, AIORCH_E_CANCELLED);
   assert_false(row.cost_known);
+  assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT] + row.usage.n[AIORCH_USAGE_OUTPUT], 0); /* nothing of it had come */
   aiorch_run_free(a);
   fixture_close(&s->f);
+}
+
+/* What came of an answer until nobody wanted it any more has taken tokens: estimated, or as far as the provider has counted. */
+static void test_leader__gone_and_the_last_leaves_in_the_midst(void **state) {
+  (void)state;
+  for (int counted = 0; counted < 2; counted++) {
+    scene *s = begin(NULL);
+    aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+    char id[AIO__UUID_LEN + 1];
+    memcpy(id, a->id, sizeof id);
+    say(&s->h, 0, long_text());
+    if (counted) assert_int_equal(aiorch_call_put_usage(s->h.calls[0], AIORCH_USAGE_OUTPUT, 7777), AIORCH_OK);
+    aiorch_run_free(a);
+    aiorch_run_free(b);
+    aio__attempt_row row;
+    size_t count = 0;
+    ledger_of(s, id, &row, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(row.status, AIORCH_E_CANCELLED);
+    assert_int_equal(row.usage.estimated, !counted);
+    assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT] > 0, !counted);
+    if (counted) assert_int_equal(row.usage.n[AIORCH_USAGE_OUTPUT], 7777);
+    else assert_in_range(row.usage.n[AIORCH_USAGE_OUTPUT], 300, 1500);
+    assert_false(row.cost_known);
+    fixture_close(&s->f);
+  }
 }
 
 /* What the service refuses has cost nothing, whoever sees it. */
@@ -397,6 +424,7 @@ int main(void) {
       cmocka_unit_test(test_flight__a_late_one_reads_all),
       cmocka_unit_test(test_leader__freed_while_it_is_out),
       cmocka_unit_test(test_leader__cancelled_then_the_last_leaves),
+      cmocka_unit_test(test_leader__gone_and_the_last_leaves_in_the_midst),
       cmocka_unit_test(test_leader__gone_before_its_attempt_was_refused),
       cmocka_unit_test(test_leader__freed_when_its_call_has_ended_unseen),
       cmocka_unit_test(test_leader__never_driven_again),
