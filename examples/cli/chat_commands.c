@@ -11,8 +11,7 @@ enum { SYSTEM, MODEL, PROVIDER, TIER };
 
 /* ---- words ---- */
 
-static void say(const chat *ch, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(const chat *ch, const char *format, ...) {
+void chat_tell(const chat *ch, const char *format, ...) {
   cli_bytes text = {0};
   va_list args;
   if (!ch->plain || ch->c->opt.quiet) return;
@@ -25,8 +24,7 @@ static void say(const chat *ch, const char *format, ...) {
   cli_release(&text);
 }
 
-static void complain(chat *ch, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void complain(chat *ch, const char *format, ...) {
+void chat_complain(chat *ch, const char *format, ...) {
   cli_bytes text = {0};
   va_list args;
   va_start(args, format);
@@ -47,34 +45,34 @@ static void set(chat *ch, int which, const char **option, const char *value) {
 
 static void do_system(chat *ch, const char *text) {
   set(ch, SYSTEM, &ch->c->opt.system, text);
-  say(ch, *text ? "From now on with this system text." : "From now on with the system text of the configuration.");
+  chat_tell(ch, *text ? "From now on with this system text." : "From now on with the system text of the configuration.");
 }
 
 static void do_model(chat *ch, const char *text) {
   set(ch, MODEL, &ch->c->opt.model, text);
-  if (*text) say(ch, "From now on %s is asked for.", text);
-  else say(ch, "From now on each provider's own model is asked.");
+  if (*text) chat_tell(ch, "From now on %s is asked for.", text);
+  else chat_tell(ch, "From now on each provider's own model is asked.");
 }
 
 static void do_provider(chat *ch, const char *text) {
   set(ch, PROVIDER, &ch->c->opt.provider, text);
-  if (*text) say(ch, "From now on %s is asked.", text);
-  else say(ch, "From now on the providers of the configuration are asked.");
+  if (*text) chat_tell(ch, "From now on %s is asked.", text);
+  else chat_tell(ch, "From now on the providers of the configuration are asked.");
 }
 
 static void do_tier(chat *ch, const char *text) {
   bool known = !*text || strcmp(text, "simple") == 0 || strcmp(text, "complex") == 0 || strcmp(text, "auto") == 0;
   if (!known) {
-    complain(ch, "/tier: '%s' is none of simple, complex, auto", text);
+    chat_complain(ch, "/tier: '%s' is none of simple, complex, auto", text);
     return;
   }
   set(ch, TIER, &ch->c->opt.tier, text);
-  say(ch, "From now on the tier is %s.", *text ? text : "that of the configuration");
+  chat_tell(ch, "From now on the tier is %s.", *text ? text : "that of the configuration");
 }
 
 static void do_image(chat *ch, const char *text) {
   if (!*text) {
-    complain(ch, "/image needs a file or a URL");
+    chat_complain(ch, "/image needs a file or a URL");
     return;
   }
   ch->a.pictures = cli_grow(ch->a.pictures, ch->a.picture_count + 1, sizeof *ch->a.pictures);
@@ -84,7 +82,11 @@ static void do_image(chat *ch, const char *text) {
     return;
   }
   ch->a.picture_count++;
-  say(ch, "%s goes with the next message.", text);
+  chat_tell(ch, "%s goes with the next message.", text);
+}
+
+static void do_tool(chat *ch, const char *text) {
+  if (chat_give_result(ch, text)) chat_say(ch, "", 0);
 }
 
 /* ---- looking at it ---- */
@@ -92,7 +94,7 @@ static void do_image(chat *ch, const char *text) {
 static void do_clear(chat *ch, const char *text) {
   (void)text;
   chat_forget(ch);
-  say(ch, "Forgotten: the next message begins a new conversation.");
+  chat_tell(ch, "Forgotten: the next message begins a new conversation.");
 }
 
 static void do_sources(chat *ch, const char *text) {
@@ -100,7 +102,7 @@ static void do_sources(chat *ch, const char *text) {
   (void)text;
   if (!ch->plain) return;
   if (!ch->last) {
-    say(ch, "No answer yet.");
+    chat_tell(ch, "No answer yet.");
     return;
   }
   aiorch_run_answer(ch->last, &answer, NULL);
@@ -114,13 +116,13 @@ static void do_cost(chat *ch, const char *text) {
 
 static void do_save(chat *ch, const char *text) {
   if (!*text) {
-    complain(ch, "/save needs the name of a new file");
+    chat_complain(ch, "/save needs the name of a new file");
     return;
   }
   int error = chat_save(ch, text);
-  if (error == EEXIST) complain(ch, "/save: %s is there already; name a new file", text);
-  else if (error) complain(ch, "/save: %s cannot be written: %s", text, strerror(error));
-  else say(ch, "Saved %zu turn%s to %s.", ch->turn_count, ch->turn_count == 1 ? "" : "s", text);
+  if (error == EEXIST) chat_complain(ch, "/save: %s is there already; name a new file", text);
+  else if (error) chat_complain(ch, "/save: %s cannot be written: %s", text, strerror(error));
+  else chat_tell(ch, "Saved %zu turn%s to %s.", ch->turn_count, ch->turn_count == 1 ? "" : "s", text);
 }
 
 static void do_quit(chat *ch, const char *text) {
@@ -141,6 +143,7 @@ static const struct {
     {"/provider", "NAME[,NAME]", "Whom to ask, in this order; none: those of the configuration.", do_provider},
     {"/tier", "simple|complex|auto", "A small or a large model; auto: by the question.", do_tier},
     {"/image", "FILE|URL", "Show this picture with the next message.", do_image},
+    {"/tool", "[ID|NAME] RESULT", "What came of a tool that the model called; none: which ones wait.", do_tool},
     {"/sources", "", "What the last answer rests on.", do_sources},
     {"/cost", "", "What the conversation has cost so far.", do_cost},
     {"/save", "FILE", "Write all that was said: Markdown, or a request when FILE ends in .json.", do_save},
@@ -175,8 +178,8 @@ void chat_command(chat *ch, const char *line, size_t len) {
     commands[i].run(ch, text);
   } else {
     const char *near = cli_nearest(name, command_name, NULL);
-    if (near) complain(ch, "there is no %s; did you mean %s?", name, near);
-    else complain(ch, "there is no %s; /help lists what there is", name);
+    if (near) chat_complain(ch, "there is no %s; did you mean %s?", name, near);
+    else chat_complain(ch, "there is no %s; /help lists what there is", name);
   }
   free(name);
   free(text);

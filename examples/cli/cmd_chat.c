@@ -17,8 +17,8 @@ static aiorch_status fill(chat *ch, aiorch_run *run, const char *text, size_t le
     status = aiorch_run_add_message(run, AIORCH_ROLE_SYSTEM, c->opt.system, strlen(c->opt.system));
   }
   if (status == AIORCH_OK) status = chat_add_turns(ch, run);
-  if (status == AIORCH_OK) status = aiorch_run_add_message(run, AIORCH_ROLE_USER, text, len);
-  for (size_t i = 0; i < ch->a.picture_count && status == AIORCH_OK; i++) status = picture_add(run, &ch->a.pictures[i]);
+  if (status == AIORCH_OK && len > 0) status = aiorch_run_add_message(run, AIORCH_ROLE_USER, text, len);
+  for (size_t i = 0; len > 0 && i < ch->a.picture_count && status == AIORCH_OK; i++) status = picture_add(run, &ch->a.pictures[i]);
   return status == AIORCH_OK ? asking_set_filters(c, run) : status;
 }
 
@@ -40,6 +40,9 @@ static void print_end(chat *ch, aiorch_run *run, asking_shown *shown) {
   if (aiorch_run_status(run) >= 0) ask_print_text(ch->c, run, shown);
   if (shown->open) putchar('\n');
   ask_print_tool_calls(ch->c, run);
+  if (aiorch_run_status(run) >= 0 && aiorch_run_tool_call_count(run) > 0) {
+    chat_tell(ch, "/tool NAME RESULT says what came of a call; a message goes on without.");
+  }
   if (!ch->c->opt.quiet && (aiorch_run_status(run) >= 0 || aiorch_run_attempt_count(run) > 0)) ask_print_figures(ch->c, run);
   if (ch->interactive && !ch->c->opt.quiet) putchar('\n');
   fflush(stdout);
@@ -47,19 +50,21 @@ static void print_end(chat *ch, aiorch_run *run, asking_shown *shown) {
 
 /* What was given out of an answer that was stopped stands as said; of one that failed nothing does. */
 static void keep(chat *ch, const aiorch_run *run, const char *text, size_t len) {
-  const char *answer = "";
+  const char *answer;
   size_t answer_len = 0;
   aiorch_status status = aiorch_run_status(run);
   aiorch_run_answer(run, &answer, &answer_len);
-  if (answer_len > 0 && (status >= 0 || status == AIORCH_E_CANCELLED)) chat_keep(ch, text, len, answer, answer_len);
+  bool stopped = status == AIORCH_E_CANCELLED && answer_len > 0;
+  if (stopped || (status >= 0 && answer_len + aiorch_run_tool_call_count(run) > 0)) chat_keep(ch, text, len, run);
 }
 
 static size_t message_bytes(const chat *ch, size_t len) {
+  if (len == 0) return 0;
   for (size_t i = 0; i < ch->a.picture_count; i++) len += ch->a.pictures[i].data.len;
   return len;
 }
 
-static void say(chat *ch, const char *text, size_t len) {
+void chat_say(chat *ch, const char *text, size_t len) {
   cli *c = ch->c;
   const char *user = c->opt.user ? c->opt.user : "";
   aiorch_run *run = NULL;
@@ -87,7 +92,7 @@ static void say(chat *ch, const char *text, size_t len) {
 
 static void take_line(chat *ch, const char *line, size_t len) {
   if (line[0] == '/' && !(len > 1 && line[1] == '/')) chat_command(ch, line, len);
-  else say(ch, line + (line[0] == '/'), len - (line[0] == '/'));
+  else chat_say(ch, line + (line[0] == '/'), len - (line[0] == '/'));
 }
 
 static void talk(chat *ch) {

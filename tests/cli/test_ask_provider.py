@@ -320,6 +320,92 @@ def chat_without_a_terminal_ends_with_ctrl_c(box):
         is_settled_as_unknown(box)
 
 
+def weather_calls(*towns):
+    return [{"id": f"call_{i}", "type": "function", "function": {"name": "weather", "arguments": json.dumps({"city": town})}}
+            for i, town in enumerate(towns)]
+
+
+def said(request):
+    return [m for m in request["messages"] if m["role"] != "system"]
+
+
+def tool_words():
+    tools = {"tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]}
+    return ["--set", "generate.provider_options=" + json.dumps(tools)]
+
+
+@case
+def chat_gives_results_of_tools_and_the_answer_goes_on(box):
+    with FakeLlm() as llm:
+        words = prepare(box, llm) + tool_words()
+        llm.replies = [Reply(pieces=("Let me look.",), tool_calls=weather_calls("Oslo", "Bergen"), finish="tool_calls"),
+                       Reply(pieces=("Dry in Oslo.",)), Reply(pieces=("Yes.",))]
+        lines = ("Weather?", "/tool", "/tool call_0 {\"rain\": false}", "/tool weather It rains.", "Sure?")
+        result = box.run("chat", *words, stdin="\n".join(lines) + "\n")
+        assert len(llm.requests) == 3, "asked again as soon as each call has its result, and not before"
+        first, second, third = map(said, llm.requests)
+        assert [m["role"] for m in second] == ["user", "assistant", "tool", "tool"], second
+        assert "Let me look." in json.dumps(second[1]["content"]) and second[1]["tool_calls"] == weather_calls("Oslo", "Bergen"), second[1]
+        assert [(m["tool_call_id"], m["content"]) for m in second[2:]] == [("call_0", '{"rain": false}'), ("call_1", "It rains.")], second
+        assert [m["role"] for m in third] == ["user", "assistant", "tool", "tool", "assistant", "user"] and third[:4] == second, third
+        assert first == third[:1]
+        for words in ("/tool NAME RESULT", "waits for the result of call_0", "waits for the result of call_1", "Dry in Oslo.", "3 messages"):
+            assert words in result.out, (words, result.out)
+
+
+@case
+def chat_goes_on_without_a_result(box):
+    with FakeLlm() as llm:
+        words = prepare(box, llm) + tool_words()
+        llm.replies = [Reply(pieces=(), tool_calls=weather_calls("Oslo", "Bergen"), finish="tool_calls"), Reply(pieces=("Then not.",)),
+                       Reply(pieces=("Bye.",))]
+        box.run("chat", *words, stdin="Weather?\n/tool call_1 It rains.\nNever mind.\nBye\n")
+        second, third = map(said, llm.requests[1:])
+        assert [m["role"] for m in second] == ["user", "assistant", "tool", "tool", "user"], second
+        assert second[1]["tool_calls"] == weather_calls("Oslo", "Bergen") and not second[1].get("content"), second[1]
+        assert "went on without" in second[2]["content"] and second[3]["content"] == "It rains.", second
+        assert third[:5] == second and [m["role"] for m in third[5:]] == ["assistant", "user"], third
+
+
+@case
+def chat_says_what_is_wrong_with_a_result(box):
+    for lines, words in ((("/tool x",), "no tool waits for a result"), (("Weather?", "/tool call_0 Dry.", "/tool call_0 again"), "has its result already"),
+                         (("Weather?", "/tool rain yes"), "'rain' is no tool that waits"), (("Weather?", "/tool weather"), "the result of weather is missing")):
+        with FakeLlm() as llm:
+            llm.replies = [Reply(pieces=(), tool_calls=weather_calls("Oslo", "Bergen"), finish="tool_calls")]
+            result = box.run("chat", "--no-cache", *prepare(box, llm), *tool_words(), stdin="\n".join(lines) + "\n", code=2)
+            assert words in result.err and len(llm.requests) == ("Weather?" in lines), (lines, result.err)
+
+
+@case
+def chat_saves_tool_calls_and_takes_their_results_again(box):
+    with FakeLlm() as llm:
+        words = prepare(box, llm) + tool_words()
+        llm.replies = [Reply(pieces=(), tool_calls=weather_calls("Oslo"), finish="tool_calls"), Reply(pieces=("Dry.",))]
+        box.run("chat", *words, stdin="Weather?\n/tool Dry it is.\n/save talk.json\n/save talk.md\n/save open.json\n")
+        request = json.load(open(box.at("talk.json"), encoding="utf-8"))
+        validate(request, "request")
+        assert [m["role"] for m in request["messages"]] == ["user", "assistant", "tool", "assistant"], request
+        call = request["messages"][1]["content"][0]
+        assert call["type"] == "tool_call" and call["id"] == "call_0" and call["arguments"] == '{"city": "Oslo"}', call
+        result = request["messages"][2]["content"][0]
+        assert result["type"] == "tool_result" and result["text"] == "Dry it is." and not result.get("is_error"), result
+        request["messages"].append({"role": "user", "content": "Sure?"})
+        assert box.run("stage", "validate", "-", stdin=json.dumps(request))
+        text = open(box.at("talk.md"), encoding="utf-8").read()
+        assert '`weather` `{"city": "Oslo"}`' in text and "Dry it is." in text and text.count("## User") == 1, text
+
+
+@case
+def chat_leaves_a_question_out_with_its_tools(box):
+    with FakeLlm() as llm:
+        words = prepare(box, llm) + tool_words()
+        llm.replies = [Reply(pieces=(), tool_calls=weather_calls("Oslo " * 200), finish="tool_calls"), Reply(pieces=("Dry.",)), Reply()]
+        box.run("chat", "--history", "100", *words, stdin="Weather?\n/tool Dry it is.\nSure?\n")
+        assert [m["role"] for m in said(llm.requests[1])] == ["user", "assistant", "tool"], "what is under way is sent whole"
+        assert [m["role"] for m in said(llm.requests[2])] == ["user"], "no result is sent without its call"
+
+
 @case
 def chat_changes_whom_it_asks(box):
     with FakeLlm() as first, FakeLlm() as second:
