@@ -34,9 +34,9 @@ const cli_command cli_commands[] = {
     {"chat", "", "Talk: messages, answers as they come, what was said is remembered",
      "Each line is a message; what was said before goes with it, the oldest left out beyond --history tokens. The\n"
      "options are those of 'ask', for all messages. Lines that begin with '/' are commands: /help lists them\n"
-     "(/clear, /system, /model, /provider, /tier, /image, /tool, /sources, /cost, /save, /quit). Ctrl-C stops an answer;\n"
-     "at the prompt it leaves, as Ctrl-D does. At the end stands what it has cost in all. Without a terminal each\n"
-     "line of stdin is a message, and with --json each answer one line.",
+     "(/clear, /system, /model, /provider, /tier, /image, /tool, /sources, /cost, /save, /quit). Ctrl-C stops an\n"
+     "answer; at the prompt it leaves, as Ctrl-D does. At the end stands what it has cost in all. Without a terminal\n"
+     "each line of stdin is a message, and with --json each answer one line.",
      "  aiorch chat\n"
      "  aiorch chat --provider ollama --system 'Answer in one sentence.'\n"
      "  printf 'Which ports are open?\\nAnd which are closed?\\n' | aiorch chat --json\n",
