@@ -156,7 +156,7 @@ static aiorch_status look(search *s, aio__str json, aio__buf *views) {
       if (st) break;
       s->view = aio__buf_view(&views[level]);
     }
-    st = aio__output_guard_each(s->check->guard, s->view, 0, s->check->canary, take, s);
+    st = aio__output_guard_each(s->check->guard, s->view, 0, s->check->canary, NULL, take, s);
     if (st == AIORCH_OK && !s->blocked) find_hosts(s);
     if (s->blocked) return AIORCH_E_OUTPUT_BLOCKED;
     for (int back = level; escapes && back >= 0; back--) {

@@ -149,6 +149,18 @@ static void redact(look *l, aio__buf *out) {
   }
 }
 
+static bool take_leak(void *ctx, const aio__output_finding *finding) {
+  return strcmp(finding->category, "prompt_leak") != 0 || take(ctx, finding);
+}
+
+/* Of a private key nothing goes out, but a prompt that leaks in it is one. */
+static aiorch_status look_inside(look *l) {
+  aio__stream_check *check = l->check;
+  aiorch_status st = aio__output_guard_each(check->guard, l->text, check->cleared, check->canary, &check->watch, take_leak, l);
+  if (st == AIORCH_OK) swallow(check, l->text, l->whole);
+  return l->blocked ? AIORCH_E_OUTPUT_BLOCKED : st;
+}
+
 /* Looks at the text up to here once. */
 static aiorch_status look_at(aio__stream_check *check, aio__str text, bool whole, aio__buf *out) {
   look l;
@@ -158,10 +170,10 @@ static aiorch_status look_at(aio__stream_check *check, aio__str text, bool whole
   l.count = 0;
   l.blocked = false;
   check->checked = text.n;
-  if (check->swallowing) swallow(check, text, whole);
-  if (check->swallowing) return AIORCH_OK;
   l.hold = hold_from(check, text, whole);
-  aiorch_status st = aio__output_guard_each(check->guard, text, check->cleared, check->canary, &check->watch, take, &l);
+  aiorch_status st = check->swallowing ? look_inside(&l) : AIORCH_OK;
+  if (st || check->swallowing) return st;
+  st = aio__output_guard_each(check->guard, text, check->cleared, check->canary, &check->watch, take, &l);
   if (st) return st;
   if (!l.blocked) find_hosts(&l);
   if (l.blocked) return AIORCH_E_OUTPUT_BLOCKED;

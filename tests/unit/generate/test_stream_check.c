@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "generate/stream_check.h"
+#include "guard/output_hosts.h"
 
 static aio__output_guard *guard;
 
@@ -306,6 +307,27 @@ static void test_redact__a_key_without_an_end_takes_all_that_follows(void **stat
   }
 }
 
+/* What hides in a private key that is replaced is not passed over: the prompt has leaked. */
+static void test_redact__a_leak_inside_a_key_blocks(void **state) {
+  (void)state;
+  static const char canary[] = "=====-0123456789abcdef01234567";
+  static char text[4000];
+  static const char *const ends[] = {"", "\n-----END PRIVATE KEY-----\nand more"};
+  for (size_t e = 0; e < 2; e++) {
+    strcpy(text, "Here it is: -----BEGIN PRIVATE KEY-----\n");
+    while (strlen(text) < 1500) strcat(text, R40 "\n");
+    strcat(strcat(text, canary), ends[e]);
+    static const size_t steps[] = {1, 50, 999, 6000};
+    for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
+      aio__stream_check check = fresh(canary);
+      check.mode = AIO__CHECK_REDACT;
+      assert_int_equal(feed(&check, aio__str_z(text), steps[s]), AIORCH_E_OUTPUT_BLOCKED);
+      assert_string_equal(check.finding.category, "prompt_leak");
+      aio__buf_free(&out);
+    }
+  }
+}
+
 static void test_hosts__others_are_blocked_flagged_or_replaced(void **state) {
   (void)state;
   static const char text[] = "See https://docs.example.com/a and https://evil.test/x?d=1 for more.";
@@ -341,6 +363,79 @@ static void test_hosts__are_judged_when_they_are_whole(void **state) {
     assert_int_equal(feed(&check, aio__str_n(text, sizeof text - 1), step), AIORCH_OK);
     assert_string_equal(aio__buf_cstr(&out), text);
     aio__buf_free(&out);
+  }
+}
+
+/* ---- streamed as whole, whatever stands beside whatever ---- */
+
+static const char *const pieces[] = {
+    "Some words of an answer. ", "and so on, ", " ", "\n", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 ", "AKIAQ3XK7ZPL2MVT5RWN", "(ghp_" R40 ")",
+    "-----BEGIN PRIVATE KEY-----\n" R40 "\n-----END PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n" R40 "\n", "https://evil.test/x?d=1",
+    "https://docs.example.com/a", "'//evil.test'", "https://evil.test.", ".", "x", "/", "=", "postgres://admin:hunter2secret@evil.test/db ",
+    "password=q7Zk3xV9bN4mR6tY1wP5cD0s", "xoxb-123456789012-" R20, "Well, 0123456789abcdef01234567 ",
+};
+
+static aio__stream_check mixed(int mode, size_t hold_back, bool canary) {
+  aio__stream_check check = fresh(canary ? "=====-0123456789abcdef01234567" : "");
+  check.mode = (aio__check_mode)mode;
+  check.hold_back = hold_back;
+  check.hosts = AIO__LIT("example.com, *.example.com");
+  return check;
+}
+
+static bool keep_first(void *ctx, const aio__output_finding *finding) {
+  size_t *first = ctx;
+  if (finding->verdict == AIO__VERDICT_BLOCK && finding->start < *first) *first = finding->start;
+  return true;
+}
+
+/* How much stands before the first that blocks. */
+static size_t clean_part(const aio__stream_check *check, aio__str text) {
+  size_t first = text.n;
+  aio__output_finding host;
+  assert_int_equal(aio__output_guard_each(check->guard, text, 0, check->canary, NULL, keep_first, &first), AIORCH_OK);
+  if (aio__output_hosts_find(check->hosts, text, 0, &host) && host.start < first) first = host.start;
+  return first;
+}
+
+static void same_in_pieces(const char *text, size_t n, int mode, size_t hold_back, bool canary) {
+  static const size_t steps[] = {1, 2, 3, 7, 16, 33, 100, 257, 1000};
+  aio__stream_check whole = mixed(mode, hold_back, canary);
+  aiorch_status st = look_once(&whole, text, true);
+  aio__buf expected = out;
+  size_t clean = clean_part(&whole, aio__str_n(text, n));
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    aio__stream_check check = mixed(mode, hold_back, canary);
+    aiorch_status in_pieces = feed(&check, aio__str_n(text, n), steps[i]);
+    if (in_pieces != st) { /* which of several findings is the first to block may differ */
+      fail_msg("mode %d by %zu: %d (%s) instead of %d (%s) in %s", mode, steps[i], in_pieces, check.finding.rule, st, whole.finding.rule, text);
+    }
+    if (st == AIORCH_OK && (out.n != expected.n || memcmp(aio__buf_cstr(&out), aio__buf_cstr(&expected), out.n) != 0)) {
+      fail_msg("mode %d by %zu: %s\ninstead of\n%s\nof\n%s", mode, steps[i], aio__buf_cstr(&out), aio__buf_cstr(&expected), text);
+    }
+    if (mode != AIO__CHECK_REDACT && memcmp(aio__buf_cstr(&out), text, out.n) != 0) fail_msg("changed: %s", aio__buf_cstr(&out));
+    if (mode == AIO__CHECK_BLOCK && out.n > clean) fail_msg("by %zu: %s", steps[i], aio__buf_cstr(&out));
+    assert_int_equal(check.redacted, st == AIORCH_OK ? whole.redacted : check.redacted);
+    assert_int_equal(check.finding.verdict, whole.finding.verdict);
+    aio__buf_free(&out);
+  }
+  aio__buf_free(&expected);
+}
+
+static void test_feed__any_mixture_streamed_is_as_whole(void **state) {
+  (void)state;
+  static char text[8192];
+  uint32_t seed = 4;
+  for (int round = 0; round < 600; round++) {
+    text[0] = '\0';
+    seed = seed * 1664525u + 1013904223u;
+    int count = 1 + (int)(seed >> 28);
+    for (int i = 0; i < count; i++) {
+      seed = seed * 1664525u + 1013904223u;
+      strcat(text, pieces[(seed >> 16) % (sizeof pieces / sizeof *pieces)]);
+    }
+    int mode = round % 3;
+    same_in_pieces(text, strlen(text), mode, round % 2 ? 64 : 300, round % 5 == 0);
   }
 }
 
@@ -436,8 +531,10 @@ int main(void) {
       cmocka_unit_test(test_redact__one_is_whole_and_another_at_the_end),
       cmocka_unit_test(test_feed__a_word_far_into_the_text_is_held_as_well),
       cmocka_unit_test(test_redact__a_key_without_an_end_takes_all_that_follows),
+      cmocka_unit_test(test_redact__a_leak_inside_a_key_blocks),
       cmocka_unit_test(test_hosts__others_are_blocked_flagged_or_replaced),
       cmocka_unit_test(test_hosts__are_judged_when_they_are_whole),
+      cmocka_unit_test(test_feed__any_mixture_streamed_is_as_whole),
       cmocka_unit_test(test_feed__too_many_findings_in_one_look_are_blocked),
       cmocka_unit_test(test_feed__flagging_releases_and_remembers),
       cmocka_unit_test(test_feed__characters_are_not_split),
