@@ -34,6 +34,7 @@ aiorch_status aiorch_close(aiorch *orch, int64_t timeout_ms) {
   pthread_mutex_unlock(&orch->mutex);
   aio__runs_close(orch);
   aio__sched_close(orch->sched);
+  aio__orch_flush(orch);
   pthread_mutex_lock(&orch->mutex);
   while (orch->settling > 0 || orch->runs.n > 0) {
     if (aio__clock_now(orch->clock) >= deadline) break;
@@ -73,6 +74,7 @@ aiorch_status aiorch_wait(aiorch *orch, int64_t timeout_ms, aiorch_run **run) {
   if (st) return st;
   if (!run) return AIORCH_E_INVALID;
   aio__sched_node *node = NULL;
+  if (!aio__sched_has_ready(orch->sched)) aio__orch_flush(orch);
   st = aio__sched_wait(orch->sched, aio__clock_after_ms(orch->clock, timeout_ms), &node);
   if (st == AIORCH_OK) *run = node->run;
   return st;

@@ -258,6 +258,7 @@ aiorch_status aiorch_run_execute(aiorch_run *run) {
     for (;;) {
       aio__waker_clear(run->waker);
       if (aio__run_advance(run) == AIORCH_DONE) break;
+      aio__orch_flush(run->orch);
       (void)aio__waker_wait(run->waker, aio__run_waits_until(run));
     }
     st = run->status;
@@ -305,18 +306,26 @@ static void ensure_final(aiorch_run *run) {
   run->events = run->events_last = &run->final_event;
 }
 
-static aiorch_status next_event(aiorch_run *run, int64_t until, const aiorch_event **event) {
+/* A leased run leaves the store calls that wait for company to the runs that are next. */
+static bool may_flush(const aiorch_run *run, bool leased) {
+  return !leased || !aio__sched_has_ready(run->orch->sched);
+}
+
+static aiorch_status next_event(aiorch_run *run, bool leased, int64_t until, const aiorch_event **event) {
   for (;;) {
     if (give_event(run, event)) return AIORCH_OK;
-    if (run->final_given) return AIORCH_DONE;
+    if (run->final_given) break;
     aio__waker_clear(run->waker);
     aiorch_status st = aio__run_advance(run);
     if (st == AIORCH_DONE) ensure_final(run);
     if (run->events) continue;
+    if (may_flush(run, leased)) aio__orch_flush(run->orch);
     int64_t wake_ns = aio__run_waits_until(run), wait_until = until < wake_ns ? until : wake_ns;
     bool woken = aio__run_now(run) < wait_until && aio__waker_wait(run->waker, wait_until);
     if (!woken && wait_until == until && aio__run_now(run) >= until) return AIORCH_AGAIN;
   }
+  if (may_flush(run, leased)) aio__orch_flush(run->orch);
+  return AIORCH_DONE;
 }
 
 aiorch_status aiorch_run_next(aiorch_run *run, int64_t timeout_ms, const aiorch_event **event) {
@@ -332,7 +341,7 @@ aiorch_status aiorch_run_next(aiorch_run *run, int64_t timeout_ms, const aiorch_
   }
   if (run->phase != AIO__RUN_ENDED) run->events_wanted = true;
   aio__run_begin(run);
-  st = next_event(run, aio__clock_after_ms(run->orch->clock, timeout_ms), event);
+  st = next_event(run, leased, aio__clock_after_ms(run->orch->clock, timeout_ms), event);
   if (st == AIORCH_DONE) aio__sched_remove(sched, &run->sched);
   int64_t wake_ns = aio__run_waits_until(run);
   if (!aio__run_give_back(run)) return AIORCH_E_CANCELLED; /* it was freed inside a callback */

@@ -9,6 +9,8 @@
 #ifndef AIO_CORE_OP_H
 #define AIO_CORE_OP_H
 
+#include <stdbool.h>
+
 #include "core/clock.h"
 #include "core/error.h"
 
@@ -17,6 +19,8 @@ struct aio__op {
   int64_t deadline_ns;                   /* monotonic; the backend ends the op by then with E_DEADLINE */
   void (*done)(aio__op *op, void *ctx);  /* wakes whoever waits; must not block */
   void *ctx;
+  bool company;                          /* others are about to come: the backend may let this one wait for them until it is
+                                          * told to go on (aio__store.flush), and a moment at most */
   aiorch_status status;                  /* set before done(): how a pending op ended */
   aiorch_error error;                    /* words for a status below 0, also of one that ended at once */
 };

@@ -37,6 +37,7 @@ aio__op *aio__run_op_begin(aiorch_run *run, int64_t deadline_ns) {
   atomic_store_explicit(&run->op_done, false, memory_order_relaxed);
   run->op_out = true;
   aio__op_init(&run->op, deadline_ns, op_done, run);
+  run->op.company = aio__orch_has_company(run->orch);
   return &run->op;
 }
 
@@ -264,6 +265,7 @@ aiorch_status aio__run_stage(aiorch_run *run, int stage) {
       if (all_done(run)) aio__run_end(run);
       return st;
     }
+    aio__orch_flush(run->orch);
     (void)aio__waker_wait(run->waker, aio__run_waits_until(run));
   }
 }

@@ -277,6 +277,14 @@ aiorch_status aio__orch_enter(aiorch *orch, aio__str tenant_in, aio__str *tenant
   return aio__check_name(tenant_in, "the tenant", error);
 }
 
+bool aio__orch_has_company(const aiorch *orch) {
+  return aio__sched_has_ready(orch->sched);
+}
+
+void aio__orch_flush(aiorch *orch) {
+  if (orch->store->flush) orch->store->flush(orch->store);
+}
+
 static void sync_done(aio__op *op, void *ctx) {
   (void)op;
   aio__sync *sync = ctx;

@@ -84,6 +84,10 @@ void aio__orch_take_embedder(aiorch *orch, const aio__plugin_embedder *local);
 aiorch_status aio__orch_open_transport(aiorch *orch, aiorch_error *error);
 aiorch_status aio__orch_open_providers(aiorch *orch, aio__plugins *plugins, aio__plugins *made, aiorch_error *error);
 void aio__orch_take_providers(aiorch *orch, aio__plugins *made);
+/* Does a store call that is made now have company? Others can go on, and each makes calls of its own. */
+bool aio__orch_has_company(const aiorch *orch);
+/* Goes on with the store calls that waited for company: nothing else can go on, or somebody is about to wait. */
+void aio__orch_flush(aiorch *orch);
 aiorch *aio__orch_retain(aiorch *orch);
 void aio__orch_release(aiorch *orch);
 /* For calls that block their caller: AIORCH_E_CLOSED while closing. Tenant per the rules of aiorch_run_new; *tenant is

@@ -7,6 +7,7 @@
 #include "pipeline/sched.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,7 @@ struct aio__sched {
   pthread_mutex_t mutex;
   pthread_cond_t cond;
   aio__sched_node *first, *last;  /* QUEUED */
+  atomic_size_t queued;           /* how many */
   aio__sched_node **heap;         /* all that are PARKED with a deadline, and some that were */
   size_t heap_n, heap_cap;        /* heap_cap >= submitted: parking never needs memory */
   size_t submitted;
@@ -187,6 +189,7 @@ static void push(aio__sched *sched, aio__sched_node *node) {
   if (sched->last) sched->last->next = node;
   else sched->first = node;
   sched->last = node;
+  atomic_fetch_add_explicit(&sched->queued, 1, memory_order_relaxed);
   show_ready(sched);
   if (sched->sleepers > 0) pthread_cond_signal(&sched->cond);
 }
@@ -197,6 +200,11 @@ static void unlink_node(aio__sched *sched, aio__sched_node *node) {
   if (node->next) node->next->prev = node->prev;
   else sched->last = node->prev;
   node->prev = node->next = NULL;
+  atomic_fetch_sub_explicit(&sched->queued, 1, memory_order_relaxed);
+}
+
+bool aio__sched_has_ready(const aio__sched *sched) {
+  return atomic_load_explicit(&sched->queued, memory_order_relaxed) > 0;
 }
 
 static aiorch_status reserve(aio__sched *sched) {

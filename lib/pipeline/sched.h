@@ -6,6 +6,8 @@
 #ifndef AIO_PIPELINE_SCHED_H
 #define AIO_PIPELINE_SCHED_H
 
+#include <stdbool.h>
+
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "core/error.h"
@@ -36,6 +38,8 @@ void aio__sched_remove(aio__sched *sched, aio__sched_node *node);           /* a
 aio__sched_state aio__sched_state_of(aio__sched *sched, const aio__sched_node *node);
 /* Next node that can go on, now LEASED. AIORCH_AGAIN at the deadline; AIORCH_DONE when closed and nothing is submitted. */
 aiorch_status aio__sched_wait(aio__sched *sched, int64_t deadline_ns, aio__sched_node **node);
+/* Is a run queued? As of a moment ago: nothing may rest on it but what is faster. */
+bool aio__sched_has_ready(const aio__sched *sched);
 void aio__sched_close(aio__sched *sched);                                   /* wakes all waiters */
 /* A descriptor that is readable while aio__sched_wait has something to give: an epoll of an eventfd and a timerfd. */
 aiorch_status aio__sched_fd(aio__sched *sched, int *fd);

@@ -184,6 +184,7 @@ void aio__settlement_start(aio__settlement *s, const aio__run_row *run, aio__wak
   orch->settling++;
   pthread_mutex_unlock(&orch->mutex);
   aio__op_init(&s->op, aio__clock_after_ms(orch->clock, AIO__SETTLE_GRACE_MS), done, s);
+  s->op.company = aio__orch_has_company(orch);
   aiorch_status st =
     orch->store->ledger->settle(orch->store, &s->op, s->tenant, &s->run, s->attempts, s->attempt_count);
   if (st != AIORCH_PENDING) {

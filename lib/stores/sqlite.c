@@ -47,7 +47,9 @@ static aiorch_status open_db(aio__sq_store *store, aio__sq_db *db, const char *n
 static void store_free(aio__store *base) {
   aio__sq_store *store = (aio__sq_store *)base;
   const aio__alloc *al = store->env.al;
+  if (store->puts.synced) aio__sq_puts_flush(store);
   aio__sq_writer_free(store->writer);
+  aio__sq_puts_free(store);
   if (store->knowledge.synced && store->knowledge.writer != NULL) aio__sq_touches_flush(store);
   aio__sq_touches_free(store);
   aio__residents_free(&store->residents);
@@ -59,6 +61,12 @@ static void store_free(aio__store *base) {
   }
   aio__free(al, store->folder);
   aio__free(al, store);
+}
+
+static void flush(aio__store *base) {
+  aio__sq_store *store = (aio__sq_store *)base;
+  aio__sq_writer_flush(store->writer);
+  aio__sq_puts_flush(store);
 }
 
 static aiorch_status open_all(aio__sq_store *store, aiorch_error *error) {
@@ -75,6 +83,8 @@ static aiorch_status open_all(aio__sq_store *store, aiorch_error *error) {
   store->ledger.page_size = 4096;
   if (pthread_mutex_init(&store->touches.mutex, NULL) != 0) return aio__sq_nomem(error);
   store->touches.synced = true;
+  if (pthread_mutex_init(&store->puts.mutex, NULL) != 0) return aio__sq_nomem(error);
+  store->puts.synced = true;
   aiorch_status status = aio__residents_init(&store->residents, &store->env, error);
   if (status == AIORCH_OK) status = make_folder(store->folder, error);
   if (status == AIORCH_OK) status = open_db(store, &store->ledger, "ledger.db", "ledger.lock", error);
@@ -103,6 +113,7 @@ aiorch_status aio__store_sqlite_open(const aio__store_env *env, const char *fold
   store->head.knowledge = &aio__sq_knowledge_ops;
   store->head.cache = &aio__sq_cache_ops;
   store->head.ledger = &aio__sq_ledger_ops;
+  store->head.flush = flush;
   store->head.close = store_free;
   *out = &store->head;
   return AIORCH_OK;

@@ -66,7 +66,7 @@ static aiorch_status set_counts(aio__sq_conn *conn, aiorch_error *error, aio__st
 }
 
 /* Inside a write transaction. What cannot be written is lost: it is a count, not an answer. */
-static aiorch_status write_touches(aio__sq_conn *conn, aiorch_error *error) {
+aiorch_status aio__sq_touches_write(aio__sq_conn *conn, aiorch_error *error) {
   aio__sq_store *store = conn->owner->store;
   aio__sq_touch *all = aio__malloc(store->env.al, AIO__SQ_TOUCHES_MAX * sizeof *all);
   if (all == NULL) return aio__sq_nomem(error);
@@ -101,7 +101,7 @@ void aio__sq_touches_flush(aio__sq_store *store) {
   if (!any_touches(store)) return;
   aio__op_init(&op, aio__clock_now(store->env.clock) + FLUSH_NS, NULL, NULL);
   if (aio__sq_write(&store->knowledge, &op, &conn) != AIORCH_OK) return;
-  aio__sq_write_end(conn, &op, write_touches(conn, &op.error));
+  aio__sq_write_end(conn, &op, aio__sq_touches_write(conn, &op.error));
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -438,12 +438,12 @@ static aiorch_status is_there(aio__sq_conn *conn, aiorch_error *error, aio__str 
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-static aiorch_status put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
-                             const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
+aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+                                    const aio__cache_entry *e, const aio__cache_limits *limits, int64_t now_ms,
+                                    bool *stored) {
   aio__sq_tenant row;
   bool ok = false;
-  aiorch_status status = write_touches(conn, error);
-  if (status == AIORCH_OK) status = is_there(conn, error, tenant, e->id, stored);
+  aiorch_status status = is_there(conn, error, tenant, e->id, stored);
   if (status != AIORCH_OK || *stored) return status;
   status = versions_hold(conn, error, tenant, e, &ok);
   if (status == AIORCH_OK && ok) status = aio__sq_tenant_make(conn, error, tenant, &row);
@@ -458,21 +458,13 @@ static aiorch_status put_row(aio__sq_conn *conn, aiorch_error *error, aio__str t
 
 static aiorch_status put(aio__store *base, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
                          const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
-  aio__sq_store *store = (aio__sq_store *)base;
-  aio__sq_conn *conn = NULL;
-  bool done = false;
   aiorch_status status = entry->vector != NULL ? aio__vectors_check(entry->vector, 1, &op->error) : AIORCH_OK;
   if (status != AIORCH_OK) return status;
   if (entry_bytes(entry) > limits->max_bytes || limits->max_rows < 1) {
     *stored = false;
     return AIORCH_OK;
   }
-  status = aio__sq_write(&store->knowledge, op, &conn);
-  if (status != AIORCH_OK) return status;
-  status = put_row(conn, &op->error, tenant, entry, limits, now_ms, &done);
-  status = aio__sq_write_end(conn, op, status);
-  if (status == AIORCH_OK) *stored = done;
-  return status;
+  return aio__sq_put_entry((aio__sq_store *)base, op, tenant, entry, limits, now_ms, stored);
 }
 
 static aiorch_status revalidated(aio__store *base, aio__op *op, aio__str tenant, aio__str id, int64_t knowledge) {

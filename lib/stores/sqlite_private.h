@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "core/data.h"
 #include "stores/fts_lists.h"
@@ -92,6 +93,15 @@ typedef struct aio__sq_touches {
   int64_t since_ms;
 } aio__sq_touches;
 
+/* Answers that are to be kept, and wait for company. */
+typedef struct aio__sq_put aio__sq_put;
+typedef struct aio__sq_puts {
+  pthread_mutex_t mutex;
+  bool synced;
+  atomic_size_t n;
+  aio__sq_put *first, *last, *idle;
+} aio__sq_puts;
+
 typedef struct aio__sq_writer aio__sq_writer;
 
 struct aio__sq_store {
@@ -100,6 +110,7 @@ struct aio__sq_store {
   char *folder;
   aio__sq_db knowledge, ledger;
   aio__sq_touches touches;
+  aio__sq_puts puts;
   aio__sq_writer *writer;
   aio__residents residents;
 };
@@ -250,6 +261,21 @@ aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *
 /* Writes the uses that wait. */
 void aio__sq_touches_flush(aio__sq_store *store);
 void aio__sq_touches_free(aio__sq_store *store);
+/* The same inside a write transaction. */
+aiorch_status aio__sq_touches_write(aio__sq_conn *conn, aiorch_error *error);
+/* cache->put inside a write transaction; *stored may be set although it fails. */
+aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+                                    const aio__cache_entry *entry, const aio__cache_limits *limits, int64_t now_ms,
+                                    bool *stored);
+
+/* ---- sqlite_puts.c ---------------------------------------------------------------------------------------------- */
+
+/* Keeps an answer, alone or, in company, with others that come: AIORCH_PENDING. */
+aiorch_status aio__sq_put_entry(aio__sq_store *store, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
+                                const aio__cache_limits *limits, int64_t now_ms, bool *stored);
+/* Keeps those that wait, in one transaction. */
+void aio__sq_puts_flush(aio__sq_store *store);
+void aio__sq_puts_free(aio__sq_store *store); /* after a flush, when nobody puts any more */
 
 /* ---- sqlite_writer.c: the ledger's thread, and what it does in sqlite_ledger.c ---------------------------------- */
 
@@ -276,6 +302,12 @@ aiorch_status aio__sq_writer_new(aio__sq_store *store, aio__sq_writer **out);
 void aio__sq_writer_free(aio__sq_writer *writer); /* does all that waits, then ends the thread */
 /* Copies the job into the queue. AIORCH_PENDING or an error. */
 aiorch_status aio__sq_writer_put(aio__sq_writer *writer, const aio__sq_job *job);
+/* Commits the calls that wait in company, on the caller's thread; what has to come to the disk ends on the writer's. */
+void aio__sq_writer_flush(aio__sq_writer *writer);
+/* Has the thread look after a call in company that is not in its queue: when nobody flushes it, the thread does. False: there
+ * is no thread. watched: so many of them have been taken up. */
+bool aio__sq_writer_watch(aio__sq_writer *writer, aiorch_error *error);
+void aio__sq_writer_watched(aio__sq_writer *writer, size_t count);
 /* Applies a job inside a transaction. */
 aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
 

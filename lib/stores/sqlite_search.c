@@ -140,8 +140,11 @@ static aiorch_status read_hit(search *s, const aio__fts_hit *hit, aio__arena *ar
   return AIORCH_OK;
 }
 
-static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk *out, size_t *count) {
+static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk **chunks, size_t *count) {
   aiorch_status status = AIORCH_OK;
+  aio__found_chunk *out = aio__arena_alloc(arena, (s->top.n + 1) * sizeof *out);
+  if (out == NULL) return aio__sq_nomem(s->error);
+  *chunks = out;
   for (size_t i = 0; i < s->top.n && status == AIORCH_OK; i++) {
     status = read_hit(s, &s->top.hits[i], arena, &out[*count]);
     if (status == AIORCH_OK)
@@ -152,8 +155,8 @@ static aiorch_status read_hits(search *s, aio__arena *arena, aio__found_chunk *o
   return status;
 }
 
-static aiorch_status search_rows(search *s, const aio__search_args *args, aio__arena *arena, aio__found_chunk *out,
-                                 size_t *count) {
+static aiorch_status search_rows(search *s, const aio__search_args *args, aio__arena *arena,
+                                 aio__found_chunk **out, size_t *count) {
   aiorch_status status = aio__sq_tenant_get(s->conn, s->error, s->tenant, &s->row);
   if (status != AIORCH_OK || s->row.chunks == 0) return status;
   status = aio__sq_filters_match(s->conn, s->error, s->tenant, args->filters, args->filter_count, &s->allowed);
@@ -180,11 +183,11 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
   search s = {.error = &op->error, .tenant = tenant, .allowed.al = store->env.al, .lean = args->lean};
   s.top.cap = limit;
   s.top.hits = aio__malloc(store->env.al, (limit + 1) * sizeof *s.top.hits);
-  aio__found_chunk *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
-  aiorch_status status = s.top.hits != NULL && out != NULL ? AIORCH_OK : aio__sq_nomem(&op->error);
+  aio__found_chunk *out = NULL;
+  aiorch_status status = s.top.hits != NULL ? AIORCH_OK : aio__sq_nomem(&op->error);
   if (status == AIORCH_OK) status = aio__sq_read(&store->knowledge, op, &s.conn);
   if (status == AIORCH_OK) {
-    status = search_rows(&s, args, arena, out, &n);
+    status = search_rows(&s, args, arena, &out, &n);
     aio__sq_read_end(s.conn);
   }
   if (status == AIORCH_OK) {

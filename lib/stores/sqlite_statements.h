@@ -9,10 +9,7 @@
   X(BEGIN, "BEGIN IMMEDIATE") \
   X(BEGIN_READ, "BEGIN") \
   X(COMMIT, "COMMIT") \
-  X(ROLLBACK, "ROLLBACK") \
-  X(SAVEPOINT, "SAVEPOINT one") \
-  X(RELEASE, "RELEASE one") \
-  X(ROLLBACK_TO, "ROLLBACK TO one")
+  X(ROLLBACK, "ROLLBACK")
 
 #define AIO__SQ_DOCUMENT_SQL(X) \
   X(TENANT, "SELECT no, next_chunk, chunks, words, knowledge, knowledge_ms, cache_rows, cache_bytes, cache_clock," \

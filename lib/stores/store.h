@@ -345,6 +345,8 @@ struct aio__store {
   const aio__knowledge_ops *knowledge;
   const aio__cache_ops *cache;
   const aio__ledger_ops *ledger;
+  /* Goes on with the calls that wait for company. Cheap when there are none; NULL where none ever does. From any thread. */
+  void (*flush)(aio__store *store);
   /* Ends what is under way and frees the store. In a forked child it is not called. */
   void (*close)(aio__store *store);
 };
