@@ -312,6 +312,8 @@ static bool may_flush(const aiorch_run *run, bool leased) {
 }
 
 static aiorch_status next_event(aiorch_run *run, bool leased, int64_t until, const aiorch_event **event) {
+  aio__run_free_event(run, run->event_given); /* it was valid until now */
+  run->event_given = NULL;
   for (;;) {
     if (give_event(run, event)) return AIORCH_OK;
     if (run->final_given) break;

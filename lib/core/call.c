@@ -3,6 +3,8 @@
 
 #include "core/call_private.h"
 
+enum { KEEP_TEXT = 512 /* bytes of room that a call keeps for the next text */ };
+
 struct aio__calls {
   const aio__alloc *al;
   const aio__clock *clock;
@@ -252,7 +254,7 @@ aiorch_status aio__call_new(aio__calls *calls, aio__call_kind kind, const aio__c
     aio__free(calls->al, call);
     return AIORCH_E_NOMEM;
   }
-  if (!copy_request(&call->arena, &call->request)) {
+  if (!request->borrowed && !copy_request(&call->arena, &call->request)) {
     free_contents(call);
     free_shell(call);
     return AIORCH_E_NOMEM;
@@ -334,6 +336,7 @@ void aio__call_start(aiorch_call *call, aiorch_status (*slot)(void *self, aiorch
   aiorch_status said = slot(self, call);
   aio__calls_leave(call->calls, &frame);
   unlock_serial(call);
+  if (call->request.borrowed) memset(&call->request, 0, sizeof call->request);
   if (aio__clock_now(call->clock) > call->deadline_ns) aio__count(call->calls->counters, AIO__N_PLUGIN_OVERRUNS);
 
   pthread_mutex_lock(&call->mutex);
@@ -406,6 +409,7 @@ aiorch_status aio__call_take_text(aiorch_call *call, aio__buf *into) {
   aiorch_status status = AIORCH_OK;
   pthread_mutex_lock(&call->mutex);
   if (call->text.n > 0) status = aio__buf_str(into, aio__buf_view(&call->text));
+  if (call->text.cap > KEEP_TEXT) aio__buf_free(&call->text);
   aio__buf_reset(&call->text);
   pthread_mutex_unlock(&call->mutex);
   return status;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NS_PER_MS = 1000000, KEEP_BUFFER = 16 << 10, WORDS_MAX = 600, OWN_LINES = 3, HOST_SHOWN = 120 };
+enum { NS_PER_MS = 1000000, KEEP_BUFFER = 1 << 10, WORDS_MAX = 600, OWN_LINES = 3, HOST_SHOWN = 120 };
 
 /* ---- the copy of the request ------------------------------------------------------------------------------------- */
 
@@ -170,11 +170,25 @@ const aio__wire_reply *aio__exchange_head(aio__exchange *e) {
   return atomic_load_explicit(&e->has_head, memory_order_acquire) ? &e->reply : NULL;
 }
 
+static void change_memory(aio__buf *a, aio__buf *b) {
+  aio__buf was = *a;
+  a->p = b->p;
+  a->n = b->n;
+  a->cap = b->cap;
+  b->p = was.p;
+  b->n = was.n;
+  b->cap = was.cap;
+}
+
 aiorch_status aio__exchange_take(aio__exchange *e, aio__buf *into) {
   aiorch_status status = into->failed;
   if (status != AIORCH_OK || atomic_load_explicit(&e->waiting, memory_order_acquire) == 0) return status;
   pthread_mutex_lock(&e->mutex);
-  status = aio__buf_str(into, aio__buf_view(&e->body));
+  if (into->n == 0 && into->al == e->body.al && e->body.n <= into->max) {
+    change_memory(into, &e->body); /* nothing is copied */
+  } else {
+    status = aio__buf_str(into, aio__buf_view(&e->body));
+  }
   aio__buf_reset(&e->body);
   if (e->body.cap > KEEP_BUFFER || e->ended) aio__buf_free(&e->body);
   atomic_store_explicit(&e->waiting, 0, memory_order_relaxed);

@@ -24,7 +24,7 @@ enum {
   SEND_LOOK_MS = 100,             /* how often is looked at whether a larger one has gone out */
   KEEPALIVE_IDLE_S = 60,
   KEEPALIVE_INTERVAL_S = 30,
-  READ_BYTES = 16 << 10,
+  READ_BYTES = 4 << 10,           /* each transfer has a buffer of that size for as long as it lasts */
   SEND_BYTES = 16 << 10,
   CONNECT_MS_KNOWN = 300000,      /* libcurl's own limit, unless it is given one */
   CONNECT_MS_NONE = 86400000,

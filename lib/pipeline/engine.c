@@ -9,6 +9,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "pipeline/stages.h"
 
@@ -55,10 +56,15 @@ aiorch_status aio__run_op_poll(aiorch_run *run) {
 
 /* ---- events and failure ---- */
 
-struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage) {
+struct aiorch_event *aio__run_event_text(aiorch_run *run, int32_t type, int stage, aio__str text) {
   if (!run->events_wanted) return NULL;
-  struct aiorch_event *event = aio__arena_alloc(&run->arena, sizeof *event);
+  struct aiorch_event *event = aio__malloc(run->al, sizeof *event + text.n + 1);
   if (!event) return NULL;
+  memset(event, 0, sizeof *event);
+  char *copy = (char *)(event + 1);
+  if (text.n > 0) memcpy(copy, text.p, text.n);
+  copy[text.n] = '\0';
+  event->text = aio__str_n(copy, text.n);
   event->type = type;
   event->stage = stage;
   event->run = run;
@@ -66,6 +72,14 @@ struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage) {
   else run->events = event;
   run->events_last = event;
   return event;
+}
+
+struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage) {
+  return aio__run_event_text(run, type, stage, AIO__LIT(""));
+}
+
+void aio__run_free_event(aiorch_run *run, struct aiorch_event *event) {
+  if (event != &run->final_event) aio__free(run->al, event);
 }
 
 __attribute__((format(printf, 2, 0))) static aio__str format_text(aiorch_run *run, const char *format, va_list args) {

@@ -7,6 +7,7 @@
 
 #define RUN_MAGIC UINT64_C(0x61696f2e72756e21)
 
+enum { ARENA_BLOCK = 2048, SEARCH_BLOCK = 8192 };
 enum { ANSWER_GROWTH = 4 /* times what came: "[redacted:host]" may be longer than the host */ };
 
 aiorch_status aio__run_check(const aiorch_run *run) {
@@ -57,7 +58,8 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   run->sched.run = run;
   run->cache_refused_by = run->cache_refused_detail = "";
   aio__error_init(&run->error);
-  aio__arena_init(&run->arena, orch->al, 8192);
+  aio__arena_init(&run->arena, orch->al, ARENA_BLOCK);
+  aio__arena_init(&run->search, orch->al, SEARCH_BLOCK);
   aio__buf_init(&run->raw, orch->al, (size_t)orch->options.response_max_bytes);
   aio__buf_init(&run->answer, orch->al, ANSWER_GROWTH * (size_t)orch->options.response_max_bytes);
   aio__buf_init(&run->event_json, orch->al, SIZE_MAX / 2);
@@ -106,6 +108,12 @@ void aio__run_destroy(aiorch_run *run) {
     aio__options_free(run->own_options);
     aio__free(run->al, run->own_options);
   }
+  for (struct aiorch_event *event = run->events, *next; event; event = next) {
+    next = event->next;
+    aio__run_free_event(run, event);
+  }
+  aio__run_free_event(run, run->event_given);
+  aio__arena_free(&run->search);
   aio__arena_free(&run->arena);
   aio__free(run->al, run);
 }

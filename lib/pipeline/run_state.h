@@ -54,7 +54,7 @@ struct aiorch_event {
   aiorch_status status;
   size_t index;
   int64_t us;           /* STAGE: how long it took */
-  aio__str text;        /* DELTA: into the answer; else in the arena */
+  aio__str text;        /* behind the event, or in the arena */
   aiorch_run *run;
   struct aiorch_event *next;
 };
@@ -101,6 +101,7 @@ struct aiorch_run {
   aiorch *orch;
   const aio__alloc *al;
   aio__arena arena;
+  aio__arena search;               /* what retrieval works with: freed when its sources are on the run */
   char id[AIO__UUID_LEN + 1];
   aio__str tenant, user;           /* user: empty when anonymous */
   const aio__options *options;     /* the orchestrator's, or own_options */
@@ -230,6 +231,8 @@ aiorch_status aio__run_fail(aiorch_run *run, int stage, aiorch_status status, co
 void aio__run_warn(aiorch_run *run, int stage, aiorch_status status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage);  /* queued; NULL when nobody listens */
+struct aiorch_event *aio__run_event_text(aiorch_run *run, int32_t type, int stage, aio__str text); /* with a copy of the text */
+void aio__run_free_event(aiorch_run *run, struct aiorch_event *event);           /* that is in no queue; takes NULL */
 int64_t aio__run_now(const aiorch_run *run);
 void aio__run_wake_at(aiorch_run *run, int64_t at_ns);               /* by a step that returns AIORCH_PENDING */
 int64_t aio__run_waits_until(const aiorch_run *run);                 /* that, or the deadline */

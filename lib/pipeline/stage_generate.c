@@ -70,6 +70,8 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
         .title = run->sources[i].title, .uri = run->sources[i].uri, .text = run->sources[i].text,
         .similarity = run->sources[i].similarity};
   }
+  /* What speaks HTTP has written its request when its slot returns. */
+  request.borrowed = run->plan.targets[run->plan.at].whom.provider->api != NULL;
   if (run->plan.targets[run->plan.at].built_in) request.meaning = aio__run_meaning(run);
   request.max_tokens = run->options->generate_max_tokens;
   request.temperature = run->options->generate_temperature;
@@ -92,12 +94,10 @@ static aiorch_status out_of_memory(aiorch_run *run) {
 static aiorch_status give_out(aiorch_run *run, size_t before) {
   if (run->answer.n <= before) return AIORCH_OK;
   run->committed = true;
-  struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_DELTA, AIORCH_STAGE_GENERATE);
-  if (event) {
-    /* A copy: the answer's buffer may move before the event is read. */
-    event->text = aio__arena_str(&run->arena, aio__str_n(run->answer.p + before, run->answer.n - before));
-  }
-  return run->events_wanted && (!event || !event->text.p) ? AIORCH_E_NOMEM : AIORCH_OK; /* a stream has no holes */
+  /* A copy: the answer's buffer may move before the event is read. */
+  aio__str more = aio__str_n(run->answer.p + before, run->answer.n - before);
+  struct aiorch_event *event = aio__run_event_text(run, AIORCH_EVENT_DELTA, AIORCH_STAGE_GENERATE, more);
+  return run->events_wanted && !event ? AIORCH_E_NOMEM : AIORCH_OK; /* a stream has no holes */
 }
 
 static aiorch_status blocked(aiorch_run *run) {

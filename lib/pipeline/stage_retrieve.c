@@ -17,7 +17,7 @@ static aiorch_status ask(aiorch_run *run, aio__str question) {
   aiorch_status st = aio__retrieval_query(&run->arena, turns, n, &r->query);
   if (st) return st;
   r->orch = run->orch;
-  r->arena = &run->arena;
+  r->arena = &run->search;
   r->waker = run->waker;
   r->options = run->options;
   r->tenant = run->tenant;
@@ -46,6 +46,33 @@ static aiorch_status begin(aiorch_run *run, aio__str question) {
   return AIORCH_OK;
 }
 
+/* The sources go into the run's own memory, and what the search has worked with, most of it texts that were not chosen, is freed. */
+static aiorch_status keep_result(aiorch_run *run) {
+  aio__retrieval *r = &run->retrieval;
+  aio__query_vector *vector = &r->vector;
+  aio__source *sources = aio__arena_alloc(&run->arena, (r->source_count + 1) * sizeof *sources);
+  if (!sources) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < r->source_count; i++) {
+    aio__source *source = &sources[i];
+    *source = r->sources[i];
+    source->title = aio__arena_str(&run->arena, source->title);
+    source->uri = aio__arena_str(&run->arena, source->uri);
+    source->text = aio__arena_str(&run->arena, source->text);
+    if (!source->title.p || !source->uri.p || !source->text.p) return AIORCH_E_NOMEM;
+  }
+  if (vector->state == AIO__VECTOR_READY && vector->unit != run->question_vector.unit) {
+    float *unit = aio__arena_alloc(&run->arena, vector->dimensions * sizeof *unit);
+    if (!unit) return AIORCH_E_NOMEM;
+    memcpy(unit, vector->unit, vector->dimensions * sizeof *unit);
+    vector->unit = unit;
+  }
+  vector->words = vector->attempt.model = vector->attempt.request_id = AIO__LIT("");
+  r->sources = sources;
+  r->work = NULL;
+  aio__arena_free(&run->search);
+  return AIORCH_OK;
+}
+
 aiorch_status aio__run_retrieve_step(aiorch_run *run, aio__str question) {
   aiorch_status st = run->retrieved ? AIORCH_OK : begin(run, question);
   if (st == AIORCH_OK && !run->retrieved) st = aio__retrieval_step(&run->retrieval);
@@ -56,6 +83,7 @@ aiorch_status aio__run_retrieve_step(aiorch_run *run, aio__str question) {
   if (st == AIORCH_OK && !run->retrieved) {
     run->retrieved = true;
     st = aio__run_embed_note(run, &run->retrieval.vector);
+    if (st == AIORCH_OK) st = keep_result(run);
   }
   if (st == AIORCH_OK) return st;
   return aio__run_fail(run, run->current, st,

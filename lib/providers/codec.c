@@ -37,6 +37,8 @@ void aio__decoder_free(aio__decoder *d) {
   aio__buf_free(&d->scratch);
   aio__buf_free(&d->memory);
   aio__tape_free(&d->tape);
+  aio__free(d->al, d->tools);
+  d->tools = NULL;
 }
 
 /* ---- failing ----------------------------------------------------------------------------------------------------- */
@@ -141,6 +143,8 @@ aiorch_status aio__dec_warn(aio__decoder *d, const char *text, aio__str detail) 
 aiorch_status aio__dec_tool_start(aio__decoder *d, int64_t key, aio__tape_value id, aio__tape_value name, int32_t *tool) {
   size_t n = d->result.tool_calls;
   if (n == AIO__TOOLS_MAX) return fail(d, AIORCH_E_TOO_LARGE, "more than 128 tool calls in one answer");
+  if (!d->tools) d->tools = aio__calloc(d->al, AIO__TOOLS_MAX, sizeof *d->tools);
+  if (!d->tools) return fail(d, AIORCH_E_NOMEM, "out of memory");
   d->tools[n] = (aio__decoder_tool){.key = key, .open = true};
   d->result.tool_calls++;
   *tool = (int32_t)n;

@@ -131,7 +131,7 @@ struct aio__decoder {
   aio__buf body, scratch, memory;
   aio__tape tape;
   uint16_t text_half, reasoning_half;
-  aio__decoder_tool tools[AIO__TOOLS_MAX];
+  aio__decoder_tool *tools; /* of AIO__TOOLS_MAX; NULL while there are none */
   bool refused;        /* the model said no in so many words */
   bool terminal;       /* the last event was seen */
   bool closed;         /* what comes after it is passed over */

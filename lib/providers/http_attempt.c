@@ -10,7 +10,7 @@
 #include "providers/http_provider_private.h"
 #include "text/json_merge.h"
 
-enum { NS_PER_MS = 1000000, KEEP_BYTES = 64 << 10, TOOL_BYTES_MAX = 16 << 20 };
+enum { NS_PER_MS = 1000000, KEEP_BYTES = 1 << 10, TOOL_BYTES_MAX = 16 << 20 };
 
 /* A tool call on its way. Texts of id, name and signature are the attempt's arena's. */
 typedef struct open_tool {
