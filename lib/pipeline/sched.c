@@ -286,12 +286,11 @@ static void queue_overdue(aio__sched *sched) {
   show_deadline(sched);
 }
 
-/* Until something is pushed, `until`, or the nearest deadline. False at `until`. */
+/* Until something is pushed, `until`, or the nearest deadline, which may have moved away meanwhile: then one sleep more is cheaper than
+ * to put the heap right before each. False at `until`. */
 static bool sleep_until(aio__sched *sched, int64_t until) {
-  const aio__sched_node *top = heap_top(sched);
-  int64_t nearest = top && top->deadline_ns < until ? top->deadline_ns : until;
-  int64_t before = sched->waits_until;
-  if (sched->sleepers++ == 0 || nearest > before) sched->waits_until = nearest; /* the longest of the sleeps */
+  int64_t nearest = sched->heap_n > 0 && sched->heap[0]->heap_ns < until ? sched->heap[0]->heap_ns : until;
+  if (sched->sleepers++ == 0 || nearest > sched->waits_until) sched->waits_until = nearest; /* the longest of the sleeps */
   bool woken = aio__clock_wait(sched->clock, &sched->cond, &sched->mutex, nearest);
   if (--sched->sleepers == 0) sched->waits_until = INT64_MIN;
   return woken || nearest != until;

@@ -83,6 +83,40 @@ static void test_wait__a_parked_run_comes_back_at_its_deadline(void **state) {
   assert_int_equal(aio__sched_wait(sched, in_ms(10), &node), AIORCH_AGAIN);
 }
 
+/* Streams park again and again, each time until later, or sooner: whoever comes back is woken, or its last deadline has come. */
+static void test_wait__deadlines_that_move(void **state) {
+  (void)state;
+  enum { NODES = 24 };
+  bool woken[NODES] = {false};
+  uint64_t random = 1;
+  for (int i = 0; i < NODES; i++) {
+    assert_int_equal(aio__sched_submit(sched, &nodes[i]), AIORCH_OK);
+    assert_ptr_equal(next(), &nodes[i]);
+    aio__sched_park(sched, &nodes[i], in_ms(1 + i));
+  }
+  for (int round = 0; round < 20000; round++) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    unsigned which = (unsigned)(random >> 33) % NODES;
+    if (random >> 60 < 9 && !woken[which]) {
+      aio__sched_ready(sched, &nodes[which]);
+      woken[which] = true;
+    }
+    aio__sched_node *node = NULL;
+    if (aio__sched_wait(sched, in_ms((int64_t)(random >> 40) % 5), &node) != AIORCH_OK) {
+      int64_t now = aio__clock_now(&v.clock);
+      for (int i = 0; i < NODES; i++) assert_true(!woken[i] && nodes[i].deadline_ns >= now);
+      continue;
+    }
+    size_t i = (size_t)(node - nodes);
+    assert_true(woken[i] || node->deadline_ns <= aio__clock_now(&v.clock));
+    woken[i] = false;
+    bool never = random >> 50 & 1 && random >> 51 & 1;
+    aio__sched_park(sched, node, never && i > 3 ? AIO__NEVER : in_ms((int64_t)(random >> 36) % 40));
+  }
+  for (int i = 0; i < NODES; i++) aio__sched_remove(sched, &nodes[i]);
+  assert_null(next());
+}
+
 static void test_close__done_when_nothing_is_submitted(void **state) {
   (void)state;
   aio__sched_node *node = NULL;
@@ -98,6 +132,27 @@ static void test_close__done_when_nothing_is_submitted(void **state) {
 static int readable(int fd) {
   struct pollfd p = {.fd = fd, .events = POLLIN};
   return poll(&p, 1, 0);
+}
+
+/* A deadline that has moved away does not show. */
+static void test_fd__shows_no_deadline_that_was(void **state) {
+  (void)state;
+  int fd = -1;
+  assert_int_equal(aio__sched_fd(sched, &fd), AIORCH_OK);
+  assert_int_equal(aio__sched_submit(sched, &nodes[0]), AIORCH_OK);
+  assert_ptr_equal(next(), &nodes[0]);
+  aio__sched_park(sched, &nodes[0], 1); /* of the system's clock, by which the descriptor goes: long ago */
+  assert_int_equal(readable(fd), 1);
+  aio__sched_ready(sched, &nodes[0]);
+  assert_ptr_equal(next(), &nodes[0]);
+  assert_int_equal(readable(fd), 0);
+  aio__sched_park(sched, &nodes[0], aio__clock_now(aio__clock_system()) + INT64_C(3600000000000));
+  assert_int_equal(readable(fd), 0);
+  aio__sched_ready(sched, &nodes[0]);
+  assert_int_equal(readable(fd), 1);
+  assert_ptr_equal(next(), &nodes[0]);
+  aio__sched_park(sched, &nodes[0], 1);
+  assert_int_equal(readable(fd), 1);
 }
 
 static void test_fd__is_level_triggered(void **state) {
@@ -129,7 +184,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_wait__gives_in_the_order_of_readiness, open_sched, free_sched),
       cmocka_unit_test_setup_teardown(test_park__what_came_meanwhile_is_not_lost, open_sched, free_sched),
       cmocka_unit_test_setup_teardown(test_wait__a_parked_run_comes_back_at_its_deadline, open_sched, free_sched),
+      cmocka_unit_test_setup_teardown(test_wait__deadlines_that_move, open_sched, free_sched),
       cmocka_unit_test_setup_teardown(test_close__done_when_nothing_is_submitted, open_sched, free_sched),
+      cmocka_unit_test_setup_teardown(test_fd__shows_no_deadline_that_was, open_sched, free_sched),
       cmocka_unit_test_setup_teardown(test_fd__is_level_triggered, open_sched, free_sched),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
