@@ -18,7 +18,7 @@ typedef struct pass {
   float *y;         /* [rows][hidden]: what is added to it */
   float *mixed;     /* [rows][hidden]: what attention gives */
   float *wide;      /* [rows][3 hidden], or [WIDE_ROWS][intermediate] */
-  void *codes;      /* activations of one product, rounded */
+  int8_t *codes;    /* activations of one product, rounded */
   float *scale;     /* [rows] */
   int32_t *sum;     /* [rows] */
   float *scratch;   /* [intermediate or hidden] */
@@ -53,7 +53,7 @@ static size_t cut_room(pass *p, char *room, size_t longest) {
   p->y = cut(room, &at, rows * h * f);
   p->mixed = cut(room, &at, rows * h * f);
   p->wide = cut(room, &at, larger(rows * 3 * h, wide_rows * c->intermediate) * f);
-  p->codes = cut(room, &at, larger(rows * h, wide_rows * c->intermediate) * p->kernels->code_bytes);
+  p->codes = cut(room, &at, larger(rows * aio__code_row(h), wide_rows * aio__code_row(c->intermediate)));
   p->scale = cut(room, &at, rows * f);
   p->sum = cut(room, &at, rows * sizeof *p->sum);
   p->scratch = cut(room, &at, larger(h, c->intermediate) * f);

@@ -65,12 +65,14 @@ typedef struct target {
   bool words, add;     /* the table of words; added to what is there */
 } target;
 
-/* Rounds to -127 .. 127; the scale goes to *scale. Numbers above 1e36 have no such code. */
-static bool round_row(const float *row, size_t n, int8_t *codes, float *scale) {
+/* Rounds to -127 .. 127; the scale goes to *scale. Numbers above 1e36 have no such code. `factor`: of a product of codes, with
+ * the bound that this has. */
+static bool round_row(const float *row, size_t n, bool factor, int8_t *codes, float *scale) {
   float most = 0;
   for (size_t i = 0; i < n; i++) most = fmaxf(most, fabsf(row[i]));
   if (!(most < 1e36f)) return false;
-  float by = most > 1e-30f ? AIO__CODE_MAX / most : 0;
+  if (factor) most = aio__code_most(row, n, most, AIO__WEIGHT_SQUARES);
+  float by = most > AIO__CODE_LEAST ? AIO__CODE_MAX / most : 0;
   for (size_t i = 0; i < n; i++) codes[i] = (int8_t)lrintf(row[i] * by);
   *scale = most * (1.0f / AIO__CODE_MAX);
   return true;
@@ -86,7 +88,7 @@ static bool put_linear(filler *f, const target *to, size_t at, size_t count, siz
   for (size_t r = 0; r < count; r++) {
     float *row = f->rows + r * n, *scale = &l->scale[first + r];
     aio__rotate(row, n, l->rotation);
-    if (!round_row(row, n, f->codes + r * n, scale)) return false;
+    if (!round_row(row, n, true, f->codes + r * n, scale)) return false;
     *scale /= (float)l->rotation; /* both sides are rotated, each longer by the root of it */
   }
   aio__pack_i8(f->codes, first, count, n, l->panels);
@@ -98,7 +100,7 @@ static bool put_rows(filler *f, const target *to, size_t at, size_t count, size_
   if (to->words && f->bert->precision == AIO__LOCAL_INT8) {
     int8_t *words = (int8_t *)f->bert->words + at * n;
     for (size_t r = 0; r < count; r++) {
-      if (!round_row(f->rows + r * n, n, words + r * n, &f->bert->word_scale[at + r])) return false;
+      if (!round_row(f->rows + r * n, n, false, words + r * n, &f->bert->word_scale[at + r])) return false;
     }
     return true;
   }

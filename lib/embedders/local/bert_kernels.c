@@ -1,6 +1,8 @@
 /* Which level, the curves of the activation functions, and how weights are packed. */
 #include "embedders/local/bert_kernels.h"
 
+#include <math.h>
+
 /* Fitted with least greatest error over Chebyshev nodes; t(|x|) at the end is 1e-7 for both. */
 const aio__curve aio__curve_gelu = {
   5.5f,
@@ -20,6 +22,46 @@ const aio__bert_kernels *aio__bert_kernels_for(aio__cpu cpu) {
   return aio__bert_kernels_plain;
 }
 
+size_t aio__code_place(size_t i, size_t n) {
+  const size_t first = i / AIO__ROTATION_MAX * AIO__ROTATION_MAX, left = n - first;
+  const size_t parts = (left < AIO__ROTATION_MAX ? left : AIO__ROTATION_MAX) / 32, part = (i - first) / 32, at = i % 32;
+  return first + at % 8 * 4 * parts + part * 4 + at / 16 + at / 8 % 2 * 2;
+}
+
+size_t aio__code_row(size_t n) {
+  return n + (n + AIO__ROTATION_MAX - 1) / AIO__ROTATION_MAX * AIO__CODE_GROUPS * sizeof(int16_t);
+}
+
+/* The greatest of the groups. */
+static int32_t squares_of(const float *x, float by, size_t n) {
+  int32_t most = 0;
+  for (size_t first = 0; first < n; first += AIO__ROTATION_MAX) {
+    const size_t end = n - first < AIO__ROTATION_MAX ? n : first + AIO__ROTATION_MAX;
+    for (size_t group = 0; group < AIO__CODE_GROUPS; group++) {
+      int32_t sum = 0;
+      for (size_t i = first + group; i < end; i += AIO__CODE_GROUPS) {
+        int8_t code = (int8_t)lrintf(x[i] * by);
+        sum += code * code;
+      }
+      most = sum > most ? sum : most;
+    }
+  }
+  return most < UINT16_MAX ? most : UINT16_MAX;
+}
+
+float aio__code_most_next(float most, int32_t squares, int32_t limit) {
+  return most * sqrtf((float)squares / (float)limit) * 1.01f; /* a little more: rounding can lengthen a group */
+}
+
+float aio__code_most(const float *x, size_t n, float most, int32_t limit) {
+  for (int i = 0; i < AIO__CODE_TRIES && most > AIO__CODE_LEAST; i++) {
+    int32_t squares = squares_of(x, AIO__CODE_MAX / most, n);
+    if (squares <= limit) break;
+    most = aio__code_most_next(most, squares, limit);
+  }
+  return most;
+}
+
 void aio__pack_f32(const float *rows, size_t first, size_t count, size_t k, float *panels) {
   for (size_t row = 0; row < count; row++) {
     size_t n = first + row;
@@ -32,7 +74,10 @@ void aio__pack_i8(const int8_t *rows, size_t first, size_t count, size_t k, uint
   for (size_t row = 0; row < count; row++) {
     size_t n = first + row;
     uint8_t *out = panels + n / AIO__PANEL * AIO__PANEL * k + n % AIO__PANEL * 4;
-    for (size_t i = 0; i < k; i++) out[i / 4 * AIO__PANEL * 4 + i % 4] = (uint8_t)(rows[row * k + i] + 128);
+    for (size_t i = 0; i < k; i++) {
+      size_t place = aio__code_place(i, k);
+      out[place / 4 * AIO__PANEL * 4 + place % 4] = (uint8_t)(rows[row * k + i] + 128);
+    }
   }
 }
 

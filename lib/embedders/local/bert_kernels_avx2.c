@@ -9,10 +9,9 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { LANES = 8, F32_ROWS = 6, I8_ROWS = 6 };
+enum { LANES = 8, F32_ROWS = 6, I8_ROWS = 8 };
 #define TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
 typedef __m256 V;
-typedef int16_t code_type;
 
 INLINE V v_zero(void) { return _mm256_setzero_ps(); }
 INLINE V v_set(float x) { return _mm256_set1_ps(x); }
@@ -57,18 +56,15 @@ INLINE V v_rotate_inside(V x) {
   return _mm256_add_ps(y, _mm256_xor_ps(x, _mm256_setr_ps(0, 0, 0, 0, m, m, m, m)));
 }
 
-INLINE int32_t store_codes(const float *x, float by, code_type *out, size_t n) {
-  __m256i sum = _mm256_setzero_si256();
-  for (size_t i = 0; i < n; i += 2 * LANES) {
-    __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(by)));
-    __m256i b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i + LANES), _mm256_set1_ps(by)));
-    sum = _mm256_add_epi32(sum, _mm256_add_epi32(a, b));
-    __m256i codes = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8);
-    _mm256_storeu_si256((__m256i *)(void *)(out + i), codes);
-  }
-  __m128i x4 = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-  x4 = _mm_add_epi32(x4, _mm_shuffle_epi32(x4, 0x4E));
-  return _mm_cvtsi128_si32(_mm_add_epi32(x4, _mm_shuffle_epi32(x4, 0xB1)));
+/* Of 32 terms: those of l, l + 16, l + 8, l + 24 together, l from 0 on. */
+INLINE __m256i four_codes(const float *x, V by) {
+  __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), by));
+  __m256i b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 16), by));
+  __m256i c = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8), by));
+  __m256i d = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 24), by));
+  const __m256i turned = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6,
+                                          10, 14, 3, 7, 11, 15);
+  return _mm256_shuffle_epi8(_mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d)), turned);
 }
 
 INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
@@ -76,44 +72,78 @@ INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T
 #include "embedders/local/bert_kernels_vector.h"
 
 /* ---- products of codes ----
- * 8-bit products in pairs would overflow 16 bits, so that both sides are widened to 16 bits: exact. A vector of sums holds two
- * parts of each of four columns. */
+ * Products of bytes, two at a time, and four such pairs are added up in 16 bits, where the bounds of codes keep them exact: the
+ * weights are there with 128 added, and what that makes too much is the number behind the row (modulo 2^16 like the sums).
+ * Then they are widened. A register has eight columns. */
 
-/* _mm256_add_epi32(sum, _mm256_madd_epi16(bytes, codes)); left to itself, gcc does all products first and has no registers
- * left for the sums. */
-INLINE __m256i add_products(__m256i sum, __m256i bytes, __m256i codes) {
-  __m256i products;
-  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(products) : "x"(bytes), "x"(codes));
+enum { I8_COLUMNS = 8 };
+typedef int32_t __attribute__((may_alias, aligned(4))) four_bytes;
+
+/* sum += 16 codes times 16 weights a column. Left to itself, gcc has not registers enough. */
+INLINE __m256i add_products(__m256i sum, const four_bytes *codes, const four_bytes *correction, const __m256i w[4],
+                            __m256i ones) {
+  __m256i t, u;
+  __asm__(
+    "vpbroadcastd %[a0], %[u]\n\t"
+    "vpmaddubsw %[u], %[w0], %[t]\n\t"
+    "vpbroadcastd %[c], %[u]\n\t"
+    "vpaddw %[u], %[t], %[t]\n\t"
+    "vpbroadcastd %[a1], %[u]\n\t"
+    "vpmaddubsw %[u], %[w1], %[u]\n\t"
+    "vpaddw %[u], %[t], %[t]\n\t"
+    "vpbroadcastd %[a2], %[u]\n\t"
+    "vpmaddubsw %[u], %[w2], %[u]\n\t"
+    "vpaddw %[u], %[t], %[t]\n\t"
+    "vpbroadcastd %[a3], %[u]\n\t"
+    "vpmaddubsw %[u], %[w3], %[u]\n\t"
+    "vpaddw %[u], %[t], %[t]\n\t"
+    "vpmaddwd %[ones], %[t], %[t]\n\t"
+    "vpaddd %[t], %[sum], %[sum]"
+    : [sum] "+x"(sum), [t] "=&x"(t), [u] "=&x"(u)
+    : [a0] "m"(codes[0]), [a1] "m"(codes[1]), [a2] "m"(codes[2]), [a3] "m"(codes[3]), [c] "m"(*correction), [w0] "x"(w[0]),
+      [w1] "x"(w[1]), [w2] "x"(w[2]), [w3] "x"(w[3]), [ones] "x"(ones));
   return sum;
 }
 
+/* The same with fewer than 16, at the end of a row. */
+INLINE __m256i add_few(__m256i sum, const four_bytes *codes, const four_bytes *correction, const uint8_t *b, size_t parts,
+                       __m256i ones) {
+  __m256i t = _mm256_set1_epi32(*correction);
+  for (size_t i = 0; i < parts; i++, b += 4 * AIO__PANEL) {
+    __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)b);
+    t = _mm256_add_epi16(t, _mm256_maddubs_epi16(w, _mm256_set1_epi32(codes[i])));
+  }
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(t, ones));
+}
+
 INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t R) {
-  __m256i sum[I8_ROWS][2];
-  const size_t k = m->k;
+  const size_t k = m->k, next = aio__code_row(k), blocks = k / AIO__ROTATION_MAX * 8, parts = k % AIO__ROTATION_MAX / 32;
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i sum[I8_ROWS];
   const uint8_t *b = m->b + j / AIO__PANEL * AIO__PANEL * k + j % AIO__PANEL * 4;
-  const code_type *a = (const code_type *)m->codes + row * k;
-  UNROLL for (size_t r = 0; r < R; r++) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
-  for (size_t i = 0; i < k; i += 4, b += 4 * AIO__PANEL) {
-    v_prefetch(b + AHEAD);
-    __m256i w0 = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)b));
-    __m256i w1 = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(b + 16)));
-    UNROLL for (size_t r = 0; r < R; r++) {
-      int64_t four;
-      memcpy(&four, a + r * k + i, sizeof four);
-      __m256i x = _mm256_set1_epi64x(four);
-      sum[r][0] = add_products(sum[r][0], w0, x);
-      sum[r][1] = add_products(sum[r][1], w1, x);
+  const int8_t *a = m->codes + row * next, *c = a + k;
+  UNROLL for (size_t r = 0; r < R; r++) sum[r] = _mm256_setzero_si256();
+  for (size_t i = 0; i < blocks; i++, b += 16 * AIO__PANEL, a += 16, c += 4) {
+    __m256i w[4];
+    UNROLL for (size_t p = 0; p < 4; p++) {
+      v_prefetch(b + 4 * AIO__PANEL * p + AHEAD);
+      w[p] = _mm256_loadu_si256((const __m256i *)(const void *)(b + 4 * AIO__PANEL * p));
     }
+    UNROLL for (size_t r = 0; r < R; r++)
+      sum[r] = add_products(sum[r], (const four_bytes *)(const void *)(a + r * next),
+                            (const four_bytes *)(const void *)(c + r * next), w, ones);
+  }
+  for (size_t i = 0; parts != 0 && i < 8; i++, b += 4 * AIO__PANEL * parts, a += 4 * parts, c += 4) {
+    UNROLL for (size_t r = 0; r < R; r++)
+      sum[r] = add_few(sum[r], (const four_bytes *)(const void *)(a + r * next),
+                       (const four_bytes *)(const void *)(c + r * next), b, parts, ones);
   }
   float *out = m->out + row * m->ldo + j;
-  UNROLL for (size_t r = 0; r < R; r++, out += m->ldo) {
-    __m256i total = _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[r][0], sum[r][1]), 0xD8);
-    v_store(out, _mm256_cvtepi32_ps(_mm256_sub_epi32(total, _mm256_set1_epi32(m->sum[row + r]))));
-  }
+  UNROLL for (size_t r = 0; r < R; r++, out += m->ldo) v_store(out, _mm256_cvtepi32_ps(sum[r]));
 }
 
 static void matmul_i8(const aio__matmul_i8 *m) {
-  for (size_t j = 0; j < m->n; j += LANES) {
+  for (size_t j = 0; j < m->n; j += I8_COLUMNS) {
     for (size_t row = 0, take; row < m->rows; row += take) {
       take = rows_of_tile(m->rows - row, I8_ROWS);
       switch (take) {
@@ -121,15 +151,15 @@ static void matmul_i8(const aio__matmul_i8 *m) {
   case R:                     \
     tile_i8(m, row, j, R);    \
     break;
-        TILES(TILE)
+        TILES(TILE) TILE(7) TILE(8)
 #undef TILE
       }
-      finish_i8(m, row, take, j, LANES);
+      finish_i8(m, row, take, j, I8_COLUMNS);
     }
   }
 }
 
-static const aio__bert_kernels table = {sizeof(code_type), matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, norm, softmax};
 const aio__bert_kernels *const aio__bert_kernels_avx2 = &table;
 
 #else

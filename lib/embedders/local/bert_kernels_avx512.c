@@ -13,7 +13,6 @@
 enum { LANES = 16, F32_ROWS = 8, I8_ROWS = 8 };
 #define TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 typedef __m512 V;
-typedef int8_t code_type;
 
 INLINE V v_zero(void) { return _mm512_setzero_ps(); }
 INLINE V v_set(float x) { return _mm512_set1_ps(x); }
@@ -44,14 +43,15 @@ INLINE V v_rotate_inside(V x) {
   return _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xFF00, x, minus));
 }
 
-INLINE int32_t store_codes(const float *x, float by, code_type *out, size_t n) {
-  __m512i sum = _mm512_setzero_si512();
-  for (size_t i = 0; i < n; i += LANES) {
-    __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(by)));
-    sum = _mm512_add_epi32(sum, code);
-    _mm_storeu_si128((__m128i *)(void *)(out + i), _mm512_cvtepi32_epi8(code));
-  }
-  return _mm512_reduce_add_epi32(sum);
+/* Of 32 terms: those of l, l + 16, l + 8, l + 24 together, l from 0 on. */
+INLINE __m256i four_codes(const float *x, V by) {
+  __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), by));
+  __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + LANES), by));
+  __m256i a = _mm512_castsi512_si256(low), b = _mm512_castsi512_si256(high);
+  __m256i c = _mm512_extracti64x4_epi64(low, 1), d = _mm512_extracti64x4_epi64(high, 1);
+  const __m256i turned = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6,
+                                          10, 14, 3, 7, 11, 15);
+  return _mm256_shuffle_epi8(_mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d)), turned);
 }
 
 INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
@@ -70,7 +70,8 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
   __m512i sum[I8_ROWS][2];
   const size_t k = m->k;
   const uint8_t *b = m->b + j * k;
-  const int8_t *a = (const int8_t *)m->codes + row * k;
+  const size_t next = aio__code_row(k);
+  const int8_t *a = m->codes + row * next;
   UNROLL for (size_t r = 0; r < R; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(-m->sum[row + r]);
   for (size_t i = 0; i < k; i += 4, b += 4 * AIO__PANEL) {
     v_prefetch(b + AHEAD);
@@ -78,7 +79,7 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
     __m512i w0 = _mm512_loadu_si512(b), w1 = _mm512_loadu_si512(b + 64);
     UNROLL for (size_t r = 0; r < R; r++) {
       int32_t four;
-      memcpy(&four, a + r * k + i, sizeof four);
+      memcpy(&four, a + r * next + i, sizeof four);
       __m512i x = _mm512_set1_epi32(four);
       sum[r][0] = add_products(sum[r][0], w0, x);
       sum[r][1] = add_products(sum[r][1], w1, x);
@@ -107,7 +108,7 @@ static void matmul_i8(const aio__matmul_i8 *m) {
   }
 }
 
-static const aio__bert_kernels table = {sizeof(code_type), matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, norm, softmax};
 const aio__bert_kernels *const aio__bert_kernels_avx512 = &table;
 
 #else

@@ -25,7 +25,7 @@ static void matmul_i8(const aio__matmul_i8 *m) {
     const uint8_t *panel = m->b + j * m->k;
     for (size_t r = 0; r < m->rows; r++) {
       int32_t sum[AIO__PANEL] = {0};
-      const int8_t *a = (const int8_t *)m->codes + r * m->k;
+      const int8_t *a = m->codes + r * aio__code_row(m->k);
       for (size_t i = 0; i < m->k; i += 4) {
         const uint8_t *b = panel + i * AIO__PANEL;
         for (size_t c = 0; c < AIO__PANEL; c++) {
@@ -51,21 +51,37 @@ static void curve(const aio__curve *curve, float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = curve_at(curve, x[i]);
 }
 
+/* Codes and what is behind them; gives the sum of the codes. */
+static int32_t put_codes(const float *x, float by, int8_t *row, size_t n) {
+  int32_t total = 0;
+  for (size_t i = 0; i < n; i++) row[aio__code_place(i, n)] = (int8_t)lrintf(x[i] * by);
+  int8_t *rest = row + n;
+  for (size_t first = 0; first < n; first += AIO__ROTATION_MAX) {
+    const size_t end = n - first < AIO__ROTATION_MAX ? n : first + AIO__ROTATION_MAX;
+    for (size_t group = 0; group < AIO__CODE_GROUPS; group++) {
+      int32_t sum = 0;
+      for (size_t i = first + group; i < end; i += AIO__CODE_GROUPS) sum += row[aio__code_place(i, n)];
+      int16_t correction = (int16_t)(sum * -128);
+      memcpy(rest + (group % 8 * 2 + group / 8) * sizeof correction, &correction, sizeof correction);
+      total += sum;
+    }
+    rest += AIO__CODE_GROUPS * sizeof(int16_t);
+  }
+  return total;
+}
+
 static void quantize_row(const aio__quantize *q, size_t r) {
   float *x = q->scratch, most = 0;
-  int8_t *codes = (int8_t *)q->codes + r * q->n;
-  int32_t sum = 0;
   memcpy(x, q->x + r * q->ldx, q->n * sizeof *x);
   if (q->curve != NULL) curve(q->curve, x, q->n);
   aio__rotate(x, q->n, q->rotation);
-  for (size_t i = 0; i < q->n; i++) most = fmaxf(most, fabsf(x[i]));
-  float by = most > 1e-30f ? AIO__CODE_MAX / most : 0;
   for (size_t i = 0; i < q->n; i++) {
-    codes[i] = (int8_t)lrintf(x[i] * by);
-    sum += codes[i];
+    most = fmaxf(most, fabsf(x[i]));
+    if (i % 32 < 16) most = fmaxf(most, fabsf(x[i] + x[i + 16]));
   }
+  most = aio__code_most(x, q->n, most, AIO__CODE_SQUARES);
   q->scale[r] = most * (1.0f / AIO__CODE_MAX);
-  q->sum[r] = sum * 128;
+  q->sum[r] = 128 * put_codes(x, most > AIO__CODE_LEAST ? AIO__CODE_MAX / most : 0, q->codes + r * aio__code_row(q->n), q->n);
 }
 
 static void quantize(const aio__quantize *q) {
@@ -99,5 +115,5 @@ static void softmax(float *x, float *inverse, float factor, size_t rows, size_t 
   }
 }
 
-static const aio__bert_kernels table = {sizeof(int8_t), matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, norm, softmax};
 const aio__bert_kernels *const aio__bert_kernels_plain = &table;

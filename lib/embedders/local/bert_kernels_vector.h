@@ -102,7 +102,7 @@ static void curve(const aio__curve *curve, float *x, size_t n) {
 
 /* ---- activations to codes ---- */
 
-/* One group of G terms in place. Additions in the order of aio__rotate. */
+/* One group of G terms in place. Additions in the order of aio__rotate. `most`: of terms, and of the sums of those 16 apart. */
 INLINE V rotate_group(float *x, V most, const size_t G) {
   V v[AIO__ROTATION_MAX / LANES];
   const size_t count = G / LANES;
@@ -117,6 +117,7 @@ INLINE V rotate_group(float *x, V most, const size_t G) {
   }
   UNROLL for (size_t i = 0; i < count; i++) {
     most = v_max(most, v_abs(v[i]));
+    if ((i * LANES & 16) == 0) most = v_max(most, v_abs(v_add(v[i], v[i + 16 / LANES])));
     v_store(x + i * LANES, v[i]);
   }
   return most;
@@ -135,12 +136,80 @@ static V rotate_row(const aio__quantize *q, const float *from) {
   return most;
 }
 
+/* Of 8 groups and their neighbours: squares (unsigned, up to 65535) and sums of the codes. */
+typedef struct code_sums {
+  __m256i squares, sums;
+} code_sums;
+
+/* The codes of `parts` times 32 terms, 4 a part and l, to their places, and what lies behind the row. */
+INLINE code_sums place_codes(const float *x, V by, int8_t *out, void *rest, const size_t parts) {
+  const __m256i ones = _mm256_set1_epi8(1);
+  __m256i d[4];
+  code_sums s = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  UNROLL for (size_t i = 0; i < parts; i++) {
+    d[i] = four_codes(x + 32 * i, by);
+    __m256i size = _mm256_abs_epi8(d[i]);
+    s.squares = _mm256_adds_epu16(s.squares, _mm256_maddubs_epi16(size, size));
+    s.sums = _mm256_add_epi16(s.sums, _mm256_maddubs_epi16(ones, d[i]));
+  }
+  _mm256_storeu_si256(rest, _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(s.sums, 7)));
+  if (parts < 4) {
+    int32_t rows[4][8];
+    UNROLL for (size_t i = 0; i < parts; i++) _mm256_storeu_si256((__m256i *)(void *)rows[i], d[i]);
+    for (size_t l = 0; l < 8; l++) {
+      for (size_t i = 0; i < parts; i++, out += 4) memcpy(out, &rows[i][l], 4);
+    }
+    return s;
+  }
+  __m256i a = _mm256_unpacklo_epi32(d[0], d[1]), b = _mm256_unpacklo_epi32(d[2], d[3]);
+  __m256i c = _mm256_unpackhi_epi32(d[0], d[1]), e = _mm256_unpackhi_epi32(d[2], d[3]);
+  d[0] = _mm256_unpacklo_epi64(a, b);
+  d[1] = _mm256_unpackhi_epi64(a, b);
+  d[2] = _mm256_unpacklo_epi64(c, e);
+  d[3] = _mm256_unpackhi_epi64(c, e);
+  __m256i *to = (__m256i *)(void *)out;
+  _mm256_storeu_si256(to, _mm256_permute2x128_si256(d[0], d[1], 0x20));
+  _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(d[2], d[3], 0x20));
+  _mm256_storeu_si256(to + 2, _mm256_permute2x128_si256(d[0], d[1], 0x31));
+  _mm256_storeu_si256(to + 3, _mm256_permute2x128_si256(d[2], d[3], 0x31));
+  return s;
+}
+
+/* One row; gives the sum of its codes, and the most squares of a group. */
+static int32_t store_codes(const float *x, float by, int8_t *out, size_t n, int32_t *squares) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i most = _mm256_setzero_si256(), sum = _mm256_setzero_si256();
+  char *rest = (char *)out + n;
+  for (size_t i = 0; i < n; i += AIO__ROTATION_MAX, rest += sizeof sum) {
+    code_sums s;
+    switch (n - i) {
+      case 32: s = place_codes(x + i, v_set(by), out + i, rest, 1); break;
+      case 64: s = place_codes(x + i, v_set(by), out + i, rest, 2); break;
+      case 96: s = place_codes(x + i, v_set(by), out + i, rest, 3); break;
+      default: s = place_codes(x + i, v_set(by), out + i, rest, 4); break;
+    }
+    most = _mm256_max_epu16(most, s.squares);
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(s.sums, ones));
+  }
+  /* The least of what is left to 65535 is the most. */
+  __m128i rest8 = _mm_max_epu16(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  *squares = UINT16_MAX - _mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(rest8, _mm_set1_epi16(-1))), 0);
+  __m128i x4 = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  x4 = _mm_add_epi32(x4, _mm_shuffle_epi32(x4, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(x4, _mm_shuffle_epi32(x4, 0xB1)));
+}
+
 static void quantize(const aio__quantize *q) {
   for (size_t r = 0; r < q->rows; r++) {
     float most = v_greatest(rotate_row(q, q->x + r * q->ldx));
-    float by = most > 1e-30f ? AIO__CODE_MAX / most : 0;
+    for (int tries = 0;; tries++) {
+      int32_t squares;
+      float by = most > AIO__CODE_LEAST ? AIO__CODE_MAX / most : 0;
+      q->sum[r] = 128 * store_codes(q->scratch, by, q->codes + r * aio__code_row(q->n), q->n, &squares);
+      if (squares <= AIO__CODE_SQUARES || tries == AIO__CODE_TRIES) break;
+      most = aio__code_most_next(most, squares, AIO__CODE_SQUARES);
+    }
     q->scale[r] = most * (1.0f / AIO__CODE_MAX);
-    q->sum[r] = 128 * store_codes(q->scratch, by, (code_type *)q->codes + r * q->n, q->n);
   }
 }
 

@@ -17,7 +17,7 @@
 #include "embedders/local/model_config.h"
 
 enum {
-  AIO__BERT_SCHEME = 1,            /* counts when int8 weights, or what is done with them, change */
+  AIO__BERT_SCHEME = 2,            /* counts when int8 weights, or what is done with them, change */
   AIO__BERT_WEIGHTS_MAX = 1 << 29  /* all in all: BERT large has 335 million */
 };
 

@@ -148,15 +148,72 @@ static void test_curve__is_gelu_within_5e_7(void **state) {
 typedef struct coded {
   int32_t codes[ROWS_MAX * K_MAX], sum[ROWS_MAX];
   float scale[ROWS_MAX];
+  int8_t rows[ROWS_MAX * (K_MAX + K_MAX / 4)]; /* as they lie in memory */
 } coded;
 
 static void encode(const aio__bert_kernels *k, const float *x, const aio__curve *curve, size_t rows, size_t n, coded *out) {
-  static int16_t room[ROWS_MAX * K_MAX];
   float scratch[K_MAX];
-  const aio__quantize q = {.x = x, .curve = curve, .codes = room, .scale = out->scale, .sum = out->sum,
+  memset(out->rows, 0, sizeof out->rows);
+  const aio__quantize q = {.x = x, .curve = curve, .codes = out->rows, .scale = out->scale, .sum = out->sum,
                            .scratch = scratch, .ldx = n, .rows = rows, .n = n, .rotation = aio__rotation_of(n)};
   k->quantize(&q);
-  for (size_t i = 0; i < rows * n; i++) out->codes[i] = k->code_bytes == 1 ? ((int8_t *)room)[i] : room[i];
+  for (size_t i = 0; i < rows * n; i++)
+    out->codes[i] = out->rows[i / n * aio__code_row(n) + aio__code_place(i % n, n)];
+}
+
+/* What lies behind the codes of a row, and their sum times 128. */
+static int32_t finish_row(int8_t *row, size_t n) {
+  int32_t total = 0;
+  for (size_t first = 0, block = 0; first < n; first += 128, block++) {
+    for (size_t group = 0; group < 16; group++) {
+      int32_t sum = 0;
+      for (size_t i = first + group; i < n && i < first + 128; i += 16) sum += row[aio__code_place(i, n)];
+      int16_t behind = (int16_t)(-128 * sum);
+      memcpy(row + n + 32 * block + group % 8 * 4 + group / 8 * 2, &behind, sizeof behind);
+      total += sum;
+    }
+  }
+  return 128 * total;
+}
+
+/* The bounds that keep AVX2 exact; gives whether one of them is reached, or nearly. */
+static bool check_bounds(const int32_t *codes, size_t n, int32_t squares_max) {
+  bool full = false;
+  for (size_t i = 0; i < n; i++) {
+    assert_in_range(codes[i] + 127, 0, 254);
+    full = full || abs(codes[i]) == 127;
+    if (i % 32 >= 16) continue;
+    assert_in_range(codes[i] + codes[i + 16] + 128, 0, 256);
+    full = full || abs(codes[i] + codes[i + 16]) >= 126;
+  }
+  for (size_t first = 0; first < n; first += 128) {
+    for (size_t group = 0; group < 16; group++) {
+      int32_t sum = 0;
+      for (size_t i = first + group; i < n && i < first + 128; i += 16) sum += codes[i] * codes[i];
+      assert_in_range(sum, 0, squares_max);
+      full = full || sum >= squares_max * 9 / 10;
+    }
+  }
+  return full;
+}
+
+static void test_code_place__keeps_together_what_is_multiplied_at_once(void **state) {
+  (void)state;
+  static const size_t sizes[] = {32, 96, 128, 192, 384};
+  for (size_t s = 0; s < 5; s++) {
+    const size_t n = sizes[s];
+    bool seen[K_MAX] = {false};
+    for (size_t i = 0; i < n; i++) {
+      size_t place = aio__code_place(i, n);
+      assert_true(place < n && !seen[place]);
+      seen[place] = true;
+      if (i % 32 < 16) assert_int_equal(aio__code_place(i + 16, n), place + 1);
+      if (i % 16 < 8) assert_int_equal(aio__code_place(i + 8, n), place + 2);
+    }
+  }
+  /* Term 200 of 384: of the second 128, part 2, l = 0, the third. Term 130 of 192, which ends with two parts: l = 2. */
+  assert_int_equal(aio__code_place(200, 384), 128 + 0 * 16 + 2 * 4 + 2);
+  assert_int_equal(aio__code_place(130, 192), 128 + 2 * 8);
 }
 
 static void test_rotate__keeps_lengths_and_undoes_itself(void **state) {
@@ -180,6 +237,12 @@ static void test_rotate__keeps_lengths_and_undoes_itself(void **state) {
   }
 }
 
+/* After the rotation one group has all there is, 1 and -1 in turns: only the bound of its squares can hold it. */
+static void make_heavy_group(float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = i % 16 != 3 || i >= 128 ? 0 : i % 32 < 16 ? 1 : -1;
+  aio__rotate(x, n, aio__rotation_of(n));
+}
+
 static void test_quantize__rounds_what_is_rotated_and_is_equal_at_all_levels(void **state) {
   (void)state;
   static const size_t sizes[] = {32, 64, 96, 128, 192, 384};
@@ -189,29 +252,62 @@ static void test_quantize__rounds_what_is_rotated_and_is_equal_at_all_levels(voi
     float *x = random_floats(ROWS_MAX * n, 3);
     for (size_t i = 0; i < n; i++) x[i] = 0;                  /* a row of zeros */
     for (size_t i = n; i < 2 * n; i++) x[i] = i == n ? 1e-38f : 0;
+    make_heavy_group(x + 2 * n, n);
     encode(aio__bert_kernels_plain, x, NULL, ROWS_MAX, n, &plain);
     for (size_t r = 0; r < ROWS_MAX; r++) {
       float y[K_MAX];
-      int32_t sum = 0, most = 0;
+      int32_t sum = 0;
       memcpy(y, x + r * n, n * sizeof *y);
       aio__rotate(y, n, aio__rotation_of(n));
       for (size_t i = 0; i < n; i++) {
         int32_t code = plain.codes[r * n + i];
         sum += code;
-        most = abs(code) > most ? abs(code) : most;
         assert_true(fabs((double)code * (double)plain.scale[r] - (double)y[i]) <= (double)plain.scale[r] * 0.5001 + 1e-30);
       }
       assert_int_equal(plain.sum[r], 128 * sum);
-      assert_int_equal(most, r < 2 ? 0 : 127);
+      assert_int_equal(check_bounds(plain.codes + r * n, n, AIO__CODE_SQUARES), r >= 2);
+      int8_t row[K_MAX + K_MAX / 4];
+      memcpy(row, plain.rows + r * aio__code_row(n), aio__code_row(n));
+      assert_int_equal(finish_row(row, n), plain.sum[r]);
+      assert_memory_equal(row, plain.rows + r * aio__code_row(n), aio__code_row(n));
     }
     each_level(k) {
       encode(k, x, NULL, ROWS_MAX, n, &other);
-      assert_memory_equal(other.codes, plain.codes, ROWS_MAX * n * sizeof *plain.codes);
+      assert_memory_equal(other.rows, plain.rows, ROWS_MAX * aio__code_row(n));
       assert_memory_equal(other.sum, plain.sum, sizeof plain.sum);
       assert_memory_equal(other.scale, plain.scale, sizeof plain.scale);
     }
     free(x);
   }
+}
+
+static void test_code_most__bounds_the_squares_of_weights(void **state) {
+  (void)state;
+  static int32_t codes[K_MAX];
+  for (size_t n = 32; n <= K_MAX; n += 32) {
+    float *x = random_floats(n, 1), most = 0;
+    for (int heavy = 0; heavy < 2; heavy++) {
+      for (size_t i = 0; i < n; i++) x[i] = heavy && i % 16 == 5 ? (i % 32 < 16 ? 3 : -3) : x[i];
+      for (size_t i = 0; i < n; i++) most = fmaxf(most, fabsf(x[i]));
+      float by = AIO__CODE_MAX / aio__code_most(x, n, most, AIO__WEIGHT_SQUARES);
+      for (size_t i = 0; i < n; i++) {
+        codes[i] = (int32_t)lrintf(x[i] * by);
+        if (i % 32 >= 16) codes[i] = -abs(codes[i]), codes[i - 16] = abs(codes[i - 16]); /* sums of weights are not bounded */
+      }
+      assert_true(check_bounds(codes, n, AIO__WEIGHT_SQUARES));
+    }
+    free(x);
+  }
+  /* What is no number comes to an end. */
+  float odd[32] = {INFINITY, NAN, 1};
+  assert_false(aio__code_most(odd, 32, INFINITY, AIO__WEIGHT_SQUARES) < INFINITY);
+}
+
+static void test_quantize__ends_with_what_is_no_number(void **state) {
+  (void)state;
+  static coded got;
+  float x[128] = {INFINITY, 1, -INFINITY, NAN};
+  each_level(k) encode(k, x, NULL, 1, 128, &got);
 }
 
 static void test_quantize__applies_the_curve_first(void **state) {
@@ -229,44 +325,56 @@ static void test_quantize__applies_the_curve_first(void **state) {
   free(x), free(y);
 }
 
-/* The integers are exact at their extremes: all levels, all numbers of rows. */
-static void check_i8(const aio__bert_kernels *k, size_t rows, size_t terms, size_t n, bool extreme) {
-  int8_t *w = malloc(n * terms), *a8 = malloc(rows * terms);
-  int16_t *a16 = malloc(rows * terms * sizeof *a16);
+/* Codes and weights at the ends of what their bounds allow, or anything inside of them. */
+typedef enum filling { RANDOM, EVEN, PAIRS } filling;
+
+static int8_t number_at(filling how, size_t i, int8_t even) {
+  if (how == EVEN) return i % 7 == 0 ? (int8_t)-even : even;
+  if (how == PAIRS) return i % 128 >= 32 ? 0 : i % 32 < 16 ? 127 : -127;
+  return (int8_t)random_float((float)even + 0.9f);
+}
+
+/* The integers are exact: all levels, all numbers of rows. */
+static void check_i8(const aio__bert_kernels *k, size_t rows, size_t terms, size_t n, filling how) {
+  const size_t next = aio__code_row(terms);
+  int8_t *w = malloc(n * terms), *a = malloc(rows * terms), *codes = malloc(rows * next);
   uint8_t *packed = malloc(n * terms);
   float *scale = random_floats(rows, 1), *column = random_floats(n, 1), *bias = random_floats(n, 1);
   float *out = malloc((rows * n + GUARD) * sizeof *out);
   int32_t sum[ROWS_MAX] = {0};
-  for (size_t i = 0; i < n * terms; i++) w[i] = extreme ? (int8_t)(i % terms % 7 == 0 ? -127 : 127) : (int8_t)random_float(127);
+  for (size_t i = 0; i < n * terms; i++) w[i] = number_at(how, i % terms, 64);
   for (size_t i = 0; i < rows * terms; i++) {
-    a8[i] = extreme ? (int8_t)(i % terms % 7 == 0 ? -127 : 127) : (int8_t)random_float(127);
-    a16[i] = a8[i];
-    sum[i / terms] += 128 * a8[i];
+    a[i] = number_at(how, i % terms, 63);
+    codes[i / terms * next + aio__code_place(i % terms, terms)] = a[i];
   }
+  for (size_t r = 0; r < rows; r++) sum[r] = finish_row(codes + r * next, terms);
   for (size_t i = 0; i < GUARD; i++) out[rows * n + i] = 77;
   aio__pack_i8(w, 0, n, terms, packed);
-  const aio__matmul_i8 m = {.codes = k->code_bytes == 1 ? (void *)a8 : (void *)a16, .scale = scale, .sum = sum,
-                            .b = packed, .column_scale = column, .bias = bias, .out = out, .ldo = n, .rows = rows,
-                            .k = terms, .n = n};
+  const aio__matmul_i8 m = {.codes = codes, .scale = scale, .sum = sum, .b = packed, .column_scale = column, .bias = bias,
+                            .out = out, .ldo = n, .rows = rows, .k = terms, .n = n};
   k->matmul_i8(&m);
   for (size_t r = 0; r < rows; r++) {
     for (size_t j = 0; j < n; j++) {
       int32_t total = 0;
-      for (size_t i = 0; i < terms; i++) total += a8[r * terms + i] * w[j * terms + i];
+      for (size_t i = 0; i < terms; i++) total += a[r * terms + i] * w[j * terms + i];
       float by = scale[r] * column[j], product = (float)total * by, want = product + bias[j];
       if (fabsf(out[r * n + j] - want) > fabsf(product) * 1.2e-7f) fail_msg("row %zu column %zu", r, j);
     }
   }
   for (size_t i = 0; i < GUARD; i++) assert_true(out[rows * n + i] >= 77 && out[rows * n + i] <= 77);
-  free(w), free(a8), free(a16), free(packed), free(scale), free(column), free(bias), free(out);
+  free(w), free(a), free(codes), free(packed), free(scale), free(column), free(bias), free(out);
 }
 
 static void test_matmul_i8__the_integers_are_exact(void **state) {
   (void)state;
   each_level(k) {
-    for (size_t rows = 1; rows <= ROWS_MAX; rows++) check_i8(k, rows, 64, 64, rows % 2 == 0);
-    check_i8(k, 3, 4096, 32, true);
-    check_i8(k, 13, K_MAX, N_MAX, false);
+    for (size_t rows = 1; rows <= ROWS_MAX; rows++) {
+      check_i8(k, rows, 128, 64, (filling)(rows % 3));
+      check_i8(k, rows, 32 * rows, 64, (filling)(rows / 3 % 3));
+    }
+    check_i8(k, 3, 4096, 32, EVEN);
+    check_i8(k, 3, 4096, 32, PAIRS);
+    check_i8(k, 13, K_MAX, N_MAX, RANDOM);
   }
 }
 
@@ -286,8 +394,8 @@ static void test_pack__in_parts_is_as_at_once(void **state) {
   }
   assert_memory_equal(whole, parts, sizeof whole);
   assert_memory_equal(whole8, parts8, sizeof whole8);
-  /* Column 33, term 6: the second panel, the second step, the second column, the third byte. */
-  assert_int_equal(whole8[32 * K + 128 + 4 + 2], codes[33 * K + 6] + 128);
+  /* Column 33: the second panel, the second column. Term 9 lies with 1, 17 and 25: the second step, the third byte. */
+  assert_int_equal(whole8[32 * K + 128 + 4 + 2], codes[33 * K + 9] + 128);
   assert_memory_equal(&whole[32 * K + 6 * 32 + 1], &rows[33 * K + 6], sizeof(float));
   free(rows);
 }
@@ -381,8 +489,11 @@ int main(void) {
     cmocka_unit_test(test_matmul_f32__any_number_of_rows_terms_and_columns),
     cmocka_unit_test(test_matmul_f32__columns_inside_of_wider_rows),
     cmocka_unit_test(test_curve__is_gelu_within_5e_7),
+    cmocka_unit_test(test_code_place__keeps_together_what_is_multiplied_at_once),
     cmocka_unit_test(test_rotate__keeps_lengths_and_undoes_itself),
     cmocka_unit_test(test_quantize__rounds_what_is_rotated_and_is_equal_at_all_levels),
+    cmocka_unit_test(test_code_most__bounds_the_squares_of_weights),
+    cmocka_unit_test(test_quantize__ends_with_what_is_no_number),
     cmocka_unit_test(test_quantize__applies_the_curve_first),
     cmocka_unit_test(test_matmul_i8__the_integers_are_exact),
     cmocka_unit_test(test_pack__in_parts_is_as_at_once),
