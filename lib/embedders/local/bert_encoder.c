@@ -88,24 +88,13 @@ static void linear(pass *p, const aio__linear *l, const aio__curve *curve, float
   k->matmul_i8(&m);
 }
 
-/* [rows][size] at `from`, `stride` apart, to [size][span]; what is beyond the rows is 0. */
-static void turn(const float *from, size_t stride, size_t rows, size_t size, size_t span, float *to) {
-  for (size_t i = 0; i < rows; i += AIO__STEP) {
-    size_t end = i + AIO__STEP < rows ? i + AIO__STEP : rows;
-    for (size_t j = 0; j < size; j++) {
-      for (size_t r = i; r < end; r++) to[j * span + r] = from[r * stride + j];
-      for (size_t r = end; r < i + AIO__STEP; r++) to[j * span + r] = 0;
-    }
-  }
-}
-
 /* One head of one text, whose tokens are `n` rows from `first` on. */
 static void attend(pass *p, size_t head, size_t first, size_t n) {
   const aio__bert_kernels *k = p->kernels;
   const size_t h = p->bert->config.hidden, size = h / p->bert->config.heads, span = round_up(n, AIO__STEP);
   const float *queries = p->wide + first * 3 * h + head * size, *keys = queries + h, *values = keys + h;
   const float log2_e = 1.44269504f, factor = log2_e / sqrtf((float)size);
-  turn(keys, 3 * h, n, size, span, p->keys);
+  k->turn(keys, 3 * h, n, size, span, p->keys);
   for (size_t row = 0, rows; row < n; row += rows) {
     rows = n - row < QUERY_ROWS ? n - row : QUERY_ROWS;
     const aio__matmul_f32 score = {.a = queries + row * 3 * h, .b = p->keys, .out = p->scores, .lda = 3 * h,

@@ -87,6 +87,9 @@ typedef struct aio__bert_kernels {
   void (*matmul_i8)(const aio__matmul_i8 *m);
   void (*quantize)(const aio__quantize *q);
   void (*curve)(const aio__curve *curve, float *x, size_t n); /* in place; n is a multiple of AIO__STEP */
+  /* Rows of n numbers, `stride` apart, to columns: to[j][i] = from[i][j], 0 beyond the rows. n is a multiple of 8, span one of
+   * AIO__STEP. */
+  void (*turn)(const float *from, size_t stride, size_t rows, size_t n, size_t span, float *to);
   /* x[r] = (x[r] + y[r] - mean) / sqrt(variance + eps) * gamma + beta, in place; y may be NULL. n is a
    * multiple of AIO__PANEL. */
   void (*norm)(float *x, const float *y, const float *gamma, const float *beta, float eps, size_t rows, size_t n);

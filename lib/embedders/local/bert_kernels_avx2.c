@@ -47,13 +47,9 @@ INLINE float v_greatest(V a) {
 
 /* Sums and differences of neighbours 1, 2 and 4 apart: other + x in the first of a pair, other - x in the second. */
 INLINE V v_rotate_inside(V x) {
-  const float m = -0.0f;
-  V y = _mm256_permute_ps(x, 0xB1);
-  x = _mm256_add_ps(y, _mm256_xor_ps(x, _mm256_setr_ps(0, m, 0, m, 0, m, 0, m)));
-  y = _mm256_permute_ps(x, 0x4E);
-  x = _mm256_add_ps(y, _mm256_xor_ps(x, _mm256_setr_ps(0, 0, m, m, 0, 0, m, m)));
-  y = _mm256_permute2f128_ps(x, x, 0x01);
-  return _mm256_add_ps(y, _mm256_xor_ps(x, _mm256_setr_ps(0, 0, 0, 0, m, m, m, m)));
+  x = _mm256_fmadd_ps(x, _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1), _mm256_permute_ps(x, 0xB1));
+  x = _mm256_fmadd_ps(x, _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1), _mm256_permute_ps(x, 0x4E));
+  return _mm256_fmadd_ps(x, _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1), _mm256_permute2f128_ps(x, x, 0x01));
 }
 
 /* Of 32 terms: those of l, l + 16, l + 8, l + 24 together, l from 0 on. */
@@ -139,7 +135,11 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
                        (const four_bytes *)(const void *)(c + r * next), b, parts, ones);
   }
   float *out = m->out + row * m->ldo + j;
-  UNROLL for (size_t r = 0; r < R; r++, out += m->ldo) v_store(out, _mm256_cvtepi32_ps(sum[r]));
+  const V scale = v_load(m->column_scale + j), bias = v_load(m->bias + j);
+  UNROLL for (size_t r = 0; r < R; r++, out += m->ldo) {
+    V by = v_mul(v_set(m->scale[row + r]), scale);
+    v_store(out, v_add(v_mul(_mm256_cvtepi32_ps(sum[r]), by), bias));
+  }
 }
 
 static void matmul_i8(const aio__matmul_i8 *m) {
@@ -154,12 +154,11 @@ static void matmul_i8(const aio__matmul_i8 *m) {
         TILES(TILE) TILE(7) TILE(8)
 #undef TILE
       }
-      finish_i8(m, row, take, j, I8_COLUMNS);
     }
   }
 }
 
-static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, turn, norm, softmax};
 const aio__bert_kernels *const aio__bert_kernels_avx2 = &table;
 
 #else

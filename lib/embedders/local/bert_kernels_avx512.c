@@ -32,15 +32,14 @@ INLINE float v_greatest(V a) { return _mm512_reduce_max_ps(a); }
 
 /* Sums and differences of neighbours 1, 2, 4 and 8 apart: other + x in the first of a pair, other - x in the second. */
 INLINE V v_rotate_inside(V x) {
-  const V minus = _mm512_set1_ps(-0.0f);
   V y = _mm512_permute_ps(x, 0xB1);
-  x = _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xAAAA, x, minus));
+  x = _mm512_mask_sub_ps(_mm512_add_ps(y, x), 0xAAAA, y, x);
   y = _mm512_permute_ps(x, 0x4E);
-  x = _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xCCCC, x, minus));
+  x = _mm512_mask_sub_ps(_mm512_add_ps(y, x), 0xCCCC, y, x);
   y = _mm512_shuffle_f32x4(x, x, 0xB1);
-  x = _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xF0F0, x, minus));
+  x = _mm512_mask_sub_ps(_mm512_add_ps(y, x), 0xF0F0, y, x);
   y = _mm512_shuffle_f32x4(x, x, 0x4E);
-  return _mm512_add_ps(y, _mm512_mask_xor_ps(x, 0xFF00, x, minus));
+  return _mm512_mask_sub_ps(_mm512_add_ps(y, x), 0xFF00, y, x);
 }
 
 /* Of 32 terms: those of l, l + 16, l + 8, l + 24 together, l from 0 on. */
@@ -64,6 +63,18 @@ INLINE void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T
 INLINE __m512i add_products(__m512i sum, __m512i bytes, __m512i codes) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(codes));
   return sum;
+}
+
+/* What follows the sums, which lie in `out` already. */
+static void finish_i8(const aio__matmul_i8 *m, size_t row, size_t rows, size_t j) {
+  for (size_t r = row; r < row + rows; r++) {
+    V scale = v_set(m->scale[r]);
+    float *out = m->out + r * m->ldo + j;
+    for (size_t c = 0; c < AIO__PANEL; c += LANES) {
+      V by = v_mul(scale, v_load(m->column_scale + j + c));
+      v_store(out + c, v_add(v_mul(v_load(out + c), by), v_load(m->bias + j + c)));
+    }
+  }
 }
 
 INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t R) {
@@ -103,12 +114,12 @@ static void matmul_i8(const aio__matmul_i8 *m) {
         TILES(TILE)
 #undef TILE
       }
-      finish_i8(m, row, take, j, AIO__PANEL);
+      finish_i8(m, row, take, j);
     }
   }
 }
 
-static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, turn, norm, softmax};
 const aio__bert_kernels *const aio__bert_kernels_avx512 = &table;
 
 #else

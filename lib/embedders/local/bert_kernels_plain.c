@@ -88,6 +88,12 @@ static void quantize(const aio__quantize *q) {
   for (size_t r = 0; r < q->rows; r++) quantize_row(q, r);
 }
 
+static void turn(const float *from, size_t stride, size_t rows, size_t n, size_t span, float *to) {
+  for (size_t j = 0; j < n; j++) {
+    for (size_t i = 0; i < span; i++) to[j * span + i] = i < rows ? from[i * stride + j] : 0;
+  }
+}
+
 static void norm(float *x, const float *y, const float *gamma, const float *beta, float eps, size_t rows, size_t n) {
   for (size_t r = 0; r < rows; r++, x += n) {
     float sum = 0, squares = 0;
@@ -115,5 +121,5 @@ static void softmax(float *x, float *inverse, float factor, size_t rows, size_t 
   }
 }
 
-static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, norm, softmax};
+static const aio__bert_kernels table = {matmul_f32, matmul_i8, quantize, curve, turn, norm, softmax};
 const aio__bert_kernels *const aio__bert_kernels_plain = &table;

@@ -73,18 +73,6 @@ static void matmul_f32(const aio__matmul_f32 *m) {
   if (AIO__STEP < 2 * LANES && j < m->n) rows_f32(m, j, 1);
 }
 
-/* The same after products of codes. */
-static void finish_i8(const aio__matmul_i8 *m, size_t row, size_t rows, size_t j, size_t columns) {
-  for (size_t r = row; r < row + rows; r++) {
-    V scale = v_set(m->scale[r]);
-    float *out = m->out + r * m->ldo + j;
-    for (size_t c = 0; c < columns; c += LANES) {
-      V by = v_mul(scale, v_load(m->column_scale + j + c));
-      v_store(out + c, v_add(v_mul(v_load(out + c), by), v_load(m->bias + j + c)));
-    }
-  }
-}
-
 /* ---- activation functions ---- */
 
 INLINE V v_curve(const aio__curve *curve, V x) {
@@ -102,11 +90,16 @@ static void curve(const aio__curve *curve, float *x, size_t n) {
 
 /* ---- activations to codes ---- */
 
-/* One group of G terms in place. Additions in the order of aio__rotate. `most`: of terms, and of the sums of those 16 apart. */
-INLINE V rotate_group(float *x, V most, const size_t G) {
+/* One group of G terms, the curve first. Additions in the order of aio__rotate. `most`: of terms, and of the sums of those 16
+ * apart. */
+INLINE V rotate_group(const float *from, const aio__curve *curve, float *to, V most, const size_t G) {
   V v[AIO__ROTATION_MAX / LANES];
   const size_t count = G / LANES;
-  UNROLL for (size_t i = 0; i < count; i++) v[i] = v_rotate_inside(v_load(x + i * LANES));
+  if (curve != NULL) {
+    UNROLL for (size_t i = 0; i < count; i++) v_store(to + i * LANES, v_curve(curve, v_load(from + i * LANES)));
+    from = to;
+  }
+  UNROLL for (size_t i = 0; i < count; i++) v[i] = v_rotate_inside(v_load(from + i * LANES));
   UNROLL for (size_t half = 1; half < count; half *= 2) {
     UNROLL for (size_t i = 0; i < count; i++) {
       if ((i & half) != 0) continue;
@@ -118,20 +111,18 @@ INLINE V rotate_group(float *x, V most, const size_t G) {
   UNROLL for (size_t i = 0; i < count; i++) {
     most = v_max(most, v_abs(v[i]));
     if ((i * LANES & 16) == 0) most = v_max(most, v_abs(v_add(v[i], v[i + 16 / LANES])));
-    v_store(x + i * LANES, v[i]);
+    v_store(to + i * LANES, v[i]);
   }
   return most;
 }
 
 static V rotate_row(const aio__quantize *q, const float *from) {
   V most = v_zero();
-  float *x = q->scratch;
-  memcpy(x, from, q->n * sizeof *x);
-  if (q->curve != NULL) curve(q->curve, x, q->n);
+  float *to = q->scratch;
   for (size_t i = 0; i < q->n; i += q->rotation) {
-    if (q->rotation == 128) most = rotate_group(x + i, most, 128);
-    else if (q->rotation == 64) most = rotate_group(x + i, most, 64);
-    else most = rotate_group(x + i, most, 32);
+    if (q->rotation == 128) most = rotate_group(from + i, q->curve, to + i, most, 128);
+    else if (q->rotation == 64) most = rotate_group(from + i, q->curve, to + i, most, 64);
+    else most = rotate_group(from + i, q->curve, to + i, most, 32);
   }
   return most;
 }
@@ -210,6 +201,38 @@ static void quantize(const aio__quantize *q) {
       most = aio__code_most_next(most, squares, AIO__CODE_SQUARES);
     }
     q->scale[r] = most * (1.0f / AIO__CODE_MAX);
+  }
+}
+
+/* ---- rows to columns ---- */
+
+/* Eight numbers of eight rows. */
+INLINE void turn_eight(const float *from, size_t stride, float *to, size_t span) {
+  __m256 a[8], b[8];
+  UNROLL for (size_t i = 0; i < 8; i++) a[i] = _mm256_loadu_ps(from + i * stride);
+  UNROLL for (size_t i = 0; i < 8; i += 2) {
+    b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+  }
+  UNROLL for (size_t i = 0; i < 8; i += 4) {
+    UNROLL for (size_t j = 0; j < 2; j++) {
+      a[i + 2 * j] = _mm256_shuffle_ps(b[i + j], b[i + j + 2], 0x44);
+      a[i + 2 * j + 1] = _mm256_shuffle_ps(b[i + j], b[i + j + 2], 0xEE);
+    }
+  }
+  UNROLL for (size_t i = 0; i < 4; i++) {
+    _mm256_storeu_ps(to + i * span, _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
+    _mm256_storeu_ps(to + (i + 4) * span, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
+  }
+}
+
+static void turn(const float *from, size_t stride, size_t rows, size_t n, size_t span, float *to) {
+  const size_t eights = rows / 8 * 8;
+  for (size_t i = 0; i < eights; i += 8) {
+    for (size_t j = 0; j < n; j += 8) turn_eight(from + i * stride + j, stride, to + j * span + i, span);
+  }
+  for (size_t j = 0; j < n; j++) {
+    for (size_t i = eights; i < span; i++) to[j * span + i] = i < rows ? from[i * stride + j] : 0;
   }
 }
 

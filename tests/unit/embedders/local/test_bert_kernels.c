@@ -400,7 +400,29 @@ static void test_pack__in_parts_is_as_at_once(void **state) {
   free(rows);
 }
 
-/* ---- norm and softmax ---- */
+/* ---- turning, norm and softmax ---- */
+
+static void test_turn__any_number_of_rows(void **state) {
+  (void)state;
+  enum { N = 24, STRIDE = 30 };
+  float *x = random_floats(ROWS_MAX * STRIDE, 1), got[N * 32 + 1];
+  each_level(k) {
+    for (size_t rows = 1; rows <= ROWS_MAX; rows++) {
+      const size_t span = (rows + 15) / 16 * 16;
+      got[N * span] = 77;
+      k->turn(x, STRIDE, rows, N, span, got);
+      for (size_t j = 0; j < N; j++) {
+        for (size_t i = 0; i < span; i++) {
+          float want = i < rows ? x[i * STRIDE + j] : 0;
+          assert_memory_equal(&got[j * span + i], &want, sizeof want);
+        }
+      }
+      assert_true(got[N * span] >= 77 && got[N * span] <= 77);
+    }
+  }
+  free(x);
+}
+
 
 static void test_norm__with_and_without_what_is_added(void **state) {
   (void)state;
@@ -497,6 +519,7 @@ int main(void) {
     cmocka_unit_test(test_quantize__applies_the_curve_first),
     cmocka_unit_test(test_matmul_i8__the_integers_are_exact),
     cmocka_unit_test(test_pack__in_parts_is_as_at_once),
+    cmocka_unit_test(test_turn__any_number_of_rows),
     cmocka_unit_test(test_norm__with_and_without_what_is_added),
     cmocka_unit_test(test_softmax__any_length),
     cmocka_unit_test(test_rows__do_not_depend_on_each_other),
