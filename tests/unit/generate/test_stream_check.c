@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "generate/stream_check.h"
@@ -360,10 +361,260 @@ static void test_hosts__are_judged_when_they_are_whole(void **state) {
   for (size_t step = 1; step < sizeof text; step++) {
     aio__stream_check check = fresh("");
     check.hosts = AIO__LIT("evil.example.com, example.com");
+    check.hold_back = 4; /* so that each piece is looked at */
     assert_int_equal(feed(&check, aio__str_n(text, sizeof text - 1), step), AIORCH_OK);
     assert_string_equal(aio__buf_cstr(&out), text);
     aio__buf_free(&out);
   }
+}
+
+/* ---- what touches the end ---- */
+
+static aiorch_status look_close(aio__stream_check *check, const char *text, bool whole) {
+  check->hold_back = 4;
+  return look_once(check, text, whole);
+}
+
+/* The begin of a private key is one as soon as something follows it: its end is not waited for. */
+static void test_undecided__a_private_key_needs_no_end(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    aiorch_status status;
+  } rows[] = {{"It is -----BEGIN PRIVATE KEY-----", AIORCH_OK},
+              {"It is -----BEGIN PRIVATE KEY-----\n", AIORCH_E_OUTPUT_BLOCKED},
+              {"It is -----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq", AIORCH_E_OUTPUT_BLOCKED},
+              {"It is -----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----", AIORCH_E_OUTPUT_BLOCKED}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    aio__stream_check check = fresh("");
+    assert_int_equal(look_close(&check, rows[i].text, false), rows[i].status);
+    assert_int_equal(out.n, 0);
+    aio__buf_free(&out);
+  }
+}
+
+/* A URL is judged when something has ended it; until then it is held, whatever its host is so far. */
+static void test_undecided__a_url_that_may_go_on(void **state) {
+  (void)state;
+  static const char *const open[] = {"https://evil", "https://evil.", "https://evil.test", "https://evil.test.", "https://evil.test/a!", "//evil.test,"};
+  static const char *const over[] = {"https://evil.test ", "https://evil.test. ", "https://evil.test\n", "'//evil.test' "};
+  char text[64];
+  for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+    aio__stream_check check = fresh("");
+    check.hosts = AIO__LIT("example.com");
+    (void)snprintf(text, sizeof text, "So (%s", open[i]);
+    assert_int_equal(look_close(&check, text, false), AIORCH_OK);
+    assert_int_equal(check.finding.verdict, AIO__VERDICT_PASS);
+    assert_int_equal(aio__stream_check_feed(&check, aio__str_z(text), true, &out), AIORCH_E_OUTPUT_BLOCKED);
+    aio__buf_free(&out);
+  }
+  for (size_t i = 0; i < sizeof over / sizeof *over; i++) {
+    aio__stream_check check = fresh("");
+    check.hosts = AIO__LIT("example.com");
+    (void)snprintf(text, sizeof text, "So %s", over[i]);
+    assert_int_equal(look_close(&check, text, false), AIORCH_E_OUTPUT_BLOCKED);
+    aio__buf_free(&out);
+  }
+}
+
+/* No more than so much is held for it. */
+static void test_undecided__not_for_ever(void **state) {
+  (void)state;
+  static char text[AIO__HOLD_WORD_MAX + 100];
+  for (int more = -1; more <= 1; more++) {
+    strcpy(text, "So https://evil.test/");
+    size_t n = 3 + AIO__HOLD_WORD_MAX + (size_t)more;
+    memset(text + strlen(text), 'x', n - strlen(text));
+    text[n] = '\0';
+    aio__stream_check check = fresh("");
+    check.hosts = AIO__LIT("example.com");
+    check.hold_back = 4;
+    assert_int_equal(look_once(&check, text, false), more < 0 ? AIORCH_OK : AIORCH_E_OUTPUT_BLOCKED);
+    aio__buf_free(&out);
+  }
+}
+
+/* What is not decided holds itself back, and all before it that is clean goes out. */
+static void test_undecided__holds_from_its_begin(void **state) {
+  (void)state;
+  static char text[2000];
+  strcpy(text, "Well");
+  while (strlen(text) < 1000) strcat(text, " and");
+  size_t start = strlen(text) + 1;
+  strcat(text, " password = \"");
+  while (strlen(text) < 1300) strcat(text, " ");
+  strcat(text, R40);
+  aio__stream_check check = fresh("");
+  assert_int_equal(look_once(&check, text, false), AIORCH_OK);
+  assert_true(out.n <= start + 300);
+  aio__buf_free(&out);
+  /* Of a key of several words the begin is further back than the last word. */
+  strcpy(text, "Well");
+  while (strlen(text) < 1000) strcat(text, " and");
+  start = strlen(text) + 1;
+  strcat(text, " aws_secret_access_key = " R40);
+  check = fresh("");
+  check.hold_back = 4;
+  assert_int_equal(look_once(&check, text, false), AIORCH_OK);
+  assert_true(out.n > 600 && out.n <= start);
+  assert_int_equal(check.finding.verdict, AIO__VERDICT_PASS);
+  aio__buf_free(&out);
+}
+
+/* ---- several in one look ---- */
+
+static void test_take__the_first_that_blocks_is_told(void **state) {
+  (void)state;
+  aio__stream_check check = fresh("");
+  assert_int_equal(look_once(&check, "AKIAQ3XK7ZPL2MVT5RWN and ghp_" R40 " and xoxb-123456789012-" R20 " end", true), AIORCH_E_OUTPUT_BLOCKED);
+  assert_string_equal(check.finding.rule, "aws_access_key");
+  aio__buf_free(&out);
+}
+
+/* What is open at the end does not hide what is whole before it, whichever rule comes first. */
+static void test_take__goes_on_after_what_is_undecided(void **state) {
+  (void)state;
+  static const char *const keys[] = {"AKIAQ3XK7ZPL2MVT5RWN", "ghp_" R40, "https://evil.test"};
+  for (size_t a = 0; a < 3; a++) {
+    for (size_t b = 0; b < 3; b++) {
+      char text[2000] = "It is ";
+      strcat(text, keys[a]);
+      for (int i = 0; i < 250; i++) strcat(text, " and");
+      strcat(strcat(text, " "), keys[b]);
+      aio__stream_check check = fresh("");
+      check.hosts = AIO__LIT("example.com");
+      assert_int_equal(look_once(&check, text, false), AIORCH_E_OUTPUT_BLOCKED);
+      assert_int_equal(out.n, 0);
+      aio__buf_free(&out);
+    }
+  }
+}
+
+/* The gravest is kept, not the last. */
+static void test_take__a_graver_finding_is_not_forgotten(void **state) {
+  (void)state;
+  aio__stream_check check = fresh("");
+  check.mode = AIO__CHECK_FLAG;
+  assert_int_equal(look_once(&check, "AKIAQ3XK7ZPL2MVT5RWN and postgres://admin:hunter2secret@db.example.com end", true), AIORCH_OK);
+  assert_string_equal(check.finding.rule, "aws_access_key");
+  aio__buf_free(&out);
+  check = fresh("");
+  assert_int_equal(look_once(&check, "Take postgres://admin:hunter2secret@db.example.com end", true), AIORCH_OK);
+  assert_string_equal(check.finding.rule, "url_password");
+  assert_int_equal(check.finding.verdict, AIO__VERDICT_FLAG);
+  aio__buf_free(&out);
+}
+
+static void redacts(const char *text, const char *expected, int64_t count) {
+  static const size_t steps[] = {1, 5, 40, 10000};
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    aio__stream_check check = fresh("");
+    check.mode = AIO__CHECK_REDACT;
+    check.hold_back = 4;
+    check.hosts = AIO__LIT("example.com");
+    assert_int_equal(feed(&check, aio__str_z(text), steps[i]), AIORCH_OK);
+    assert_string_equal(aio__buf_cstr(&out), expected);
+    assert_int_equal(check.redacted, count);
+    aio__buf_free(&out);
+  }
+}
+
+static void test_redact__findings_inside_of_others(void **state) {
+  (void)state;
+  redacts("Take https://admin:hunter2secret@evil.test/db now.", "Take [redacted:url_password] now.", 1);
+  redacts("A https://evil.test/?k=AKIAQ3XK7ZPL2MVT5RWN or AKIAQ3XK7ZPL2MVT5RWN.", "A [redacted:host] or [redacted:aws_access_key].", 2);
+  redacts("-----BEGIN PRIVATE KEY-----\nAKIAQ3XK7ZPL2MVT5RWN\n-----END PRIVATE KEY-----https://evil.test/", "[redacted:private_key][redacted:host]", 2);
+  redacts("-----BEGIN PRIVATE KEY-----\n-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----.", "[redacted:private_key].", 1);
+}
+
+/* Longer than its rule reaches: the letters that go on belong to it. */
+static void test_redact__all_of_a_long_token(void **state) {
+  (void)state;
+  char text[2000] = "key sk-proj-";
+  for (int i = 0; i < 15; i++) strcat(text, R40);
+  redacts(strcat(text, " ok"), "key [redacted:openai_key] ok", 1);
+}
+
+/* ---- how much is held ---- */
+
+static void test_hold__of_a_text_that_is_one_word(void **state) {
+  (void)state;
+  static char room[1200];
+  memset(room, 'x', sizeof room); /* what stands before the text is none of it */
+  for (size_t n = 1; n < 1000; n += 37) {
+    aio__stream_check check = fresh("");
+    check.hold_back = 4;
+    aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+    assert_int_equal(aio__stream_check_feed(&check, aio__str_n(room + 100, n), false, &out), AIORCH_OK);
+    assert_int_equal(out.n, 0);
+    aio__buf_free(&out);
+  }
+}
+
+/* Visible ASCII is a word, from '!' to '~'. */
+static void test_hold__what_a_word_is(void **state) {
+  (void)state;
+  static const char letters[] = {'!', 'x', '~', ' ', '\n', '\x7f'};
+  for (size_t i = 0; i < sizeof letters; i++) {
+    char text[1501];
+    memset(text, ' ', 800);
+    memset(text + 800, letters[i], 700);
+    text[1500] = '\0';
+    aio__stream_check check = fresh("");
+    assert_int_equal(look_once(&check, text, false), AIORCH_OK);
+    assert_int_equal(out.n, i < 3 ? 800 - 512 : 1500 - 512);
+    aio__buf_free(&out);
+  }
+}
+
+static void test_hold__the_least_and_the_wish(void **state) {
+  (void)state;
+  static const size_t wished[][2] = {{4, AIO__HOLD_LEAST}, {AIO__HOLD_LEAST, AIO__HOLD_LEAST}, {AIO__HOLD_LEAST + 1, AIO__HOLD_LEAST + 1}, {900, 900}};
+  char text[2001];
+  memset(text, ' ', 2000);
+  text[2000] = '\0';
+  for (size_t i = 0; i < 4; i++) {
+    aio__stream_check check = fresh("");
+    check.hold_back = wished[i][0];
+    assert_int_equal(look_once(&check, text, false), AIORCH_OK);
+    assert_int_equal(out.n, 2000 - wished[i][1]);
+    assert_int_equal(aio__stream_check_feed(&check, aio__str_z(text), true, &out), AIORCH_OK);
+    assert_int_equal(out.n, 2000);
+    aio__buf_free(&out);
+  }
+}
+
+/* Not each byte is a reason to look: a quarter of what is held is. */
+static void test_hold__looks_are_rare(void **state) {
+  (void)state;
+  static char text[9000];
+  memset(text, ' ', sizeof text);
+  aio__stream_check check = fresh("");
+  check.hold_back = 4096;
+  aio__buf_init(&out, aio__alloc_default(), 1 << 20);
+  static const size_t rows[][2] = {{1023, 0}, {6000, 6000 - 4096}, {7023, 6000 - 4096}, {7024, 7024 - 4096}, {8047, 7024 - 4096}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, rows[i][0]), false, &out), AIORCH_OK);
+    assert_int_equal(out.n, rows[i][1]);
+  }
+  assert_int_equal(aio__stream_check_feed(&check, aio__str_n(text, 8047), true, &out), AIORCH_OK);
+  assert_int_equal(out.n, 8047);
+  aio__buf_free(&out);
+}
+
+/* Without a text there is nothing to do, and a full buffer is told. */
+static void test_feed__nothing_and_too_much(void **state) {
+  (void)state;
+  aio__stream_check check = fresh("");
+  aio__buf_init(&out, aio__alloc_default(), 10);
+  assert_int_equal(aio__stream_check_feed(&check, AIO__LIT(""), true, &out), AIORCH_OK);
+  assert_int_equal(aio__stream_check_feed(&check, AIO__LIT("eleven byte"), true, &out), AIORCH_E_TOO_LARGE);
+  aio__buf_free(&out);
+  check = fresh("");
+  check.guard = NULL;
+  aio__buf_init(&out, aio__alloc_default(), 10);
+  assert_int_equal(aio__stream_check_feed(&check, AIO__LIT("eleven byte"), true, &out), AIORCH_E_TOO_LARGE);
+  aio__buf_free(&out);
 }
 
 /* ---- streamed as whole, whatever stands beside whatever ---- */
@@ -426,7 +677,7 @@ static void test_feed__any_mixture_streamed_is_as_whole(void **state) {
   (void)state;
   static char text[8192];
   uint32_t seed = 4;
-  for (int round = 0; round < 600; round++) {
+  for (int round = 0; round < 200; round++) {
     text[0] = '\0';
     seed = seed * 1664525u + 1013904223u;
     int count = 1 + (int)(seed >> 28);
@@ -508,6 +759,7 @@ static void test_feed__the_begin_of_a_character_is_waited_for(void **state) {
     {"a\xef\xbf", AIORCH_OK},       {"a\xf0", AIORCH_OK},           {"a\xf4\x8f\xbf", AIORCH_OK},
     {"a\xc1", AIORCH_E_RESPONSE},   {"a\xf5", AIORCH_E_RESPONSE},   {"a\xff", AIORCH_E_RESPONSE},
     {"a\x80", AIORCH_E_RESPONSE},   {"a\xc3(", AIORCH_E_RESPONSE},  {"a\xe2(", AIORCH_E_RESPONSE},
+    {"a\xe0\x80\x80", AIORCH_E_RESPONSE}, {"a\xf0\x80\x80\x80", AIORCH_E_RESPONSE}, /* whole, and no character */
     {"a\xf0\x9f(", AIORCH_E_RESPONSE}, {"a\xf0(", AIORCH_E_RESPONSE}, {"a\xe2\x82(", AIORCH_E_RESPONSE},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -534,6 +786,20 @@ int main(void) {
       cmocka_unit_test(test_redact__a_leak_inside_a_key_blocks),
       cmocka_unit_test(test_hosts__others_are_blocked_flagged_or_replaced),
       cmocka_unit_test(test_hosts__are_judged_when_they_are_whole),
+      cmocka_unit_test(test_undecided__a_private_key_needs_no_end),
+      cmocka_unit_test(test_undecided__a_url_that_may_go_on),
+      cmocka_unit_test(test_undecided__not_for_ever),
+      cmocka_unit_test(test_undecided__holds_from_its_begin),
+      cmocka_unit_test(test_take__the_first_that_blocks_is_told),
+      cmocka_unit_test(test_take__goes_on_after_what_is_undecided),
+      cmocka_unit_test(test_take__a_graver_finding_is_not_forgotten),
+      cmocka_unit_test(test_redact__findings_inside_of_others),
+      cmocka_unit_test(test_redact__all_of_a_long_token),
+      cmocka_unit_test(test_hold__of_a_text_that_is_one_word),
+      cmocka_unit_test(test_hold__what_a_word_is),
+      cmocka_unit_test(test_hold__the_least_and_the_wish),
+      cmocka_unit_test(test_hold__looks_are_rare),
+      cmocka_unit_test(test_feed__nothing_and_too_much),
       cmocka_unit_test(test_feed__any_mixture_streamed_is_as_whole),
       cmocka_unit_test(test_feed__too_many_findings_in_one_look_are_blocked),
       cmocka_unit_test(test_feed__flagging_releases_and_remembers),
