@@ -46,6 +46,7 @@ need_build() {
   need zlib1g-dev "zlib (pkg-config zlib)" pc zlib
   need libxml2-dev "libxml2 (pkg-config libxml-2.0)" pc libxml-2.0
   need libcurl4-openssl-dev "libcurl (pkg-config libcurl)" pc libcurl
+  need libpq-dev "libpq (pkg-config libpq)" pc libpq
   need libzip-dev "libzip (pkg-config libzip)" pc libzip
 }
 

@@ -9,7 +9,7 @@
 
 #define AIO__OPTIONS(S, I, F, B)                                                                                        \
   S(store, "store", "", NULL, 0,                                                                                        \
-    "Where things are kept: a folder, or \"memory\". Empty: $XDG_DATA_HOME/aiorch, else ~/.local/share/aiorch.")        \
+    "Where things are kept: a folder, \"memory\", or postgresql://USER@HOST/DATABASE. Empty: $XDG_DATA_HOME/aiorch, else ~/.local/share/aiorch.")        \
   S(tenancy, "tenancy", "multi", "multi|single", 0, "With \"single\" a run needs no tenant; all share one.")            \
   B(anonymous, "anonymous", 0, 0, "Whether a run without a user is accepted; no limit by user applies to it.")         \
   I(deadline_ms, "deadline_ms", 120000, 1, 86400000, 1, "How long a run may take, over all its stages.")               \
@@ -126,6 +126,19 @@
     "Most open connections; half of what the process may open when that is less. Who comes then waits.")               \
   I(http_connections_per_host, "http.connections_per_host", 2048, 1, 1000000, 0, "Most open connections to one host.") \
   S(prices_file, "cost.prices_file", "", NULL, 0, "A JSON file with prices that come before the built-in ones.")       \
-  I(store_busy_ms, "store.busy_ms", 5000, 1, 600000, 0, "How long to wait for another process that writes.")
+  I(store_busy_ms, "store.busy_ms", 5000, 1, 600000, 0, "How long to wait for another process that writes.")  \
+  I(postgres_connections_max, "postgres.connections_max", 8, 1, 1000, 0,                                                \
+    "Most connections of this process to the server; who comes then waits for its turn.")                              \
+  I(postgres_connect_timeout_ms, "postgres.connect_timeout_ms", 2000, 10, 600000, 0,                                    \
+    "How long connecting to one host may take.")                                                                        \
+  I(postgres_timeout_ms, "postgres.timeout_ms", 5000, 10, 3600000, 0,                                                   \
+    "How long one transaction of a run may take, with the wait for a connection.")                                     \
+  S(postgres_schema, "postgres.schema", "aiorch", NULL, 0, "The schema of the store's tables.")                         \
+  S(postgres_role, "postgres.role", "aiorch_app", NULL, 0,                                                              \
+    "The role that every transaction takes; row-level security must apply to it.")                                     \
+  S(postgres_tls, "postgres.tls", "verify", "verify|url", 0,                                                            \
+    "\"verify\": certificate and name of a server on another machine are checked; \"url\": as sslmode in the URL says.") \
+  S(postgres_ca_file, "postgres.ca_file", "", NULL, 0,                                                                  \
+    "A PEM file with the certificates to trust; empty: sslrootcert of the URL, else those of the system.")
 
 #endif

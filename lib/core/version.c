@@ -10,6 +10,9 @@ static const char *const FEATURES[] = {"sqlite", "memory", "extractive", "fts5",
 #ifdef AIORCH_WITH_HTTP
                                        "http",
 #endif
+#ifdef AIORCH_WITH_POSTGRES
+                                       "postgres",
+#endif
 };
 
 enum { FEATURE_COUNT = sizeof FEATURES / sizeof FEATURES[0] };

@@ -60,6 +60,11 @@ static aiorch_status open_store(aiorch *orch, aiorch_error *error) {
   if (strcmp(orch->options.rate_on_store_down, "local") == 0) st = aio__store_memory_open(&env, &orch->local_limiter, error);
   if (st) return st;
   if (strcmp(orch->options.store, "memory") == 0) return aio__store_memory_open(&env, &orch->store, error);
+  if (aio__store_is_postgres(orch->options.store)) {
+    st = aio__orch_open_io(orch, error);
+    env.io = orch->io;
+    return st ? st : aio__store_postgres_open(&env, orch->options.store, &orch->store, error);
+  }
   aio__buf folder;
   aio__buf_init(&folder, orch->al, AIO__STORE_PLACE_MAX);
   st = aio__store_place(orch->options.store, &folder, error);
@@ -105,6 +110,7 @@ static void free_parts(aiorch *orch) {
   aio__plugins_destroy(&orch->plugins);
   if (orch->transport) orch->transport->close(orch->transport);
   orch->transport = NULL;
+  aio__io_free(orch->io);
   aio__calls_free(orch->calls);
   orch->calls = NULL; /* the log goes later */
   aio__input_guard_free(orch->input_guard);

@@ -15,6 +15,7 @@
 #include "guard/hit_guard.h"
 #include "guard/input_guard.h"
 #include "guard/output_guard.h"
+#include "net/io_thread.h"
 #include "net/transport.h"
 #include "pipeline/embed_claims.h"
 #include "pipeline/sched.h"
@@ -40,6 +41,7 @@ struct aiorch {
   aio__plugins plugins;
   bool embedder_is_local;           /* plugins.embedder is the library's own, in this process */
   const char *embedder_name;        /* what its attempts are called by: "embedder" for a plug-in, else the service */
+  aio__io_thread *io;               /* what transport and store wait on; NULL while neither needs it */
   aio__transport *transport;        /* the way to the network; NULL while nothing was configured that needs it */
   double retrieve_threshold, cache_threshold; /* of the embedder: as set, else as measured for its model */
   aio__plugin_logger logger;        /* the host's; the log calls it through the orchestrator (orch.c) */
@@ -82,6 +84,8 @@ void aio__orch_take_embedder(aiorch *orch, const aio__plugin_embedder *local);
 /* orch_providers.c: the transport, opened once, when something needs it; the providers of the settings, in *made, and the chain that they
  * and the plug-ins make. They become the orchestrator's by aio__orch_take_providers, which cannot fail. */
 aiorch_status aio__orch_open_transport(aiorch *orch, aiorch_error *error);
+/* Makes orch->io unless it is there; its thread starts with the first that needs it. */
+aiorch_status aio__orch_open_io(aiorch *orch, aiorch_error *error);
 aiorch_status aio__orch_open_providers(aiorch *orch, aio__plugins *plugins, aio__plugins *made, aiorch_error *error);
 void aio__orch_take_providers(aiorch *orch, aio__plugins *made);
 /* Does a store call that is made now have company? Others can go on, and each makes calls of its own. */

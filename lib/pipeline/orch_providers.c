@@ -7,11 +7,18 @@
 #include "providers/extractive.h"
 #include "providers/http_provider.h"
 
+aiorch_status aio__orch_open_io(aiorch *orch, aiorch_error *error) {
+  return orch->io ? AIORCH_OK : aio__io_new(orch->al, orch->clock, &orch->io, error);
+}
+
 static aiorch_status open_own(aiorch *orch, aiorch_error *error) {
   const aio__options *o = &orch->options;
+  aiorch_status st = aio__orch_open_io(orch, error);
+  if (st) return st;
   aio__http_options options = {.ca_file = o->http_ca_file,
                                .connections_max = o->http_connections_max,
-                               .connections_per_host = o->http_connections_per_host};
+                               .connections_per_host = o->http_connections_per_host,
+                               .io = orch->io};
   return aio__http_open(&options, orch->al, orch->clock, orch->log, &orch->counters, &orch->transport, error);
 }
 

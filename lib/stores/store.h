@@ -30,6 +30,7 @@
 #include "core/uuid.h"
 #include "cost/limits.h"
 #include "cost/usage.h"
+#include "net/io_thread.h"
 #include "stores/filter.h"
 #include "stores/fts_query.h"
 
@@ -336,12 +337,13 @@ typedef struct aio__store_env {
   const aio__clock *clock;
   aio__log *log;
   const aio__options *options;
+  aio__io_thread *io; /* the handle's, for a store behind a socket: outlives it; NULL: such a store makes its own */
 } aio__store_env;
 
 /* The head of every store. */
 struct aio__store {
-  const char *kind;      /* "memory", "sqlite" */
-  const char *place;     /* the folder, "memory" */
+  const char *kind;      /* "memory", "sqlite", "postgres" */
+  const char *place;     /* the folder, "memory", a URL without its password */
   const aio__knowledge_ops *knowledge;
   const aio__cache_ops *cache;
   const aio__ledger_ops *ledger;
@@ -356,5 +358,10 @@ aiorch_status aio__store_memory_open(const aio__store_env *env, aio__store **out
 /* stores/sqlite.c: a folder with ledger.db and knowledge.db. Creates it (mode 0700) when its parent exists. */
 aiorch_status aio__store_sqlite_open(const aio__store_env *env, const char *folder, aio__store **out,
                                      aiorch_error *error);
+/* Is this value of "store" a URL of PostgreSQL? */
+bool aio__store_is_postgres(const char *setting);
+/* stores/postgres.c: a database that `aiorch migrate` has prepared. Connects once, and says what is wrong; a server that is down is no
+ * error unless "rate_limit.on_store_down" is "closed". AIORCH_E_UNSUPPORTED in a build without libpq. */
+aiorch_status aio__store_postgres_open(const aio__store_env *env, const char *url, aio__store **out, aiorch_error *error);
 
 #endif

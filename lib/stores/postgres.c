@@ -1,0 +1,141 @@
+/* A store in PostgreSQL: opens and closes it. */
+#include <string.h>
+
+#include "stores/postgres_engine.h"
+
+/* "schema", "other", pg_temp: as search_path takes it. */
+static void add_name(aio__buf *out, const char *name) {
+  aio__buf_char(out, '"');
+  for (; *name != '\0'; name++) {
+    if (*name == '"') aio__buf_char(out, '"');
+    aio__buf_char(out, *name);
+  }
+  aio__buf_z(out, "\", ");
+}
+
+char *aio__pg_search_path(const aio__alloc *al, const char *schema, const char *vector_schema) {
+  aio__buf path;
+  aio__buf_init(&path, al, 4 * AIO__PG_NAME_MAX + 32);
+  add_name(&path, schema);
+  if (vector_schema[0] != '\0' && strcmp(schema, vector_schema) != 0) add_name(&path, vector_schema);
+  aio__buf_z(&path, "pg_temp");
+  return aio__buf_take(&path, NULL);
+}
+
+bool aio__store_is_postgres(const char *setting) {
+  return strncmp(setting, "postgresql://", 13) == 0 || strncmp(setting, "postgres://", 11) == 0;
+}
+
+aio__pg_facts aio__pg_facts_of(const aio__store *base) {
+  aio__pg_store *store = (aio__pg_store *)(uintptr_t)base;
+  pthread_mutex_lock(&store->mutex);
+  aio__pg_facts facts = store->facts;
+  pthread_mutex_unlock(&store->mutex);
+  return facts;
+}
+
+static void store_free(aio__store *base) {
+  aio__pg_store *store = (aio__pg_store *)base;
+  const aio__alloc *al = store->env.al;
+  aio__pg_pool_close(store);
+  aio__pg_target_free(store->target);
+  aio__free(al, store->role);
+  aio__free(al, store->schema);
+  aio__free(al, store->search_path);
+  if (store->synced) pthread_mutex_destroy(&store->mutex);
+  aio__free(al, store);
+}
+
+static aiorch_status copy_name(const aio__alloc *al, const char *setting, const char *name, char **out, aiorch_error *error) {
+  size_t n = strlen(name);
+  if (n == 0 || n > AIO__PG_NAME_MAX)
+    return aio__error_set(error, AIORCH_E_CONFIG_RANGE, "%s: a name of 1 to %d bytes is needed", setting, AIO__PG_NAME_MAX);
+  *out = aio__strndup(al, name, n);
+  return *out != NULL ? AIORCH_OK : aio__pg_nomem(error);
+}
+
+/* ---- the first connection ----------------------------------------------------------------------------------------------------- */
+
+typedef struct first_call {
+  aio__op op;
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
+  bool done;
+} first_call;
+
+static void first_done(aio__op *op, void *ctx) {
+  first_call *call = ctx;
+  (void)op;
+  pthread_mutex_lock(&call->mutex);
+  call->done = true;
+  pthread_cond_signal(&call->cond);
+  pthread_mutex_unlock(&call->mutex);
+}
+
+/* A transaction with nothing in it: connects, and checks what it is connected to. */
+static aiorch_status try_it(aio__pg_store *store, aiorch_error *error) {
+  first_call call = {.done = false};
+  if (pthread_mutex_init(&call.mutex, NULL) != 0) return aio__pg_nomem(error);
+  if (aio__cond_init(&call.cond) != 0) {
+    pthread_mutex_destroy(&call.mutex);
+    return aio__pg_nomem(error);
+  }
+  aio__op_init(&call.op, AIO__NEVER, first_done, &call);
+  aio__pg_step *step = aio__pg_step_new(&store->head, &call.op, AIO__LIT(""), AIO__PG_READ, NULL, 0, NULL);
+  aiorch_status status = aio__pg_step_start(step);
+  pthread_mutex_lock(&call.mutex);
+  while (status == AIORCH_PENDING && !call.done) pthread_cond_wait(&call.cond, &call.mutex);
+  pthread_mutex_unlock(&call.mutex);
+  if (status == AIORCH_PENDING) status = call.op.status;
+  if (status != AIORCH_OK) aio__error_copy(error, &call.op.error);
+  pthread_cond_destroy(&call.cond);
+  pthread_mutex_destroy(&call.mutex);
+  return status;
+}
+
+/* A server that is down is no reason not to open where runs may go on without it. */
+static aiorch_status connect_first(aio__pg_store *store, aiorch_error *error) {
+  aiorch_status status = try_it(store, error);
+  if (status != AIORCH_E_STORE_DOWN || strcmp(store->env.options->rate_on_store_down, "closed") == 0) return status;
+  aio__error_clear(error);
+  return AIORCH_OK;
+}
+
+static aiorch_status open_all(aio__pg_store *store, const char *url, aiorch_error *error) {
+  const aio__store_env *env = &store->env;
+  if (pthread_mutex_init(&store->mutex, NULL) != 0) return aio__pg_nomem(error);
+  store->synced = true;
+  aiorch_status status = copy_name(env->al, "postgres.role", env->options->postgres_role, &store->role, error);
+  if (status == AIORCH_OK) status = copy_name(env->al, "postgres.schema", env->options->postgres_schema, &store->schema, error);
+  if (status == AIORCH_OK) status = aio__pg_target_new(env->al, url, env->options, &store->target, error);
+  if (status != AIORCH_OK) return status;
+  store->search_path = aio__pg_search_path(env->al, store->schema, "");
+  if (store->search_path == NULL) return aio__pg_nomem(error);
+  return aio__pg_pool_open(store, env->io, error);
+}
+
+aiorch_status aio__pg_store_open(const aio__store_env *env, const char *url, bool unchecked, aio__store **out, aiorch_error *error) {
+  aio__error_clear(error);
+  aio__pg_store *store = aio__calloc(env->al, 1, sizeof *store);
+  if (store == NULL) return aio__pg_nomem(error);
+  store->env = *env;
+  store->unchecked = unchecked;
+  aiorch_status status = open_all(store, url, error);
+  if (status == AIORCH_OK && !unchecked) status = connect_first(store, error);
+  if (status != AIORCH_OK) {
+    store_free(&store->head);
+    return status;
+  }
+  store->head.kind = "postgres";
+  store->head.place = store->target->place;
+  store->head.knowledge = &aio__pg_knowledge_ops;
+  store->head.cache = &aio__pg_cache_ops;
+  store->head.ledger = &aio__pg_ledger_ops;
+  store->head.close = store_free;
+  *out = &store->head;
+  return AIORCH_OK;
+}
+
+aiorch_status aio__store_postgres_open(const aio__store_env *env, const char *url, aio__store **out, aiorch_error *error) {
+  return aio__pg_store_open(env, url, false, out, error);
+}

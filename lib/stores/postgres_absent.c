@@ -1,0 +1,16 @@
+/* In place of the other postgres*.c in a build without libpq. */
+#include <string.h>
+
+#include "stores/store.h"
+
+bool aio__store_is_postgres(const char *setting) {
+  return strncmp(setting, "postgresql://", 13) == 0 || strncmp(setting, "postgres://", 11) == 0;
+}
+
+aiorch_status aio__store_postgres_open(const aio__store_env *env, const char *url, aio__store **out, aiorch_error *error) {
+  (void)env;
+  (void)url;
+  (void)out;
+  return aio__error_set(error, AIORCH_E_UNSUPPORTED,
+                        "this libaiorch was built without PostgreSQL (AIORCH_WITH_POSTGRES): set \"store\" to a folder");
+}
