@@ -18,6 +18,14 @@ have() { command -v "$1" >/dev/null 2>&1; }
 pc() { pkg-config --exists "$1" 2>/dev/null; }
 module() { "$python" -c "import $1" >/dev/null 2>&1; }
 universal_ctags() { ctags --version 2>/dev/null | grep -q Universal; }
+# The major version of PostgreSQL that is here, else the one that the distribution has.
+postgres_major() {
+  ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | cut -d/ -f5 | sort -n | tail -n 1 | grep . && return
+  apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
+}
+postgres_has() { [ -n "$(ls /usr/lib/postgresql/*/"$1" 2>/dev/null)" ]; }
+pgtap() { [ -n "$(ls /usr/share/postgresql/*/extension/pgtap.control 2>/dev/null)" ]; }
+pgbouncer() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 header() { echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
 
 # need PACKAGE WHAT PROBE...: remembers PACKAGE as missing when PROBE fails; WHAT is what it is called elsewhere.
@@ -50,6 +58,18 @@ need_build() {
   need libzip-dev "libzip (pkg-config libzip)" pc libzip
 }
 
+# For tests/postgres/cluster.py and scripts/get-pgvector.sh. Source packages of Debian are checked with its keys elsewhere too.
+need_postgres() {
+  major=$(postgres_major)
+  need "postgresql-$major" "PostgreSQL 15 or newer" postgres_has bin/postgres
+  need "postgresql-server-dev-$major" "the headers of PostgreSQL's server" postgres_has lib/pgxs/src/makefiles/pgxs.mk
+  need "postgresql-$major-pgtap" "pgTAP for that PostgreSQL" pgtap
+  need libtap-parser-sourcehandler-pgtap-perl "pg_prove" have pg_prove
+  need pgbouncer "PgBouncer" pgbouncer
+  need dpkg-dev "dpkg-dev, for source packages" have dpkg-source
+  need debian-archive-keyring "Debian's keys" [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]
+}
+
 need_tests() {
   need gcc "gcc" have gcc
   need g++ "g++" have g++
@@ -65,6 +85,7 @@ need_tests() {
   need python3-pycparser "pycparser for that Python" module pycparser
   need python3-jsonschema "jsonschema for that Python" module jsonschema
   need openssl "openssl" have openssl
+  need_postgres
 }
 
 as_root() {
