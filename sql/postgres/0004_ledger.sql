@@ -1,0 +1,335 @@
+-- Who was admitted, what was asked of providers, what it has cost.
+SELECT set_config('search_path', format('pg_catalog, %I, pg_temp', :'schema'), true);
+SET LOCAL ROLE aiorch_owner;
+SELECT migration_begins(4, 'ledger');
+SELECT set_config('search_path', format('pg_catalog, %I, pg_temp', :'schema'), true);
+
+-- The sliding log: what stands under a key counts from at_ms until its window has passed.
+CREATE TABLE :"schema".admissions (
+  tenant_id text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  run_id uuid NOT NULL,
+  at_ms bigint NOT NULL,
+  amount bigint NOT NULL,
+  kind smallint NOT NULL,                   -- 0 runs, 1 money in nano-USD
+  expires_ms bigint NOT NULL,               -- after which nobody asks for it any more
+  PRIMARY KEY (tenant_id, run_id, key)
+);
+CREATE INDEX admissions_in_window ON admissions (tenant_id, key, at_ms) INCLUDE (amount);
+CREATE INDEX admissions_by_expiry ON admissions (expires_ms);
+
+-- The one-row form (GCRA): when the key would be empty again.
+CREATE TABLE :"schema".admission_rates (
+  tenant_id text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  empty_us bigint NOT NULL,
+  last_run uuid NOT NULL,                   -- which, when it comes again, is not counted again
+  PRIMARY KEY (tenant_id, key)
+) WITH (fillfactor = 50);
+CREATE INDEX admission_rates_by_expiry ON admission_rates (empty_us) WITH (fillfactor = 50);
+
+CREATE TABLE :"schema".ai_api_calls (
+  tenant_id text COLLATE "C" NOT NULL,
+  id uuid NOT NULL,
+  user_id text COLLATE "C" NOT NULL,
+  provider text COLLATE "C" NOT NULL,
+  model text COLLATE "C" NOT NULL,
+  status int NOT NULL,
+  cache int NOT NULL,
+  input_tokens bigint NOT NULL,
+  cache_read_tokens bigint NOT NULL,
+  cache_write_tokens bigint NOT NULL,
+  cache_write_1h_tokens bigint NOT NULL,
+  output_tokens bigint NOT NULL,
+  reasoning_tokens bigint NOT NULL,
+  estimated boolean NOT NULL,
+  cost_nano_usd bigint,                     -- NULL: a price is unknown
+  created_ms bigint NOT NULL,
+  duration_us bigint NOT NULL,
+  PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX ai_api_calls_by_time ON ai_api_calls (tenant_id, created_ms);
+
+-- state: 0 pending (sent, not ended), 1 settled, 2 unknown (its lease ran out).
+CREATE TABLE :"schema".ai_attempts (
+  tenant_id text COLLATE "C" NOT NULL,
+  run_id uuid NOT NULL,
+  id uuid NOT NULL,
+  state smallint NOT NULL,
+  kind int NOT NULL,
+  status int NOT NULL,
+  http_status int NOT NULL,
+  provider text NOT NULL,
+  model text NOT NULL,
+  request_id text NOT NULL,
+  input_tokens bigint NOT NULL,
+  cache_read_tokens bigint NOT NULL,
+  cache_write_tokens bigint NOT NULL,
+  cache_write_1h_tokens bigint NOT NULL,
+  output_tokens bigint NOT NULL,
+  reasoning_tokens bigint NOT NULL,
+  estimated boolean NOT NULL,
+  cost_nano_usd bigint,
+  created_ms bigint NOT NULL,
+  duration_us bigint NOT NULL,
+  lease_until_ms bigint NOT NULL,
+  PRIMARY KEY (tenant_id, run_id, id)
+) WITH (fillfactor = 80);
+CREATE INDEX ai_attempts_pending ON ai_attempts (lease_until_ms) WHERE state = 0;
+
+-- Sums over the run rows that prune() has removed: with those that are there they are all that ever were.
+CREATE TABLE :"schema".run_totals (
+  tenant_id text COLLATE "C" PRIMARY KEY,
+  runs bigint NOT NULL,
+  cost_nano_usd numeric NOT NULL
+);
+
+SELECT guard_by_tenant(t) FROM unnest(ARRAY['admissions', 'admission_rates', 'ai_api_calls', 'ai_attempts', 'run_totals']::regclass[]) t;
+GRANT SELECT, INSERT, UPDATE, DELETE ON admissions, admission_rates, ai_api_calls, ai_attempts TO aiorch_app;
+GRANT SELECT ON run_totals TO aiorch_app;
+GRANT SELECT ON admissions, admission_rates, ai_api_calls, ai_attempts, run_totals TO aiorch_reader;
+
+-- ---- admission ------------------------------------------------------------------------------------------------------------------
+
+-- What stands under a key: everything of the last window_ms, or NULL for what came after moment.
+CREATE TYPE :"schema".admission AS (
+  admitted boolean,
+  violated int,           -- index (from 0) of the constraint that refused; -1 when admitted
+  used bigint,            -- what stands under the violated key in its window, or under the first one when admitted
+  retry_after_ms bigint   -- after which the same admission would pass if nothing else came; -1: never
+);
+
+-- When enough of what stands under a key will have left its window for `room` to be kept free below the limit.
+CREATE FUNCTION :"schema".admission_wait(tenant text, its_key text, window_ms bigint, room numeric, at_ms bigint) RETURNS bigint
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+  -- From the newest back: the first that leaves no room beside those after it has to go, and with it all before it.
+  SELECT CASE WHEN room < 0 THEN -1 ELSE coalesce((
+    SELECT s.at_ms + window_ms - admission_wait.at_ms
+    FROM (SELECT a.at_ms, sum(a.amount) OVER (ORDER BY a.at_ms DESC, a.run_id DESC) AS stay FROM admissions a
+          WHERE a.tenant_id = tenant AND a.key = its_key AND a.at_ms > admission_wait.at_ms - window_ms) s
+    WHERE s.stay > room ORDER BY s.at_ms DESC LIMIT 1), -1) END
+$$;
+
+-- Atomic over all processes and machines: either every constraint holds and one row each is written under its_run, or none is.
+-- Constraint i: over the last windows_ms[i], the amounts admitted under keys[i] plus amounts[i] must not pass limits[i].
+--
+-- Who asks for the same key waits in line (one lock a key, taken in one order, until the transaction ends); then the log is read.
+-- The clock is the server's: machines need not agree about the time. at_ms is for tests, which bring their own.
+-- The same run under the same key counts once, however often it comes.
+CREATE FUNCTION :"schema".admit_call(its_run uuid, kinds int[], keys text[], windows_ms bigint[], limits bigint[],
+                                     amounts bigint[], at_ms bigint DEFAULT NULL) RETURNS admission
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  tenant text := require_tenant();
+  out admission := (true, -1, 0, 0);
+  n int := coalesce(cardinality(keys), 0);
+  race_ms CONSTANT bigint := 60000; -- so far ahead of now is another call that was faster; more is a clock that went back
+  sum_of numeric[] := '{}';
+  counted boolean[] := '{}';
+  used numeric;
+  wait bigint;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'admit_call needs READ COMMITTED: a snapshot from before the lock does not show who was faster'
+      USING ERRCODE = 'invalid_transaction_state';
+  ELSIF n = 0 OR n > 16 OR cardinality(kinds) <> n OR cardinality(windows_ms) <> n OR cardinality(limits) <> n OR cardinality(amounts) <> n THEN
+    RAISE EXCEPTION 'admit_call: between 1 and 16 constraints, and all arrays of one length'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  PERFORM pg_advisory_xact_lock(l.no)
+    FROM (SELECT DISTINCT hashtextextended(length(tenant) || ':' || tenant || k, 7219) AS no FROM unnest(keys) k ORDER BY 1) l;
+  IF at_ms IS NULL THEN
+    at_ms := now_ms();
+  END IF;
+  FOR i IN 1 .. n LOOP
+    UPDATE admissions a SET at_ms = admit_call.at_ms, expires_ms = a.expires_ms - a.at_ms + admit_call.at_ms
+      WHERE a.tenant_id = tenant AND a.key = keys[i] AND a.at_ms > admit_call.at_ms + race_ms;
+    SELECT coalesce(sum(a.amount), 0) INTO used FROM admissions a
+      WHERE a.tenant_id = tenant AND a.key = keys[i] AND a.at_ms > admit_call.at_ms - windows_ms[i];
+    sum_of[i] := used;
+    counted[i] := EXISTS (SELECT FROM admissions a WHERE a.tenant_id = tenant AND a.run_id = its_run AND a.key = keys[i]);
+    CONTINUE WHEN counted[i] OR used + amounts[i] <= limits[i];
+    wait := admission_wait(tenant, keys[i], windows_ms[i], limits[i]::numeric - amounts[i], at_ms);
+    -- Of several that refuse, the one that refuses longest is named.
+    IF out.admitted OR (out.retry_after_ms >= 0 AND (wait < 0 OR wait > out.retry_after_ms)) THEN
+      out := (false, i - 1, least(used, 9223372036854775807), wait);
+    END IF;
+  END LOOP;
+  IF NOT out.admitted THEN
+    RETURN out;
+  END IF;
+  INSERT INTO admissions (tenant_id, key, run_id, at_ms, amount, kind, expires_ms)
+    SELECT tenant, keys[i], its_run, admit_call.at_ms, amounts[i], kinds[i], admit_call.at_ms + windows_ms[i]
+    FROM generate_series(1, n) i WHERE NOT counted[i]
+    ON CONFLICT DO NOTHING; -- one key named twice
+  out.used := least(sum_of[1] + CASE WHEN counted[1] THEN 0 ELSE amounts[1] END, 9223372036854775807);
+  RETURN out;
+END
+$$;
+
+-- The one-row form of the same for limits on the number of runs (GCRA): a key that nobody used for its window takes `limit` at once,
+-- then one each window/limit. So over a long time it admits what the sliding log admits, in one window up to twice as much. A row a
+-- key, however many come, and no lock but that row's: for keys with many calls a second. Money needs the log, since its amounts are
+-- set right when a run has ended. `used` is what has not drained away yet.
+CREATE FUNCTION :"schema".admit_call_by_rate(its_run uuid, keys text[], windows_ms bigint[], limits bigint[], amounts bigint[],
+                                             at_ms bigint DEFAULT NULL) RETURNS admission
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  tenant text := require_tenant();
+  out admission := (true, -1, 0, 0);
+  n int := coalesce(cardinality(keys), 0);
+  now_us bigint;
+  more_us numeric;
+  wait bigint;
+  old admission_rates;
+BEGIN
+  IF n = 0 OR n > 16 OR cardinality(windows_ms) <> n OR cardinality(limits) <> n OR cardinality(amounts) <> n THEN
+    RAISE EXCEPTION 'admit_call_by_rate: between 1 and 16 constraints, and all arrays of one length'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF n = 1 AND limits[1] > 0 AND amounts[1] BETWEEN 0 AND limits[1] THEN
+    more_us := ceil(windows_ms[1]::numeric * 1000 * amounts[1] / limits[1]);
+    -- The time is read again where the row had to be waited for.
+    INSERT INTO admission_rates AS r (tenant_id, key, empty_us, last_run)
+      VALUES (tenant, keys[1], coalesce(at_ms, now_ms()) * 1000 + more_us, its_run)
+      ON CONFLICT (tenant_id, key) DO UPDATE
+        SET empty_us = greatest(least(r.empty_us, coalesce(at_ms, now_ms()) * 1000 + windows_ms[1] * 1000),
+                                coalesce(at_ms, now_ms()) * 1000) + more_us,
+            last_run = its_run
+        WHERE r.last_run <> its_run
+          AND greatest(least(r.empty_us, coalesce(at_ms, now_ms()) * 1000 + windows_ms[1] * 1000), coalesce(at_ms, now_ms()) * 1000)
+              + more_us <= coalesce(at_ms, now_ms()) * 1000 + windows_ms[1] * 1000
+      RETURNING empty_us INTO old.empty_us;
+    IF FOUND THEN
+      out.used := ceil((old.empty_us - coalesce(at_ms, now_ms()) * 1000)::numeric * limits[1] / (windows_ms[1] * 1000));
+      RETURN out;
+    END IF;
+  END IF;
+  -- Several keys, or a refusal that needs its reasons: the rows are locked in one order, then looked at.
+  INSERT INTO admission_rates (tenant_id, key, empty_us, last_run)
+    SELECT DISTINCT tenant, k, 0, '00000000-0000-0000-0000-000000000000'::uuid FROM unnest(keys) k
+      WHERE NOT EXISTS (SELECT FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = k) ORDER BY k
+    ON CONFLICT DO NOTHING;
+  PERFORM FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = ANY (keys) ORDER BY r.key FOR UPDATE;
+  now_us := coalesce(at_ms, now_ms()) * 1000;
+  FOR i IN 1 .. n LOOP
+    SELECT * INTO old FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = keys[i];
+    old.empty_us := greatest(least(old.empty_us, now_us + windows_ms[i] * 1000), now_us);
+    IF old.last_run = its_run THEN
+      wait := 0;
+    ELSIF amounts[i] > limits[i] THEN
+      wait := -1;
+    ELSE
+      more_us := CASE WHEN amounts[i] = 0 THEN 0 ELSE ceil(windows_ms[i]::numeric * 1000 * amounts[i] / limits[i]) END;
+      wait := greatest(ceil((old.empty_us + more_us - now_us - windows_ms[i] * 1000) / 1000), 0);
+    END IF;
+    IF wait <> 0 AND (out.admitted OR (out.retry_after_ms >= 0 AND (wait < 0 OR wait > out.retry_after_ms))) THEN
+      out := (false, i - 1, CASE WHEN limits[i] > 0 THEN ceil((old.empty_us - now_us)::numeric * limits[i] / (windows_ms[i] * 1000)) ELSE 0 END, wait);
+    END IF;
+  END LOOP;
+  IF NOT out.admitted THEN
+    DELETE FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = ANY (keys) AND r.empty_us = 0;
+    RETURN out;
+  END IF;
+  UPDATE admission_rates r SET last_run = its_run,
+      empty_us = greatest(least(r.empty_us, now_us + c.window_us), now_us) + CASE WHEN c.amount = 0 THEN 0 ELSE ceil(c.window_us::numeric * c.amount / c.most) END
+    FROM (SELECT DISTINCT ON (k) k, w * 1000 AS window_us, l AS most, a AS amount FROM unnest(keys, windows_ms, limits, amounts) u (k, w, l, a)) c
+    WHERE r.tenant_id = tenant AND r.key = c.k AND r.last_run <> its_run;
+  SELECT ceil((r.empty_us - now_us)::numeric * limits[1] / (windows_ms[1] * 1000)) INTO out.used FROM admission_rates r
+    WHERE r.tenant_id = tenant AND r.key = keys[1];
+  RETURN out;
+END
+$$;
+REVOKE ALL ON FUNCTION admission_wait, admit_call, admit_call_by_rate FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION admission_wait, admit_call, admit_call_by_rate TO aiorch_app;
+
+-- ---- what looks over all tenants ------------------------------------------------------------------------------------------------
+
+-- Both run as aiorch_keeper, give numbers and no rows, and need no tenant.
+
+-- Pending attempts whose lease ran out become unknown.
+CREATE FUNCTION :"schema".expire_attempts(at_ms bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  n bigint;
+BEGIN
+  UPDATE ai_attempts SET state = 2 WHERE state = 0 AND lease_until_ms <= coalesce(at_ms, now_ms());
+  GET DIAGNOSTICS n = ROW_COUNT;
+  RETURN n;
+END
+$$;
+
+-- Removes what nobody asks for any more, at most `most` rows of a kind: admissions out of their window, cached answers that have
+-- expired, and, where calls_before_ms says so, run rows (with their attempts) from before it, whose sums go into run_totals.
+-- Call it again while a number comes back that is `most`.
+CREATE FUNCTION :"schema".prune(calls_before_ms bigint DEFAULT NULL, most int DEFAULT 10000, at_ms bigint DEFAULT NULL,
+                                OUT admissions bigint, OUT answers bigint, OUT calls bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+  moment bigint := coalesce(at_ms, now_ms());
+  tenant text;
+  n bigint;
+BEGIN
+  DELETE FROM admissions WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM admissions WHERE expires_ms <= moment ORDER BY expires_ms LIMIT most FOR UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS admissions = ROW_COUNT;
+  DELETE FROM admission_rates WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM admission_rates WHERE empty_us <= moment * 1000 LIMIT most FOR UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS n = ROW_COUNT;
+  admissions := admissions + n;
+  answers := 0;
+  -- The tenant's row first, as who stores an answer does.
+  FOR tenant IN SELECT t.tenant_id FROM tenants t WHERE t.cache_rows > 0 ORDER BY t.tenant_id LOOP
+    EXIT WHEN answers >= most;
+    CONTINUE WHEN NOT EXISTS (SELECT FROM semantic_cache e WHERE e.tenant_id = tenant AND e.expires_ms <= moment);
+    PERFORM FROM tenants t WHERE t.tenant_id = tenant FOR UPDATE;
+    DELETE FROM semantic_cache e WHERE e.tenant_id = tenant AND e.id = ANY (ARRAY(
+      SELECT d.id FROM semantic_cache d WHERE d.tenant_id = tenant AND d.expires_ms <= moment ORDER BY d.expires_ms LIMIT most - answers));
+    GET DIAGNOSTICS n = ROW_COUNT;
+    answers := answers + n;
+  END LOOP;
+  calls := 0;
+  IF calls_before_ms IS NOT NULL THEN
+    WITH old AS MATERIALIZED (
+      SELECT c.tenant_id, c.id FROM ai_api_calls c WHERE c.created_ms < calls_before_ms LIMIT most FOR UPDATE SKIP LOCKED
+    ), attempts AS (
+      DELETE FROM ai_attempts a USING old WHERE a.tenant_id = old.tenant_id AND a.run_id = old.id
+    ), gone AS (
+      DELETE FROM ai_api_calls c USING old WHERE c.tenant_id = old.tenant_id AND c.id = old.id
+        RETURNING c.tenant_id, coalesce(c.cost_nano_usd, 0) AS cost
+    ), sums AS (
+      INSERT INTO run_totals AS t (tenant_id, runs, cost_nano_usd)
+        SELECT tenant_id, count(*), sum(cost) FROM gone GROUP BY tenant_id ORDER BY tenant_id
+        ON CONFLICT (tenant_id) DO UPDATE SET runs = t.runs + excluded.runs, cost_nano_usd = t.cost_nano_usd + excluded.cost_nano_usd
+        RETURNING 1
+    )
+    SELECT count(*) INTO calls FROM gone;
+  END IF;
+END
+$$;
+
+CREATE POLICY keeper ON ai_attempts TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON ai_api_calls TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON run_totals TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON admissions TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON admission_rates TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON tenants TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON semantic_cache TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON entry_vectors TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON cache_sources TO aiorch_keeper USING (true) WITH CHECK (true);
+CREATE POLICY keeper ON tenant_models TO aiorch_keeper USING (true) WITH CHECK (true);
+GRANT SELECT (tenant_id, run_id, state, lease_until_ms), UPDATE (state), DELETE ON ai_attempts TO aiorch_keeper;
+GRANT SELECT (tenant_id, id, created_ms, cost_nano_usd), UPDATE (id), DELETE ON ai_api_calls TO aiorch_keeper; -- UPDATE: to lock rows
+GRANT SELECT, INSERT, UPDATE ON run_totals TO aiorch_keeper;
+GRANT SELECT (expires_ms), UPDATE (expires_ms), DELETE ON admissions TO aiorch_keeper;
+GRANT SELECT (empty_us), UPDATE (empty_us), DELETE ON admission_rates TO aiorch_keeper;
+GRANT SELECT (tenant_id, cache_rows, cache_bytes), UPDATE (cache_rows, cache_bytes) ON tenants TO aiorch_keeper;
+GRANT SELECT (tenant_id, id, expires_ms, bytes), DELETE ON semantic_cache TO aiorch_keeper;
+GRANT SELECT (tenant_id, model, entries), UPDATE (entries) ON tenant_models TO aiorch_keeper;
+REVOKE ALL ON FUNCTION expire_attempts, prune FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION expire_attempts, prune TO aiorch_app;
+GRANT CREATE ON SCHEMA :"schema" TO aiorch_keeper;
+ALTER FUNCTION expire_attempts OWNER TO aiorch_keeper;
+ALTER FUNCTION prune OWNER TO aiorch_keeper;
+REVOKE CREATE ON SCHEMA :"schema" FROM aiorch_keeper;
