@@ -91,7 +91,7 @@ GRANT SELECT ON admissions, admission_rates, ai_api_calls, ai_attempts, run_tota
 
 -- ---- admission ------------------------------------------------------------------------------------------------------------------
 
--- What stands under a key: everything of the last window_ms, or NULL for what came after moment.
+-- What an admission answers.
 CREATE TYPE :"schema".admission AS (
   admitted boolean,
   violated int,           -- index (from 0) of the constraint that refused; -1 when admitted
@@ -319,11 +319,12 @@ CREATE POLICY keeper ON semantic_cache TO aiorch_keeper USING (true) WITH CHECK 
 CREATE POLICY keeper ON entry_vectors TO aiorch_keeper USING (true) WITH CHECK (true);
 CREATE POLICY keeper ON cache_sources TO aiorch_keeper USING (true) WITH CHECK (true);
 CREATE POLICY keeper ON tenant_models TO aiorch_keeper USING (true) WITH CHECK (true);
+-- To lock rows takes a right to change something of them.
 GRANT SELECT (tenant_id, run_id, state, lease_until_ms), UPDATE (state), DELETE ON ai_attempts TO aiorch_keeper;
-GRANT SELECT (tenant_id, id, created_ms, cost_nano_usd), UPDATE (id), DELETE ON ai_api_calls TO aiorch_keeper; -- UPDATE: to lock rows
+GRANT SELECT (tenant_id, id, created_ms, cost_nano_usd), UPDATE (id), DELETE ON ai_api_calls TO aiorch_keeper;
 GRANT SELECT, INSERT, UPDATE ON run_totals TO aiorch_keeper;
-GRANT SELECT (expires_ms), UPDATE (expires_ms), DELETE ON admissions TO aiorch_keeper;
-GRANT SELECT (empty_us), UPDATE (empty_us), DELETE ON admission_rates TO aiorch_keeper;
+GRANT SELECT, UPDATE (expires_ms), DELETE ON admissions TO aiorch_keeper;
+GRANT SELECT, UPDATE (empty_us), DELETE ON admission_rates TO aiorch_keeper;
 GRANT SELECT (tenant_id, cache_rows, cache_bytes), UPDATE (cache_rows, cache_bytes) ON tenants TO aiorch_keeper;
 GRANT SELECT (tenant_id, id, expires_ms, bytes), DELETE ON semantic_cache TO aiorch_keeper;
 GRANT SELECT (tenant_id, model, entries), UPDATE (entries) ON tenant_models TO aiorch_keeper;
