@@ -15,7 +15,7 @@ CREATE TABLE :"schema".admissions (
   expires_ms bigint NOT NULL,               -- after which nobody asks for it any more
   PRIMARY KEY (tenant_id, run_id, key)
 );
-CREATE INDEX admissions_in_window ON admissions (tenant_id, key, at_ms) INCLUDE (amount);
+CREATE INDEX admissions_in_window ON admissions (tenant_id, key, at_ms) INCLUDE (amount, run_id);
 CREATE INDEX admissions_by_expiry ON admissions (expires_ms);
 
 -- The one-row form (GCRA): when the key would be empty again.
@@ -25,8 +25,7 @@ CREATE TABLE :"schema".admission_rates (
   empty_us bigint NOT NULL,
   last_run uuid NOT NULL,                   -- which, when it comes again, is not counted again
   PRIMARY KEY (tenant_id, key)
-) WITH (fillfactor = 50);
-CREATE INDEX admission_rates_by_expiry ON admission_rates (empty_us) WITH (fillfactor = 50);
+) WITH (fillfactor = 50); -- and no further index: an update stays on its page
 
 CREATE TABLE :"schema".ai_api_calls (
   tenant_id text COLLATE "C" NOT NULL,
@@ -99,19 +98,8 @@ CREATE TYPE :"schema".admission AS (
   retry_after_ms bigint   -- after which the same admission would pass if nothing else came; -1: never
 );
 
--- When enough of what stands under a key will have left its window for `room` to be kept free below the limit.
-CREATE FUNCTION :"schema".admission_wait(tenant text, its_key text, window_ms bigint, room numeric, at_ms bigint) RETURNS bigint
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-  -- From the newest back: the first that leaves no room beside those after it has to go, and with it all before it.
-  SELECT CASE WHEN room < 0 THEN -1 ELSE coalesce((
-    SELECT s.at_ms + window_ms - admission_wait.at_ms
-    FROM (SELECT a.at_ms, sum(a.amount) OVER (ORDER BY a.at_ms DESC, a.run_id DESC) AS stay FROM admissions a
-          WHERE a.tenant_id = tenant AND a.key = its_key AND a.at_ms > admission_wait.at_ms - window_ms) s
-    WHERE s.stay > room ORDER BY s.at_ms DESC LIMIT 1), -1) END
-$$;
-
 -- Atomic over all processes and machines: either every constraint holds and one row each is written under its_run, or none is.
--- Constraint i: over the last windows_ms[i], the amounts admitted under keys[i] plus amounts[i] must not pass limits[i].
+-- Constraint i: over the last windows_ms[i], the amounts admitted under keys[i] plus amounts[i] must not pass limits[i]; no key twice.
 --
 -- Who asks for the same key waits in line (one lock a key, taken in one order, until the transaction ends); then the log is read.
 -- The clock is the server's: machines need not agree about the time. at_ms is for tests, which bring their own.
@@ -121,49 +109,75 @@ CREATE FUNCTION :"schema".admit_call(its_run uuid, kinds int[], keys text[], win
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   tenant text := require_tenant();
-  out admission := (true, -1, 0, 0);
   n int := coalesce(cardinality(keys), 0);
   race_ms CONSTANT bigint := 60000; -- so far ahead of now is another call that was faster; more is a clock that went back
-  sum_of numeric[] := '{}';
-  counted boolean[] := '{}';
+  locks bigint[] := '{}';
   used numeric;
+  here boolean;
+  counted boolean[] := '{}';
+  newest bigint;
   wait bigint;
+  refused admission;
+  result admission := (true, -1, 0, 0);
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'admit_call needs READ COMMITTED: a snapshot from before the lock does not show who was faster'
       USING ERRCODE = 'invalid_transaction_state';
-  ELSIF n = 0 OR n > 16 OR cardinality(kinds) <> n OR cardinality(windows_ms) <> n OR cardinality(limits) <> n OR cardinality(amounts) <> n THEN
+  ELSIF n = 0 OR n > 16 OR cardinality(kinds) <> n OR cardinality(windows_ms) <> n OR cardinality(limits) <> n
+        OR cardinality(amounts) <> n THEN
     RAISE EXCEPTION 'admit_call: between 1 and 16 constraints, and all arrays of one length'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  PERFORM pg_advisory_xact_lock(l.no)
-    FROM (SELECT DISTINCT hashtextextended(length(tenant) || ':' || tenant || k, 7219) AS no FROM unnest(keys) k ORDER BY 1) l;
-  IF at_ms IS NULL THEN
-    at_ms := now_ms();
+  FOR i IN 1 .. n LOOP
+    locks[i] := hashtextextended(length(tenant) || ':' || tenant || keys[i], 7219);
+  END LOOP;
+  IF n > 1 THEN
+    locks := ARRAY(SELECT l FROM unnest(locks) l ORDER BY l);
   END IF;
   FOR i IN 1 .. n LOOP
-    UPDATE admissions a SET at_ms = admit_call.at_ms, expires_ms = a.expires_ms - a.at_ms + admit_call.at_ms
-      WHERE a.tenant_id = tenant AND a.key = keys[i] AND a.at_ms > admit_call.at_ms + race_ms;
-    SELECT coalesce(sum(a.amount), 0) INTO used FROM admissions a
-      WHERE a.tenant_id = tenant AND a.key = keys[i] AND a.at_ms > admit_call.at_ms - windows_ms[i];
-    sum_of[i] := used;
-    counted[i] := EXISTS (SELECT FROM admissions a WHERE a.tenant_id = tenant AND a.run_id = its_run AND a.key = keys[i]);
+    PERFORM pg_advisory_xact_lock(locks[i]);
+  END LOOP;
+  at_ms := coalesce(at_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+  FOR i IN 1 .. n LOOP
+    LOOP
+      SELECT coalesce(sum(a.amount), 0), coalesce(bool_or(a.run_id = its_run), false), max(a.at_ms) INTO used, here, newest
+        FROM admissions a WHERE a.tenant_id = tenant AND a.key = keys[i] AND a.at_ms > admit_call.at_ms - windows_ms[i];
+      EXIT WHEN newest IS NULL OR newest <= at_ms + race_ms;
+      UPDATE admissions a SET at_ms = admit_call.at_ms, expires_ms = a.expires_ms - a.at_ms + admit_call.at_ms
+        WHERE a.tenant_id = tenant AND a.key = keys[i] AND a.at_ms > admit_call.at_ms + race_ms;
+    END LOOP;
+    counted[i] := here;
+    IF i = 1 THEN
+      result.used := least(used + CASE WHEN counted[1] THEN 0 ELSE amounts[1] END, 9223372036854775807);
+    END IF;
     CONTINUE WHEN counted[i] OR used + amounts[i] <= limits[i];
-    wait := admission_wait(tenant, keys[i], windows_ms[i], limits[i]::numeric - amounts[i], at_ms);
+    -- It may have been counted so long ago that its window has passed.
+    counted[i] := EXISTS (SELECT FROM admissions a WHERE a.tenant_id = tenant AND a.run_id = its_run AND a.key = keys[i]);
+    CONTINUE WHEN counted[i];
+    -- When enough will have left its window. From the newest back: the first that leaves no room beside those after it has to go,
+    -- and with it all before it.
+    wait := -1;
+    IF amounts[i] <= limits[i] THEN
+      SELECT s.at_ms + windows_ms[i] - admit_call.at_ms INTO wait
+        FROM (SELECT a.at_ms, sum(a.amount) OVER (ORDER BY a.at_ms DESC ROWS UNBOUNDED PRECEDING) AS stay FROM admissions a
+              WHERE a.tenant_id = tenant AND a.key = keys[i] AND a.at_ms > admit_call.at_ms - windows_ms[i]) s
+        WHERE s.stay + amounts[i] > limits[i] ORDER BY s.at_ms DESC LIMIT 1;
+    END IF;
     -- Of several that refuse, the one that refuses longest is named.
-    IF out.admitted OR (out.retry_after_ms >= 0 AND (wait < 0 OR wait > out.retry_after_ms)) THEN
-      out := (false, i - 1, least(used, 9223372036854775807), wait);
+    IF refused IS NULL OR (refused.retry_after_ms >= 0 AND (wait < 0 OR wait > refused.retry_after_ms)) THEN
+      refused := (false, i - 1, least(used, 9223372036854775807), wait);
     END IF;
   END LOOP;
-  IF NOT out.admitted THEN
-    RETURN out;
+  IF refused IS NOT NULL THEN
+    RETURN refused;
   END IF;
-  INSERT INTO admissions (tenant_id, key, run_id, at_ms, amount, kind, expires_ms)
-    SELECT tenant, keys[i], its_run, admit_call.at_ms, amounts[i], kinds[i], admit_call.at_ms + windows_ms[i]
-    FROM generate_series(1, n) i WHERE NOT counted[i]
-    ON CONFLICT DO NOTHING; -- one key named twice
-  out.used := least(sum_of[1] + CASE WHEN counted[1] THEN 0 ELSE amounts[1] END, 9223372036854775807);
-  RETURN out;
+  FOR i IN 1 .. n LOOP
+    IF NOT counted[i] THEN
+      INSERT INTO admissions (tenant_id, key, run_id, at_ms, amount, kind, expires_ms)
+        VALUES (tenant, keys[i], its_run, at_ms, amounts[i], kinds[i], at_ms + windows_ms[i]) ON CONFLICT DO NOTHING;
+    END IF;
+  END LOOP;
+  RETURN result;
 END
 $$;
 
@@ -176,72 +190,66 @@ CREATE FUNCTION :"schema".admit_call_by_rate(its_run uuid, keys text[], windows_
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   tenant text := require_tenant();
-  out admission := (true, -1, 0, 0);
   n int := coalesce(cardinality(keys), 0);
-  now_us bigint;
-  more_us numeric;
+  now_us bigint := coalesce(at_ms * 1000, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+  window_us bigint;
+  more_us bigint[] := '{}'; -- how much later the key is empty for this run; NULL: it never fits
   wait bigint;
-  old admission_rates;
+  empty_us bigint;
+  last_run uuid;
+  result admission := (true, -1, 0, 0);
 BEGIN
   IF n = 0 OR n > 16 OR cardinality(windows_ms) <> n OR cardinality(limits) <> n OR cardinality(amounts) <> n THEN
     RAISE EXCEPTION 'admit_call_by_rate: between 1 and 16 constraints, and all arrays of one length'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF n = 1 AND limits[1] > 0 AND amounts[1] BETWEEN 0 AND limits[1] THEN
-    more_us := ceil(windows_ms[1]::numeric * 1000 * amounts[1] / limits[1]);
-    -- The time is read again where the row had to be waited for.
-    INSERT INTO admission_rates AS r (tenant_id, key, empty_us, last_run)
-      VALUES (tenant, keys[1], coalesce(at_ms, now_ms()) * 1000 + more_us, its_run)
-      ON CONFLICT (tenant_id, key) DO UPDATE
-        SET empty_us = greatest(least(r.empty_us, coalesce(at_ms, now_ms()) * 1000 + windows_ms[1] * 1000),
-                                coalesce(at_ms, now_ms()) * 1000) + more_us,
-            last_run = its_run
-        WHERE r.last_run <> its_run
-          AND greatest(least(r.empty_us, coalesce(at_ms, now_ms()) * 1000 + windows_ms[1] * 1000), coalesce(at_ms, now_ms()) * 1000)
-              + more_us <= coalesce(at_ms, now_ms()) * 1000 + windows_ms[1] * 1000
-      RETURNING empty_us INTO old.empty_us;
+  FOR i IN 1 .. n LOOP
+    more_us[i] := CASE WHEN amounts[i] = 0 THEN 0 WHEN amounts[i] <= limits[i]
+                       THEN ceil(windows_ms[i]::numeric * 1000 * amounts[i] / limits[i]) END;
+  END LOOP;
+  IF n = 1 AND more_us[1] IS NOT NULL THEN
+    window_us := windows_ms[1] * 1000;
+    UPDATE admission_rates r SET empty_us = greatest(r.empty_us, now_us) + more_us[1], last_run = its_run
+      WHERE r.tenant_id = tenant AND r.key = keys[1] AND r.last_run <> its_run AND r.empty_us <= now_us + window_us - more_us[1]
+      RETURNING r.empty_us INTO empty_us;
     IF FOUND THEN
-      out.used := ceil((old.empty_us - coalesce(at_ms, now_ms()) * 1000)::numeric * limits[1] / (windows_ms[1] * 1000));
-      RETURN out;
+      result.used := ((empty_us - now_us) * limits[1]::numeric / window_us)::bigint;
+      RETURN result;
     END IF;
   END IF;
-  -- Several keys, or a refusal that needs its reasons: the rows are locked in one order, then looked at.
+  -- A new key, several keys, or a refusal that needs its reasons: the rows are locked in one order, then looked at.
   INSERT INTO admission_rates (tenant_id, key, empty_us, last_run)
-    SELECT DISTINCT tenant, k, 0, '00000000-0000-0000-0000-000000000000'::uuid FROM unnest(keys) k
+    SELECT tenant, k, 0, '00000000-0000-0000-0000-000000000000' FROM (SELECT DISTINCT u COLLATE "C" AS k FROM unnest(keys) u) k
       WHERE NOT EXISTS (SELECT FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = k) ORDER BY k
     ON CONFLICT DO NOTHING;
   PERFORM FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = ANY (keys) ORDER BY r.key FOR UPDATE;
-  now_us := coalesce(at_ms, now_ms()) * 1000;
+  now_us := coalesce(at_ms * 1000, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
   FOR i IN 1 .. n LOOP
-    SELECT * INTO old FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = keys[i];
-    old.empty_us := greatest(least(old.empty_us, now_us + windows_ms[i] * 1000), now_us);
-    IF old.last_run = its_run THEN
-      wait := 0;
-    ELSIF amounts[i] > limits[i] THEN
-      wait := -1;
-    ELSE
-      more_us := CASE WHEN amounts[i] = 0 THEN 0 ELSE ceil(windows_ms[i]::numeric * 1000 * amounts[i] / limits[i]) END;
-      wait := greatest(ceil((old.empty_us + more_us - now_us - windows_ms[i] * 1000) / 1000), 0);
-    END IF;
-    IF wait <> 0 AND (out.admitted OR (out.retry_after_ms >= 0 AND (wait < 0 OR wait > out.retry_after_ms))) THEN
-      out := (false, i - 1, CASE WHEN limits[i] > 0 THEN ceil((old.empty_us - now_us)::numeric * limits[i] / (windows_ms[i] * 1000)) ELSE 0 END, wait);
+    window_us := windows_ms[i] * 1000;
+    SELECT r.empty_us, r.last_run INTO empty_us, last_run FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = keys[i];
+    -- Further ahead than a window is a clock that went back.
+    empty_us := greatest(least(empty_us, now_us + window_us), now_us);
+    wait := CASE WHEN last_run = its_run THEN 0 WHEN more_us[i] IS NULL THEN -1
+                 ELSE greatest(ceil((empty_us + more_us[i] - now_us - window_us) / 1000.0), 0) END;
+    IF wait <> 0 AND (result.admitted OR (result.retry_after_ms >= 0 AND (wait < 0 OR wait > result.retry_after_ms))) THEN
+      result := (false, i - 1, ((empty_us - now_us) * limits[i]::numeric / window_us)::bigint, wait);
     END IF;
   END LOOP;
-  IF NOT out.admitted THEN
+  IF NOT result.admitted THEN
     DELETE FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = ANY (keys) AND r.empty_us = 0;
-    RETURN out;
+    RETURN result;
   END IF;
   UPDATE admission_rates r SET last_run = its_run,
-      empty_us = greatest(least(r.empty_us, now_us + c.window_us), now_us) + CASE WHEN c.amount = 0 THEN 0 ELSE ceil(c.window_us::numeric * c.amount / c.most) END
-    FROM (SELECT DISTINCT ON (k) k, w * 1000 AS window_us, l AS most, a AS amount FROM unnest(keys, windows_ms, limits, amounts) u (k, w, l, a)) c
-    WHERE r.tenant_id = tenant AND r.key = c.k AND r.last_run <> its_run;
-  SELECT ceil((r.empty_us - now_us)::numeric * limits[1] / (windows_ms[1] * 1000)) INTO out.used FROM admission_rates r
+      empty_us = greatest(least(r.empty_us, now_us + c.window_ms * 1000), now_us) + c.more_us
+    FROM unnest(keys, windows_ms, more_us) c (key, window_ms, more_us)
+    WHERE r.tenant_id = tenant AND r.key = c.key AND r.last_run <> its_run;
+  SELECT ((r.empty_us - now_us) * limits[1]::numeric / (windows_ms[1] * 1000))::bigint INTO result.used FROM admission_rates r
     WHERE r.tenant_id = tenant AND r.key = keys[1];
-  RETURN out;
+  RETURN result;
 END
 $$;
-REVOKE ALL ON FUNCTION admission_wait, admit_call, admit_call_by_rate FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION admission_wait, admit_call, admit_call_by_rate TO aiorch_app;
+REVOKE ALL ON FUNCTION admit_call, admit_call_by_rate FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION admit_call, admit_call_by_rate TO aiorch_app;
 
 -- ---- what looks over all tenants ------------------------------------------------------------------------------------------------
 
