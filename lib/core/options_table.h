@@ -136,6 +136,8 @@
   S(postgres_schema, "postgres.schema", "aiorch", NULL, 0, "The schema of the store's tables.")                         \
   S(postgres_role, "postgres.role", "aiorch_app", NULL, 0,                                                              \
     "The role that every transaction takes; row-level security must apply to it.")                                     \
+  S(postgres_clock, "postgres.clock", "server", "server|caller", 0,                                                     \
+    "Whose time limits go by; \"caller\", this machine's, is for tests: clocks of several machines differ.")           \
   S(postgres_tls, "postgres.tls", "verify", "verify|url", 0,                                                            \
     "\"verify\": certificate and name of a server on another machine are checked; \"url\": as sslmode in the URL says.") \
   S(postgres_ca_file, "postgres.ca_file", "", NULL, 0,                                                                  \

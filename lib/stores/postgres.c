@@ -34,6 +34,10 @@ aio__pg_facts aio__pg_facts_of(const aio__store *base) {
   return facts;
 }
 
+bool aio__pg_caller_clock(const aio__store *store) {
+  return strcmp(((const aio__pg_store *)store)->env.options->postgres_clock, "caller") == 0;
+}
+
 static void store_free(aio__store *base) {
   aio__pg_store *store = (aio__pg_store *)base;
   const aio__alloc *al = store->env.al;

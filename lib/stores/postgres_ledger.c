@@ -1,4 +1,394 @@
-/* The ledger ops of the PostgreSQL store. */
+/*
+ * The ledger ops of the PostgreSQL store. Limits are judged by the function admit_call of the schema, by the server's clock: machines need
+ * not agree about the time. Admissions and pending attempts commit without waiting for the server's disk; what has cost money never does.
+ */
+#include <string.h>
+
 #include "stores/postgres_private.h"
 
-const aio__ledger_ops aio__pg_ledger_ops = {0};
+enum { TEXT_SHOWN_MAX = 64, PRUNE_MAX = 2000 };
+
+/* As the columns stand. */
+static const int USAGE_ORDER[] = {AIORCH_USAGE_INPUT,          AIORCH_USAGE_CACHE_READ, AIORCH_USAGE_CACHE_WRITE,
+                                  AIORCH_USAGE_CACHE_WRITE_1H, AIORCH_USAGE_OUTPUT,     AIORCH_USAGE_REASONING};
+enum { USAGES = sizeof USAGE_ORDER / sizeof USAGE_ORDER[0] };
+
+/* Names of providers and their ids come from outside, and money must be written down whatever they are: what is no UTF-8 becomes '?'. */
+static void put_text(aio__pg_step *step, aio__str text) {
+  if (aio__utf8_check(text, NULL) == text.n && (text.n == 0 || memchr(text.p, '\0', text.n) == NULL)) {
+    aio__pg_text(step, text);
+    return;
+  }
+  char *copy = aio__pg_step_alloc(step, text.n);
+  if (copy == NULL) return;
+  for (size_t i = 0; i < text.n; i++) copy[i] = text.p[i] > 0 ? text.p[i] : '?';
+  aio__pg_text(step, aio__str_n(copy, text.n));
+}
+
+/* Tests bring their own time. */
+static void put_now(aio__pg_step *step, const aio__store *store, int64_t now_ms) {
+  if (aio__pg_caller_clock(store))
+    aio__pg_i64(step, now_ms);
+  else
+    aio__pg_null(step);
+}
+
+/* ---- admission ---------------------------------------------------------------------------------------------------------------- */
+
+typedef struct admitting {
+  aio__admission *out, result;
+} admitting;
+
+static aiorch_status read_admission(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  aio__admission *result = &((admitting *)ctx)->result;
+  (void)op;
+  result->admitted = aio__pg_get_bool(rows, 0, 0);
+  result->violated = (int)aio__pg_get_i64(rows, 0, 1);
+  result->used = aio__pg_get_i64(rows, 0, 2);
+  result->retry_after_ms = aio__pg_get_i64(rows, 0, 3);
+  return AIORCH_OK;
+}
+
+static aiorch_status give_admission(aio__op *op, void *ctx) {
+  const admitting *a = ctx;
+  (void)op;
+  *a->out = a->result;
+  return AIORCH_OK;
+}
+
+static aiorch_status admit(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, const aio__constraint *constraints,
+                           size_t count, int64_t now_ms, aio__admission *out) {
+  admitting a = {.out = out};
+  if (count > AIO__CONSTRAINTS_MAX)
+    return aio__error_set(&op->error, AIORCH_E_TOO_LARGE, "%zu constraints: at most %d", count, AIO__CONSTRAINTS_MAX);
+  if (count == 0) {
+    *out = (aio__admission){.admitted = true, .violated = -1};
+    return AIORCH_OK;
+  }
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_LOOSE, &a, sizeof a, give_admission);
+  aio__pg_sql(step, "SELECT admitted, violated, used, retry_after_ms FROM admit_call($1, $2, $3, $4, $5, $6, $7::bigint)", read_admission);
+  aio__pg_uuid(step, run_id);
+  aio__pg_array(step, AIO__PG_INT4, count);
+  for (size_t i = 0; i < count; i++) aio__pg_i32(step, (int32_t)constraints[i].kind);
+  aio__pg_array(step, AIO__PG_TEXT, count);
+  for (size_t i = 0; i < count; i++) aio__pg_text(step, aio__str_z(constraints[i].key));
+  aio__pg_array(step, AIO__PG_INT8, count);
+  for (size_t i = 0; i < count; i++) aio__pg_i64(step, constraints[i].window_ms);
+  aio__pg_array(step, AIO__PG_INT8, count);
+  for (size_t i = 0; i < count; i++) aio__pg_i64(step, constraints[i].limit);
+  aio__pg_array(step, AIO__PG_INT8, count);
+  for (size_t i = 0; i < count; i++) aio__pg_i64(step, constraints[i].amount);
+  put_now(step, store, now_ms);
+  return aio__pg_step_start(step);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------------------- */
+
+static void put_usage(aio__pg_step *step, const aio__usage *usage) {
+  for (size_t i = 0; i < USAGES; i++) aio__pg_i64(step, usage->n[USAGE_ORDER[i]]);
+  aio__pg_bool(step, usage->estimated);
+}
+
+static void put_cost(aio__pg_step *step, bool known, int64_t cost) {
+  if (known)
+    aio__pg_i64(step, cost);
+  else
+    aio__pg_null(step);
+}
+
+/* What is settled stays; pending becomes settled or unknown, unknown may still be settled. */
+static void put_attempt(aio__pg_step *step, aio__str tenant, const aio__attempt_row *a) {
+  aio__pg_sql(step,
+              "INSERT INTO ai_attempts AS old (tenant_id, run_id, id, state, kind, status, http_status, provider, model, request_id,"
+              " input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated,"
+              " cost_nano_usd, created_ms, duration_us, lease_until_ms)"
+              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+              " ON CONFLICT (tenant_id, run_id, id) DO UPDATE SET state = excluded.state, status = excluded.status,"
+              " http_status = excluded.http_status, provider = excluded.provider, model = excluded.model,"
+              " request_id = excluded.request_id, input_tokens = excluded.input_tokens,"
+              " cache_read_tokens = excluded.cache_read_tokens, cache_write_tokens = excluded.cache_write_tokens,"
+              " cache_write_1h_tokens = excluded.cache_write_1h_tokens, output_tokens = excluded.output_tokens,"
+              " reasoning_tokens = excluded.reasoning_tokens, estimated = excluded.estimated,"
+              " cost_nano_usd = excluded.cost_nano_usd, duration_us = excluded.duration_us,"
+              " lease_until_ms = excluded.lease_until_ms"
+              " WHERE (excluded.state = 1 AND old.state <> 1) OR (excluded.state = 2 AND old.state = 0)",
+              NULL);
+  aio__pg_text(step, tenant);
+  aio__pg_uuid(step, aio__str_z(a->run_id));
+  aio__pg_uuid(step, aio__str_z(a->id));
+  aio__pg_i32(step, (int32_t)a->state);
+  aio__pg_i32(step, a->kind);
+  aio__pg_i32(step, a->status);
+  aio__pg_i32(step, a->http_status);
+  put_text(step, a->provider);
+  put_text(step, a->model);
+  put_text(step, a->request_id);
+  put_usage(step, &a->usage);
+  put_cost(step, a->cost_known, a->cost_nano_usd);
+  aio__pg_i64(step, a->created_ms);
+  aio__pg_i64(step, a->duration_us);
+  aio__pg_i64(step, a->lease_until_ms);
+}
+
+static aiorch_status attempt(aio__store *store, aio__op *op, aio__str tenant, const aio__attempt_row *row) {
+  int flags = row->state == AIO__ATTEMPT_PENDING ? AIO__PG_WRITE | AIO__PG_LOOSE : AIO__PG_WRITE;
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, flags, NULL, 0, NULL);
+  put_attempt(step, tenant, row);
+  return aio__pg_step_start(step);
+}
+
+/* The run's row, and what was reserved for it at what it has cost; a row that is there already changes neither. */
+static void put_run(aio__pg_step *step, aio__str tenant, const aio__run_row *r) {
+  aio__pg_sql(step,
+              "WITH new AS (INSERT INTO ai_api_calls (tenant_id, id, user_id, provider, model, status, cache, input_tokens,"
+              " cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated,"
+              " cost_nano_usd, created_ms, duration_us)"
+              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::bigint, $16, $17)"
+              " ON CONFLICT (tenant_id, id) DO NOTHING RETURNING tenant_id, id, cost_nano_usd)"
+              " UPDATE admissions a SET amount = new.cost_nano_usd FROM new WHERE a.tenant_id = new.tenant_id AND a.run_id = new.id"
+              " AND a.kind = 1 AND new.cost_nano_usd IS NOT NULL",
+              NULL);
+  aio__pg_text(step, tenant);
+  aio__pg_uuid(step, aio__str_z(r->id));
+  put_text(step, r->user);
+  put_text(step, r->provider);
+  put_text(step, r->model);
+  aio__pg_i32(step, r->status);
+  aio__pg_i32(step, r->cache);
+  put_usage(step, &r->usage);
+  put_cost(step, r->cost_known, r->cost_nano_usd);
+  aio__pg_i64(step, r->created_ms);
+  aio__pg_i64(step, r->duration_us);
+}
+
+static aiorch_status settle(aio__store *store, aio__op *op, aio__str tenant, const aio__run_row *run, const aio__attempt_row *attempts,
+                            size_t count) {
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE, NULL, 0, NULL);
+  put_run(step, tenant, run);
+  for (size_t i = 0; i < count; i++) put_attempt(step, tenant, &attempts[i]);
+  return aio__pg_step_start(step);
+}
+
+/* ---- over all tenants --------------------------------------------------------------------------------------------------------- */
+
+typedef struct expiring {
+  uint64_t *out, expired;
+} expiring;
+
+static aiorch_status read_expired(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  (void)op;
+  ((expiring *)ctx)->expired = (uint64_t)aio__pg_get_i64(rows, 0, 0);
+  return AIORCH_OK;
+}
+
+static aiorch_status give_expired(aio__op *op, void *ctx) {
+  const expiring *e = ctx;
+  (void)op;
+  *e->out = e->expired;
+  return AIORCH_OK;
+}
+
+/* What nobody asks for any more goes on this occasion. */
+static aiorch_status expire(aio__store *store, aio__op *op, int64_t now_ms, uint64_t *expired) {
+  expiring e = {.out = expired};
+  aio__pg_step *step = aio__pg_step_new(store, op, AIO__LIT(""), AIO__PG_WRITE | AIO__PG_LONG, &e, sizeof e, give_expired);
+  aio__pg_sql(step, "SELECT expire_attempts($1::bigint)", read_expired);
+  put_now(step, store, now_ms);
+  aio__pg_sql(step, "SELECT FROM prune(NULL, $1, $2::bigint)", NULL);
+  aio__pg_i32(step, PRUNE_MAX);
+  put_now(step, store, now_ms);
+  return aio__pg_step_start(step);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------ */
+
+/* Tokens end at 2^53 as in aio__usage_add, money at the largest number there is. */
+#define TOKENS(name) "coalesce(least(sum(" name "_tokens), 9007199254740992), 0)::bigint"
+#define MONEY "coalesce(least(sum(cost_nano_usd), 9223372036854775807), 0)::bigint"
+#define COSTS(by)                                                                                                                     \
+  "SELECT " by " AS g, count(*), count(*) FILTER (WHERE cache >= 2), count(*) FILTER (WHERE status < 0),"                             \
+  " count(*) FILTER (WHERE cost_nano_usd IS NULL), " MONEY ", " TOKENS("input") ", " TOKENS("cache_read") ", "                        \
+  TOKENS("cache_write") ", " TOKENS("cache_write_1h") ", " TOKENS("output") ", " TOKENS("reasoning") ", bool_or(estimated)"           \
+  " FROM ai_api_calls WHERE tenant_id = $1 AND created_ms >= $2 AND created_ms < $3 GROUP BY g ORDER BY g COLLATE \"C\""
+
+static void get_usage(const aio__pg_rows *rows, size_t row, size_t column, aio__usage *out) {
+  for (size_t i = 0; i < USAGES; i++) out->n[USAGE_ORDER[i]] = aio__pg_get_i64(rows, row, column + i);
+  out->estimated = aio__pg_get_bool(rows, row, column + USAGES);
+}
+
+typedef struct reading {
+  aio__arena *arena;
+  void **out;
+  size_t *out_count;
+  void *rows;
+  size_t count;
+  aio__str run_id;
+} reading;
+
+static aiorch_status give_rows(aio__op *op, void *ctx) {
+  const reading *r = ctx;
+  (void)op;
+  *r->out = r->rows;
+  *r->out_count = r->count;
+  return AIORCH_OK;
+}
+
+/* Room for all rows. False: none, with words. */
+static bool make_room(const aio__pg_rows *rows, aio__op *op, reading *r, size_t size) {
+  r->count = aio__pg_count(rows);
+  r->rows = r->count > 0 ? aio__arena_alloc(r->arena, r->count * size) : NULL;
+  if (r->count == 0 || r->rows != NULL) return true;
+  (void)aio__pg_nomem(&op->error);
+  return false;
+}
+
+static aiorch_status read_costs(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  reading *r = ctx;
+  if (!make_room(rows, op, r, sizeof(aio__cost_row))) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < r->count; i++) {
+    aio__cost_row *out = &((aio__cost_row *)r->rows)[i];
+    if (!aio__pg_copy(rows, i, 0, r->arena, &out->group)) return AIORCH_E_NOMEM;
+    out->runs = aio__pg_get_i64(rows, i, 1);
+    out->hits = aio__pg_get_i64(rows, i, 2);
+    out->failures = aio__pg_get_i64(rows, i, 3);
+    out->unknown_price = aio__pg_get_i64(rows, i, 4);
+    out->cost_nano_usd = aio__pg_get_i64(rows, i, 5);
+    get_usage(rows, i, 6, &out->usage);
+  }
+  return AIORCH_OK;
+}
+
+static const char *costs_statement(aio__str by) {
+  static const struct {
+    const char *name, *sql;
+  } ways[] = {{"day", COSTS("to_char(to_timestamp(created_ms / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')")},
+              {"provider", COSTS("provider")},
+              {"model", COSTS("model")},
+              {"user", COSTS("user_id")}};
+  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+    if (aio__str_eqz(by, ways[i].name)) return ways[i].sql;
+  return NULL;
+}
+
+static aiorch_status costs(aio__store *store, aio__op *op, aio__str tenant, int64_t since_ms, int64_t until_ms, aio__str by,
+                           aio__arena *arena, aio__cost_row **rows, size_t *count) {
+  reading r = {.arena = arena, .out = (void **)rows, .out_count = count};
+  const char *sql = costs_statement(by);
+  if (sql == NULL)
+    return aio__error_set(&op->error, AIORCH_E_INVALID, "costs by \"%.*s\": use day, provider, model or user",
+                          (int)(by.n < TEXT_SHOWN_MAX ? by.n : TEXT_SHOWN_MAX), by.p != NULL ? by.p : "");
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ | AIO__PG_LONG, &r, sizeof r, give_rows);
+  aio__pg_sql(step, sql, read_costs);
+  aio__pg_text(step, tenant);
+  aio__pg_i64(step, since_ms);
+  aio__pg_i64(step, until_ms);
+  return aio__pg_step_start(step);
+}
+
+static bool get_attempt(const aio__pg_rows *rows, size_t i, const reading *r, aio__attempt_row *out) {
+  size_t at = 8;
+  aio__pg_get_uuid(rows, i, 0, out->id);
+  memcpy(out->run_id, r->run_id.p, r->run_id.n < AIO__UUID_LEN ? r->run_id.n : AIO__UUID_LEN);
+  out->state = (aio__attempt_state)aio__pg_get_i64(rows, i, 1);
+  out->kind = (int32_t)aio__pg_get_i64(rows, i, 2);
+  out->status = (int32_t)aio__pg_get_i64(rows, i, 3);
+  out->http_status = (int32_t)aio__pg_get_i64(rows, i, 4);
+  get_usage(rows, i, at, &out->usage);
+  at += USAGES + 1;
+  out->cost_known = !aio__pg_is_null(rows, i, at);
+  out->cost_nano_usd = aio__pg_get_i64(rows, i, at);
+  out->created_ms = aio__pg_get_i64(rows, i, at + 1);
+  out->duration_us = aio__pg_get_i64(rows, i, at + 2);
+  out->lease_until_ms = aio__pg_get_i64(rows, i, at + 3);
+  return aio__pg_copy(rows, i, 5, r->arena, &out->provider) && aio__pg_copy(rows, i, 6, r->arena, &out->model) &&
+         aio__pg_copy(rows, i, 7, r->arena, &out->request_id);
+}
+
+static aiorch_status read_attempts(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  reading *r = ctx;
+  if (!make_room(rows, op, r, sizeof(aio__attempt_row))) return AIORCH_E_NOMEM;
+  for (size_t i = 0; i < r->count; i++)
+    if (!get_attempt(rows, i, r, &((aio__attempt_row *)r->rows)[i])) return AIORCH_E_NOMEM;
+  return AIORCH_OK;
+}
+
+static aiorch_status attempts(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, aio__arena *arena,
+                              aio__attempt_row **rows, size_t *count) {
+  reading r = {.arena = arena, .out = (void **)rows, .out_count = count, .run_id = run_id};
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &r, sizeof r, give_rows);
+  aio__pg_sql(step,
+              "SELECT id, state, kind, status, http_status, provider, model, request_id, input_tokens, cache_read_tokens,"
+              " cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated, cost_nano_usd, created_ms,"
+              " duration_us, lease_until_ms FROM ai_attempts WHERE tenant_id = $1 AND run_id = $2 ORDER BY created_ms, id",
+              read_attempts);
+  aio__pg_text(step, tenant);
+  aio__pg_uuid(step, run_id);
+  return aio__pg_step_start(step);
+}
+
+/* ---- stats -------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct counting {
+  aio__store_stats *out, all;
+} counting;
+
+static aiorch_status read_tenant(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  aio__store_stats *all = &((counting *)ctx)->all;
+  (void)op;
+  if (aio__pg_count(rows) == 0) return AIORCH_OK;
+  all->documents = aio__pg_get_i64(rows, 0, 0);
+  all->chunks = aio__pg_get_i64(rows, 0, 1);
+  all->text_bytes = aio__pg_get_i64(rows, 0, 2);
+  return AIORCH_OK;
+}
+
+static aiorch_status read_live(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  aio__store_stats *all = &((counting *)ctx)->all;
+  (void)op;
+  all->cache_entries = aio__pg_get_i64(rows, 0, 0);
+  all->cache_bytes = aio__pg_get_i64(rows, 0, 1);
+  return AIORCH_OK;
+}
+
+static aiorch_status read_totals(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  aio__store_stats *all = &((counting *)ctx)->all;
+  (void)op;
+  all->runs = aio__pg_get_i64(rows, 0, 0);
+  all->cost_nano_usd = aio__pg_get_i64(rows, 0, 1);
+  return AIORCH_OK;
+}
+
+static aiorch_status give_stats(aio__op *op, void *ctx) {
+  const counting *c = ctx;
+  (void)op;
+  *c->out = c->all;
+  return AIORCH_OK;
+}
+
+static aiorch_status stats(aio__store *store, aio__op *op, aio__str tenant, int64_t now_ms, aio__store_stats *out) {
+  counting c = {.out = out};
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ | AIO__PG_LONG, &c, sizeof c, give_stats);
+  aio__pg_sql(step, "SELECT documents, chunks, text_bytes FROM tenants WHERE tenant_id = $1", read_tenant);
+  aio__pg_text(step, tenant);
+  aio__pg_sql(step,
+              "SELECT count(*), coalesce(least(sum(bytes), 9223372036854775807), 0)::bigint FROM semantic_cache"
+              " WHERE tenant_id = $1 AND expires_ms > $2",
+              read_live);
+  aio__pg_text(step, tenant);
+  aio__pg_i64(step, now_ms);
+  aio__pg_sql(step,
+              "SELECT (r.n + coalesce(t.runs, 0))::bigint, least(r.cost + coalesce(t.cost_nano_usd, 0), 9223372036854775807)::bigint"
+              " FROM (SELECT count(*) AS n, coalesce(sum(cost_nano_usd), 0) AS cost FROM ai_api_calls WHERE tenant_id = $1) r"
+              " LEFT JOIN run_totals t ON t.tenant_id = $1",
+              read_totals);
+  aio__pg_text(step, tenant);
+  return aio__pg_step_start(step);
+}
+
+const aio__ledger_ops aio__pg_ledger_ops = {.admit = admit,
+                                            .attempt = attempt,
+                                            .settle = settle,
+                                            .expire = expire,
+                                            .costs = costs,
+                                            .attempts = attempts,
+                                            .stats = stats};

@@ -397,7 +397,7 @@ static void test_settle__acknowledged_rows_survive_a_kill(void **state) {
     aio__test_alloc_init(&c.memory);
     if (aio__options_init(&c.options, &c.memory.al) != AIORCH_OK) _exit(1);
     aio__arena_init(&c.arena, &c.memory.al, 4096);
-    c.env = (aio__store_env){&c.memory.al, aio__clock_system(), NULL, &c.options};
+    c.env = (aio__store_env){&c.memory.al, aio__clock_system(), NULL, &c.options, NULL};
     if (open_store(&c) != AIORCH_OK) _exit(1);
     for (int i = 0;; i++) {
       aio__run_row run = run_of(i, 1, T0);

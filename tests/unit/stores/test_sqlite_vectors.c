@@ -171,7 +171,7 @@ static void child_marks(const char *folder, int wait_fd, int done_fd) {
   aio__test_alloc_init(&c.memory);
   if (read(wait_fd, &byte, 1) != 1 || aio__options_init(&c.options, &c.memory.al) != AIORCH_OK) _exit(1);
   aio__arena_init(&c.arena, &c.memory.al, 4096);
-  c.env = (aio__store_env){&c.memory.al, aio__clock_system(), NULL, &c.options};
+  c.env = (aio__store_env){&c.memory.al, aio__clock_system(), NULL, &c.options, NULL};
   if (open_store(&c) != AIORCH_OK) _exit(1);
   add_text(&c, ACME, "theirs", "T", "from the child", 50, T0);
   vector_at(0.95, row);
