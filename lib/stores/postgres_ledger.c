@@ -206,10 +206,10 @@ static aiorch_status expire(aio__store *store, aio__op *op, int64_t now_ms, uint
 #define TOKENS(name) "coalesce(least(sum(" name "_tokens), 9007199254740992), 0)::bigint"
 #define MONEY "coalesce(least(sum(cost_nano_usd), 9223372036854775807), 0)::bigint"
 #define COSTS(by)                                                                                                                     \
-  "SELECT " by " AS g, count(*), count(*) FILTER (WHERE cache >= 2), count(*) FILTER (WHERE status < 0),"                             \
+  "SELECT (" by ") COLLATE \"C\", count(*), count(*) FILTER (WHERE cache >= 2), count(*) FILTER (WHERE status < 0),"                             \
   " count(*) FILTER (WHERE cost_nano_usd IS NULL), " MONEY ", " TOKENS("input") ", " TOKENS("cache_read") ", "                        \
   TOKENS("cache_write") ", " TOKENS("cache_write_1h") ", " TOKENS("output") ", " TOKENS("reasoning") ", bool_or(estimated)"           \
-  " FROM ai_api_calls WHERE tenant_id = $1 AND created_ms >= $2 AND created_ms < $3 GROUP BY g ORDER BY g COLLATE \"C\""
+  " FROM ai_api_calls WHERE tenant_id = $1 AND created_ms >= $2 AND created_ms < $3 GROUP BY 1 ORDER BY 1"
 
 static void get_usage(const aio__pg_rows *rows, size_t row, size_t column, aio__usage *out) {
   for (size_t i = 0; i < USAGES; i++) out->n[USAGE_ORDER[i]] = aio__pg_get_i64(rows, row, column + i);

@@ -5,8 +5,11 @@
 static const aio__str ACME = {"acme", 4};
 
 /* A UUID-shaped id that says what it is for. */
+/* A UUID, as the library makes them: a store may keep it in sixteen bytes. */
 static const char *id_of(char out[AIO__UUID_LEN + 1], const char *kind, int n) {
-  snprintf(out, AIO__UUID_LEN + 1, "00000000-0000-7000-8000-%.4s%08u", kind, (unsigned)n % 100000000u);
+  unsigned hash = 0;
+  for (const char *c = kind; *c != '\0'; c++) hash = hash * 31 + (unsigned char)*c;
+  snprintf(out, AIO__UUID_LEN + 1, "00000000-0000-7000-8000-%04x%08u", hash & 0xffff, (unsigned)n % 100000000u);
   return out;
 }
 

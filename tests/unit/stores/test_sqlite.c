@@ -350,7 +350,7 @@ static int child_race(const char *folder, int number) {
   aio__test_alloc_init(&f.memory);
   if (aio__options_init(&f.options, &f.memory.al) != AIORCH_OK) return 255;
   aio__arena_init(&f.arena, &f.memory.al, 4096);
-  f.env = (aio__store_env){&f.memory.al, aio__clock_system(), NULL, &f.options};
+  f.env = (aio__store_env){&f.memory.al, aio__clock_system(), NULL, &f.options, NULL};
   if (open_store(&f) != AIORCH_OK) return 254;
   for (int i = 0; i < 50; i++) admitted += admit(&f, ACME, number * 1000 + i, &c, 1, T0 + i).admitted;
   f.store->close(f.store);
