@@ -76,12 +76,14 @@ CREATE INDEX chunks_by_words ON chunks USING gin (words);
 
 -- ---- vectors --------------------------------------------------------------------------------------------------------------------
 
--- Embedding models by fingerprint (model, precision, tokenizer), for all tenants. dimensions 0: the vectors are in a vector store
--- plug-in, their rows here are empty. embedding_model() makes the row and its two HNSW indexes.
+-- Embedding models by fingerprint (model, precision, tokenizer) and size, for all tenants. dimensions 0: the vectors are in a vector
+-- store plug-in, their rows here are empty. A fingerprint may come with another size or place once a tenant has forgotten the first:
+-- then it is another row. embedding_model() makes the row, embedding_index() its two HNSW indexes.
 CREATE TABLE :"schema".embedding_models (
-  no int PRIMARY KEY CHECK (no BETWEEN 1 AND 64),
-  fingerprint text COLLATE "C" NOT NULL UNIQUE,
-  dimensions int NOT NULL CHECK (dimensions BETWEEN 0 AND 4000) -- what halfvec can index
+  no int PRIMARY KEY CHECK (no > 0),
+  fingerprint text COLLATE "C" NOT NULL,
+  dimensions int NOT NULL CHECK (dimensions BETWEEN 0 AND 16000),
+  UNIQUE (fingerprint, dimensions)
 );
 
 CREATE TABLE :"schema".chunk_vectors (

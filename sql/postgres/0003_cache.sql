@@ -129,44 +129,44 @@ REVOKE ALL ON FUNCTION semantic_cache_changed, entry_vectors_changed, answers_lo
 
 -- ---- embedding models -----------------------------------------------------------------------------------------------------------
 
--- The number of a model, which is made known when it is new, with an index of its vectors for each of the two tables. Run it as a
--- transaction of its own: it waits for who is writing vectors right now. Vectors are of unit length, so the inner product orders them
--- as the cosine does. To search:
---   ORDER BY (vector::halfvec(D)) <#> $1::halfvec(D) … WHERE model = N AND tenant_id = …
--- with hnsw.iterative_scan = strict_order, so that the index goes on until enough of the tenant's rows are found.
+-- The number of a model of this fingerprint and size, which is made known when it is new.
 CREATE FUNCTION :"schema".embedding_model(its_fingerprint text, its_dimensions int) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET max_parallel_maintenance_workers = 0 AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
-  known embedding_models;
+  known int;
 BEGIN
-  SELECT * INTO known FROM embedding_models WHERE fingerprint = its_fingerprint;
+  SELECT m.no INTO known FROM embedding_models m WHERE m.fingerprint = its_fingerprint AND m.dimensions = its_dimensions;
   IF NOT FOUND THEN
     PERFORM pg_advisory_xact_lock(hashtextextended('aiorch embedding model', 0));
-    SELECT * INTO known FROM embedding_models WHERE fingerprint = its_fingerprint;
+    INSERT INTO embedding_models (no, fingerprint, dimensions)
+      SELECT coalesce(max(m.no), 0) + 1, its_fingerprint, its_dimensions FROM embedding_models m
+      ON CONFLICT (fingerprint, dimensions) DO UPDATE SET no = embedding_models.no RETURNING no INTO known;
   END IF;
-  IF FOUND THEN
-    IF known.dimensions <> its_dimensions THEN
-      RAISE EXCEPTION 'the embedding model % has % dimensions, not %', its_fingerprint, known.dimensions, its_dimensions
-        USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN known.no;
-  END IF;
-  SELECT coalesce(max(no), 0) + 1 INTO known.no FROM embedding_models;
-  IF known.no > 64 THEN
-    RAISE EXCEPTION 'there are 64 embedding models already' USING ERRCODE = 'program_limit_exceeded';
-  END IF;
-  INSERT INTO embedding_models (no, fingerprint, dimensions) VALUES (known.no, its_fingerprint, its_dimensions);
-  IF its_dimensions > 0 THEN
-    EXECUTE format('CREATE INDEX chunk_vectors_near_%1$s ON chunk_vectors USING hnsw ((vector::halfvec(%2$s)) halfvec_ip_ops)'
-                   ' WHERE model = %1$s', known.no, its_dimensions);
-    EXECUTE format('CREATE INDEX entry_vectors_near_%1$s ON entry_vectors USING hnsw ((vector::halfvec(%2$s)) halfvec_ip_ops)'
-                   ' WHERE model = %1$s', known.no, its_dimensions);
-  END IF;
-  RETURN known.no;
+  RETURN known;
 END
 $$;
 REVOKE ALL ON FUNCTION embedding_model FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION embedding_model TO aiorch_app;
+
+-- Indexes of a model's vectors, for each of the two tables, for who owns the schema: worth it from some 10,000 vectors of one tenant
+-- on, below that a tenant's are compared one by one (nearest_chunks). Run it as a transaction of its own: it waits for who is writing
+-- vectors right now. Vectors are of unit length, so the inner product orders them as the cosine does.
+CREATE FUNCTION :"schema".embedding_index(its_fingerprint text, its_dimensions int) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT SET max_parallel_maintenance_workers = 0 AS $$
+DECLARE
+  known int := embedding_model(its_fingerprint, its_dimensions);
+  kind text;
+BEGIN
+  IF its_dimensions NOT BETWEEN 1 AND 4000 THEN
+    RAISE EXCEPTION 'vectors of % numbers cannot be indexed: 1 to 4000 can', its_dimensions USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOREACH kind IN ARRAY ARRAY['chunk', 'entry'] LOOP
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %1$s_vectors_near_%2$s ON %1$s_vectors USING hnsw'
+                   ' ((vector::halfvec(%3$s)) halfvec_ip_ops) WHERE model = %2$s', kind, known, its_dimensions);
+  END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION embedding_index FROM PUBLIC;
 
 -- ---- access ---------------------------------------------------------------------------------------------------------------------
 
