@@ -146,7 +146,7 @@ static aiorch_status list(aio__store *store, aio__op *op, aio__str tenant, size_
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &l, sizeof l, give_listed);
   aio__pg_sql(step,
               "SELECT e.id, least(e.created_ms, $1), e.expires_ms, e.hits, e.knowledge < t.knowledge, t.knowledge, e.finish_reason,"
-              " e.exact_only, answer_bytes(e.tenant_id, e.id, e.bytes), e.scope, e.key, e.chunks, e.provider, e.model, e.query,"
+              " e.exact_only, e.bytes, e.scope, e.key, e.chunks, e.provider, e.model, e.query,"
               " (SELECT string_agg(s.document_id || ' ' || s.version, ' ' ORDER BY s.document_id) FROM cache_sources s"
               "  WHERE s.tenant_id = e.tenant_id AND s.entry_id = e.id)"
               " FROM semantic_cache e JOIN tenants t ON t.tenant_id = e.tenant_id"

@@ -16,7 +16,7 @@ CREATE TABLE :"schema".semantic_cache (
   expires_ms bigint NOT NULL,
   used bigint NOT NULL DEFAULT nextval('cache_clock'),
   hits bigint NOT NULL DEFAULT 0,
-  bytes bigint NOT NULL,                    -- what it takes of the tenant's max_bytes
+  bytes bigint NOT NULL,                    -- what it takes of the tenant's max_bytes, with its vectors
   knowledge bigint NOT NULL,                -- where the tenant's knowledge stood when the answer was last good for it
   finish_reason int NOT NULL,
   exact_only boolean NOT NULL DEFAULT false, -- somebody said that the answer fits its own question only
@@ -78,7 +78,7 @@ CREATE TRIGGER semantic_cache_came AFTER INSERT ON semantic_cache REFERENCING NE
 CREATE TRIGGER semantic_cache_went AFTER DELETE ON semantic_cache REFERENCING OLD TABLE AS went
   FOR EACH STATEMENT EXECUTE FUNCTION semantic_cache_changed();
 
--- A vector counts among the bytes of its answer.
+-- A vector counts among the bytes of its answer; with an answer that goes they have been counted out already.
 CREATE FUNCTION :"schema".entry_vectors_changed() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -86,16 +86,22 @@ BEGIN
     INSERT INTO tenant_models AS m (tenant_id, model, entries)
       SELECT tenant_id, model, count(*) FROM came GROUP BY tenant_id, model ORDER BY tenant_id, model
       ON CONFLICT (tenant_id, model) DO UPDATE SET entries = m.entries + excluded.entries;
+    WITH larger AS (
+      UPDATE semantic_cache e SET bytes = e.bytes + d.bytes
+        FROM (SELECT tenant_id, entry_id, sum(4 * vector_dims(vector)) AS bytes FROM came GROUP BY tenant_id, entry_id) d
+        WHERE e.tenant_id = d.tenant_id AND e.id = d.entry_id AND d.bytes > 0 RETURNING d.tenant_id, d.bytes)
     UPDATE tenants t SET cache_bytes = t.cache_bytes + d.bytes
-      FROM (SELECT tenant_id, sum(4 * coalesce(vector_dims(vector), 0)) AS bytes FROM came GROUP BY tenant_id) d
-      WHERE t.tenant_id = d.tenant_id AND d.bytes > 0;
+      FROM (SELECT tenant_id, sum(bytes) AS bytes FROM larger GROUP BY tenant_id) d WHERE t.tenant_id = d.tenant_id;
   ELSE
     UPDATE tenant_models m SET entries = m.entries - d.n
       FROM (SELECT tenant_id, model, count(*) AS n FROM went GROUP BY tenant_id, model) d
       WHERE m.tenant_id = d.tenant_id AND m.model = d.model;
+    WITH smaller AS (
+      UPDATE semantic_cache e SET bytes = e.bytes - d.bytes
+        FROM (SELECT tenant_id, entry_id, sum(4 * vector_dims(vector)) AS bytes FROM went GROUP BY tenant_id, entry_id) d
+        WHERE e.tenant_id = d.tenant_id AND e.id = d.entry_id AND d.bytes > 0 RETURNING d.tenant_id, d.bytes)
     UPDATE tenants t SET cache_bytes = t.cache_bytes - d.bytes
-      FROM (SELECT tenant_id, sum(4 * coalesce(vector_dims(vector), 0)) AS bytes FROM went GROUP BY tenant_id) d
-      WHERE t.tenant_id = d.tenant_id AND d.bytes > 0;
+      FROM (SELECT tenant_id, sum(bytes) AS bytes FROM smaller GROUP BY tenant_id) d WHERE t.tenant_id = d.tenant_id;
   END IF;
   RETURN NULL;
 END

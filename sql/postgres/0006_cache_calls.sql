@@ -40,13 +40,6 @@ BEGIN
 END
 $$;
 
--- What an answer takes with its vectors.
-CREATE FUNCTION :"schema".answer_bytes(its_tenant text, its_id uuid, its_bytes bigint) RETURNS bigint
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-  SELECT its_bytes + coalesce((SELECT sum(4 * coalesce(vector_dims(v.vector), 0)) FROM entry_vectors v
-                               WHERE v.tenant_id = its_tenant AND v.entry_id = its_id), 0)::bigint
-$$;
-
 -- Room for an answer of new_bytes: of what has expired some goes, all when there is no room, then what was used longest ago.
 CREATE FUNCTION :"schema".make_room(tenant text, new_bytes bigint, max_rows bigint, max_bytes bigint, at_ms bigint) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -65,7 +58,7 @@ BEGIN
   END IF;
   DELETE FROM semantic_cache e WHERE e.tenant_id = tenant AND e.expires_ms <= at_ms;
   SELECT t.* INTO it FROM tenants t WHERE t.tenant_id = tenant;
-  FOR old IN SELECT e.id, answer_bytes(tenant, e.id, e.bytes) AS bytes FROM semantic_cache e WHERE e.tenant_id = tenant ORDER BY e.used LOOP
+  FOR old IN SELECT e.id, e.bytes FROM semantic_cache e WHERE e.tenant_id = tenant ORDER BY e.used LOOP
     EXIT WHEN it.cache_rows + 1 <= max_rows AND it.cache_bytes + new_bytes <= max_bytes;
     it.cache_rows := it.cache_rows - 1;
     it.cache_bytes := it.cache_bytes - old.bytes;
@@ -234,7 +227,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION take_answer, answer_bytes, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
+REVOKE ALL ON FUNCTION take_answer, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
   drop_answers FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION take_answer, answer_bytes, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
+GRANT EXECUTE ON FUNCTION take_answer, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
   drop_answers TO aiorch_app;
