@@ -51,7 +51,7 @@ static void empty_tables(void) {
         NULL);
 }
 
-static void set_text(fixture *f, const char *key, const char *value) {
+__attribute__((unused)) static void set_text(fixture *f, const char *key, const char *value) {
   assert_int_equal(aio__options_set_plain(&f->options, aio__str_z(key), aio__str_z(value), &f->call.op.error), AIORCH_OK);
 }
 

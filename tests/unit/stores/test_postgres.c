@@ -8,7 +8,8 @@ static const char *url_variable = "AIORCH_TEST_POSTGRES";
 
 aiorch_status open_store(fixture *f) {
   empty_tables();
-  set_text(f, "postgres.clock", "caller");
+  aiorch_status status = aio__options_set_plain(&f->options, AIO__LIT("postgres.clock"), AIO__LIT("caller"), &f->call.op.error);
+  if (status != AIORCH_OK) return status;
   return open_url(f, variable(url_variable));
 }
 
