@@ -87,7 +87,7 @@ static aiorch_status judge(const aio__pg_store *store, const seen *s, aiorch_err
 /* What the settings of the transaction and the schema say no to. */
 static aiorch_status explain(const aio__pg_store *store, const aio__pg_step *step, aiorch_error *error) {
   const char *state = step->state, *place = store->target->place;
-  if (strcmp(state, "22023") == 0 || (strcmp(state, "42501") == 0 && step->at <= 1))
+  if (strcmp(state, "22023") == 0 || (strcmp(state, "42501") == 0 && step->refused_at <= 1))
     return aio__error_set(error, AIORCH_E_STORE,
                           "%s: the login %s may not act as %s: as the owner run `aiorch migrate` and GRANT %s TO %s, or set"
                           " \"postgres.role\" to another",

@@ -89,7 +89,8 @@ struct aio__pg_step {
   size_t at;             /* results that have ended: BEGIN, settings, the statements, COMMIT */
   const aio__pg_statement *reading;
   aiorch_status status;  /* of the try so far */
-  char state[6];         /* SQLSTATE when the server refused */
+  char state[6];         /* SQLSTATE when the server refused, and where */
+  size_t refused_at;
   bool bad;              /* a decode asked for what is not there */
   void (*ended)(aio__pg_step *step); /* in place of op->done: for the engine's own */
 };

@@ -126,6 +126,7 @@ static void refused(const aio__pg_conn *conn, aio__pg_step *step, const PGresult
   memcpy(report.state, state.p, state.n < 5 ? state.n : 5);
   if (step->state[0] != '\0') return;
   memcpy(step->state, report.state, sizeof step->state);
+  step->refused_at = step->at;
   step->status = aio__pg_fail(conn->pool->store, &report, &step->op->error);
 }
 
