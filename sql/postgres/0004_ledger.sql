@@ -103,10 +103,11 @@ CREATE TYPE :"schema".admission AS (
 --
 -- Who asks for the same key waits in line (one lock a key, taken in one order, until the transaction ends); then the log is read.
 -- The clock is the server's: machines need not agree about the time. at_ms is for tests, which bring their own.
--- The same run under the same key counts once, however often it comes.
+-- The same run under the same key counts once, however often it comes. Plans are kept by a session, and one made while the tables
+-- were empty must serve when they are full: no sequential scans.
 CREATE FUNCTION :"schema".admit_call(its_run uuid, kinds int[], keys text[], windows_ms bigint[], limits bigint[],
                                      amounts bigint[], at_ms bigint DEFAULT NULL) RETURNS admission
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE
   tenant text := require_tenant();
   n int := coalesce(cardinality(keys), 0);
@@ -187,7 +188,7 @@ $$;
 -- set right when a run has ended. `used` is what has not drained away yet.
 CREATE FUNCTION :"schema".admit_call_by_rate(its_run uuid, keys text[], windows_ms bigint[], limits bigint[], amounts bigint[],
                                              at_ms bigint DEFAULT NULL) RETURNS admission
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE
   tenant text := require_tenant();
   n int := coalesce(cardinality(keys), 0);
