@@ -194,6 +194,7 @@ DECLARE
   n int := coalesce(cardinality(keys), 0);
   now_us bigint := coalesce(at_ms * 1000, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
   window_us bigint;
+  one text;
   more_us bigint[] := '{}'; -- how much later the key is empty for this run; NULL: it never fits
   wait bigint;
   empty_us bigint;
@@ -219,11 +220,14 @@ BEGIN
     END IF;
   END IF;
   -- A new key, several keys, or a refusal that needs its reasons: the rows are locked in one order, then looked at.
-  INSERT INTO admission_rates (tenant_id, key, empty_us, last_run)
-    SELECT tenant, k, 0, '00000000-0000-0000-0000-000000000000' FROM (SELECT DISTINCT u COLLATE "C" AS k FROM unnest(keys) u) k
-      WHERE NOT EXISTS (SELECT FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = k) ORDER BY k
-    ON CONFLICT DO NOTHING;
-  PERFORM FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = ANY (keys) ORDER BY r.key FOR UPDATE;
+  FOREACH one IN ARRAY CASE WHEN n > 1 THEN ARRAY(SELECT u FROM unnest(keys) u ORDER BY u COLLATE "C") ELSE keys END LOOP
+    LOOP
+      PERFORM FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = one FOR UPDATE;
+      EXIT WHEN FOUND;
+      INSERT INTO admission_rates (tenant_id, key, empty_us, last_run)
+        VALUES (tenant, one, 0, '00000000-0000-0000-0000-000000000000') ON CONFLICT DO NOTHING;
+    END LOOP;
+  END LOOP;
   now_us := coalesce(at_ms * 1000, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
   FOR i IN 1 .. n LOOP
     window_us := windows_ms[i] * 1000;
@@ -240,10 +244,10 @@ BEGIN
     DELETE FROM admission_rates r WHERE r.tenant_id = tenant AND r.key = ANY (keys) AND r.empty_us = 0;
     RETURN result;
   END IF;
-  UPDATE admission_rates r SET last_run = its_run,
-      empty_us = greatest(least(r.empty_us, now_us + c.window_ms * 1000), now_us) + c.more_us
-    FROM unnest(keys, windows_ms, more_us) c (key, window_ms, more_us)
-    WHERE r.tenant_id = tenant AND r.key = c.key AND r.last_run <> its_run;
+  FOR i IN 1 .. n LOOP
+    UPDATE admission_rates r SET last_run = its_run, empty_us = greatest(least(r.empty_us, now_us + windows_ms[i] * 1000), now_us) + more_us[i]
+      WHERE r.tenant_id = tenant AND r.key = keys[i] AND r.last_run <> its_run;
+  END LOOP;
   SELECT ((r.empty_us - now_us) * limits[1]::numeric / (windows_ms[1] * 1000))::bigint INTO result.used FROM admission_rates r
     WHERE r.tenant_id = tenant AND r.key = keys[1];
   RETURN result;
