@@ -47,7 +47,7 @@ static aiorch_status open_db(aio__sq_store *store, aio__sq_db *db, const char *n
 static void store_free(aio__store *base) {
   aio__sq_store *store = (aio__sq_store *)base;
   const aio__alloc *al = store->env.al;
-  if (store->puts.synced) aio__sq_puts_flush(store);
+  if (store->writer != NULL) aio__sq_puts_carry_out(store);
   aio__sq_writer_free(store->writer);
   aio__sq_puts_free(store);
   if (store->knowledge.synced && store->knowledge.writer != NULL) aio__sq_touches_flush(store);
@@ -63,10 +63,10 @@ static void store_free(aio__store *base) {
   aio__free(al, store);
 }
 
+/* Runs that the ledger lets go on keep more answers: those that wait are better kept with them. */
 static void flush(aio__store *base) {
   aio__sq_store *store = (aio__sq_store *)base;
-  aio__sq_writer_flush(store->writer);
-  aio__sq_puts_flush(store);
+  if (!aio__sq_writer_flush(store->writer)) aio__sq_puts_flush(store);
 }
 
 static aiorch_status open_all(aio__sq_store *store, aiorch_error *error) {

@@ -104,8 +104,8 @@ static void put_back(aio__sq_writer *w, aio__sq_job **jobs, size_t count) {
   if (count > 0) aio__sq_writer_call(w);
 }
 
-/* Leaves to the thread what waits for the disk, and ends the others. */
-static void end_flushed(aio__sq_writer *w, aio__sq_job **jobs, size_t count) {
+/* Leaves to the thread what waits for the disk, and ends the others. True: there are any. */
+static bool end_flushed(aio__sq_writer *w, aio__sq_job **jobs, size_t count) {
   size_t n = 0;
   aio__sq_job *first = NULL, **end = &first;
   for (size_t i = 0; i < count; i++) {
@@ -124,14 +124,15 @@ static void end_flushed(aio__sq_writer *w, aio__sq_job **jobs, size_t count) {
     pthread_mutex_unlock(&w->mutex);
   }
   for (size_t i = 0; i < n; i++) aio__sq_writer_finish(w, jobs[i], AIORCH_OK);
+  return n > 0;
 }
 
-void aio__sq_writer_flush(aio__sq_writer *w) {
+bool aio__sq_writer_flush(aio__sq_writer *w) {
   aio__sq_conn *conn = w->store->ledger.writer;
   aio__sq_job *jobs[AIO__SQ_BATCH_MAX];
   size_t n = 0;
   aiorch_error error;
-  if (!atomic_load(&w->lingering)) return;
+  if (!atomic_load(&w->lingering)) return false;
   aio__error_init(&error);
   pthread_mutex_lock(&w->mutex);
   bool here = !w->busy && !w->stopping && !aio__sq_checkpoint_is_due(conn);
@@ -140,7 +141,7 @@ void aio__sq_writer_flush(aio__sq_writer *w) {
   else if (w->first != NULL)
     aio__sq_writer_call(w);
   pthread_mutex_unlock(&w->mutex);
-  if (!here) return;
+  if (!here) return false;
   aiorch_status status = aio__sq_try_begin(conn, &error);
   bool begun = status == AIORCH_OK;
   pthread_mutex_lock(&w->mutex);
@@ -157,5 +158,5 @@ void aio__sq_writer_flush(aio__sq_writer *w) {
   aio__sq_writer_give(w);
   if (begun && status != AIORCH_OK) put_back(w, jobs, n);
   pthread_mutex_unlock(&w->mutex);
-  if (status == AIORCH_OK) end_flushed(w, jobs, n);
+  return status == AIORCH_OK && end_flushed(w, jobs, n);
 }

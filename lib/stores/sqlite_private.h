@@ -273,8 +273,9 @@ aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio
 /* Keeps an answer, alone or, in company, with others that come: AIORCH_PENDING. */
 aiorch_status aio__sq_put_entry(aio__sq_store *store, aio__op *op, aio__str tenant, const aio__cache_entry *entry,
                                 const aio__cache_limits *limits, int64_t now_ms, bool *stored);
-/* Keeps those that wait, in one transaction. */
+/* Keeps those that wait, in one transaction; carry_out: as the writer's thread does it, with the checkpoint that is due. */
 void aio__sq_puts_flush(aio__sq_store *store);
+void aio__sq_puts_carry_out(aio__sq_store *store);
 void aio__sq_puts_free(aio__sq_store *store); /* after a flush, when nobody puts any more */
 
 /* ---- sqlite_writer.c: the ledger's thread, and what it does in sqlite_ledger.c ---------------------------------- */
@@ -302,8 +303,10 @@ aiorch_status aio__sq_writer_new(aio__sq_store *store, aio__sq_writer **out);
 void aio__sq_writer_free(aio__sq_writer *writer); /* does all that waits, then ends the thread */
 /* Copies the job into the queue. AIORCH_PENDING or an error. */
 aiorch_status aio__sq_writer_put(aio__sq_writer *writer, const aio__sq_job *job);
-/* Commits the calls that wait in company, on the caller's thread; what has to come to the disk ends on the writer's. */
-void aio__sq_writer_flush(aio__sq_writer *writer);
+/* Commits the calls that wait in company, on the caller's thread; what has to come to the disk ends on the writer's. True: a
+ * call has ended. */
+bool aio__sq_writer_flush(aio__sq_writer *writer);
+void aio__sq_writer_call_for_puts(aio__sq_writer *writer); /* has the thread go on with the answers that are to be kept */
 /* Has the thread look after a call in company that is not in its queue: when nobody flushes it, the thread does. False: there
  * is no thread. watched: so many of them have been taken up. */
 bool aio__sq_writer_watch(aio__sq_writer *writer, aiorch_error *error);

@@ -69,8 +69,9 @@ aiorch_status aio__sq_put_entry(aio__sq_store *store, aio__op *op, aio__str tena
   return put_alone(store, &put);
 }
 
-/* Up to the limit. */
-static aio__sq_put *take_all(aio__sq_puts *puts, size_t *count) {
+/* Up to the limit; NULL: there is none. */
+static aio__sq_put *take_all(aio__sq_store *store) {
+  aio__sq_puts *puts = &store->puts;
   pthread_mutex_lock(&puts->mutex);
   aio__sq_put *first = puts->first, **end = &puts->first;
   size_t n = 0;
@@ -80,23 +81,15 @@ static aio__sq_put *take_all(aio__sq_puts *puts, size_t *count) {
   if (n > 0) *end = NULL;
   atomic_fetch_sub(&puts->n, n);
   pthread_mutex_unlock(&puts->mutex);
-  *count = n;
-  return n > 0 ? first : NULL;
+  if (n == 0) return NULL;
+  aio__sq_writer_watched(store->writer, n);
+  return first;
 }
 
-/* AIORCH_OK: all stand. */
-static aiorch_status put_together(aio__sq_store *store, aio__sq_put *first) {
-  aio__sq_conn *conn = NULL;
-  aio__op op;
-  int64_t deadline_ns = AIO__NEVER;
-  for (aio__sq_put *put = first; put != NULL; put = put->next)
-    if (put->op->deadline_ns < deadline_ns) deadline_ns = put->op->deadline_ns;
-  aio__op_init(&op, deadline_ns, NULL, NULL);
-  aiorch_status status = aio__sq_write(&store->knowledge, &op, &conn);
-  if (status != AIORCH_OK) return status;
-  status = aio__sq_touches_write(conn, &op.error);
+static aiorch_status put_rows(aio__sq_conn *conn, aio__sq_put *first, aiorch_error *error) {
+  aiorch_status status = aio__sq_touches_write(conn, error);
   for (aio__sq_put *put = first; put != NULL && status == AIORCH_OK; put = put->next) status = put_row(conn, put);
-  return aio__sq_write_end(conn, &op, status);
+  return status;
 }
 
 static void end_put(aio__sq_store *store, aio__sq_put *put, aiorch_status status) {
@@ -109,18 +102,55 @@ static void end_put(aio__sq_store *store, aio__sq_put *put, aiorch_status status
   op->done(op, op->ctx);
 }
 
-void aio__sq_puts_flush(aio__sq_store *store) {
-  size_t count = 0;
-  if (atomic_load(&store->puts.n) == 0) return;
-  aio__sq_put *first = take_all(&store->puts, &count);
-  if (count == 0) return;
-  aio__sq_writer_watched(store->writer, count);
-  bool together = count > 1 && put_together(store, first) == AIORCH_OK;
+/* When they do not stand together, each is tried alone. */
+static void end_puts(aio__sq_store *store, aio__sq_put *first, bool together) {
   for (aio__sq_put *put = first, *next; put != NULL; put = next) {
     next = put->next;
     if (together) *put->stored = put->done;
     aio__error_clear(&put->op->error);
     end_put(store, put, together ? AIORCH_OK : put_alone(store, put));
+  }
+}
+
+/* Whoever drives the runs waits neither for another that writes nor for the disk: both are the thread's part. */
+void aio__sq_puts_flush(aio__sq_store *store) {
+  aio__sq_db *db = &store->knowledge;
+  aio__sq_conn *conn = NULL;
+  aio__sq_put *first = NULL;
+  aiorch_error error;
+  if (atomic_load(&store->puts.n) == 0) return;
+  aio__error_init(&error);
+  bool taken = aio__sq_take_writer(db, aio__clock_now(store->env.clock), &conn, &error) == AIORCH_OK;
+  aiorch_status status = taken ? aio__sq_try_begin(conn, &error) : AIORCH_AGAIN;
+  bool begun = status == AIORCH_OK;
+  if (begun) {
+    first = take_all(store);
+    status = put_rows(conn, first, &error);
+    if (status == AIORCH_OK)
+      status = aio__sq_commit(conn, &error);
+    else
+      aio__sq_rollback(conn);
+  }
+  bool due = !begun || aio__sq_checkpoint_is_due(conn);
+  if (taken) aio__sq_give_writer(conn);
+  if (due) aio__sq_writer_call_for_puts(store->writer);
+  end_puts(store, first, status == AIORCH_OK);
+}
+
+void aio__sq_puts_carry_out(aio__sq_store *store) {
+  aio__sq_conn *conn = NULL;
+  aiorch_error error;
+  aio__error_init(&error);
+  if (aio__sq_take_writer(&store->knowledge, AIO__NEVER, &conn, &error) == AIORCH_OK) {
+    aio__sq_checkpoint_if_due(conn);
+    aio__sq_give_writer(conn);
+  }
+  for (aio__sq_put *first; (first = take_all(store)) != NULL;) {
+    aio__op op;
+    aio__op_init(&op, AIO__NEVER, NULL, NULL);
+    aiorch_status status = aio__sq_write(&store->knowledge, &op, &conn);
+    if (status == AIORCH_OK) status = aio__sq_write_end(conn, &op, put_rows(conn, first, &op.error));
+    end_puts(store, first, status == AIORCH_OK);
   }
 }
 

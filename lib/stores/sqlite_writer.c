@@ -118,8 +118,15 @@ static void sync_flushed(aio__sq_writer *w) {
   pthread_mutex_lock(&w->mutex);
 }
 
+static void carry_out_puts(aio__sq_writer *w) {
+  w->puts_due = false;
+  pthread_mutex_unlock(&w->mutex);
+  aio__sq_puts_carry_out(w->store);
+  pthread_mutex_lock(&w->mutex);
+}
+
 static bool has_work(const aio__sq_writer *w) {
-  return w->called || w->unsynced != NULL || w->stopping;
+  return w->called || w->puts_due || w->unsynced != NULL || w->stopping;
 }
 
 /* Has nobody come for what was there when the wait began? */
@@ -137,10 +144,7 @@ static void wait_for_work(aio__sq_writer *w) {
     if (!w->watching) {
       pthread_cond_wait(&w->cond, &w->mutex);
     } else if (has_waited_in_vain(w)) {
-      w->called = true;
-      pthread_mutex_unlock(&w->mutex);
-      aio__sq_puts_flush(w->store);
-      pthread_mutex_lock(&w->mutex);
+      w->called = w->puts_due = true;
     }
   }
 }
@@ -151,6 +155,7 @@ static void *run(void *ctx) {
   for (;;) {
     wait_for_work(w);
     if (w->unsynced != NULL) sync_flushed(w);
+    if (w->puts_due) carry_out_puts(w);
     if (!w->called && !w->stopping) continue;
     take_batch(w, false);
     if (w->n > 0) carry_out_batch(w, false);
@@ -247,6 +252,13 @@ bool aio__sq_writer_watch(aio__sq_writer *w, aiorch_error *error) {
   if (ok) watch(w);
   pthread_mutex_unlock(&w->mutex);
   return ok;
+}
+
+void aio__sq_writer_call_for_puts(aio__sq_writer *w) {
+  pthread_mutex_lock(&w->mutex);
+  w->puts_due = true;
+  aio__sq_writer_wake(w);
+  pthread_mutex_unlock(&w->mutex);
 }
 
 void aio__sq_writer_watched(aio__sq_writer *w, size_t count) {

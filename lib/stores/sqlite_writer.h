@@ -20,6 +20,7 @@ struct aio__sq_writer {
   bool started, stopping;
   bool unsure; /* a sync has failed, and no checkpoint has made up for it yet */
   bool called;   /* the thread is to carry out what is in the queue */
+  bool puts_due; /* and the answers that are to be kept */
   bool watching; /* it looks for calls that nobody commits */
   atomic_bool lingering; /* there are calls in the queue for which nobody was woken */
   uint64_t entered, taken; /* calls in company, those of aio__sq_writer_watch with them; how many of them have been taken up */
