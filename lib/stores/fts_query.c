@@ -334,6 +334,12 @@ void aio__fts_query_parse(aio__str question, aio__fts_query *out) {
   add_all_kin(&p);
 }
 
+bool aio__fts_has_longer(const aio__fts_word *word) {
+  size_t digits = 0;
+  while (digits < word->n && word->text[digits] >= '0' && word->text[digits] <= '9') digits++;
+  return !word->compound && word->n >= AIO__FTS_PREFIX_MIN && digits < word->n;
+}
+
 void aio__fts_term_write(const aio__fts_term *term, bool prefix, aio__buf *out) {
   aio__buf_char(out, '"'); /* a folded word has no quote in it */
   aio__buf_add(out, term->word.text, term->word.n);

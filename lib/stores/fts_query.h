@@ -56,6 +56,8 @@ typedef struct aio__fts_query {
 
 /* What a question asks for: its words without repeats, and without English stop words where others are left. */
 void aio__fts_query_parse(aio__str question, aio__fts_query *out);
+/* May words that it begins stand for a word that no chunk has? Not for a number: a longer one is another. */
+bool aio__fts_has_longer(const aio__fts_word *word);
 /* Appends a term as an FTS5 string, with `prefix` as one that stands for longer words. */
 void aio__fts_term_write(const aio__fts_term *term, bool prefix, aio__buf *out);
 

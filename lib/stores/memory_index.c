@@ -239,7 +239,7 @@ static void find_words(search *s) {
     const aio__mem_word *found = aio__map_get(&s->tenant->words, text);
     if (found != NULL)
       add_word(s, term, i, found);
-    else if (!word.compound && word.n >= AIO__FTS_PREFIX_MIN)
+    else if (aio__fts_has_longer(&term->word))
       add_longer(s, term, text);
   }
   s->rank.average_words = s->tenant->chunks > 0 ? (double)s->tenant->word_total / (double)s->tenant->chunks : 0.0;

@@ -69,7 +69,7 @@ static aiorch_status find_lists(search *s) {
     const aio__fts_term *term = &s->query->term[i];
     aio__fts_list list;
     aiorch_status status = aio__sq_postings_find(s->conn, s->error, &s->row, term, false, &list);
-    bool longer = status == AIORCH_OK && list.n == 0 && !term->word.compound && term->word.n >= AIO__FTS_PREFIX_MIN;
+    bool longer = status == AIORCH_OK && list.n == 0 && aio__fts_has_longer(&term->word);
     if (longer) status = aio__sq_postings_find(s->conn, s->error, &s->row, term, true, &list);
     if (status != AIORCH_OK) return status;
     if (list.n == 0) continue;

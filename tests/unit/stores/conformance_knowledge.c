@@ -327,11 +327,13 @@ static void test_search__odd_queries_find_nothing(void **state) {
 static void test_search__forms_of_a_word(void **state) {
   fixture *f = *state;
   aio__found_chunk *found;
-  add_text(f, ACME, "a", "T", "Configuring the caf\xc3\xa9s of pg_hba.conf for replications", 1, T0);
+  add_text(f, ACME, "a", "T", "Configuring the caf\xc3\xa9s of pg_hba.conf for replications of 200412", 1, T0);
   const char *const queries[] = {"configure", "cafe", "CAF\xc3\x89", "replication", "pg_hba.conf", "hba", "replic"};
   for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
     assert_int_equal(search(f, ACME, queries[i], &found), 1);
   assert_int_equal(search(f, ACME, "confusion", &found), 0);
+  assert_int_equal(search(f, ACME, "200412", &found), 1);
+  assert_int_equal(search(f, ACME, "2004", &found), 0); /* another number, not the beginning of one */
 }
 
 static void test_search__ends_at_the_limit(void **state) {
