@@ -41,28 +41,28 @@ typedef struct packing {
 
 /* ---- near-duplicates -------------------------------------------------------------------------------------------- */
 
-/* Letters in lower case, digits, and what is beyond ASCII; 0 for all that stands between words. */
-static unsigned char word_byte(unsigned char c) {
-  static const unsigned char ascii[128] = {
-    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8',
-    ['9'] = '9', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h',
-    ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q',
-    ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z',
-    ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i',
-    ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',
-    ['s'] = 's', ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z'};
-  return c < 128 ? ascii[c] : c;
-}
+/* Letters, digits, and what is beyond ASCII. */
+#define L16 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+static const uint8_t is_word_byte[256] = {
+  [0x30] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, [0x41] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+  [0x61] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, [0x80] = L16, L16, L16, L16, L16, L16, L16, L16};
+#undef L16
 
+/* Whether a letter is small or large does not matter: they differ in one bit, which is taken as set. */
 static uint64_t next_word_hash(aio__str text, size_t *pos) {
   const unsigned char *p = (const unsigned char *)text.p;
   size_t i = *pos;
-  uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  while (i < text.n && word_byte(p[i]) == 0) i++;
+  while (i < text.n && !is_word_byte[p[i]]) i++;
   size_t begin = i;
-  for (unsigned char c; i < text.n && (c = word_byte(p[i])) != 0; i++) hash = (hash ^ c) * UINT64_C(0x100000001b3);
+  uint64_t hash = UINT64_C(0xcbf29ce484222325), eight = 0;
+  for (; i < text.n && is_word_byte[p[i]]; i++) {
+    eight = eight << 8 | p[i] | 0x20;
+    if ((i - begin) % 8 != 7) continue;
+    hash = (hash ^ hash >> 29 ^ eight) * UINT64_C(0x9e3779b97f4a7c15);
+    eight = 0;
+  }
   *pos = i;
-  return i > begin ? hash | 1 : 0;
+  return i > begin ? ((hash ^ hash >> 29 ^ eight) * UINT64_C(0x9e3779b97f4a7c15)) | 1 : 0;
 }
 
 static uint64_t join(const uint64_t word[SHINGLE_WORDS]) {

@@ -213,10 +213,11 @@ static bool is_stop_word(const aio__fts_word *word) {
 
 /* ---- the terms of a question ------------------------------------------------------------------------------------ */
 
-/* The stems of the terms so far: most words are told apart by a hash, without stemming again. */
+/* The stems of the terms so far; most words are told apart by a hash. */
 typedef struct stems {
   uint64_t hash[AIO__FTS_TERMS_MAX];
   size_t n[AIO__FTS_TERMS_MAX];
+  char text[AIO__FTS_TERMS_MAX][AIO__FTS_WORD_MAX];
 } stems;
 
 typedef struct parser {
@@ -229,19 +230,18 @@ static size_t stem_copy(const aio__fts_word *word, char out[AIO__FTS_WORD_MAX]) 
   return aio__fts_stem(out, word->n);
 }
 
-static bool has_stem(const aio__fts_word *word, aio__str stem) {
-  char own[AIO__FTS_WORD_MAX];
-  return aio__str_eq((aio__str){own, stem_copy(word, own)}, stem);
+static bool has_stem(const stems *all, size_t term, aio__str stem) {
+  return aio__str_eq((aio__str){all->text[term], all->n[term]}, stem);
 }
 
 static void add_term(parser *p, const aio__fts_word *word, double weight) {
   aio__fts_query *out = p->out;
-  char text[AIO__FTS_WORD_MAX];
+  if (out->n == AIO__FTS_TERMS_MAX) return;
+  char *text = p->stems.text[out->n];
   aio__str stem = {text, stem_copy(word, text)};
   uint64_t hash = aio__hash64(0, stem.p, stem.n);
   for (size_t i = 0; i < out->n; i++)
-    if (p->stems.hash[i] == hash && has_stem(&out->term[i].word, stem)) return;
-  if (out->n == AIO__FTS_TERMS_MAX) return;
+    if (p->stems.hash[i] == hash && has_stem(&p->stems, i, stem)) return;
   p->stems.hash[out->n] = hash;
   p->stems.n[out->n] = stem.n;
   out->term[out->n].word = *word;
@@ -297,7 +297,7 @@ static bool is_kin_word(const parser *p, size_t term, const char *text) {
   char stem[AIO__FTS_WORD_MAX];
   aio__fts_word word = {.n = strlen(text)};
   memcpy(word.text, text, word.n);
-  return has_stem(asked, (aio__str){stem, stem_copy(&word, stem)});
+  return has_stem(&p->stems, term, (aio__str){stem, stem_copy(&word, stem)});
 }
 
 /* The first entry of the table that begins with `letter` or a later one. */
@@ -327,7 +327,8 @@ static void add_all_kin(parser *p) {
 }
 
 void aio__fts_query_parse(aio__str question, aio__fts_query *out) {
-  parser p = {.out = out};
+  parser p;
+  p.out = out;
   if (question.n > AIO__FTS_QUESTION_MAX) question.n = aio__utf8_cut(question, AIO__FTS_QUESTION_MAX);
   gather(&p, question, false);
   if (out->n == 0) gather(&p, question, true);
