@@ -237,6 +237,41 @@ static void test_embed__odd_texts(void **state) {
   aio__local_free(local);
 }
 
+/* In place, as a program that copies over a file does it: cut to nothing, then other bytes. Some of them vanish. */
+static void ruin(const char *folder, size_t turn) {
+  static const char *const names[] = {"model.safetensors", "model.aiorch-int8", "vocab.txt", "config.json"};
+  static char other[4096];
+  char path[4200];
+  memset(other, turn == 1 ? 0xFF : 0x5A, sizeof other);
+  for (size_t i = 0; i < 4; i++) {
+    (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    if (turn == 3) (void)unlink(path);
+    else if (access(path, F_OK) == 0) assert_int_equal(truncate(path, 0), 0);
+    if (turn == 1 || turn == 2) tiny_write_file(folder, names[i], other, turn == 1 ? sizeof other : i);
+  }
+}
+
+static void test_embed__files_that_change_under_it_change_nothing(void **state) {
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    const char *folder = write_as("changing");
+    float before[HIDDEN], after[HIDDEN];
+    aio__local *local = opened("changing", i == 0 ? AIO__LOCAL_F32 : AIO__LOCAL_INT8), *other = NULL;
+    assert_int_equal(embed(local, AIORCH_PURPOSE_QUERY, "w5 w6 w7", before), AIORCH_OK);
+    for (size_t turn = 0; turn < 4; turn++) {
+      ruin(folder, turn);
+      memset(after, 0, sizeof after);
+      assert_int_equal(embed(local, AIORCH_PURPOSE_QUERY, "w5 w6 w7", after), AIORCH_OK);
+      assert_memory_equal(after, before, sizeof after);
+      aiorch_status status = open_at(folder, i == 0 ? AIO__LOCAL_F32 : AIO__LOCAL_INT8, &other);
+      assert_true(status == AIORCH_E_MODEL || (turn == 3 && status == AIORCH_E_NOT_FOUND));
+      assert_null(other);
+      assert_non_null(strstr(error.message, folder));
+    }
+    aio__local_free(local);
+  }
+}
+
 static void test_embed__a_literal_special_token_stays_text(void **state) {
   (void)state;
   aio__local *local = opened("tiny", AIO__LOCAL_F32);
@@ -416,6 +451,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(test_embed__the_vector_of_a_text, setup, teardown),
     cmocka_unit_test_setup_teardown(test_embed__many_texts_are_each_as_alone, setup, teardown),
     cmocka_unit_test_setup_teardown(test_embed__odd_texts, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_embed__files_that_change_under_it_change_nothing, setup, teardown),
     cmocka_unit_test_setup_teardown(test_embed__a_literal_special_token_stays_text, setup, teardown),
     cmocka_unit_test_setup_teardown(test_embed__an_instruction_for_queries_alone, setup, teardown),
     cmocka_unit_test_setup_teardown(test_embed__is_cancelled_between_texts, setup, teardown),
