@@ -223,6 +223,26 @@ static void put_back(void) {
   }
 }
 
+/* Connections of one input: to open one reads the whole schema, which takes longer than the damage. */
+typedef struct connections {
+  sqlite3 *db[FILES];
+} connections;
+
+static sqlite3 *connect(connections *c, int file) {
+  char path[PATH_MAX];
+  if (c->db[file] != NULL) return c->db[file];
+  path_of(file, "", path);
+  if (sqlite3_open_v2(path, &c->db[file], SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+    (void)sqlite3_exec(c->db[file], "PRAGMA synchronous = OFF", NULL, NULL, NULL);
+  return c->db[file];
+}
+
+/* What it has written is in the file then, not beside it. */
+static void disconnect(connections *c, int file) {
+  (void)sqlite3_close(c->db[file]);
+  c->db[file] = NULL;
+}
+
 static void damage_page(int file, size_t at, const uint8_t *bytes, size_t n) {
   char path[PATH_MAX];
   path_of(file, "", path);
@@ -233,17 +253,12 @@ static void damage_page(int file, size_t at, const uint8_t *bytes, size_t n) {
   (void)close(fd);
 }
 
-static void damage_rows(size_t which, const uint8_t *bytes, size_t n) {
-  char path[PATH_MAX];
-  sqlite3 *db = NULL;
+static void damage_rows(connections *c, size_t which, const uint8_t *bytes, size_t n) {
   sqlite3_stmt *stmt = NULL;
   int64_t number = 0;
   which %= sizeof columns / sizeof columns[0];
-  path_of(columns[which].file, "", path);
   memcpy(&number, bytes, n < sizeof number ? n : sizeof number);
-  if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-      sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) == SQLITE_OK &&
-      sqlite3_prepare_v2(db, columns[which].sql, -1, &stmt, NULL) == SQLITE_OK) {
+  if (sqlite3_prepare_v2(connect(c, columns[which].file), columns[which].sql, -1, &stmt, NULL) == SQLITE_OK) {
     int binds = sqlite3_bind_parameter_count(stmt);
     if (binds >= 1) (void)sqlite3_bind_blob(stmt, 1, n > 0 ? (const void *)bytes : "", (int)n, SQLITE_STATIC);
     if (binds >= 2) (void)sqlite3_bind_int64(stmt, 2, number);
@@ -251,23 +266,26 @@ static void damage_rows(size_t which, const uint8_t *bytes, size_t n) {
     (void)sqlite3_step(stmt);
   }
   (void)sqlite3_finalize(stmt);
-  (void)sqlite3_close(db);
 }
 
 /* A damage: what, how many bytes, for a page where (3 bytes), and the bytes. */
 static void damage(const uint8_t *data, size_t size) {
+  connections c = {{NULL}};
   for (int i = 0; i < DAMAGES_MAX && size >= 2; i++) {
     bool page = data[0] >= 0x80;
     size_t head = page ? 5 : 2, n = data[1];
-    if (size < head) return;
+    if (size < head) break;
     if (n > size - head) n = size - head;
-    if (page)
+    if (page) {
+      disconnect(&c, data[0] & 1);
       damage_page(data[0] & 1, (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4], data + head, n);
-    else
-      damage_rows(data[0], data + head, n);
+    } else {
+      damage_rows(&c, data[0], data + head, n);
+    }
     data += head + n;
     size -= head + n;
   }
+  for (int file = 0; file < FILES; file++) disconnect(&c, file);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
