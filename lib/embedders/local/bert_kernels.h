@@ -29,6 +29,7 @@ enum {
   AIO__STEP = 16,            /* columns of `matmul_f32` are a multiple of this */
   AIO__ROTATION_MAX = 128,   /* terms that `quantize` mixes at once */
   AIO__CURVE_TERMS = 17,
+  AIO__CURVE_ROUGH_TERMS = 10,
   AIO__CODE_MAX = 127,       /* of a quantized activation; weights have the same, stored + 128 */
   AIO__CODE_TRIES = 8,       /* at a number that bounds the squares: two are enough for finite terms */
   AIO__CODE_GROUPS = 16,     /* of AIO__ROTATION_MAX terms */
@@ -38,11 +39,13 @@ enum {
 
 #define AIO__CODE_LEAST 1e-30f /* a row without a greater number has codes of 0 */
 
-/* An activation function f with f(x) = max(x, 0) - t(|x|): t as a polynomial in 2 |x| / end - 1, highest power first, and 0
- * beyond the end. The absolute error of f is below 5e-7. */
+/* An activation function f with f(x) = max(x, 0) - t(|x|): t as a polynomial in 2 |x| / end - 1, highest power first, and as at
+ * the end beyond it. The absolute error of f is below 5e-7; that of the rough one, for what is rounded to codes, below 2e-4. */
 typedef struct aio__curve {
   float end;
   float terms[AIO__CURVE_TERMS];
+  float rough_end;
+  float rough[AIO__CURVE_ROUGH_TERMS];
 } aio__curve;
 
 extern const aio__curve aio__curve_gelu;      /* x * (1 + erf(x / sqrt 2)) / 2 */
@@ -68,7 +71,7 @@ typedef struct aio__matmul_i8 {
   size_t ldo, rows, k, n;
 } aio__matmul_i8;
 
-/* For each row: applies `curve` (NULL: nothing), mixes each `rotation` terms by a Hadamard matrix of +1 and -1 (32, 64 or
+/* For each row: applies `curve` (its rough form; NULL: nothing), mixes each `rotation` terms by a Hadamard matrix of +1 and -1 (32, 64 or
  * 128 divides n), and rounds to codes: x' = code * scale. `sum` is that of a row's codes, times 128. Behind the codes of a row
  * lie numbers of 16 bits, for each 128 terms one a group: its codes' sum times -128, modulo 2^16; groups l and l + 8 are
  * neighbours. */

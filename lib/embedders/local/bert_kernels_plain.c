@@ -40,15 +40,15 @@ static void matmul_i8(const aio__matmul_i8 *m) {
   }
 }
 
-static float curve_at(const aio__curve *curve, float x) {
-  float a = fminf(fabsf(x), curve->end);
-  float t = a * (2 / curve->end) - 1, sum = curve->terms[0];
-  for (int i = 1; i < AIO__CURVE_TERMS; i++) sum = sum * t + curve->terms[i];
+static float curve_at(const float *terms, int count, float end, float x) {
+  float a = fminf(fabsf(x), end);
+  float t = a * (2 / end) - 1, sum = terms[0];
+  for (int i = 1; i < count; i++) sum = sum * t + terms[i];
   return fmaxf(x, 0) - sum;
 }
 
 static void curve(const aio__curve *curve, float *x, size_t n) {
-  for (size_t i = 0; i < n; i++) x[i] = curve_at(curve, x[i]);
+  for (size_t i = 0; i < n; i++) x[i] = curve_at(curve->terms, AIO__CURVE_TERMS, curve->end, x[i]);
 }
 
 /* Codes and what is behind them; gives the sum of the codes. */
@@ -73,7 +73,8 @@ static int32_t put_codes(const float *x, float by, int8_t *row, size_t n) {
 static void quantize_row(const aio__quantize *q, size_t r) {
   float *x = q->scratch, most = 0;
   memcpy(x, q->x + r * q->ldx, q->n * sizeof *x);
-  if (q->curve != NULL) curve(q->curve, x, q->n);
+  for (size_t i = 0; i < q->n && q->curve != NULL; i++)
+    x[i] = curve_at(q->curve->rough, AIO__CURVE_ROUGH_TERMS, q->curve->rough_end, x[i]);
   aio__rotate(x, q->n, q->rotation);
   for (size_t i = 0; i < q->n; i++) {
     most = fmaxf(most, fabsf(x[i]));

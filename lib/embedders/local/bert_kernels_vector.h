@@ -75,16 +75,17 @@ static void matmul_f32(const aio__matmul_f32 *m) {
 
 /* ---- activation functions ---- */
 
-INLINE V v_curve(const aio__curve *curve, V x) {
-  V a = v_min(v_abs(x), v_set(curve->end));
-  V t = v_fma(a, v_set(2 / curve->end), v_set(-1)), sum = v_set(curve->terms[0]);
-  UNROLL for (int i = 1; i < AIO__CURVE_TERMS; i++) sum = v_fma(sum, t, v_set(curve->terms[i]));
+INLINE V v_curve(const float *terms, const int count, float end, V x) {
+  V a = v_min(v_abs(x), v_set(end));
+  V t = v_fma(a, v_set(2 / end), v_set(-1)), sum = v_set(terms[0]);
+  UNROLL for (int i = 1; i < count; i++) sum = v_fma(sum, t, v_set(terms[i]));
   return v_sub(v_max(x, v_zero()), sum);
 }
 
 static void curve(const aio__curve *curve, float *x, size_t n) {
   for (size_t i = 0; i < n; i += AIO__STEP) {
-    UNROLL for (size_t c = 0; c < AIO__STEP; c += LANES) v_store(x + i + c, v_curve(curve, v_load(x + i + c)));
+    UNROLL for (size_t c = 0; c < AIO__STEP; c += LANES)
+      v_store(x + i + c, v_curve(curve->terms, AIO__CURVE_TERMS, curve->end, v_load(x + i + c)));
   }
 }
 
@@ -96,7 +97,8 @@ INLINE V rotate_group(const float *from, const aio__curve *curve, float *to, V m
   V v[AIO__ROTATION_MAX / LANES];
   const size_t count = G / LANES;
   if (curve != NULL) {
-    UNROLL for (size_t i = 0; i < count; i++) v_store(to + i * LANES, v_curve(curve, v_load(from + i * LANES)));
+    UNROLL for (size_t i = 0; i < count; i++)
+      v_store(to + i * LANES, v_curve(curve->rough, AIO__CURVE_ROUGH_TERMS, curve->rough_end, v_load(from + i * LANES)));
     from = to;
   }
   UNROLL for (size_t i = 0; i < count; i++) v[i] = v_rotate_inside(v_load(from + i * LANES));
