@@ -9,8 +9,9 @@
 
 #include "net/http_private.h"
 
-/* A byte a descriptor: whether it was opened here, whether nobody asks for it now, and what it is watched for. OTHERS: libcurl may have
- * opened it by itself. 0: it was closed here, so that epoll has forgotten it. */
+/* A byte a descriptor: whether it was opened here, whether nobody asks for it now, and what it is watched for. OTHERS: libcurl has opened it
+ * by itself, and it is watched. 0: nothing of this transport is watched by that number. So epoll is never asked to forget what is not
+ * ours: the number of a socket that was closed may be anybody's in this process by now. */
 enum { OURS = 0x80, UNASKED = 0x40, OTHERS = 0x20, EVENTS = EPOLLIN | EPOLLOUT, STEP = 1024 };
 
 static unsigned char *watch_of(aio__http *h, int fd) {
@@ -18,18 +19,22 @@ static unsigned char *watch_of(aio__http *h, int fd) {
   return &h->watched[fd];
 }
 
+/* False without memory. */
+static bool has_room(aio__http *h, int fd) {
+  if (fd < 0 || (size_t)fd < h->watched_n) return fd >= 0;
+  size_t n = ((size_t)fd / STEP + 1) * STEP;
+  unsigned char *more = aio__realloc(h->al, h->watched, n);
+  if (!more) return false;
+  memset(more + h->watched_n, 0, n - h->watched_n);
+  h->watched = more;
+  h->watched_n = n;
+  return true;
+}
+
 int aio__http_open_socket(aio__http *h, int family, int type, int protocol) {
   int fd = socket(family, type | SOCK_CLOEXEC, protocol);
   if (fd < 0) return -1;
-  if ((size_t)fd >= h->watched_n) {
-    size_t n = ((size_t)fd / STEP + 1) * STEP;
-    unsigned char *more = aio__realloc(h->al, h->watched, n);
-    if (!more) return fd; /* it is watched just as libcurl says */
-    memset(more + h->watched_n, OTHERS, n - h->watched_n);
-    h->watched = more;
-    h->watched_n = n;
-  }
-  h->watched[fd] = OURS;
+  if (has_room(h, fd)) h->watched[fd] = OURS; /* else it is watched just as libcurl says */
   return fd;
 }
 
@@ -40,10 +45,9 @@ int aio__http_close_socket(aio__http *h, int fd) {
 }
 
 int aio__http_watch(aio__http *h, int fd, unsigned events) {
+  bool known = has_room(h, fd);
   unsigned char *watch = watch_of(h, fd);
-  bool known = fd >= 0 && (size_t)fd < h->watched_n;
-  /* libcurl stops watching sockets that it has closed, too: the number may be anybody's in this process by now. */
-  if (known && events == 0 && h->watched[fd] == 0) return 0;
+  if (known && events == 0 && h->watched[fd] == 0) return 0; /* libcurl may stop watching what it has closed */
   if (watch && events == 0 && (*watch & EVENTS) == EPOLLIN) {
     *watch |= UNASKED;
     return 0;
@@ -54,7 +58,7 @@ int aio__http_watch(aio__http *h, int fd, unsigned events) {
   }
   int code = aio__io_watch(h->io, h->source, fd, events);
   if (code == 0 && watch) *watch = (unsigned char)(OURS | events);
-  else if (code == 0 && known) h->watched[fd] = OTHERS;
+  else if (code == 0 && known) h->watched[fd] = events ? OTHERS : 0;
   return code;
 }
 
