@@ -46,6 +46,8 @@ aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char
     if (result->model[0]) attempt->model = aio__arena_strn(&run->arena, result->model, strlen(result->model));
     attempt->request_id = aio__arena_strn(&run->arena, result->request_id, strlen(result->request_id));
     if (!message) message = aio__arena_strn(&run->arena, result->message, strlen(result->message));
+  } else if (result->sent) { /* given up while it was out: what it had used until then */
+    take_usage(run, attempt, aio__call_cancel(run->call) ? result : NULL);
   }
   attempt->message = message ? message : "";
   aio__call_drop(run->call);

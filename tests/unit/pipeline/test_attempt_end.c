@@ -1,0 +1,152 @@
+/* How attempts of the generate stage end: what they have used, and what of it is known. */
+#include "../support/pipeline_fixture.h"
+
+#include "core/call.h"
+
+enum { IN = AIORCH_USAGE_INPUT, OUT = AIORCH_USAGE_OUTPUT };
+
+static void test_attempt_usage__counted_estimated_or_nothing(void **state) {
+  (void)state;
+  static const char text[] = "Some words of an answer, twelve tokens or so by the estimate.";
+  static const struct {
+    const char *text;
+    bool said, has_usage, partial;
+    aiorch_status status;
+    int64_t in, out;                   /* counted */
+    int64_t used_in, used_out_least;   /* expected; the prompt has 100 */
+    bool estimated;
+  } rows[] = {
+      {text, true, true, false, AIORCH_OK, 7, 3, 7, 3, false},            /* counted is counted */
+      {text, true, true, false, AIORCH_E_NETWORK, 7, 3, 7, 3, false},
+      {"", true, true, false, AIORCH_E_NETWORK, 7, 3, 7, 3, false},
+      {text, true, true, true, AIORCH_E_NETWORK, 7, 1, 7, 10, true},      /* the input is known, the output was more */
+      {text, true, true, true, AIORCH_E_NETWORK, 7, 5000, 7, 5000, true}, /* thinking that is in no text */
+      {"", true, true, true, AIORCH_E_NETWORK, 7, 1, 7, 1, false},
+      {text, true, false, false, AIORCH_OK, 0, 0, 100, 10, true},
+      {"", true, false, false, AIORCH_OK, 0, 0, 100, 0, true},            /* a tool call alone has taken the prompt, too */
+      {"", true, false, false, AIORCH_E_PROVIDER_BUSY, 0, 0, 0, 0, false},
+      {text, false, false, false, AIORCH_OK, 0, 0, 100, 10, true},        /* it said nothing of itself */
+      {"", false, false, false, AIORCH_OK, 0, 0, 0, 0, false},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    static aio__call_result result;
+    memset(&result, 0, sizeof result);
+    result.has_usage = rows[i].has_usage;
+    result.usage_partial = rows[i].partial;
+    result.status = rows[i].status;
+    result.usage[IN] = rows[i].in;
+    result.usage[OUT] = rows[i].out;
+    result.usage[AIORCH_USAGE_CACHE_READ] = rows[i].said ? 2 : 0;
+    aio__usage usage = {.estimated = false};
+    aio__attempt_usage(&usage, rows[i].said ? &result : NULL, aio__str_z(rows[i].text), 100);
+    if (usage.n[IN] != rows[i].used_in) fail_msg("row %zu: %lld in", i, (long long)usage.n[IN]);
+    bool exact = !rows[i].estimated || rows[i].text[0] == '\0' || rows[i].out == 5000;
+    bool right = exact ? usage.n[OUT] == rows[i].used_out_least : usage.n[OUT] >= rows[i].used_out_least && usage.n[OUT] < 30;
+    if (!right) fail_msg("row %zu: %lld out", i, (long long)usage.n[OUT]);
+    assert_int_equal(usage.estimated, rows[i].estimated);
+    assert_int_equal(usage.n[AIORCH_USAGE_CACHE_READ], rows[i].said ? 2 : 0);
+  }
+}
+
+/* ---- given up while it was out ---- */
+
+typedef struct out_there {
+  const char *text;
+  bool counts;  /* it says what it has used when it is cancelled */
+  bool sent;
+} out_there;
+
+static aiorch_status begin(void *self, aiorch_call *call) {
+  const out_there *o = self;
+  aio__call_put_sent(call, o->sent);
+  if (o->text) assert_int_equal(aiorch_call_emit(call, o->text, strlen(o->text)), AIORCH_OK);
+  return AIORCH_SLOT_PENDING;
+}
+
+static void break_off(void *self, aiorch_call *call) {
+  const out_there *o = self;
+  if (o->counts) assert_int_equal(aiorch_call_put_usage(call, IN, 55), AIORCH_E_CANCELLED);
+  if (o->counts) aio__call_put_usage_partial(call);
+  aiorch_call_finish(call, AIORCH_E_CANCELLED);
+}
+
+static void open_out_there(fixture *f, out_there *o) {
+  static const scripted_answer unused[] = {{.text = ""}};
+  fixture_open(f, "{\"generate.model\": \"claude-sonnet-4-5\"}", unused, 1, NULL, 0);
+  aio__plugin_provider *provider = &f->orch->plugins.providers[0];
+  provider->vtbl.generate = begin;
+  provider->vtbl.cancel = break_off;
+  provider->vtbl.destroy = NULL;
+  provider->self = o;
+}
+
+static aiorch_status drive(aiorch_run *run) {
+  const aiorch_event *event;
+  aiorch_status st;
+  while ((st = aiorch_run_next(run, 0, &event)) == AIORCH_OK) {}
+  return st;
+}
+
+static void test_attempt_dropped__has_the_tokens_that_are_known(void **state) {
+  (void)state;
+  static const char text[] = "Some words of an answer that nobody waits for any more, fifteen tokens or so.";
+  static const struct {
+    out_there how;
+    bool alone, tokens;
+  } rows[] = {{{text, false, true}, true, true},  {{text, true, true}, true, true},   {{text, false, true}, false, true},
+              {{NULL, true, true}, true, true},   {{NULL, false, true}, true, false}, {{NULL, false, false}, true, false}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    fixture f;
+    out_there how = rows[i].how;
+    open_out_there(&f, &how);
+    aiorch_run *run = fixture_ask(&f, "acme", "u1", "What is it?");
+    if (rows[i].alone) assert_int_equal(aiorch_run_set_option(run, "generate.single_flight", "off", 3), AIORCH_OK);
+    assert_int_equal(drive(run), AIORCH_AGAIN);
+    assert_int_equal(aiorch_cancel(f.orch, run->id, strlen(run->id)), AIORCH_OK);
+    assert_int_equal(drive(run), AIORCH_DONE);
+    assert_int_equal(aiorch_run_status(run), AIORCH_E_CANCELLED);
+    int64_t in = aiorch_run_attempt_usage(run, 0, IN), out = aiorch_run_attempt_usage(run, 0, OUT), cost;
+    if (how.counts) assert_int_equal(in, 55);
+    else assert_int_equal(in > 0, rows[i].tokens);
+    assert_int_equal(out > 10, how.text != NULL);
+    assert_int_equal(aiorch_run_usage(run, IN), in);
+    assert_int_equal(aiorch_run_usage(run, OUT), out);
+    assert_int_equal(aiorch_run_usage_estimated(run) != 0, how.text != NULL);
+    assert_int_equal(aiorch_run_cost(run, &cost), how.sent ? AIORCH_E_NOT_FOUND : AIORCH_OK);
+    aiorch_run_free(run);
+    fixture_close(&f);
+  }
+}
+
+/* The output check stops an answer that is still being written. */
+static void test_attempt_end__of_a_blocked_answer_in_its_midst(void **state) {
+  (void)state;
+  static char text[2000];
+  strcpy(text, "The id is AKIAQ3XK7ZPL2MVT5RWN, use it.");
+  while (strlen(text) < 1800) strcat(text, " and so on");
+  for (int counts = 0; counts < 2; counts++) {
+    fixture f;
+    out_there how = {text, counts == 1, true};
+    open_out_there(&f, &how);
+    aiorch_run *run = fixture_ask(&f, "acme", "u1", "What is it?");
+    assert_int_equal(aiorch_run_set_option(run, "generate.single_flight", "off", 3), AIORCH_OK);
+    assert_int_equal(drive(run), AIORCH_DONE);
+    assert_int_equal(aiorch_run_status(run), AIORCH_E_OUTPUT_BLOCKED);
+    int64_t cost, in = aiorch_run_usage(run, IN);
+    assert_true(counts ? in == 55 : in > 0);
+    assert_in_range(aiorch_run_usage(run, OUT), 200, 1000);
+    assert_true(aiorch_run_usage_estimated(run));
+    assert_int_equal(aiorch_run_cost(run, &cost), AIORCH_E_NOT_FOUND);
+    aiorch_run_free(run);
+    fixture_close(&f);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_attempt_usage__counted_estimated_or_nothing),
+      cmocka_unit_test(test_attempt_dropped__has_the_tokens_that_are_known),
+      cmocka_unit_test(test_attempt_end__of_a_blocked_answer_in_its_midst),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
