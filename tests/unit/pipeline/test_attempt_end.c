@@ -142,10 +142,28 @@ static void test_attempt_end__of_a_blocked_answer_in_its_midst(void **state) {
   }
 }
 
+/* What ended well is no failure, and its tokens have a price. */
+static void test_attempt_end__of_an_answer(void **state) {
+  (void)state;
+  static const scripted_answer script[] = {{.text = "It is so.", .input = 1000, .output = 10}};
+  fixture f;
+  fixture_open(&f, "{\"generate.model\": \"claude-sonnet-4-5\"}", script, 1, NULL, 0);
+  aiorch_run *run = fixture_execute(&f, "What is it?", AIORCH_OK);
+  int64_t cost = 0;
+  assert_int_equal(fixture_counter(&f, AIO__N_ATTEMPTS_FAILED), 0);
+  assert_int_equal(aiorch_run_cost(run, &cost), AIORCH_OK);
+  assert_true(cost > 0);
+  assert_int_equal(aiorch_run_usage(run, IN), 1000);
+  assert_int_equal(run->attempts[0].status, AIORCH_OK);
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_attempt_usage__counted_estimated_or_nothing),
       cmocka_unit_test(test_attempt_dropped__has_the_tokens_that_are_known),
+      cmocka_unit_test(test_attempt_end__of_an_answer),
       cmocka_unit_test(test_attempt_end__of_a_blocked_answer_in_its_midst),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
