@@ -81,6 +81,38 @@ static void test_crowd__what_is_refused_is_asked_once(void **state) {
   part(&c);
 }
 
+static void test_crowd__what_is_too_long_is_asked_once(void **state) {
+  (void)state;
+  crowd c;
+  gather(&c, "60000");
+  fail_and_drive(&c, 400, AIORCH_E_CONTEXT_WINDOW);
+  fail_and_drive(&c, 400, AIORCH_E_CONTEXT_WINDOW);
+  assert_int_equal(c.ended, FOLLOWERS + 1);
+  assert_int_equal(c.s->h.count, 1);
+  for (int i = 0; i <= FOLLOWERS; i++) assert_int_equal(aiorch_run_status(c.runs[i]), AIORCH_E_CONTEXT_WINDOW);
+  part(&c);
+}
+
+/* A leader with too little time for the longest wait does not speak for others, who may have more. */
+static void test_error__of_a_leader_with_little_time_is_its_own(void **state) {
+  (void)state;
+  for (int more = 0; more < 2; more++) {
+    scene *s = begin("{\"generate.attempts\": 1}");
+    aiorch_run *a = fixture_ask(&s->f, "acme", "u1", "What is it?");
+    assert_int_equal(aiorch_run_set_option(a, "deadline_ms", more ? "8001" : "8000", 4), AIORCH_OK);
+    assert_int_equal(drive(a, NULL), AIORCH_AGAIN);
+    aiorch_run *b = ask(s, "u2");
+    finish(&s->h, 0, AIORCH_E_PROVIDER_BUSY, 0);
+    assert_int_equal(drive(a, NULL), AIORCH_DONE);
+    assert_int_equal(aiorch_run_status(a), AIORCH_E_PROVIDERS_UNAVAILABLE);
+    assert_int_equal(drive(b, NULL), more ? AIORCH_DONE : AIORCH_AGAIN);
+    assert_int_equal(b->shared, more);
+    aiorch_run_free(a);
+    aiorch_run_free(b);
+    fixture_close(&s->f);
+  }
+}
+
 /* Each leader is freed as soon as its attempt has failed. */
 static void test_crowd__leaders_that_leave_one_after_another(void **state) {
   (void)state;
@@ -272,6 +304,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_crowd__the_leaders_plan_is_everybodys),
       cmocka_unit_test(test_crowd__what_is_refused_is_asked_once),
+      cmocka_unit_test(test_crowd__what_is_too_long_is_asked_once),
+      cmocka_unit_test(test_error__of_a_leader_with_little_time_is_its_own),
       cmocka_unit_test(test_crowd__leaders_that_leave_one_after_another),
       cmocka_unit_test(test_crowd__short_deadlines),
       cmocka_unit_test(test_crowd__an_answer_that_is_not_utf8),
