@@ -217,6 +217,21 @@ static void test_failed__before_the_begin_nothing_of_it_stays(void **state) {
   chained_close(&c);
 }
 
+/* How long the prompt is, about, is known here: who reads less is not asked. */
+static void test_failed__too_long_a_prompt_goes_to_one_that_reads_it(void **state) {
+  (void)state;
+  simple providers[] = {{.status = AIORCH_E_CONTEXT_WINDOW, .retry_after_ms = -1}, {.text = "Short."}, {.text = "Long."}};
+  chained c = {.with_vectors = false};
+  chained_open(&c, "{}", providers, 3);
+  c.f.orch->plugins.providers[1].context_tokens = 5;
+  c.f.orch->plugins.providers[2].context_tokens = 100000;
+  aiorch_run *run = fixture_execute(&c.f, "What is it, and why is it so, and since when has it been so?", AIORCH_OK);
+  assert_string_equal(fixture_answer(run), "Long.");
+  assert_int_equal(providers[1].calls, 0);
+  aiorch_run_free(run);
+  chained_close(&c);
+}
+
 static void test_failed__what_no_other_could_do_better_ends_the_run(void **state) {
   (void)state;
   simple rejected[] = {{.status = AIORCH_E_PROVIDER_REJECTED, .retry_after_ms = -1, .message = "no"},
@@ -376,6 +391,7 @@ int main(void) {
       cmocka_unit_test(test_all_failed__an_embedder_does_not_count),
       cmocka_unit_test(test_failed__after_the_begin_what_was_given_out_stands),
       cmocka_unit_test(test_failed__before_the_begin_nothing_of_it_stays),
+      cmocka_unit_test(test_failed__too_long_a_prompt_goes_to_one_that_reads_it),
       cmocka_unit_test(test_failed__what_no_other_could_do_better_ends_the_run),
       cmocka_unit_test(test_failed__out_of_memory_is_not_tried_again),
       cmocka_unit_test(test_failed__words_that_are_the_runs_own),
