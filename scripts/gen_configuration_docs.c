@@ -45,6 +45,10 @@ static const char *const SECTIONS[][3] = {
      "`utc` (HH:MM-HH:MM), `cache_read`, `cache_write`, `cache_write_1h`, `reasoning` (as `output` when left out),\n"
      "`date` and `source` of the price. A class without a price makes the cost of an attempt that uses it unknown."},
     {"store", "store", "Where rows are kept."},
+    {"postgres", "postgres",
+     "A store in PostgreSQL. What libpq reads from the environment (`PGPASSFILE`, `PGPASSWORD`, `PGSSLROOTCERT` and their kin) counts\n"
+     "where the URL of `store` does not say it, and is read when the handle is opened. A password in the URL is best written as\n"
+     "`${NAME}`; nothing gives it back."},
 };
 
 static void section_of(const char *key, char out[KEY_MAX]) {

@@ -135,6 +135,14 @@ static void warn_of_key(const cli *c, const char *key, const char *value) {
            key, key);
 }
 
+static void warn_of_password(const cli *c, const char *store) {
+  const char *names = strstr(store, "://"), *at = names ? strrchr(names, '@') : NULL, *colon = names ? strchr(names + 3, ':') : NULL;
+  bool has = (at && colon && colon < at) || (names && strstr(names, "password="));
+  if (!has || strstr(store, "${") || c->opt.quiet) return;
+  cli_warn(c, "a password stands on the command line, where others on this machine can read it; put it in the file that PGPASSFILE names,"
+              " or write '${NAME}' in its place, with the name of a variable");
+}
+
 static aiorch_status apply_sets(cli *c) {
   for (size_t i = 0; i < c->opt.set.count; i++) {
     const char *value = NULL;
@@ -142,6 +150,7 @@ static aiorch_status apply_sets(cli *c) {
     cli_pair(c->opt.set.items[i], &value, &name_len);
     char *key = cli_copy(c->opt.set.items[i], name_len);
     warn_of_key(c, key, value);
+    if (strcmp(key, "store") == 0) warn_of_password(c, value);
     aiorch_status status = set_setting(c, key, value);
     free(key);
     if (status != AIORCH_OK) return status;
@@ -173,6 +182,7 @@ int cli_configure(cli *c) {
                         key_origin_guard(c) != AIORCH_OK)) {
     return fail_configuration(c);
   }
+  if (c->opt.store) warn_of_password(c, c->opt.store);
   if (c->opt.store &&
       aiorch_config_set_str(c->config, "store", c->opt.store, strlen(c->opt.store), c->error) != AIORCH_OK) {
     return fail_configuration(c);

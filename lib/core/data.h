@@ -18,5 +18,6 @@ extern const aio__packed aio__data_tier_rules;       /* lib/generate/tier_rules.
 extern const aio__packed aio__data_prices;           /* lib/cost/prices.json */
 extern const aio__packed aio__data_sqlite_knowledge[]; /* sql/sqlite/knowledge/NNNN_*.sql in order; ends with name NULL */
 extern const aio__packed aio__data_sqlite_ledger[];    /* sql/sqlite/ledger/NNNN_*.sql */
+extern const aio__packed aio__data_postgres[];         /* sql/postgres/NNNN_*.sql, in a build with PostgreSQL */
 
 #endif

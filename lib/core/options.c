@@ -56,7 +56,7 @@ bool aio__option_secret(const aio__option *option) {
 
 void aio__option_free_text(const aio__alloc *al, void *base, const aio__option *option) {
   char **text = aio__option_str(base, option);
-  if (*text != NULL && aio__option_secret(option)) explicit_bzero(*text, strlen(*text));
+  if (*text != NULL && (aio__option_secret(option) || strncmp(*text, "postgres", 8) == 0)) explicit_bzero(*text, strlen(*text));
   aio__free(al, *text);
   *text = NULL;
 }
@@ -131,7 +131,13 @@ static aiorch_status put_value(const aio__option *option, const void *base, aio_
   switch (option->type) {
     case AIORCH_TYPE_STR: {
       const char *text = read_str(base, option);
-      return aio__buf_z(out, aio__option_secret(option) && text[0] != '\0' ? "(set)" : text);
+      if (aio__option_secret(option) && text[0] != '\0') return aio__buf_z(out, "(set)");
+      size_t before = out->n;
+      aiorch_status status = aio__buf_z(out, text);
+      if (status != AIORCH_OK || strstr(text, "://") == NULL) return status;
+      aio__url_hide_password(out->p + before);
+      out->n = before + strlen(out->p + before);
+      return status;
     }
     case AIORCH_TYPE_I64: memcpy(&i64, member, sizeof i64); return aio__buf_i64(out, i64);
     case AIORCH_TYPE_F64: memcpy(&f64, member, sizeof f64); return aio__buf_f64(out, f64);

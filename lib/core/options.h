@@ -33,6 +33,9 @@ typedef struct aio__options {
 
 enum { AIO__OPTION_TEXT_MAX = 1 << 20 };
 
+/* "scheme://user:password@host?password=password" is "scheme://user@host?password=" afterwards; what is no URL stays. */
+void aio__url_hide_password(char *url);
+
 aiorch_status aio__options_init(aio__options *options, const aio__alloc *al);
 aiorch_status aio__options_copy(aio__options *to, const aio__options *from); /* `to` is raw memory; `al` is copied,
     too */
@@ -61,7 +64,7 @@ bool aio__options_has_section(aio__str section);            /* does any key begi
 /* "providers.NAME", as an empty section of a file has it: makes the provider. False for what is no such section. */
 bool aio__options_is_provider(aio__str section);
 aiorch_status aio__options_add_provider(aio__options *options, aio__str section, aiorch_error *error);
-/* The value as text; of a secret "(set)" or nothing; of "providers" the names, separated by commas; of "providers.NAME.KEY" with that very
+/* The value as text, a URL without its password; of a secret "(set)" or nothing; of "providers" the names, separated by commas; of "providers.NAME.KEY" with that very
  * NAME the default. AIORCH_E_CONFIG_KEY, also for a provider of which nothing was set. */
 aiorch_status aio__options_get(const aio__options *options, aio__str key, aio__buf *out, aiorch_error *error);
 int aio__options_type(aio__str key);                        /* AIORCH_TYPE_*, 0 for an unknown key */

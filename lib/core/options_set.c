@@ -84,7 +84,7 @@ static aiorch_status expand_and_store(aio__options *options, const aio__option_p
   aio__buf_init(&text, options->al, AIO__OPTION_TEXT_MAX);
   aiorch_status status = aio__option_expand(&place->option, value, &text, error);
   if (status == AIORCH_OK) status = store_text(options, place, aio__buf_view(&text), value, error);
-  if (text.p != NULL && aio__option_secret(&place->option)) explicit_bzero(text.p, text.n);
+  if (text.p != NULL) explicit_bzero(text.p, text.n); /* what a variable holds may be a secret */
   aio__buf_free(&text);
   return status;
 }

@@ -74,6 +74,29 @@ aiorch_status aio__option_expand(const aio__option *option, aio__str value, aio_
   return out->failed == AIORCH_OK ? AIORCH_OK : buf_failure(option, out, error);
 }
 
+/* ---- URLs ---- */
+
+/* Takes [from, to) out of the text. */
+static void cut_out(char *from, char *to) {
+  size_t n = strlen(to);
+  size_t gone = (size_t)(to - from);
+  memmove(from, to, n + 1);
+  explicit_bzero(from + n + 1, gone > 0 ? gone - 1 : 0);
+}
+
+void aio__url_hide_password(char *url) {
+  char *at = strstr(url, "://");
+  if (at == NULL) return;
+  at += 3;
+  /* Up to the last @, since a password may hold anything that somebody forgot to escape. */
+  char *end = strrchr(at, '@'), *colon = end != NULL ? memchr(at, ':', (size_t)(end - at)) : NULL;
+  if (colon != NULL) cut_out(colon, end);
+  while ((at = strstr(at, "password=")) != NULL) {
+    at += strlen("password=");
+    cut_out(at, at + strcspn(at, "&"));
+  }
+}
+
 /* ---- numbers ---- */
 
 static bool is_digit(aio__str text, size_t at) {

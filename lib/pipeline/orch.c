@@ -63,7 +63,9 @@ static aiorch_status open_store(aiorch *orch, aiorch_error *error) {
   if (aio__store_is_postgres(orch->options.store)) {
     st = aio__orch_open_io(orch, error);
     env.io = orch->io;
-    return st ? st : aio__store_postgres_open(&env, orch->options.store, &orch->store, error);
+    if (st == AIORCH_OK) st = aio__store_postgres_open(&env, orch->options.store, &orch->store, error);
+    aio__url_hide_password(orch->options.store); /* the store has its own copy; runs, which copy the settings, need none */
+    return st;
   }
   aio__buf folder;
   aio__buf_init(&folder, orch->al, AIO__STORE_PLACE_MAX);

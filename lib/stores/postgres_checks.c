@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/data.h"
 #include "stores/postgres_engine.h"
 
 enum { VERSION_TEXT = 32 };
@@ -63,6 +64,12 @@ static aiorch_status read_schema(const aio__pg_rows *rows, aio__op *op, void *ct
   return AIORCH_OK;
 }
 
+static int32_t newest_schema(void) {
+  int32_t n = 0;
+  while (aio__data_postgres[n].name != NULL) n++;
+  return n;
+}
+
 /* ---- verdict ------------------------------------------------------------------------------------------------------------------ */
 
 static aiorch_status judge(const aio__pg_store *store, const seen *s, aiorch_error *error) {
@@ -81,6 +88,13 @@ static aiorch_status judge(const aio__pg_store *store, const seen *s, aiorch_err
                           "%s: the role %s is not bound by row-level security (superuser or BYPASSRLS): tenants would see each other;"
                           " ALTER ROLE %s NOSUPERUSER NOBYPASSRLS, or set \"postgres.role\" to another",
                           place, store->role, store->role);
+  if (s->facts.schema > newest_schema())
+    return aio__error_set(error, AIORCH_E_STORE_NEWER,
+                          "%s: the schema %s is at version %d, this libaiorch knows %d: update libaiorch", place, store->schema,
+                          s->facts.schema, newest_schema());
+  if (s->facts.schema < newest_schema())
+    return aio__error_set(error, AIORCH_E_STORE, "%s: the schema %s is at version %d of %d: run `aiorch migrate`", place, store->schema,
+                          s->facts.schema, newest_schema());
   return AIORCH_OK;
 }
 

@@ -193,7 +193,7 @@ aio__pg_progress aio__pg_receive(aio__pg_conn *conn, aiorch_error *error);
 /* Is a transaction left open that has failed? */
 bool aio__pg_conn_needs_rollback(const aio__pg_conn *conn);
 
-/* ---- the pool: postgres_pool.c -------------------------------------------------------------------------------------------------------- */
+/* ---- the pool: postgres_pool.c; its door, postgres_entry.c -------------------------------------------------------------------------------------------------------- */
 
 struct aio__pg_pool {
   aio__pg_store *store;
@@ -229,6 +229,13 @@ aiorch_status aio__pg_pool_put(aio__pg_pool *pool, aio__pg_step *step);
 void aio__pg_pool_run_on(aio__pg_conn *conn, aio__pg_step *step);
 /* How checking the connection ended. */
 void aio__pg_pool_checked(aio__pg_conn *conn, aiorch_status status, const aiorch_error *error);
+
+/* What runs on the I/O thread. */
+void aio__pg_pool_on_put(aio__io_task *task);
+void aio__pg_pool_on_open(aio__io_task *task);
+void aio__pg_pool_on_close(aio__io_task *task);
+void aio__pg_pool_on_step_timer(aio__io_timer *timer);
+void aio__pg_pool_on_again(aio__io_timer *timer);
 
 /* Frees it. */
 void aio__pg_step_free(aio__pg_step *step);

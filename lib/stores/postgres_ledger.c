@@ -163,7 +163,7 @@ static void put_run(aio__pg_step *step, aio__str tenant, const aio__run_row *r) 
 
 static aiorch_status settle(aio__store *store, aio__op *op, aio__str tenant, const aio__run_row *run, const aio__attempt_row *attempts,
                             size_t count) {
-  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE, NULL, 0, NULL);
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_MONEY, NULL, 0, NULL);
   put_run(step, tenant, run);
   for (size_t i = 0; i < count; i++) put_attempt(step, tenant, &attempts[i]);
   return aio__pg_step_start(step);

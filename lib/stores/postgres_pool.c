@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "stores/postgres_engine.h"
 
@@ -314,7 +313,7 @@ static void pump(aio__pg_pool *pool) {
   aio__io_timer_set(pool->io, &pool->again, pause ? pool->next_ns : AIO__NEVER);
 }
 
-static void on_again(aio__io_timer *timer) {
+void aio__pg_pool_on_again(aio__io_timer *timer) {
   pump(AIO__PG_OWNER(aio__pg_pool, again, timer));
 }
 
@@ -328,7 +327,7 @@ static void on_pause_over(aio__pg_pool *pool, aio__pg_step *step) {
 }
 
 /* The deadline, or the end of a pause before the next try. */
-static void on_step_timer(aio__io_timer *timer) {
+void aio__pg_pool_on_step_timer(aio__io_timer *timer) {
   aio__pg_step *step = AIO__PG_OWNER(aio__pg_step, timer, timer);
   aio__pg_pool *pool = &step->store->pool;
   aio__pg_conn *conn = step->conn;
@@ -468,9 +467,9 @@ static void on_ready(void *ctx, int fd, uint32_t events) {
   }
 }
 
-/* ---- the door ----------------------------------------------------------------------------------------------------------------- */
+/* ---- what came through the door ----------------------------------------------------------------------------------------------------------------- */
 
-static void on_put(aio__io_task *task) {
+void aio__pg_pool_on_put(aio__io_task *task) {
   aio__pg_step *step = AIO__PG_OWNER(aio__pg_step, task, task);
   aio__pg_pool *pool = &step->store->pool;
   if (pool->unusable) {
@@ -487,36 +486,9 @@ static void on_put(aio__io_task *task) {
   pump(pool);
 }
 
-aiorch_status aio__pg_pool_put(aio__pg_pool *pool, aio__pg_step *step) {
-  aiorch_error *error = &step->op->error;
-  aiorch_status status = AIORCH_OK;
-  if (pool->pid != getpid())
-    return aio__error_set(error, AIORCH_E_FORKED, "the handle was made before fork(); open a new one in the child");
-  int64_t cap = step->flags & AIO__PG_LONG ? AIO__NEVER : after_ms(pool, pool->store->env.options->postgres_timeout_ms);
-  step->capped = cap < step->op->deadline_ns;
-  step->deadline_ns = step->capped ? cap : step->op->deadline_ns;
-  step->task.run = on_put;
-  aio__io_timer_init(&step->timer, on_step_timer);
-  pthread_mutex_lock(&pool->mutex);
-  if (pool->closing)
-    status = aio__error_set(error, AIORCH_E_CLOSED, "the store is closed");
-  else if (pool->inside >= AIO__PG_WAITING_MAX)
-    status = aio__error_set(error, AIORCH_E_STORE_DOWN, "%d calls wait for the store already", AIO__PG_WAITING_MAX);
-  else if (!pool->started)
-    status = aio__io_start(pool->io, error);
-  if (status == AIORCH_OK) {
-    if (!pool->started) aio__io_post(pool->io, &pool->open_task);
-    pool->started = true;
-    pool->inside++;
-    aio__io_post(pool->io, &step->task);
-  }
-  pthread_mutex_unlock(&pool->mutex);
-  return status;
-}
-
 /* ---- opening and closing ------------------------------------------------------------------------------------------------------ */
 
-static void on_open(aio__io_task *task) {
+void aio__pg_pool_on_open(aio__io_task *task) {
   aio__pg_pool *pool = AIO__PG_OWNER(aio__pg_pool, open_task, task);
   aiorch_status status = aio__io_source_add(pool->io, on_ready, pool, &pool->source);
   pool->has_source = status == AIORCH_OK;
@@ -524,7 +496,7 @@ static void on_open(aio__io_task *task) {
   if (pool->unusable) aio__error_set(&pool->why, status, "the store cannot be watched: out of memory, or too many handles");
 }
 
-static void on_close(aio__io_task *task) {
+void aio__pg_pool_on_close(aio__io_task *task) {
   aio__pg_pool *pool = AIO__PG_OWNER(aio__pg_pool, close_task, task);
   aiorch_error error;
   aio__error_init(&error);
@@ -553,48 +525,4 @@ static void on_close(aio__io_task *task) {
   pool->closed = true;
   pthread_cond_broadcast(&pool->cond);
   pthread_mutex_unlock(&pool->mutex);
-}
-
-aiorch_status aio__pg_pool_open(aio__pg_store *store, aio__io_thread *io, aiorch_error *error) {
-  aio__pg_pool *pool = &store->pool;
-  pool->store = store;
-  pool->pid = getpid();
-  pool->max = (size_t)store->env.options->postgres_connections_max;
-  aio__error_init(&pool->why);
-  aio__io_timer_init(&pool->again, on_again);
-  pool->open_task.run = on_open;
-  pool->close_task.run = on_close;
-  if (pthread_mutex_init(&pool->mutex, NULL) != 0) return aio__pg_nomem(error);
-  if (aio__cond_init(&pool->cond) != 0) {
-    pthread_mutex_destroy(&pool->mutex);
-    return aio__pg_nomem(error);
-  }
-  pool->io = io;
-  if (io == NULL) {
-    aiorch_status status = aio__io_new(store->env.al, store->env.clock, &pool->io, error);
-    if (status != AIORCH_OK) {
-      pthread_cond_destroy(&pool->cond);
-      pthread_mutex_destroy(&pool->mutex);
-      return status;
-    }
-    pool->own_io = true;
-  }
-  store->has_pool = true;
-  return AIORCH_OK;
-}
-
-void aio__pg_pool_close(aio__pg_store *store) {
-  aio__pg_pool *pool = &store->pool;
-  if (!store->has_pool) return;
-  pthread_mutex_lock(&pool->mutex);
-  pool->closing = true;
-  if (pool->started) {
-    aio__io_post(pool->io, &pool->close_task);
-    while (!pool->closed) pthread_cond_wait(&pool->cond, &pool->mutex);
-  }
-  pthread_mutex_unlock(&pool->mutex);
-  if (pool->own_io) aio__io_free(pool->io);
-  pthread_cond_destroy(&pool->cond);
-  pthread_mutex_destroy(&pool->mutex);
-  store->has_pool = false;
 }

@@ -66,7 +66,8 @@ enum {
   AIO__PG_WRITE = 2,
   AIO__PG_LOOSE = 4,  /* with WRITE: commits without waiting for the disk of the server (admissions, pending rows; never money) */
   AIO__PG_LONG = 8,   /* takes as long as the op allows; the others at most "postgres.timeout_ms" */
-  AIO__PG_OWN = 16    /* as the login itself, without role and tenant: for migrations and what looks over all tenants */
+  AIO__PG_OWN = 16,   /* as the login itself, without role and tenant: for migrations */
+  AIO__PG_MONEY = 32  /* with WRITE: a deadline that has passed before the start is put off by "postgres.timeout_ms" */
 };
 
 /*

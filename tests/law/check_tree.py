@@ -40,7 +40,7 @@ THIRD_PARTY = {
 
 # What comes with a C compiler and the C library of the platform.
 SYSTEM = re.compile(
-    r"(assert|ctype|errno|fcntl|float|inttypes|limits|locale|math|poll|pthread|sched|setjmp|signal|stdalign|stdarg|stdatomic"
+    r"(assert|ctype|errno|fcntl|float|inttypes|limits|locale|math|netdb|poll|pthread|sched|setjmp|signal|stdalign|stdarg|stdatomic"
     r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|time|unistd|dirent|dlfcn|endian|spawn|termios"
     r"|immintrin|arm_neon|(sys|linux|netinet|arpa)/\w+)\.h")
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <locale.h>
+#include <stdio.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -138,6 +139,27 @@ static void test_parse_f64__at_most_64_bytes(void **state) {
   assert_false(aio__parse_f64(aio__str_n(text, 65), &value));
 }
 
+static void test_url_hide_password__wherever_it_stands(void **state) {
+  (void)state;
+  static const char *const urls[][2] = {
+      {"postgresql://u:p@h:5432/d", "postgresql://u@h:5432/d"},
+      {"postgresql://u:p@w:/@h/d", "postgresql://u@h/d"},
+      {"postgresql://h/d?password=p&sslmode=x", "postgresql://h/d?password=&sslmode=x"},
+      {"postgresql://u:p@h/d?sslpassword=a&password=b", "postgresql://u@h/d?sslpassword=&password="},
+      {"postgresql://u@h:1/d", "postgresql://u@h:1/d"},
+      {"postgres://[::1]:5432/d", "postgres://[::1]:5432/d"},
+      {"/srv/u:p@x", "/srv/u:p@x"},
+      {"postgresql://u:@h", "postgresql://u@h"},
+      {"", ""},
+  };
+  for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+    char url[100];
+    snprintf(url, sizeof url, "%s", urls[i][0]);
+    aio__url_hide_password(url);
+    assert_string_equal(url, urls[i][1]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_expand__replaces_names),
@@ -148,6 +170,7 @@ int main(void) {
       cmocka_unit_test(test_parse_f64__forms_of_json),
       cmocka_unit_test(test_parse_f64__is_the_same_in_another_locale),
       cmocka_unit_test(test_parse_f64__at_most_64_bytes),
+      cmocka_unit_test(test_url_hide_password__wherever_it_stands),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

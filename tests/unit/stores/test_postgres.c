@@ -2,7 +2,7 @@
  * (label: threads) */
 #include "stores/conformance.c"
 
-#include "stores/postgres_server.c"
+#include "stores/postgres_store.c"
 
 static const char *url_variable = "AIORCH_TEST_POSTGRES";
 

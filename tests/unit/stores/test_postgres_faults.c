@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 
 #include "stores/postgres_private.h"
-#include "stores/postgres_server.c"
+#include "stores/postgres_store.c"
 #include "support/cut_proxy.h"
 
 static cut_proxy proxy;
@@ -334,6 +334,22 @@ static void test_open__no_schema(void **state) {
   expect(f, "no\"where");
 }
 
+static void test_open__schema_of_another_version(void **state) {
+  fixture *f = *state;
+  close_store(f);
+  admin("INSERT INTO aiorch.schema_version (version, name) VALUES (999, 'later')", NULL);
+  aiorch_status newer = open_url(f, through("app"));
+  expect(f, "version 999");
+  admin("DELETE FROM aiorch.schema_version WHERE version = 999", NULL);
+  admin("UPDATE aiorch.schema_version SET version = version - 100", NULL);
+  aiorch_status older = open_url(f, through("app"));
+  expect(f, "aiorch migrate");
+  admin("UPDATE aiorch.schema_version SET version = version + 100", NULL);
+  assert_int_equal(newer, AIORCH_E_STORE_NEWER);
+  assert_int_equal(older, AIORCH_E_STORE);
+  assert_int_equal(open_url(f, through("app")), AIORCH_OK);
+}
+
 static void test_open__role_that_is_not_granted(void **state) {
   fixture *f = *state;
   close_store(f);
@@ -483,6 +499,7 @@ int main(int argc, char **argv) {
     PROXIED(test_open__wrong_password),
     PROXIED(test_open__no_such_database),
     PROXIED(test_open__no_schema),
+    PROXIED(test_open__schema_of_another_version),
     PROXIED(test_open__role_that_is_not_granted),
     PROXIED(test_open__role_that_sees_past_row_level_security),
     PROXIED(test_open__tls_off_loopback),
