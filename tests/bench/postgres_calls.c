@@ -1,0 +1,214 @@
+/*
+ * Calls of the ledger of a PostgreSQL store, and whole runs on it, with a provider that answers at once. Inside a cluster:
+ *
+ *   python3 tests/postgres/cluster.py --durable -- build/tests/bench/postgres_calls [SECONDS [URL]]
+ *
+ * One after the other: p50 and p99 of each call. In flight: as many threads as told, each with a call under way all the time.
+ */
+#include <aiorch/aiorch.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "stores/store.h"
+
+enum { SAMPLES_MAX = 1 << 20, THREADS_MAX = 64, ONE_BY_ONE = 2000 };
+
+typedef enum what { ADMIT_ONE_KEY, ADMIT_MANY_KEYS, ATTEMPT, SETTLE, RUN } what;
+static const char *const NAMES[] = {"admit, one key", "admit, 1,000 keys", "attempt (pending)", "settle", "whole run, miss"};
+
+static aio__store *store;
+static aiorch *orch;
+static _Atomic uint64_t number;
+static int seconds = 3;
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void die(const char *what_failed, const char *why) {
+  fprintf(stderr, "postgres_calls: %s: %s\n", what_failed, why);
+  exit(1);
+}
+
+typedef struct waiting {
+  aio__op op;
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
+  bool done;
+} waiting;
+
+static void on_done(aio__op *op, void *ctx) {
+  waiting *w = ctx;
+  (void)op;
+  pthread_mutex_lock(&w->mutex);
+  w->done = true;
+  pthread_cond_signal(&w->cond);
+  pthread_mutex_unlock(&w->mutex);
+}
+
+static void end(waiting *w, aiorch_status status) {
+  pthread_mutex_lock(&w->mutex);
+  while (status == AIORCH_PENDING && !w->done) pthread_cond_wait(&w->cond, &w->mutex);
+  w->done = false;
+  pthread_mutex_unlock(&w->mutex);
+  if (status == AIORCH_PENDING) status = w->op.status;
+  if (status != AIORCH_OK) die("a call", w->op.error.message);
+}
+
+static void call(waiting *w, what kind) {
+  const aio__str tenant = AIO__LIT("acme");
+  char id[AIO__UUID_LEN + 1];
+  int64_t now_ms = aio__clock_wall_ms(aio__clock_system());
+  uint64_t n = number++;
+  aio__op_init(&w->op, AIO__NEVER, on_done, w);
+  if (aio__uuid_v7(now_ms, id) != AIORCH_OK) die("an id", "none");
+  if (kind == ADMIT_ONE_KEY || kind == ADMIT_MANY_KEYS) {
+    aio__constraint c = {.kind = AIO__LIMIT_RUNS, .window_ms = 1000, .limit = 1000000000, .amount = 1};
+    aio__admission out;
+    snprintf(c.key, sizeof c.key, "runs:user:%" PRIu64, kind == ADMIT_ONE_KEY ? 0 : n % 1000);
+    end(w, store->ledger->admit(store, &w->op, tenant, aio__str_z(id), &c, 1, now_ms, &out));
+    return;
+  }
+  aio__attempt_row a = {.state = kind == SETTLE ? AIO__ATTEMPT_SETTLED : AIO__ATTEMPT_PENDING, .provider = AIO__LIT("p"),
+                        .model = AIO__LIT("m"), .request_id = AIO__LIT("r"), .created_ms = now_ms, .lease_until_ms = now_ms + 600000};
+  memcpy(a.id, id, sizeof a.id);
+  memcpy(a.run_id, id, sizeof a.run_id);
+  if (kind == ATTEMPT) {
+    end(w, store->ledger->attempt(store, &w->op, tenant, &a));
+    return;
+  }
+  aio__run_row r = {.user = AIO__LIT("u"), .provider = AIO__LIT("p"), .model = AIO__LIT("m"), .created_ms = now_ms, .cost_known = true};
+  memcpy(r.id, id, sizeof r.id);
+  end(w, store->ledger->settle(store, &w->op, tenant, &r, &a, 1));
+}
+
+static void whole_run(void) {
+  char user[32], text[200];
+  uint64_t n = number++;
+  aiorch_run *run = NULL;
+  snprintf(user, sizeof user, "u%" PRIu64, n % 2000);
+  snprintf(text, sizeof text, "When is shop number %" PRIu64 " open, and who has the key to it?", n);
+  if (aiorch_run_new(orch, "acme", 4, user, strlen(user), &run) != AIORCH_OK) die("a run", "none");
+  aiorch_run_add_message(run, AIORCH_ROLE_USER, text, strlen(text));
+  if (aiorch_run_execute(run) != AIORCH_OK) die("a run", aiorch_error_message(aiorch_run_error(run)));
+  aiorch_run_free(run);
+}
+
+static int compare(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static void one(waiting *w, what kind) {
+  if (kind == RUN)
+    whole_run();
+  else
+    call(w, kind);
+}
+
+static void waiting_init(waiting *w) {
+  pthread_mutex_init(&w->mutex, NULL);
+  pthread_cond_init(&w->cond, NULL);
+  w->done = false;
+}
+
+static void one_by_one(what kind) {
+  static double times[ONE_BY_ONE];
+  waiting w;
+  waiting_init(&w);
+  for (int i = 0; i < 200; i++) one(&w, kind);
+  for (int i = 0; i < ONE_BY_ONE; i++) {
+    double start = now_s();
+    one(&w, kind);
+    times[i] = now_s() - start;
+  }
+  qsort(times, ONE_BY_ONE, sizeof times[0], compare);
+  printf("%-24s one by one      p50 %8.3f ms   p99 %8.3f ms\n", NAMES[kind], times[ONE_BY_ONE / 2] * 1e3,
+         times[ONE_BY_ONE / 100 * 99] * 1e3);
+  fflush(stdout);
+}
+
+typedef struct worker {
+  pthread_t thread;
+  what kind;
+  double until;
+  long count;
+} worker;
+
+static void *work(void *ctx) {
+  worker *me = ctx;
+  waiting w;
+  waiting_init(&w);
+  while (now_s() < me->until) {
+    one(&w, me->kind);
+    me->count++;
+  }
+  return NULL;
+}
+
+static void in_flight(what kind, int threads) {
+  worker all[THREADS_MAX];
+  long count = 0;
+  double start = now_s();
+  for (int i = 0; i < threads; i++) {
+    all[i] = (worker){.kind = kind, .until = start + seconds};
+    if (pthread_create(&all[i].thread, NULL, work, &all[i]) != 0) die("a thread", "none");
+  }
+  for (int i = 0; i < threads; i++) {
+    pthread_join(all[i].thread, NULL);
+    count += all[i].count;
+  }
+  printf("%-24s %2d in flight   %8.0f a second\n", NAMES[kind], threads, (double)count / (now_s() - start));
+  fflush(stdout);
+}
+
+static aiorch *open_orch(const char *url) {
+  aiorch_config *config = NULL;
+  aiorch *out = NULL;
+  aiorch_error *error = NULL;
+  aiorch_error_new(&error);
+  if (aiorch_config_new(&config) != AIORCH_OK) die("settings", "none");
+  aiorch_config_set_str(config, "store", url, strlen(url), NULL);
+  aiorch_config_set_i64(config, "rate_limit.requests", 1000000, NULL);
+  if (aiorch_open(config, &out, error) != AIORCH_OK) die(url, aiorch_error_message(error));
+  aiorch_config_free(config);
+  aiorch_error_free(error);
+  return out;
+}
+
+static void add_document(void) {
+  static const char text[] = "The shop is open from eight to six. On Sundays it is closed. The key hangs beside the door.";
+  aiorch_document *document = NULL;
+  if (aiorch_document_new(&document) != AIORCH_OK) die("a document", "none");
+  aiorch_document_set_source(document, "hours.md", 8);
+  aiorch_document_set_text(document, AIORCH_FORMAT_PLAIN, text, sizeof text - 1);
+  if (aiorch_knowledge_add(orch, "acme", 4, document, 10000, NULL) != AIORCH_OK) die("a document", "not added");
+  aiorch_document_free(document);
+}
+
+int main(int argc, char **argv) {
+  const char *url = argc > 2 ? argv[2] : getenv("AIORCH_TEST_POSTGRES");
+  aio__options options;
+  aiorch_error error;
+  aio__error_init(&error);
+  if (argc > 1) seconds = atoi(argv[1]);
+  if (url == NULL) die("no server", "run it through tests/postgres/cluster.py");
+  if (aio__options_init(&options, aio__alloc_default()) != AIORCH_OK) die("settings", "none");
+  aio__store_env env = {aio__alloc_default(), aio__clock_system(), NULL, &options, NULL};
+  if (aio__store_postgres_open(&env, url, &store, &error) != AIORCH_OK) die(url, error.message);
+  orch = open_orch(url);
+  add_document();
+  for (int kind = 0; kind <= RUN; kind++) one_by_one((what)kind);
+  for (int kind = 0; kind <= RUN; kind++) in_flight((what)kind, 8);
+  store->close(store);
+  aiorch_close(orch, 5000);
+  aiorch_free(orch);
+  aio__options_free(&options);
+  return 0;
+}
