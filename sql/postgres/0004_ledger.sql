@@ -215,7 +215,7 @@ BEGIN
       WHERE r.tenant_id = tenant AND r.key = keys[1] AND r.last_run <> its_run AND r.empty_us <= now_us + window_us - more_us[1]
       RETURNING r.empty_us INTO empty_us;
     IF FOUND THEN
-      result.used := ((empty_us - now_us) * limits[1]::numeric / window_us)::bigint;
+      result.used := ceil((empty_us - now_us) * limits[1]::numeric / window_us);
       RETURN result;
     END IF;
   END IF;
@@ -237,7 +237,7 @@ BEGIN
     wait := CASE WHEN last_run = its_run THEN 0 WHEN more_us[i] IS NULL THEN -1
                  ELSE greatest(ceil((empty_us + more_us[i] - now_us - window_us) / 1000.0), 0) END;
     IF wait <> 0 AND (result.admitted OR (result.retry_after_ms >= 0 AND (wait < 0 OR wait > result.retry_after_ms))) THEN
-      result := (false, i - 1, ((empty_us - now_us) * limits[i]::numeric / window_us)::bigint, wait);
+      result := (false, i - 1, ceil((empty_us - now_us) * limits[i]::numeric / window_us), wait);
     END IF;
   END LOOP;
   IF NOT result.admitted THEN
@@ -248,7 +248,7 @@ BEGIN
     UPDATE admission_rates r SET last_run = its_run, empty_us = greatest(least(r.empty_us, now_us + windows_ms[i] * 1000), now_us) + more_us[i]
       WHERE r.tenant_id = tenant AND r.key = keys[i] AND r.last_run <> its_run;
   END LOOP;
-  SELECT ((r.empty_us - now_us) * limits[1]::numeric / (windows_ms[1] * 1000))::bigint INTO result.used FROM admission_rates r
+  SELECT ceil((r.empty_us - now_us) * limits[1]::numeric / (windows_ms[1] * 1000)) INTO result.used FROM admission_rates r
     WHERE r.tenant_id = tenant AND r.key = keys[1];
   RETURN result;
 END
@@ -328,19 +328,17 @@ CREATE POLICY keeper ON run_totals TO aiorch_keeper USING (true) WITH CHECK (tru
 CREATE POLICY keeper ON admissions TO aiorch_keeper USING (true) WITH CHECK (true);
 CREATE POLICY keeper ON admission_rates TO aiorch_keeper USING (true) WITH CHECK (true);
 CREATE POLICY keeper ON tenants TO aiorch_keeper USING (true) WITH CHECK (true);
-CREATE POLICY keeper ON semantic_cache TO aiorch_keeper USING (true) WITH CHECK (true);
-CREATE POLICY keeper ON entry_vectors TO aiorch_keeper USING (true) WITH CHECK (true);
-CREATE POLICY keeper ON cache_sources TO aiorch_keeper USING (true) WITH CHECK (true);
 CREATE POLICY keeper ON tenant_models TO aiorch_keeper USING (true) WITH CHECK (true);
--- To lock rows takes a right to change something of them.
+CREATE POLICY keeper ON semantic_cache TO aiorch_keeper USING (true) WITH CHECK (true);
+-- To lock rows takes a right to change something of them. What goes along with an answer goes by foreign key, as the owner.
 GRANT SELECT (tenant_id, run_id, state, lease_until_ms), UPDATE (state), DELETE ON ai_attempts TO aiorch_keeper;
 GRANT SELECT (tenant_id, id, created_ms, cost_nano_usd), UPDATE (id), DELETE ON ai_api_calls TO aiorch_keeper;
 GRANT SELECT, INSERT, UPDATE ON run_totals TO aiorch_keeper;
 GRANT SELECT, UPDATE (expires_ms), DELETE ON admissions TO aiorch_keeper;
 GRANT SELECT, UPDATE (empty_us), DELETE ON admission_rates TO aiorch_keeper;
 GRANT SELECT (tenant_id, cache_rows, cache_bytes), UPDATE (cache_rows, cache_bytes) ON tenants TO aiorch_keeper;
-GRANT SELECT (tenant_id, id, expires_ms, bytes), DELETE ON semantic_cache TO aiorch_keeper;
 GRANT SELECT (tenant_id, model, entries), UPDATE (entries) ON tenant_models TO aiorch_keeper;
+GRANT SELECT (tenant_id, id, expires_ms, bytes), DELETE ON semantic_cache TO aiorch_keeper;
 REVOKE ALL ON FUNCTION expire_attempts, prune FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION expire_attempts, prune TO aiorch_app;
 GRANT CREATE ON SCHEMA :"schema" TO aiorch_keeper;

@@ -246,7 +246,8 @@ class Cluster:
                        input="CREATE ROLE owner LOGIN CREATEROLE; CREATE DATABASE aiorch OWNER owner;", text=True, check=True)
         if self.options.empty:
             return
-        self.psql("postgres", text="CREATE EXTENSION vector;")
+        self.psql("postgres", text="CREATE SCHEMA extensions; GRANT USAGE ON SCHEMA extensions TO PUBLIC;"
+                              " CREATE EXTENSION vector SCHEMA extensions;")
         self.psql("owner", "-f", os.path.join(ROOT, "sql", "postgres", "all.psql"), quiet=False)
         self.psql("postgres", text="""
             CREATE ROLE app LOGIN IN ROLE aiorch_app;

@@ -1,0 +1,78 @@
+-- Two tenants with one row of everything each, under the same ids, and what tenants.sql needs. Run by the superuser, once.
+\set ON_ERROR_STOP 1
+SET client_min_messages = warning;
+CREATE SCHEMA trial;
+CREATE EXTENSION pgtap SCHEMA trial;
+GRANT USAGE ON SCHEMA trial TO PUBLIC;
+SELECT set_config('search_path', format('pg_catalog, %I, extensions, trial', :'schema'), false);
+
+-- What a statement comes to: how many rows it gave or changed, or its SQLSTATE. It leaves nothing behind.
+CREATE FUNCTION trial.outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  n bigint;
+BEGIN
+  EXECUTE statement;
+  GET DIAGNOSTICS n = ROW_COUNT;
+  RAISE EXCEPTION USING ERRCODE = 'TRIAL', MESSAGE = n;
+EXCEPTION
+  WHEN SQLSTATE 'TRIAL' THEN RETURN SQLERRM;
+  WHEN OTHERS THEN RETURN SQLSTATE;
+END
+$$;
+
+-- A new row of tenant acme in each table; %1$L is an id. `fresh` is one that is not there yet.
+CREATE TABLE trial.rows (
+  tab text PRIMARY KEY,
+  fresh text NOT NULL DEFAULT '00000000-0000-7000-8000-000000000003',
+  statement text NOT NULL
+);
+GRANT SELECT ON trial.rows TO PUBLIC;
+INSERT INTO trial.rows (tab, statement) VALUES
+  ('documents', $q$INSERT INTO documents (tenant_id, id, source, title, format, hash, version, updated_ms, bytes, chunk_count, text)
+     VALUES ('acme', %1$L, 'source-' || %1$L, 'canary title', 0, '\x00', 1, 1, 1, 0, 'canary text')$q$),
+  ('document_metadata', $q$INSERT INTO document_metadata (tenant_id, document_id, position, name, value)
+     VALUES ('acme', '00000000-0000-7000-8000-000000000001', right(%1$L, 2)::int, 'year', '2024')$q$),
+  ('chunks', $q$INSERT INTO chunks (tenant_id, id, document_id, ordinal, tokens, start, stop, heading, anchor, hash, word_count, words, text)
+     VALUES ('acme', %1$L, '00000000-0000-7000-8000-000000000001', right(%1$L, 2)::int, 1, 0, 1, 'canary heading', '', '\x00', 2,
+             chunk_words('english', '', 'canary heading', 'canary texts'), 'canary text')$q$),
+  ('semantic_cache', $q$INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, bytes, knowledge, finish_reason, chunks,
+     provider, model, query, sources, answer) VALUES ('acme', %1$L, '\x01', %1$L::bytea, 1, 9000000000000, 1, 1, 1, '', 'p', 'm',
+             'canary question', '[]', 'canary answer')$q$),
+  ('cache_sources', $q$INSERT INTO cache_sources (tenant_id, document_id, entry_id, version)
+     VALUES ('acme', %1$L, '00000000-0000-7000-8000-000000000001', 1)$q$),
+  ('admissions', $q$INSERT INTO admissions (tenant_id, key, run_id, at_ms, amount, kind, expires_ms)
+     VALUES ('acme', 'key', %1$L, 1, 1, 0, 9000000000000)$q$),
+  ('ai_api_calls', $q$INSERT INTO ai_api_calls VALUES ('acme', %1$L, 'ann', 'p', 'm', 0, 0, 1, 0, 0, 0, 1, 0, false, 5, 1, 1)$q$),
+  ('ai_attempts', $q$INSERT INTO ai_attempts VALUES ('acme', '00000000-0000-7000-8000-000000000001', %1$L, 0, 0, 0, 200, 'p', 'm', 'r',
+     1, 0, 0, 0, 1, 0, false, 5, 1, 1, 9000000000000)$q$);
+INSERT INTO trial.rows (tab, fresh, statement) VALUES
+  ('tenants', 'none', $q$INSERT INTO tenants (tenant_id) VALUES ('acme')$q$),
+  ('tenant_models', 'none', $q$INSERT INTO tenant_models (tenant_id, model) VALUES ('acme', 1)$q$),
+  ('run_totals', 'none', $q$INSERT INTO run_totals VALUES ('acme', 1, 1)$q$),
+  ('admission_rates', 'other', $q$INSERT INTO admission_rates VALUES ('acme', 'key' || right(%1$L, 5), 9000000000000000, gen_random_uuid())$q$),
+  ('chunk_vectors', '00000000-0000-7000-8000-000000000002', $q$INSERT INTO chunk_vectors VALUES ('acme', 1, %1$L, '[1,0,0]')$q$),
+  ('entry_vectors', '00000000-0000-7000-8000-000000000002', $q$INSERT INTO entry_vectors VALUES ('acme', 1, %1$L, '\x01', '[1,0,0]')$q$);
+
+-- The same for both tenants, each written by the application as that tenant. Chunk and answer 2 have no vector yet.
+CREATE FUNCTION trial.fill(tenant text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  one record;
+  id text;
+BEGIN
+  PERFORM set_config('aiorch.tenant', tenant, true), set_config('role', 'aiorch_app', true);
+  PERFORM embedding_model('trial model', 3);
+  FOR one IN SELECT r.tab, r.statement FROM unnest(ARRAY['documents', 'document_metadata', 'chunks', 'semantic_cache', 'cache_sources', 'admissions',
+      'admission_rates', 'ai_api_calls', 'ai_attempts', 'chunk_vectors', 'entry_vectors']) WITH ORDINALITY o (tab, no) JOIN trial.rows r USING (tab)
+      ORDER BY no LOOP
+    FOREACH id IN ARRAY CASE WHEN one.tab IN ('chunks', 'semantic_cache') THEN
+        ARRAY['00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002'] ELSE ARRAY['00000000-0000-7000-8000-000000000001'] END LOOP
+      EXECUTE replace(format(one.statement, id), '''acme''', quote_literal(tenant));
+    END LOOP;
+  END LOOP;
+  PERFORM set_config('role', 'postgres', true);
+  INSERT INTO run_totals VALUES (tenant, 1, 1);
+END
+$$;
+BEGIN;
+SELECT trial.fill('acme'), trial.fill('rival');
+COMMIT;

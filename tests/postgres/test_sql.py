@@ -1,0 +1,168 @@
+"""What the SQL of the PostgreSQL store promises, tried on a real server. Run inside tests/postgres/cluster.py:
+
+    python3 tests/postgres/cluster.py -- python3 tests/postgres/test_sql.py [-v] [NAME...]
+
+The suites of pgTAP (tenants.sql, lint.sql, limiter.sql) must pass, and tenants.sql must fail once any one policy is dropped, opened or
+not forced: a suite that cannot fail proves nothing. COPY, which pgTAP cannot see, and racing callers come on top.
+"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ENV = {name[len("AIORCH_TEST_POSTGRES"):].lstrip("_") or "APP": value
+       for name, value in os.environ.items() if name.startswith("AIORCH_TEST_POSTGRES")}
+SCHEMA = ENV["SCHEMA"]
+failures = []
+
+
+def check(good, what, more=""):
+    print(("ok   " if good else "FAIL ") + what + ("" if good or not more else "\n" + more))
+    if not good:
+        failures.append(what)
+
+
+def psql(url, *statements, text=None):
+    command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + SCHEMA, "-d", url]
+    for one in statements:
+        command += ["-c", one]
+    return subprocess.run(command + (["-f", "-"] if text is not None else []), input=text, text=True, capture_output=True, cwd=HERE)
+
+
+def script(name, before="", brief=False):
+    """A suite in one transaction that is rolled back: (passed, what failed)."""
+    done = psql(ENV["ADMIN"], text="\\set brief %s\nBEGIN;\n%s\n\\i %s\nROLLBACK;\n" % (brief, before, name))
+    lines = done.stdout.splitlines()
+    plan = [line for line in lines if line.startswith("1..")]
+    bad = [line for line in lines if line.startswith("not ok") or line.startswith("#")]
+    whole = done.returncode == 0 and len(plan) == 1 and \
+        sum(line.startswith(("ok ", "not ok ")) for line in lines) == int(plan[0][3:])
+    if not whole:
+        bad.append("it did not come to its end: " + done.stderr[-2000:])
+    return not bad, "\n".join(bad[:40])
+
+
+def suite(name):
+    good, bad = script(name)
+    check(good, name, bad)
+
+
+def in_schema(query):
+    return [line for line in psql(ENV["ADMIN"], query.replace("SCHEMA", SCHEMA)).stdout.splitlines() if line]
+
+
+def mutations():
+    """(what, SQL): each takes away one thing that keeps tenants apart."""
+    for one in in_schema("SELECT format('%I.%I %I', schemaname, tablename, policyname) FROM pg_policies WHERE schemaname = 'SCHEMA' ORDER BY 1"):
+        table, policy = one.rsplit(" ", 1)
+        yield "policy %s dropped" % one, "DROP POLICY %s ON %s" % (policy, table)
+        if policy == "tenant":
+            yield "policy %s open for reading" % one, "ALTER POLICY tenant ON %s USING (true)" % table
+            yield "policy %s open for writing" % one, "ALTER POLICY tenant ON %s WITH CHECK (true)" % table
+            yield "%s without row-level security" % table, "ALTER TABLE %s DISABLE ROW LEVEL SECURITY" % table
+            yield "%s not forced" % table, "ALTER TABLE %s NO FORCE ROW LEVEL SECURITY" % table
+    yield "everybody is the keeper", "GRANT aiorch_keeper TO aiorch_app; ALTER ROLE aiorch_app INHERIT"
+    yield "a table open to the public", "GRANT SELECT ON %s.documents TO PUBLIC" % SCHEMA
+    yield "texts for the reader", "GRANT SELECT ON %s.chunks TO aiorch_reader" % SCHEMA
+    yield "settings for the application", "GRANT UPDATE ON %s.settings TO aiorch_app" % SCHEMA
+    yield "the application bypasses", "ALTER ROLE aiorch_app BYPASSRLS"
+    yield "a search over all tenants", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.chunks_with_words'::regproc),
+        'c.tenant_id = tenant AND', ''); END $$""" % SCHEMA
+    yield "a setting that beats the token", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.current_tenant'::regproc),
+        'RETURN NULL', 'RETURN named'); END $$""" % SCHEMA
+    yield "no tenant is the empty tenant", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.require_tenant'::regproc),
+        'IF tenant IS NULL THEN', 'IF false THEN'); END $$""" % SCHEMA
+
+
+def tenants():
+    suite("tenants.sql")
+    check(script("tenants.sql", brief=True)[0], "tenants.sql, in brief")
+    changes = list(mutations())
+    results = [script("tenants.sql", before=sql + ";", brief=True) for _, sql in changes]
+    unnoticed = [what for (what, _), (good, bad) in zip(changes, results) if good]
+    check(not unnoticed, "tenants.sql turns red for each of %d changes" % len(changes), "\n".join(unnoticed))
+    if "-v" in sys.argv:
+        for (what, _), (_, bad) in zip(changes, results):
+            print("== %s\n%s" % (what, "\n".join(bad.splitlines()[:4])))
+
+
+def copies():
+    """COPY of every table, out and in, in every situation."""
+    tables = in_schema("SELECT tab FROM trial.rows ORDER BY tab")
+    bad = []
+    for setting, seen in (("", None), ("acme", "acme"), ("rival", "rival"), ("' OR true", None)):
+        for table in tables:
+            before = ["BEGIN", "SET LOCAL ROLE aiorch_app"]
+            if setting:
+                before.append("SELECT set_config('aiorch.tenant', $x$%s$x$, true)" % setting)
+            for what in ("%s.%s (tenant_id)" % (SCHEMA, table), "(SELECT tenant_id FROM %s.%s)" % (SCHEMA, table)):
+                done = psql(ENV["BYPASS"], *before, "COPY %s TO STDOUT" % what)
+                rows = done.stdout.splitlines()[1 if setting else 0:]
+                wanted = {seen} if seen else set()
+                if done.returncode != 0 or set(rows) != wanted:
+                    bad.append("COPY %s TO as %r: %s %s" % (what, setting, rows, done.stderr))
+            done = psql(ENV["BYPASS"], *before, "COPY %s.%s FROM STDIN" % (SCHEMA, table))
+            if done.returncode == 0:
+                bad.append("COPY %s FROM as %r went through" % (table, setting))
+    check(not bad, "COPY of %d tables, out and in" % len(tables), "\n".join(bad))
+
+
+def race(url, form, limit):
+    """64 callers in 4 processes, each 10 times, for one key: how many were admitted."""
+    key = "race %s %s" % (form, url)
+    constraints = "array['%s'], '{3600000}', '{%d}', '{1}'" % (key, limit)
+    call = "admit_call(gen_random_uuid(), '{0}', %s)" % constraints if form == "log" else \
+        "admit_call_by_rate(gen_random_uuid(), %s)" % constraints
+    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "race-%d-%s.sql" % (os.getpid(), form))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'race', true);\n"
+                   "INSERT INTO trial.admitted SELECT '%s', a.admitted FROM %s.%s a;\nCOMMIT;\n" % (key, SCHEMA, call))
+    racers = [subprocess.Popen(["pgbench", "-n", "-c", "16", "-j", "2", "-t", "10", "-f", path, url], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [racer.communicate()[1] for racer in racers]
+    os.unlink(path)
+    answers = psql(ENV["ADMIN"], "SELECT count(*) FILTER (WHERE admitted), count(*) FROM trial.admitted WHERE key = '%s'" % key)
+    check(all(racer.returncode == 0 for racer in racers) and answers.stdout.strip() == "%d|640" % limit,
+          "of 640 racing calls exactly %d are admitted (%s, %s)" % (limit, form, "PgBouncer" if url == ENV.get("PGBOUNCER") else "direct"),
+          answers.stdout + answers.stderr + "".join(said)[-1000:])
+
+
+def limiter():
+    suite("limiter.sql")
+    psql(ENV["ADMIN"], "CREATE TABLE IF NOT EXISTS trial.admitted (key text, admitted boolean); GRANT SELECT, INSERT ON trial.admitted TO PUBLIC")
+    for url in [ENV["APP"]] + ([ENV["PGBOUNCER"]] if "PGBOUNCER" in ENV else []):
+        race(url, "log", 100)
+        race(url, "rate", 100)
+
+
+def migrations():
+    """A second time nothing happens; out of order and twice by hand nothing happens either, and it says why."""
+    sql = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "postgres")
+    again = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + SCHEMA, "-d", ENV["OWNER"], "-f",
+                            os.path.join(sql, "all.psql")], capture_output=True, text=True)
+    check(again.returncode == 0 and again.stderr == "", "all.psql a second time", again.stderr)
+    files = sorted(name for name in os.listdir(sql) if name[:4].isdigit())
+    for name in files:
+        twice = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + SCHEMA, "-d", ENV["OWNER"], "-1", "-f",
+                                os.path.join(sql, name)], capture_output=True, text=True)
+        check(twice.returncode != 0 and ("already exists" in twice.stderr or "applied before" in twice.stderr), name + " a second time is refused",
+              twice.stderr)
+    applied = in_schema("SELECT version || ' ' || name FROM SCHEMA.schema_version ORDER BY version")
+    check(applied == ["%d %s" % (int(name[:4]), name[5:-4]) for name in files], "schema_version names each file", "\n".join(applied))
+
+
+PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations}
+
+
+def main():
+    setup = psql(ENV["ADMIN"], text="\\i tenants_setup.sql\n")
+    if setup.returncode != 0:
+        sys.exit("tenants_setup.sql: " + setup.stderr)
+    for name in [name for name in sys.argv[1:] if name != "-v"] or PARTS:
+        PARTS[name]()
+    print("%s" % ("all good" if not failures else "%d failed" % len(failures)))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
