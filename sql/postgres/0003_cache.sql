@@ -51,7 +51,7 @@ CREATE TABLE :"schema".entry_vectors (
   vector vector,                            -- of unit length
   PRIMARY KEY (tenant_id, model, entry_id),
   FOREIGN KEY (tenant_id, entry_id) REFERENCES semantic_cache (tenant_id, id) ON DELETE CASCADE
-);
+) WITH (toast_tuple_target = 8160);
 CREATE INDEX entry_vectors_of_entry ON entry_vectors (tenant_id, entry_id);
 CREATE INDEX entry_vectors_of_scope ON entry_vectors (tenant_id, model, scope);
 CREATE INDEX entry_vectors_of_model ON entry_vectors (model);

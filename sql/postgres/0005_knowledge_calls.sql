@@ -172,11 +172,12 @@ $$;
 CREATE FUNCTION :"schema".ranked_chunks(lexemes text[], begins text[], weights float8[], all_chunks bigint, all_words bigint, within uuid[],
                                         most int)
 RETURNS TABLE (chunk_id uuid, score float8, word_count int, often real[])
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE ROWS 60 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   tenant text := require_tenant();
   n int := cardinality(lexemes);
-  average float8 := greatest(all_words::float8 / greatest(all_chunks, 1), 1);
+  -- BM25 with k1 = 1.2 and b = 0.75: the norm of a chunk is k1 * (1 - b) + k1 * b / average * its words.
+  shorter float8 := 0.9 / greatest(all_words::float8 / greatest(all_chunks, 1), 1);
   queries tsquery[];
   long_ones tsquery[];
 BEGIN
@@ -184,24 +185,23 @@ BEGIN
   SELECT array_agg((quote_literal(l.word) || ':*')::tsquery ORDER BY l.i) INTO long_ones FROM unnest(begins) WITH ORDINALITY l(word, i);
   RETURN QUERY
   WITH exact AS MATERIALIZED (
-    SELECT q.i, c.id, c.document_id, c.word_count, how_often(ts_rank('{1,1,1,1}', c.words, q.query))::float8 AS often
+    SELECT q.i::int, c.id, c.document_id, c.word_count::float8, how_often(ts_rank('{1,1,1,1}', c.words, q.query))::float8 AS often
     FROM unnest(queries) WITH ORDINALITY q(query, i), chunks c WHERE c.tenant_id = tenant AND c.words @@ q.query),
   longer AS MATERIALIZED (
-    SELECT q.i, c.id, c.document_id, c.word_count, greatest(round(ts_rank('{1,1,1,1}', c.words, q.query)), 1)::float8 AS often
+    SELECT q.i::int, c.id, c.document_id, c.word_count::float8, greatest(round(ts_rank('{1,1,1,1}', c.words, q.query)), 1)::float8 AS often
     FROM unnest(long_ones) WITH ORDINALITY q(query, i), chunks c
     WHERE q.query IS NOT NULL AND q.i NOT IN (SELECT e.i FROM exact e) AND c.tenant_id = tenant AND c.words @@ q.query),
   postings AS (SELECT * FROM exact UNION ALL SELECT * FROM longer),
   worth AS MATERIALIZED (
-    SELECT p.i, weights[p.i] * ln(1 + (greatest(all_chunks, count(*)) - count(*) + 0.5) / (count(*) + 0.5))::float8 AS worth
+    SELECT p.i, 2.2::float8 * weights[p.i] * ln(1 + (greatest(all_chunks, count(*)) - count(*) + 0.5) / (count(*) + 0.5))::float8 AS worth
     FROM postings p GROUP BY p.i),
   best AS MATERIALIZED (
-    SELECT p.id, p.word_count, sum(w.worth * p.often * 2.2 / (p.often + 1.2 * (0.25 + 0.75 * p.word_count / average)) ORDER BY p.i) AS score
+    SELECT p.id, p.word_count, sum(w.worth * p.often / (p.often + (0.3::float8 + shorter * p.word_count))) AS score
     FROM postings p JOIN worth w ON w.i = p.i WHERE within IS NULL OR p.document_id = ANY (within)
     GROUP BY p.id, p.word_count ORDER BY score DESC, p.id LIMIT most)
-  SELECT b.id, b.score, b.word_count,
-         (SELECT array_agg(coalesce(e.often, 0)::real ORDER BY i.i) FROM generate_series(1, n) i(i)
-          LEFT JOIN exact e ON e.i = i.i AND e.id = b.id)
-  FROM best b ORDER BY b.score DESC, b.id;
+  SELECT b.id, b.score, b.word_count::int, array_agg(coalesce(e.often, 0)::real ORDER BY i.i)
+  FROM best b CROSS JOIN generate_series(1, n) i(i) LEFT JOIN exact e ON e.id = b.id AND e.i = i.i
+  GROUP BY b.id, b.score, b.word_count ORDER BY b.score DESC, b.id;
 END
 $$;
 GRANT SELECT (document_id, word_count) ON chunks TO aiorch_keeper;
@@ -210,7 +210,7 @@ GRANT SELECT (document_id, word_count) ON chunks TO aiorch_keeper;
 CREATE FUNCTION :"schema".search_chunks(lexemes text[], begins text[], weights float8[], names text[], kinds int[], vals text[],
                                         uptos text[], most int)
 RETURNS TABLE (chunk_id uuid, score float8, word_count int, often real[])
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE ROWS 60 SET search_path FROM CURRENT AS $$
 DECLARE
   it tenants;
   within uuid[];
@@ -321,7 +321,7 @@ $$;
 CREATE FUNCTION :"schema".nearest_chunks(its_fingerprint text, query real[], threshold float8, most int, also uuid[], names text[], kinds int[],
                                          vals text[], uptos text[])
 RETURNS TABLE (kind int, chunk_id uuid, similarity float8, size int, fingerprint text)
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql ROWS 60 SET search_path FROM CURRENT AS $$
 DECLARE
   tenant text := require_tenant();
   d int := cardinality(query);
