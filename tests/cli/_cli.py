@@ -15,6 +15,8 @@ import traceback
 ROOT = os.environ.get("AIORCH_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CLI = os.environ.get("AIORCH_CLI") or (sys.argv[1] if len(sys.argv) > 1 else "")
 TIMEOUT_S = 120
+# Set: each Box's store is a database of its own in this cluster of tests/postgres/cluster.py (test_over_postgres.py sets it).
+POSTGRES = bool(os.environ.get("AIORCH_CLI_OVER_POSTGRES"))
 
 _cases = []
 
@@ -25,6 +27,12 @@ def case(function):
     return function
 
 
+def on_disk(function):
+    """Marks a test of what is in the folder of a store: on another kind of store it is passed over."""
+    function.on_disk = True
+    return function
+
+
 def main():
     if not CLI or not os.access(CLI, os.X_OK):
         print("no command line to test: set AIORCH_CLI, or give its path", file=sys.stderr)
@@ -32,7 +40,7 @@ def main():
     wanted = sys.argv[2:] if not os.environ.get("AIORCH_CLI") else sys.argv[1:]
     passed = failed = 0
     for function in _cases:
-        if wanted and function.__name__ not in wanted:
+        if wanted and function.__name__ not in wanted or POSTGRES and hasattr(function, "on_disk"):
             continue
         box = Box()
         try:
@@ -73,6 +81,9 @@ class Box:
     def __init__(self):
         self.path = os.path.realpath(tempfile.mkdtemp(prefix="aiorch-cli-"))
         self.store = os.path.join(self.path, "store")
+        self.database = None
+        if POSTGRES:
+            self.make_database()
         home = os.path.join(self.path, "home")
         os.mkdir(home)
         keep = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LANG")
@@ -80,7 +91,47 @@ class Box:
         self.env.update(HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config", TERM="xterm",
                         TZ="UTC")
 
+    def make_database(self):
+        """A copy of the one that the cluster has filled."""
+        self.database = "cli_" + os.path.basename(self.path).replace("-", "_").lower()
+        self.administer(f"CREATE DATABASE {self.database} TEMPLATE aiorch")
+        self.store = os.environ["AIORCH_TEST_POSTGRES"].rsplit("/", 1)[0] + "/" + self.database
+
+    @staticmethod
+    def administer(sql):
+        server = os.environ["AIORCH_TEST_POSTGRES_ADMIN"].rsplit("/", 1)[0] + "/postgres"
+        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server, "-c", sql], check=True)
+
+    def empty_store(self):
+        """Everything that is kept is forgotten."""
+        if self.database is None:
+            shutil.rmtree(self.store)
+        else:
+            self.administer(f"DROP DATABASE {self.database} WITH (FORCE)")
+            self.make_database()
+
+    def query(self, sql):
+        """One number from the store's database."""
+        server = os.environ["AIORCH_TEST_POSTGRES_ADMIN"].rsplit("/", 1)[0] + "/" + self.database
+        done = subprocess.run(["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-d", server, "-c", sql], check=True, capture_output=True)
+        return int(done.stdout)
+
+    def has_begun(self):
+        """Was anything stored, or at least begun to be?"""
+        if self.database is None:
+            return os.path.exists(self.store + "/knowledge.db")
+        return self.query("SELECT count(*) FROM aiorch.documents") > 0
+
+    def size(self):
+        """Bytes of what the store knows; 0 before there is any."""
+        if self.database is not None:
+            return self.query("SELECT pg_database_size(current_database())")
+        paths = [os.path.join(self.store, "knowledge.db" + end) for end in ("", "-wal")]
+        return sum(os.path.getsize(path) for path in paths if os.path.exists(path))
+
     def remove(self):
+        if self.database is not None:
+            self.administer(f"DROP DATABASE {self.database} WITH (FORCE)")
         for folder, _, _ in os.walk(self.path):
             os.chmod(folder, 0o700)
         shutil.rmtree(self.path, ignore_errors=True)

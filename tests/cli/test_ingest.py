@@ -385,10 +385,10 @@ def skips_what_git_would_skip(box):
     box.write("repo/excluded.txt", TEXT)
     box.run("ingest", folder)
     assert ingested(box, folder) == git_files(folder)
-    shutil.rmtree(box.store)
+    box.empty_store()
     box.run("ingest", folder + "/sub")
     assert ingested(box, folder) == [f for f in git_files(folder) if f.startswith(folder + "/sub/")]
-    shutil.rmtree(box.store)
+    box.empty_store()
     assert box.json("ingest", folder + "/build", folder + "/a.log")["documents"] == 2, "named ones are wanted"
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import time
 
-from _cli import CLI, case, main, validate
+from _cli import CLI, case, main, on_disk, validate
 
 COMMANDS = ["ask", "chat", "ingest", "search", "documents", "cache", "costs", "stats", "model",
             "embed", "reembed", "config", "stage", "screen", "version"]
@@ -162,7 +162,7 @@ def ingest_interrupted_exits_130_with_counts_and_keeps_what_it_counted(box):
         box.write(f"docs/{i:04}.md", DOCUMENT + f"\nNumber {i}. " + "words " * 500)
     process = box.start("--json", "ingest", box.at("docs"))
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not os.path.exists(box.store + "/knowledge.db"):
+    while time.monotonic() < deadline and not box.has_begun():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -201,6 +201,7 @@ def a_store_that_is_none_exits_6_and_is_left_as_it_is(box):
 
 
 @case
+@on_disk
 def a_store_of_a_newer_version_exits_6(box):
     box.run("stats")
     for name in ("knowledge.db", "ledger.db"):
