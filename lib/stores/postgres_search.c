@@ -51,12 +51,16 @@ typedef struct searched {
   size_t n;
 } searched;
 
+/* Each item: 256 times the term's place and how often the chunk has it; 0 for a term that stood for longer words. */
 static aiorch_status read_often(const aio__pg_rows *rows, size_t row, aio__op *op, const searched *s, aio__found_chunk *out) {
-  float *values = NULL;
+  float *notes = NULL;
   size_t n = 0;
   uint32_t *often = aio__arena_alloc(s->arena, (s->terms + 1) * sizeof *often);
-  if (often == NULL || !aio__pg_get_floats(rows, row, AIO__PG_CHUNK_COLUMNS + 2, s->arena, &values, &n)) return aio__pg_nomem(&op->error);
-  for (size_t i = 0; i < n && i < s->terms; i++) often[i] = (uint32_t)values[i];
+  if (often == NULL || !aio__pg_get_floats(rows, row, AIO__PG_CHUNK_COLUMNS + 2, s->arena, &notes, &n)) return aio__pg_nomem(&op->error);
+  for (size_t i = 0; i < n; i++) {
+    uint32_t note = (uint32_t)notes[i];
+    if (note >> 8 < s->terms && (note & 255) != 0) often[note >> 8] = note & 255;
+  }
   out->often = often;
   out->words = (uint32_t)aio__pg_get_i64(rows, row, AIO__PG_CHUNK_COLUMNS + 1);
   return AIORCH_OK;
@@ -115,13 +119,14 @@ aiorch_status aio__pg_search(aio__store *store, aio__op *op, aio__str tenant, co
   aio__pg_sql(step,
               "SELECT " AIO__PG_CHUNK("CASE WHEN $9 THEN NULL ELSE c.text END") ", r.score, r.word_count, r.often"
               " FROM search_chunks($1,$2,$3,$4,$5,$6,$7,$8) WITH ORDINALITY r(chunk_id, score, word_count, often, nth)"
-              " JOIN chunks c ON c.tenant_id = " AIO__PG_TENANT " AND c.id = r.chunk_id"
-              " JOIN documents d ON d.tenant_id = " AIO__PG_TENANT " AND d.id = c.document_id ORDER BY r.nth",
+              " JOIN chunks c ON c.tenant_id = $10 AND c.id = r.chunk_id"
+              " JOIN documents d ON d.tenant_id = $10 AND d.id = c.document_id ORDER BY r.nth",
               read_searched);
   put_terms(step, tenant, &query);
   aio__pg_filters(step, args->filters, args->filter_count);
   aio__pg_i32(step, args->limit < AIO__PG_HITS_MAX ? (int32_t)args->limit : AIO__PG_HITS_MAX);
   aio__pg_bool(step, args->lean);
+  aio__pg_text(step, tenant);
   return aio__pg_step_start(step);
 }
 

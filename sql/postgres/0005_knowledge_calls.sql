@@ -164,7 +164,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT round(1 / greatest(1.64493406685::float8 * (1 - rank::float8), 0.001) - 0.5)::int
 $$;
 
--- The best chunks by BM25, with how often each has each of the words. lexemes: what is asked for; begins: the same as a beginning of longer
+-- The best chunks by BM25. often: for each word that a chunk has, 256 times its place among the lexemes (from 0) and how often it has it;
+-- 0 for one that stands for longer ones. lexemes: what is asked for; begins: the same as a beginning of longer
 -- words, for those that no chunk has, or NULL; within: only chunks of these documents, or NULL. all_chunks, all_words: of the tenant.
 --
 -- Runs as aiorch_keeper, whom a policy lets read these columns, and asks for the tenant itself: row-level security keeps an index of
@@ -175,7 +176,6 @@ RETURNS TABLE (chunk_id uuid, score float8, word_count int, often real[])
 LANGUAGE plpgsql STABLE ROWS 60 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   tenant text := require_tenant();
-  n int := cardinality(lexemes);
   -- BM25 with k1 = 1.2 and b = 0.75: the norm of a chunk is k1 * (1 - b) + k1 * b / average * its words.
   shorter float8 := 0.9 / greatest(all_words::float8 / greatest(all_chunks, 1), 1);
   queries tsquery[];
@@ -183,25 +183,22 @@ DECLARE
 BEGIN
   SELECT array_agg(quote_literal(l.word)::tsquery ORDER BY l.i) INTO queries FROM unnest(lexemes) WITH ORDINALITY l(word, i);
   SELECT array_agg((quote_literal(l.word) || ':*')::tsquery ORDER BY l.i) INTO long_ones FROM unnest(begins) WITH ORDINALITY l(word, i);
+  -- "tenant_id || ''" is only compared: an index of it would bring all of the tenant's chunks to few that the words' has found.
   RETURN QUERY
   WITH exact AS MATERIALIZED (
     SELECT q.i::int, c.id, c.document_id, c.word_count::float8, how_often(ts_rank('{1,1,1,1}', c.words, q.query))::float8 AS often
-    FROM unnest(queries) WITH ORDINALITY q(query, i), chunks c WHERE c.tenant_id = tenant AND c.words @@ q.query),
+    FROM unnest(queries) WITH ORDINALITY q(query, i), chunks c WHERE c.tenant_id || '' = tenant AND c.words @@ q.query),
   longer AS MATERIALIZED (
     SELECT q.i::int, c.id, c.document_id, c.word_count::float8, greatest(round(ts_rank('{1,1,1,1}', c.words, q.query)), 1)::float8 AS often
     FROM unnest(long_ones) WITH ORDINALITY q(query, i), chunks c
-    WHERE q.query IS NOT NULL AND q.i NOT IN (SELECT e.i FROM exact e) AND c.tenant_id = tenant AND c.words @@ q.query),
-  postings AS (SELECT * FROM exact UNION ALL SELECT * FROM longer),
+    WHERE q.query IS NOT NULL AND q.i NOT IN (SELECT e.i FROM exact e) AND c.tenant_id || '' = tenant AND c.words @@ q.query),
+  postings AS (SELECT e.*, (256 * (e.i - 1) + e.often)::real AS note FROM exact e UNION ALL SELECT l.*, 0::real FROM longer l),
   worth AS MATERIALIZED (
     SELECT p.i, 2.2::float8 * weights[p.i] * ln(1 + (greatest(all_chunks, count(*)) - count(*) + 0.5) / (count(*) + 0.5))::float8 AS worth
-    FROM postings p GROUP BY p.i),
-  best AS MATERIALIZED (
-    SELECT p.id, p.word_count, sum(w.worth * p.often / (p.often + (0.3::float8 + shorter * p.word_count))) AS score
-    FROM postings p JOIN worth w ON w.i = p.i WHERE within IS NULL OR p.document_id = ANY (within)
-    GROUP BY p.id, p.word_count ORDER BY score DESC, p.id LIMIT most)
-  SELECT b.id, b.score, b.word_count::int, array_agg(coalesce(e.often, 0)::real ORDER BY i.i)
-  FROM best b CROSS JOIN generate_series(1, n) i(i) LEFT JOIN exact e ON e.id = b.id AND e.i = i.i
-  GROUP BY b.id, b.score, b.word_count ORDER BY b.score DESC, b.id;
+    FROM postings p GROUP BY p.i)
+  SELECT p.id, sum(w.worth * p.often / (p.often + (0.3::float8 + shorter * p.word_count))) AS sum, p.word_count::int, array_agg(p.note)
+  FROM postings p JOIN worth w ON w.i = p.i WHERE within IS NULL OR p.document_id = ANY (within)
+  GROUP BY p.id, p.word_count ORDER BY sum DESC, p.id LIMIT most;
 END
 $$;
 GRANT SELECT (document_id, word_count) ON chunks TO aiorch_keeper;
