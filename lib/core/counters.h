@@ -58,7 +58,12 @@
   X(BREAKERS_OPENED, "breakers_opened")                      \
   X(BREAKERS_PASSED_OVER, "breakers_passed_over")            \
   X(RUNS_SHARED, "runs_shared")                              \
-  X(CITATIONS_UNKNOWN, "citations_unknown")
+  X(CITATIONS_UNKNOWN, "citations_unknown")                  \
+  X(COST_SPOOLED, "cost_spooled")                            \
+  X(SPOOL_FAILED, "spool_failed")                            \
+  X(SPOOL_REPLAYED, "spool_replayed")                        \
+  X(SPOOL_POISON, "spool_poison")                            \
+  X(SPOOL_DAMAGED, "spool_damaged")
 
 enum {
 #define X(suffix, name) AIO__N_##suffix,

@@ -126,7 +126,7 @@
     "Most open connections; half of what the process may open when that is less. Who comes then waits.")               \
   I(http_connections_per_host, "http.connections_per_host", 2048, 1, 1000000, 0, "Most open connections to one host.") \
   S(prices_file, "cost.prices_file", "", NULL, 0, "A JSON file with prices that come before the built-in ones.")       \
-  I(store_busy_ms, "store.busy_ms", 5000, 1, 600000, 0, "How long to wait for another process that writes.")  \
+  I(store_busy_ms, "store.busy_ms", 5000, 1, 600000, 0, "How long to wait for another process that writes.")            \
   I(postgres_connections_max, "postgres.connections_max", 8, 1, 1000, 0,                                                \
     "Most connections of this process to the server; who comes then waits for its turn.")                              \
   I(postgres_connect_timeout_ms, "postgres.connect_timeout_ms", 2000, 10, 600000, 0,                                    \
@@ -141,6 +141,14 @@
   S(postgres_tls, "postgres.tls", "verify", "verify|url", 0,                                                            \
     "\"verify\": certificate and name of a server on another machine are checked; \"url\": as sslmode in the URL says.") \
   S(postgres_ca_file, "postgres.ca_file", "", NULL, 0,                                                                  \
-    "A PEM file with the certificates to trust; empty: sslrootcert of the URL, else those of the system.")
+    "A PEM file with the certificates to trust; empty: sslrootcert of the URL, else those of the system.")              \
+  S(spool_mode, "spool.mode", "auto", "auto|on|off", 0,                                                                 \
+    "Whether cost rows wait on this machine's disk while the store is away: \"auto\" with a store on a server.")        \
+  S(spool_path, "spool.path", "", NULL, 0,                                                                              \
+    "Folder for them, on a local disk. Empty: $XDG_DATA_HOME/aiorch-spool, else ~/.local/share/aiorch-spool.")          \
+  I(spool_file_max, "spool.file_max", 8388608, 4096, 1073741824, 0, "Bytes after which a file of the spool is ended and a new one begun.") \
+  I(spool_max_bytes, "spool.max_bytes", 268435456, 65536, 1099511627776, 0,                                             \
+    "Most bytes in the folder of the spool, over all processes; then cost rows that the store does not take are lost, and it is said.") \
+  I(spool_replay_rate, "spool.replay_rate", 1000, 1, 1000000, 0, "Most rows a second that go from the spool to the store.")
 
 #endif

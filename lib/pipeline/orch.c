@@ -10,6 +10,7 @@
 
 #include "pipeline/run_flight.h"
 #include "pipeline/store_place.h"
+#include "stores/spooled.h"
 
 #define ORCH_MAGIC UINT64_C(0x61696f7263686573)
 
@@ -54,25 +55,45 @@ static aiorch_status check_together(const aiorch *orch, aiorch_error *error) {
   return AIORCH_OK;
 }
 
-static aiorch_status open_store(aiorch *orch, aiorch_error *error) {
-  aio__store_env env = {.al = orch->al, .clock = orch->clock, .log = orch->log, .options = &orch->options};
-  aiorch_status st = AIORCH_OK;
-  if (strcmp(orch->options.rate_on_store_down, "local") == 0) st = aio__store_memory_open(&env, &orch->local_limiter, error);
-  if (st) return st;
-  if (strcmp(orch->options.store, "memory") == 0) return aio__store_memory_open(&env, &orch->store, error);
-  if (aio__store_is_postgres(orch->options.store)) {
-    st = aio__orch_open_io(orch, error);
-    env.io = orch->io;
-    if (st == AIORCH_OK) st = aio__store_postgres_open(&env, orch->options.store, &orch->store, error);
-    aio__url_hide_password(orch->options.store); /* the store has its own copy; runs, which copy the settings, need none */
-    return st;
-  }
+static aiorch_status open_postgres(aiorch *orch, aio__store_env *env, aiorch_error *error) {
+  aiorch_status st = aio__orch_open_io(orch, error);
+  env->io = orch->io;
+  if (st == AIORCH_OK) st = aio__store_postgres_open(env, orch->options.store, &orch->store, error);
+  aio__url_hide_password(orch->options.store); /* the store has its own copy; runs, which copy the settings, need none */
+  return st;
+}
+
+static aiorch_status open_kind(aiorch *orch, aio__store_env *env, aiorch_error *error) {
+  if (strcmp(orch->options.store, "memory") == 0) return aio__store_memory_open(env, &orch->store, error);
+  if (aio__store_is_postgres(orch->options.store)) return open_postgres(orch, env, error);
   aio__buf folder;
   aio__buf_init(&folder, orch->al, AIO__STORE_PLACE_MAX);
-  st = aio__store_place(orch->options.store, &folder, error);
-  if (st == AIORCH_OK) st = aio__store_sqlite_open(&env, aio__buf_cstr(&folder), &orch->store, error);
+  aiorch_status st = aio__store_place(orch->options.store, &folder, error);
+  if (st == AIORCH_OK) st = aio__store_sqlite_open(env, aio__buf_cstr(&folder), &orch->store, error);
   aio__buf_free(&folder);
   return st;
+}
+
+/* Cost rows that the store cannot take wait on this machine. */
+static aiorch_status open_spool(aiorch *orch, const aio__store_env *env, aiorch_error *error) {
+  const char *mode = orch->options.spool_mode;
+  if (strcmp(mode, "off") == 0 || (strcmp(mode, "auto") == 0 && !orch->store->is_remote)) return AIORCH_OK;
+  aio__buf folder;
+  aio__buf_init(&folder, orch->al, AIO__STORE_PLACE_MAX);
+  aiorch_status st = aio__spool_place(orch->options.spool_path, &folder, error);
+  if (st == AIORCH_OK) st = aio__store_spooled_open(env, aio__buf_cstr(&folder), orch->store, &orch->spooled, error);
+  if (st == AIORCH_OK) orch->store = orch->spooled;
+  aio__buf_free(&folder);
+  return st;
+}
+
+static aiorch_status open_store(aiorch *orch, aiorch_error *error) {
+  aio__store_env env = {.al = orch->al, .clock = orch->clock, .log = orch->log, .options = &orch->options,
+                        .counters = &orch->counters};
+  aiorch_status st = AIORCH_OK;
+  if (strcmp(orch->options.rate_on_store_down, "local") == 0) st = aio__store_memory_open(&env, &orch->local_limiter, error);
+  if (st == AIORCH_OK) st = open_kind(orch, &env, error);
+  return st ? st : open_spool(orch, &env, error);
 }
 
 static aiorch_status read_extra(const char *path, aio__buf *out, const char *setting, aiorch_error *error) {

@@ -49,6 +49,7 @@ struct aiorch {
   aio__counters counters;
   aio__calls *calls;
   aio__store *store;
+  aio__store *spooled;              /* the same, when cost rows can wait in a spool (stores/spooled.h); else NULL */
   aio__store *local_limiter;        /* a memory store, only with rate_limit.on_store_down = local */
   aio__input_guard *input_guard;
   aio__output_guard *output_guard;

@@ -132,6 +132,7 @@ aiorch_status aio__pg_store_open(const aio__store_env *env, const char *url, boo
   }
   store->head.kind = "postgres";
   store->head.place = store->target->place;
+  store->head.is_remote = true;
   store->head.knowledge = &aio__pg_knowledge_ops;
   store->head.cache = &aio__pg_cache_ops;
   store->head.ledger = &aio__pg_ledger_ops;

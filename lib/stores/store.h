@@ -338,12 +338,14 @@ typedef struct aio__store_env {
   aio__log *log;
   const aio__options *options;
   aio__io_thread *io; /* the handle's, for a store behind a socket: outlives it; NULL: such a store makes its own */
+  struct aio__counters *counters; /* NULL: nothing is counted */
 } aio__store_env;
 
 /* The head of every store. */
 struct aio__store {
   const char *kind;      /* "memory", "sqlite", "postgres" */
-  const char *place;     /* the folder, "memory", a URL without its password */
+  const char *place;     /* the folder, "memory"; a URL without its password. The same for every process that opens this store */
+  bool is_remote;        /* it may be away while this process lives: cost rows wait in the spool then (spooled.h) */
   const aio__knowledge_ops *knowledge;
   const aio__cache_ops *cache;
   const aio__ledger_ops *ledger;
