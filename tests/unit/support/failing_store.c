@@ -18,9 +18,9 @@ static failing_store *self_of(aio__store *store) {
 
 /* Below 0 when the call fails at once. */
 static aiorch_status before(failing_store *s, failing_call which, aio__op *op) {
+  aiorch_status status = s->fails[which];
   s->calls[which]++;
-  if (s->fails[which] >= 0) return AIORCH_OK;
-  return aio__error_set(&op->error, s->fails[which], "the disk is gone");
+  return status >= 0 ? AIORCH_OK : aio__error_set(&op->error, status, "the disk is gone");
 }
 
 static aiorch_status after(failing_store *s, failing_call which, aio__op *op, aiorch_status status) {
@@ -93,10 +93,14 @@ static aiorch_status search(aio__store *store, aio__op *op, aio__str tenant, con
 }
 
 void failing_store_stand_before(failing_store *s, aiorch *orch) {
+  failing_store_stand_before_store(s, orch->store);
+}
+
+void failing_store_stand_before_store(failing_store *s, aio__store *store) {
   memset(s, 0, sizeof *s);
   standing = s;
-  s->inner = orch->store;
-  s->was = *orch->store;
+  s->inner = store;
+  s->was = *store;
   s->knowledge = *s->was.knowledge;
   s->cache = *s->was.cache;
   s->ledger = *s->was.ledger;

@@ -5,6 +5,8 @@
 #ifndef AIO_TESTS_FAILING_STORE_H
 #define AIO_TESTS_FAILING_STORE_H
 
+#include <stdatomic.h>
+
 #include "pipeline/orch.h"
 
 typedef enum failing_call {
@@ -24,13 +26,15 @@ typedef struct failing_store {
   aio__knowledge_ops knowledge;
   aio__cache_ops cache;
   aio__ledger_ops ledger;
-  aiorch_status fails[FAILING_CALLS]; /* AIORCH_OK: as usual; below 0: fails so at once; AIORCH_PENDING: ends late */
-  int calls[FAILING_CALLS];
+  _Atomic aiorch_status fails[FAILING_CALLS]; /* AIORCH_OK: as usual; below 0: fails so at once; AIORCH_PENDING: ends late */
+  atomic_int calls[FAILING_CALLS];
   aio__op *late; /* the call that is out */
 } failing_store;
 
 /* `s` must outlive the orchestrator; one at a time. */
 void failing_store_stand_before(failing_store *s, aiorch *orch);
+/* Before a store that stands alone; nothing may call it meanwhile. */
+void failing_store_stand_before_store(failing_store *s, aio__store *store);
 /* Ends the call that is out, with `status` unless that is AIORCH_OK. */
 void failing_store_answer(failing_store *s, aiorch_status status);
 
