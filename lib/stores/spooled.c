@@ -332,11 +332,10 @@ aiorch_status aio__spooled_replay(aio__store *base, int what, int64_t deadline_n
   uint64_t replayed = atomic_load(&s->replayed), poison = atomic_load(&s->poison), damaged = atomic_load(&s->damaged);
   aio__error_clear(error);
   pthread_mutex_lock(&s->mutex);
-  bool joins = s->cycles > s->ended && (s->cycle_what & what) == what;
-  uint64_t awaited = s->cycles + (joins ? 0 : 1);
+  uint64_t awaited = s->cycles + 1; /* one that is under way knows nothing of the latest rows */
   aiorch_status status = s->stopping ? AIORCH_E_CLOSED : aio__spooled_start(s);
-  if (status == AIORCH_OK && !joins) {
-    s->asked |= what;
+  if (status == AIORCH_OK) {
+    s->asked |= what | AIO__REPLAY_ASKED;
     s->due_ns = 0;
     pthread_cond_broadcast(&s->cond);
   }

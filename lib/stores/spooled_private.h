@@ -17,6 +17,7 @@ enum {
   AIO__REPLAY_CALL_MS = 10000,       /* how long one may take */
   AIO__REPLAY_PAUSE_MIN_MS = 100,    /* between two tries while the store is away */
   AIO__REPLAY_PAUSE_MAX_MS = 5000,
+  AIO__REPLAY_ASKED = 1 << 8,        /* somebody waits for the end of a cycle that takes all rows with it */
   AIO__SPOOLED_LOOK_MS = 60000       /* how often files of processes that died are looked for */
 };
 
@@ -75,7 +76,6 @@ struct aio__spooled {
   size_t out;                   /* replayed rows that are under way */
   int64_t due_ns, tried_ns;     /* when the next cycle begins; when the last one did */
   int asked;                    /* what the next cycle is to replay beside the usual */
-  int cycle_what;               /* and what the one that is under way does */
   uint64_t cycles, ended;       /* begun, ended */
   aio__op outcome;              /* of the last one: status and words */
   aio__replay replay;

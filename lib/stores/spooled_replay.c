@@ -67,7 +67,7 @@ static void begin_cycle(aio__spooled *s, int what) {
   r->replayed = 0;
   atomic_store(&s->held, 0);
   aio__arena_init(&r->arena, s->env.al, ARENA);
-  if (!r->probes) aio__spool_seal(s->spool);
+  if (!r->probes || (what & AIO__REPLAY_ASKED)) aio__spool_seal(s->spool);
   r->probes = false;
   aiorch_status status = aio__spool_list(s->env.al, aio__spool_path(s->spool), &r->files, &error);
   if (status != AIORCH_OK) end_cycle(s, status, &error);
@@ -311,7 +311,7 @@ int64_t aio__replay_turn(aio__spooled *s) {
   int64_t when = begins ? s->due_ns : r->next_ns;
   if (when == AIO__NEVER || now_ns(s) < when) return when;
   if (begins) {
-    what = s->cycle_what = s->asked;
+    what = s->asked;
     s->asked = 0;
     s->due_ns = AIO__NEVER;
     s->tried_ns = now_ns(s);

@@ -16,6 +16,7 @@ static const int64_t MINUTE_NS = INT64_C(60) * 1000000000;
 
 static failing_store failing;
 static aio__counters counters;
+static aiorch_status at_first; /* how calls of the memory store fail from the beginning */
 static aio__store *behind; /* the memory store, with the failing one before it */
 
 static const char *folder_of(fixture *f) {
@@ -37,6 +38,7 @@ aiorch_status open_store(fixture *f) {
   aiorch_status status = aio__store_memory_open(&f->env, &behind, NULL);
   if (status != AIORCH_OK) return status;
   failing_store_stand_before_store(&failing, behind);
+  failing.fails[FAILING_ATTEMPT] = failing.fails[FAILING_SETTLE] = at_first;
   status = put_before(f, behind);
   if (status != AIORCH_OK) behind->close(behind);
   return status;
@@ -285,8 +287,9 @@ static void test_replay__processes_beside_this_one(void **state) {
     child[p] = fork();
     assert_true(child[p] >= 0);
     if (child[p] > 0) continue;
+    close(go[1]); /* so that the end of the parent ends it, too */
+    at_first = AIORCH_E_STORE_DOWN;
     if (open_store(f) != AIORCH_OK) _exit(1);
-    fail_all(AIORCH_E_STORE_DOWN);
     for (int i = 0; i < EACH; i++)
       if (settle_sample(f, p * EACH + i) != AIORCH_OK) _exit(2);
     if (write(ready[1], "r", 1) != 1) _exit(3);
@@ -297,9 +300,10 @@ static void test_replay__processes_beside_this_one(void **state) {
   for (int p = 1; p < PROCESSES; p++) assert_int_equal(waitpid(child[p], NULL, 0), child[p]);
   assert_int_equal(open_store(f), AIORCH_OK);
   aio__spool_report report;
-  assert_int_equal(replay_what(f, 0, &report), AIORCH_OK);
-  assert_true(report.held >= 1);
-  assert_in_range(runs_there(f), (PROCESSES - 1) * EACH, PROCESSES * EACH - 1);
+  (void)alarm(60);
+  while (runs_there(f) < (PROCESSES - 1) * EACH) /* the one that lives tries them, too */
+    assert_int_equal(replay_what(f, 0, &report), AIORCH_OK);
+  (void)alarm(0);
   assert_int_equal(write(go[1], "g", 1), 1);
   assert_int_equal(waitpid(child[0], NULL, 0), child[0]);
   assert_int_equal(replay_what(f, 0, &report), AIORCH_OK);
