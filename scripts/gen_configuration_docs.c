@@ -49,6 +49,7 @@ static const char *const SECTIONS[][3] = {
      "A store in PostgreSQL. What libpq reads from the environment (`PGPASSFILE`, `PGPASSWORD`, `PGSSLROOTCERT` and their kin) counts\n"
      "where the URL of `store` does not say it, and is read when the handle is opened. A password in the URL is best written as\n"
      "`${NAME}`; nothing gives it back."},
+    {"spool", "spool", "Where cost rows wait while a store on a server is away."},
 };
 
 static void section_of(const char *key, char out[KEY_MAX]) {

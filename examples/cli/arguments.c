@@ -42,6 +42,8 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_NO_EMBED] = {"--no-embed", NULL, "Leave vectors for later (aiorch reembed); words are searched at once."},
     [OPT_THREADS] = {"--threads", "N", "Embed on N threads; as many as there are processors when not given."},
     [OPT_MAX_TIME] = {"--max-time", "SECONDS", "Stop embedding after that time; the rest is done the next time."},
+    [OPT_ANY_STORE] = {"--any-store", NULL, "Rows that were meant for a store at another place, too."},
+    [OPT_POISON] = {"--poison", NULL, "Rows that a store has refused before, too."},
     [OPT_FORGET_OLD] = {"--forget-old", NULL, "When all is embedded, remove the vectors of other models."},
     [OPT_MODEL] = {"--model", "NAME", "The local model, in place of embedder.local.model."},
     [OPT_PRECISION] = {"--precision", "int8|f32", "Its weights, in place of embedder.local.precision."},
@@ -213,6 +215,8 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_THREADS: return set_number(c, id, value, THREADS_MAX, &o->threads);
     case OPT_MAX_TIME: return set_number(c, id, value, SECONDS_MAX, &o->seconds);
     case OPT_FORGET_OLD: o->forget_old = true; break;
+    case OPT_ANY_STORE: o->any_store = true; break;
+    case OPT_POISON: o->poison = true; break;
     case OPT_MODEL: o->model = value; break;
     case OPT_PRECISION: return set_word(c, id, value, &o->precision);
     case OPT_PURPOSE: return set_word(c, id, value, &o->purpose);

@@ -109,6 +109,15 @@ const cli_command cli_commands[] = {
      "  aiorch stats\n"
      "  aiorch stats --tenant acme --json\n",
      command_stats, 0, 0, 0},
+    {"spool", "list | replay", "Cost rows that wait on this machine for the store",
+     "While a store on a server is away, what runs have cost waits in files on this machine and goes there by\n"
+     "itself when it is back. 'list' shows what waits, without asking the server; 'replay' brings it now, with\n"
+     "what processes left that have ended. Rows that the store refused are set aside: --poison tries them\n"
+     "again, when the reason is gone. --any-store takes what was meant for a store at another address.\n"
+     "Exit code 6: the store is still away; nothing is lost.",
+     "  aiorch spool list\n"
+     "  aiorch spool replay --json\n",
+     command_spool, 1, 1, OPT(ANY_STORE) | OPT(POISON)},
     {"config", "check [FILE] | show | describe [KEY]", "Check, show or describe settings",
      "Settings come from $AIORCH_CONFIG, other variables (AIORCH_STORE, ...), --config FILE, --store and --set,\n"
      "each over those before. 'check' tests them all together and changes nothing; 'show' prints every setting's\n"

@@ -15,6 +15,7 @@ int command_documents(cli *c);
 int command_cache(cli *c);
 int command_costs(cli *c);
 int command_stats(cli *c);
+int command_spool(cli *c);
 int command_model(cli *c);
 int command_embed(cli *c);
 int command_reembed(cli *c);

@@ -17,5 +17,6 @@
 #include <aiorch/content.h>
 #include <aiorch/knowledge.h>
 #include <aiorch/metrics.h>
+#include <aiorch/spool.h>
 
 #endif

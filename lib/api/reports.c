@@ -5,6 +5,8 @@
 
 #include "core/text_handle.h"
 #include "pipeline/orch.h"
+#include "stores/spool.h"
+#include "stores/spooled.h"
 
 enum { REPORT_MAX = 64 << 20 };
 
@@ -118,6 +120,22 @@ static void put_setup(aio__json_writer *w, const aiorch *orch) {
   aio__jw_array_end(w);
 }
 
+/* What of the ledger waits on this machine; null for a store that is never away. */
+static void put_spool(aio__json_writer *w, const aiorch *orch) {
+  if (!orch->spooled) {
+    aio__jw_knull(w, "spool");
+    return;
+  }
+  const char *path = aio__spooled_path(orch->spooled);
+  aio__jw_key(w, "spool");
+  aio__jw_object(w);
+  aio__jw_kz(w, "path", path);
+  aio__jw_ki64(w, "bytes", aio__spool_usage(path));
+  aio__jw_ki64(w, "max_bytes", orch->options.spool_max_bytes);
+  aio__jw_kbool(w, "store_down", aio__spooled_is_down(orch->spooled));
+  aio__jw_object_end(w);
+}
+
 aiorch_status aiorch_stats(aiorch *orch, const char *tenant_in, size_t tenant_len, int64_t timeout_ms,
                            aiorch_text **out, aiorch_error *error) {
   aio__str tenant;
@@ -143,6 +161,7 @@ aiorch_status aiorch_stats(aiorch *orch, const char *tenant_in, size_t tenant_le
   aio__jw_ki64(&r.w, "runs", stats.runs);
   aio__jw_ki64(&r.w, "cost_nano_usd", stats.cost_nano_usd);
   put_setup(&r.w, orch);
+  put_spool(&r.w, orch);
   put_health(&r.w, orch);
   put_notes(&r.w, orch);
   return finish(&r, out, error);

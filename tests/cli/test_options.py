@@ -9,7 +9,7 @@ import time
 
 from _cli import CLI, case, main, on_disk, validate
 
-COMMANDS = ["ask", "chat", "ingest", "search", "documents", "cache", "costs", "stats", "model",
+COMMANDS = ["ask", "chat", "ingest", "search", "documents", "cache", "costs", "stats", "spool", "model",
             "embed", "reembed", "config", "stage", "screen", "version"]
 DOCUMENT = "# Doors\n\nThe door of the house is green.\n\nThe window is blue.\n"
 
