@@ -221,12 +221,13 @@ static void fresh(void) {
   scenario_remove(spool_folder);
 }
 
+/* `second`: twice the number of the change in the second life, less 1 when it dies before it; 0: there is none. */
 static void try_point(wrap_plan first, long second) {
   job j = {.plan = first, .away = true};
   fresh();
   in_child(&j, live, "in the first life");
   if (second > 0) {
-    j = (job){.plan = {.calls = WRAP_CHANGES, .at = second, .action = second % 2 ? WRAP_KILL : WRAP_TORN}};
+    j = (job){.plan = {.calls = WRAP_CHANGES, .at = (second + 1) / 2, .action = second % 2 ? WRAP_KILL : WRAP_TORN}};
     in_child(&j, live, "in the second life");
   }
   j = (job){0};
@@ -251,12 +252,15 @@ static void try_kills(size_t points) {
   fresh();
   long first = count(WRAP_CHANGES, true), second = count(WRAP_CHANGES, false);
   (void)printf("kills: %ld changes of files while rows are spooled, %ld while they are replayed\n", first, second);
-  if (options.all) points = (size_t)(first + second) * 2;
-  for (size_t i = 0; i < points; i++) {
-    bool in_second = i % 3 == 0; /* the first life ends well, the second does not */
+  size_t of_first = options.all ? (size_t)first * 2 : points * 2 / 3, of_second = options.all ? (size_t)second * 2 : points / 3;
+  for (size_t i = 0; i < of_first; i++) {
     long at = options.all ? (long)(i / 2) + 1 : 1 + random_below(first);
-    wrap_plan plan = {.calls = WRAP_CHANGES, .at = in_second ? 0 : at, .action = i % 2 ? WRAP_TORN : WRAP_KILL};
-    try_point(plan, in_second || i % 4 == 1 ? (options.all ? at : 1 + random_below(second)) : 0);
+    wrap_plan plan = {.calls = WRAP_CHANGES, .at = at, .action = i % 2 ? WRAP_TORN : WRAP_KILL};
+    try_point(plan, i % 4 == 1 ? 1 + random_below(2 * second) : 0);
+  }
+  for (size_t i = 0; i < of_second; i++) { /* the first life ends well */
+    wrap_plan none = {.calls = WRAP_CHANGES};
+    try_point(none, options.all ? (long)i + 1 : 1 + random_below(2 * second));
   }
 }
 
