@@ -20,6 +20,7 @@ bool aio__spooled_is_away(aiorch_status status) {
 
 bool aio__spooled_may_keep(aiorch_status status) {
   switch (status) {
+    case AIORCH_E_STORE:
     case AIORCH_E_DEADLINE:
     case AIORCH_E_NOMEM:
     case AIORCH_E_SYSTEM:
@@ -89,7 +90,7 @@ static void look_around(aio__spooled *s) {
 
 static bool is_spooled(const aio__spooled_job *job, aiorch_status status) {
   bool money = job->row.kind == AIO__SPOOL_SETTLE || job->row.attempts->state != AIO__ATTEMPT_PENDING;
-  return money ? aio__spooled_may_keep(status) : aio__spooled_is_away(status);
+  return money ? aio__spooled_may_keep(status) : aio__spooled_is_away(status) || status == AIORCH_E_STORE;
 }
 
 /* The inner store has answered. Ends the job unless its row goes into the spool. */
@@ -98,6 +99,7 @@ static aiorch_status answered(aio__spooled_job *job, aiorch_status status) {
   bool hung = status == AIORCH_E_DEADLINE && job->row.kind == AIO__SPOOL_SETTLE;
   if (aio__spooled_is_away(status) || hung) went_away(s, status);
   if (status < 0 && is_spooled(job, status)) return aio__spooled_write(job);
+  if (status >= 0) atomic_fetch_add_explicit(&s->taken, 1, memory_order_relaxed);
   if (status < 0) aio__error_copy(&job->outer->error, &job->op.error);
   if (job->on_heap) aio__free(s->env.al, job);
   return status;

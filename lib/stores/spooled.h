@@ -6,12 +6,14 @@
  * for an attempt that is about to be made, in the file. Not available is what says nothing about the row: STORE_DOWN, STORE_FULL,
  * STORE_READ_ONLY, STORE_NEWER, STORE_CORRUPT, and for settlements, whose money was spent, also DEADLINE, NOMEM, SYSTEM, CANCELLED
  * and CLOSED. An outcome that nobody knows (a connection that broke at COMMIT: STORE_DOWN) is one of them; the row comes to the store once
- * more, and its id makes that one row. What a store refuses a row for (STORE and all others) is the caller's to know.
+ * more, and its id makes that one row. STORE may be either (a right that is missing, a row against a constraint) and is spooled; when it
+ * is replayed, that is found out. What a store refuses a row for (INVALID, TOO_LARGE and all others) is the caller's to know.
  *
  * While the inner store is away rows go into the spool without asking it. A thread, started when it is first needed, writes them
  * as groups, tries the oldest row again with a growing pause (or soon after any call of the inner store has succeeded), and replays
  * the rest once that was taken: of this process and of those that died, for the same store; in order for each run, several runs at a time, at most
- * spool.replay_rate a second. A row that is refused, also alone, is set aside with the reason, and the others go on.
+ * spool.replay_rate a second. A row that is refused, also alone, is set aside with the reason, and the others go on; with STORE only
+ * when the store has taken another row meanwhile.
  *
  * `place` of the inner store names it in the files and decides which rows are its own; it must hold no secret and stay the same
  * from one process to the next.

@@ -17,6 +17,7 @@ enum {
   AIO__REPLAY_CALL_MS = 10000,       /* how long one may take */
   AIO__REPLAY_PAUSE_MIN_MS = 100,    /* between two tries while the store is away */
   AIO__REPLAY_PAUSE_MAX_MS = 5000,
+  AIO__REPLAY_DOUBTS_MAX = 64,       /* rows in a cycle of which nobody knows whether it is they that are wrong */
   AIO__REPLAY_ASKED = 1 << 8,        /* somebody waits for the end of a cycle that takes all rows with it */
   AIO__SPOOLED_LOOK_MS = 60000       /* how often files of processes that died are looked for */
 };
@@ -57,7 +58,11 @@ typedef struct aio__replay {
   size_t n;
   int64_t begun_ns, next_ns;
   int64_t pause_ms;
-  uint64_t replayed, told_torn; /* in this cycle */
+  uint64_t replayed; /* in this cycle */
+  size_t doubts;     /* rows in this cycle that were refused while the store took none */
+  bool in_doubt;     /* since then: */
+  uint64_t taken;    /* what the store had taken when the first of them was refused */
+  aiorch_error doubt;
 } aio__replay;
 
 struct aio__spooled {
@@ -67,6 +72,7 @@ struct aio__spooled {
   aio__spool *spool;
   atomic_bool down;
   _Atomic int64_t look_ns;      /* when files of dead processes are looked for next */
+  _Atomic uint64_t taken;       /* rows that the inner store has taken, from callers and by replay */
   _Atomic uint64_t replayed, poison, damaged, held; /* since it was opened; held: in the last cycle */
   pthread_mutex_t mutex;        /* guards what follows */
   pthread_cond_t cond;

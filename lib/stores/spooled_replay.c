@@ -34,7 +34,7 @@ static int64_t jittered(int64_t pause_ms) {
 
 static void end_cycle(aio__spooled *s, aiorch_status status, const aiorch_error *error) {
   aio__replay *r = &s->replay;
-  r->probes = r->open; /* this file is the one to try the store with */
+  r->probes = r->open && r->doubts == 0; /* this file is the one to try the store with */
   drop_batch(r);
   close_file(r);
   aio__spool_end_aside(s->spool);
@@ -45,8 +45,10 @@ static void end_cycle(aio__spooled *s, aiorch_status status, const aiorch_error 
   if (r->pause_ms > AIO__REPLAY_PAUSE_MAX_MS) r->pause_ms = AIO__REPLAY_PAUSE_MAX_MS;
   int64_t pause_ms = r->pause_ms > 0 ? jittered(r->pause_ms) : 0;
   r->running = false;
+  bool again = r->doubts > 0; /* by now the store has taken something */
+  if (r->doubts == 0) r->in_doubt = false;
   pthread_mutex_lock(&s->mutex);
-  bool more = aio__spool_pending(s->spool) > 0;
+  bool more = again || aio__spool_pending(s->spool) > 0;
   s->ended++;
   s->outcome.status = status;
   aio__error_clear(&s->outcome.error);
@@ -64,7 +66,7 @@ static void begin_cycle(aio__spooled *s, int what) {
   r->what = what;
   r->next_file = r->n = 0;
   r->next_ns = 0;
-  r->replayed = 0;
+  r->replayed = r->doubts = 0;
   atomic_store(&s->held, 0);
   aio__arena_init(&r->arena, s->env.al, ARENA);
   if (!r->probes || (what & AIO__REPLAY_ASKED)) aio__spool_seal(s->spool);
@@ -155,7 +157,7 @@ static aiorch_status add_row(aio__spooled *s, aio__str record, aiorch_error *err
 /* AIORCH_DONE at the end of the file. */
 static aiorch_status read_batch(aio__spooled *s, aiorch_error *error) {
   aio__replay *r = &s->replay;
-  size_t most = atomic_load(&s->down) || r->pause_ms > 0 ? 1 : AIO__REPLAY_BATCH;
+  size_t most = atomic_load(&s->down) || (r->pause_ms > 0 && !r->in_doubt) ? 1 : AIO__REPLAY_BATCH;
   aiorch_status status = AIORCH_OK;
   aio__str record;
   r->begun_ns = now_ns(s);
@@ -216,9 +218,26 @@ static void start_rows(aio__spooled *s) {
   for (size_t i = 0; i < n; i++) start_row(s, &r->row[chosen[i]]);
 }
 
+/* Whether it may be the store that is wrong, and not this row: nothing was taken since a row was refused like this. Its file stays. */
+static bool is_doubtful(aio__spooled *s, const aio__replay_row *row) {
+  aio__replay *r = &s->replay;
+  uint64_t taken = atomic_load(&s->taken);
+  if (row->op.status != AIORCH_E_STORE || r->replayed > 0) return false;
+  if (!r->in_doubt) r->taken = taken;
+  r->in_doubt = true;
+  return taken == r->taken;
+}
+
 static void set_aside(aio__spooled *s, aio__replay_row *row) {
   aio__replay *r = &s->replay;
   aiorch_error error;
+  if (is_doubtful(s, row)) {
+    row->state = AIO__ROW_DONE;
+    r->keep = true;
+    r->doubts++;
+    r->doubt = row->op.error;
+    return;
+  }
   aio__error_init(&error);
   const aio__spool_row refused = {.kind = AIO__SPOOL_REFUSED,
                                   .status = row->op.status,
@@ -243,8 +262,9 @@ static bool collect(aio__spooled *s, const aio__replay_row **away) {
       r->pause_ms = 0;
       atomic_store(&s->down, false);
       atomic_fetch_add(&s->replayed, 1);
+      atomic_fetch_add(&s->taken, 1);
       aio__spooled_count(s, AIO__N_SPOOL_REPLAYED);
-    } else if (aio__spooled_may_keep(row->op.status)) {
+    } else if (row->op.status != AIORCH_E_STORE && aio__spooled_may_keep(row->op.status)) {
       *away = row;
     } else if (row->alone) {
       set_aside(s, row);
@@ -267,9 +287,11 @@ static void next_batch(aio__spooled *s) {
   aio__replay *r = &s->replay;
   aiorch_error error;
   aio__error_init(&error);
-  if (!r->open && !open_file(s, &error)) {
+  if (r->doubts >= AIO__REPLAY_DOUBTS_MAX || (!r->open && !open_file(s, &error))) {
     atomic_store(&s->down, false); /* whether it is there the next row will tell */
-    end_cycle(s, AIORCH_OK, NULL);
+    bool doubtful = r->doubts > 0 && atomic_load(&s->taken) == r->taken;
+    error = r->doubt;
+    end_cycle(s, doubtful ? error.status : AIORCH_OK, &error);
     return;
   }
   aiorch_status status = read_batch(s, &error);

@@ -158,7 +158,7 @@ static void test_settle__each_way_of_being_away(void **state) {
 
 static void test_settle__a_refused_row_is_its_callers(void **state) {
   fixture *f = *state;
-  static const aiorch_status refused[] = {AIORCH_E_STORE, AIORCH_E_INVALID, AIORCH_E_TOO_LARGE, AIORCH_E_INTERNAL};
+  static const aiorch_status refused[] = {AIORCH_E_UNSUPPORTED, AIORCH_E_INVALID, AIORCH_E_TOO_LARGE, AIORCH_E_INTERNAL};
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
     fail_all(refused[i]);
     assert_int_equal(settle_sample(f, (int)i), refused[i]);
@@ -381,6 +381,34 @@ static void test_replay__sets_aside_what_is_refused(void **state) {
   assert_int_equal(count_files(f, AIO__SPOOL_POISON), 0);
 }
 
+/* Nobody knows whether a right is missing or the row is wrong, until the store takes another one. */
+static void test_replay__keeps_what_may_be_the_stores_own_fault(void **state) {
+  fixture *f = *state;
+  aio__spool_report report;
+  fail_all(AIORCH_E_STORE);
+  for (int i = 0; i < 5; i++) assert_int_equal(settle_sample(f, i), AIORCH_OK);
+  assert_false(aio__spooled_is_down(f->store));
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(replay_what(f, 0, &report), AIORCH_E_STORE);
+    expect_words(f, "the disk is gone");
+  }
+  assert_int_equal(counted(AIO__N_SPOOL_POISON), 0);
+  assert_int_equal(count_files(f, AIO__SPOOL_POISON), 0);
+  fail_all(AIORCH_OK); /* the right is given */
+  replay_all(f);
+  assert_int_equal(runs_there(f), 5);
+  fail_all(AIORCH_E_STORE);
+  assert_int_equal(settle_sample(f, 6), AIORCH_OK);
+  assert_int_equal(replay_what(f, 0, &report), AIORCH_E_STORE);
+  failing.fails[FAILING_ATTEMPT] = AIORCH_OK;
+  assert_int_equal(pend_sample(f, 7), AIORCH_OK); /* taken, so that the other one is wrong */
+  replay_all(f);
+  replay_all(f);
+  assert_int_equal(counted(AIO__N_SPOOL_POISON), 1);
+  assert_int_equal(count_files(f, AIO__SPOOL_ROWS), 0);
+  assert_int_equal(count_files(f, AIO__SPOOL_POISON), 1);
+}
+
 static void test_replay__passes_over_damage(void **state) {
   fixture *f = *state;
   aio__spool_files files;
@@ -558,6 +586,7 @@ int main(void) {
     OWN(test_replay__leaves_rows_of_another_store),
     OWN(test_replay__is_bounded),
     OWN(test_replay__sets_aside_what_is_refused),
+    OWN(test_replay__keeps_what_may_be_the_stores_own_fault),
     OWN(test_replay__passes_over_damage),
     OWN(test_settle__the_spool_is_full),
     OWN(test_settle__no_room_for_the_folder),
