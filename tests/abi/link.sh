@@ -25,7 +25,7 @@ if readelf --program-headers --wide "$library" | grep 'GNU_STACK' | grep -q 'E '
 fi
 for needed in $(readelf --dynamic --wide "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
   case $needed in
-    libcjson.so.* | libpcre2-8.so.* | libutf8proc.so.* | libsqlite3.so.* | libz.so.* | libcurl.so.* | libm.so.* | libc.so.* | libpthread.so.*) ;;
+    libcjson.so.* | libpcre2-8.so.* | libutf8proc.so.* | libsqlite3.so.* | libz.so.* | libcurl.so.* | libpq.so.* | libm.so.* | libc.so.* | libpthread.so.*) ;;
     ld-linux*.so.*) ;;
     *) echo "needs $needed"; failed=1 ;;
   esac

@@ -200,7 +200,7 @@ int main(int argc, char **argv) {
   if (argc > 1) seconds = atoi(argv[1]);
   if (url == NULL) die("no server", "run it through tests/postgres/cluster.py");
   if (aio__options_init(&options, aio__alloc_default()) != AIORCH_OK) die("settings", "none");
-  aio__store_env env = {aio__alloc_default(), aio__clock_system(), NULL, &options, NULL};
+  aio__store_env env = {.al = aio__alloc_default(), .clock = aio__clock_system(), .options = &options};
   if (aio__store_postgres_open(&env, url, &store, &error) != AIORCH_OK) die(url, error.message);
   orch = open_orch(url);
   add_document();

@@ -97,7 +97,7 @@ static aio__store *open_store(void) {
     if (aio__options_init(&settings, al) != AIORCH_OK) die("settings", "out of memory");
     settings.vector_memory_max = INT64_C(8) << 30;
   }
-  aio__store_env env = {al, aio__clock_system(), NULL, &settings, NULL};
+  aio__store_env env = {.al = al, .clock = aio__clock_system(), .options = &settings};
   aio__error_init(&op.error);
   check(aio__store_sqlite_open(&env, options.folder, &store, &op.error), options.folder);
   return store;

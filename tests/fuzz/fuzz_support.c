@@ -76,7 +76,7 @@ void fuzz_env_init(fuzz_env *env) {
   if (aio__options_init(&env->options, al) != AIORCH_OK) abort();
   env->options.store_busy_ms = 100;
   if (aio__log_new(al, aio__clock_system(), NULL, NULL, &env->log) != AIORCH_OK) abort();
-  env->env = (aio__store_env){al, aio__clock_system(), env->log, &env->options, NULL};
+  env->env = (aio__store_env){.al = al, .clock = aio__clock_system(), .log = env->log, .options = &env->options};
 }
 
 static void on_done(aio__op *op, void *ctx) {

@@ -53,7 +53,7 @@ int setup(void **state) {
   aio__error_init(&f->call.op.error);
   assert_int_equal(aio__options_init(&f->options, &f->memory.al), AIORCH_OK);
   aio__arena_init(&f->arena, &f->memory.al, 4096);
-  f->env = (aio__store_env){&f->memory.al, aio__clock_system(), NULL, &f->options, NULL};
+  f->env = (aio__store_env){.al = &f->memory.al, .clock = aio__clock_system(), .options = &f->options};
   assert_int_equal(open_store(f), AIORCH_OK);
   *state = f;
   return 0;

@@ -350,7 +350,7 @@ static int child_race(const char *folder, int number) {
   aio__test_alloc_init(&f.memory);
   if (aio__options_init(&f.options, &f.memory.al) != AIORCH_OK) return 255;
   aio__arena_init(&f.arena, &f.memory.al, 4096);
-  f.env = (aio__store_env){&f.memory.al, aio__clock_system(), NULL, &f.options, NULL};
+  f.env = (aio__store_env){.al = &f.memory.al, .clock = aio__clock_system(), .options = &f.options};
   if (open_store(&f) != AIORCH_OK) return 254;
   for (int i = 0; i < 50; i++) admitted += admit(&f, ACME, number * 1000 + i, &c, 1, T0 + i).admitted;
   f.store->close(f.store);
@@ -397,7 +397,7 @@ static void test_settle__acknowledged_rows_survive_a_kill(void **state) {
     aio__test_alloc_init(&c.memory);
     if (aio__options_init(&c.options, &c.memory.al) != AIORCH_OK) _exit(1);
     aio__arena_init(&c.arena, &c.memory.al, 4096);
-    c.env = (aio__store_env){&c.memory.al, aio__clock_system(), NULL, &c.options, NULL};
+    c.env = (aio__store_env){.al = &c.memory.al, .clock = aio__clock_system(), .options = &c.options};
     if (open_store(&c) != AIORCH_OK) _exit(1);
     for (int i = 0;; i++) {
       aio__run_row run = run_of(i, 1, T0);

@@ -35,7 +35,7 @@ static void test_open__again_finds_what_was_kept(void **state) {
 }
 
 static void run_old_migration(fixture *f) {
-  char sql[400];
+  char sql[400], id[AIO__UUID_LEN + 1];
   close_store(f);
   for (size_t i = 0; i < 3; i++) {
     static const char *const names[] = {"knowledge.db", "knowledge.db-wal", "knowledge.db-shm"};
@@ -55,13 +55,12 @@ static void run_old_migration(fixture *f) {
   snprintf(sql, sizeof sql,
            "INSERT INTO documents VALUES (1, 'acme', '%s', 's', 'T', 1, x'00', 1, 1, 8, %lld, 2, x'');"
            "INSERT INTO document_parts VALUES ('acme', 1, 0, 'one two ');",
-           "00000000-0000-7000-8000-docu00000001", (1LL << 40) + 1);
+           id_of(id, "docu", 1), (1LL << 40) + 1);
   execute(f, "knowledge.db", sql);
   for (int i = 0; i < 2; i++) {
     snprintf(sql, sizeof sql,
-             "INSERT INTO chunks VALUES (%lld, 'acme', '00000000-0000-7000-8000-chnk0000010%d', 1, %d, 1, 1, %d, %d, '',"
-             " '', x'00')",
-             (1LL << 40) + 1 + i, i, i, 4 * i, 4 * i + 3);
+             "INSERT INTO chunks VALUES (%lld, 'acme', '%s', 1, %d, 1, 1, %d, %d, '', '', x'00')", (1LL << 40) + 1 + i,
+             id_of(id, "chnk", 100 + i), i, 4 * i, 4 * i + 3);
     execute(f, "knowledge.db", sql);
   }
   snprintf(sql, sizeof sql, "INSERT INTO chunk_embeddings VALUES ('acme', 'model-1', %lld)", (1LL << 40) + 1);
@@ -171,7 +170,7 @@ static void child_marks(const char *folder, int wait_fd, int done_fd) {
   aio__test_alloc_init(&c.memory);
   if (read(wait_fd, &byte, 1) != 1 || aio__options_init(&c.options, &c.memory.al) != AIORCH_OK) _exit(1);
   aio__arena_init(&c.arena, &c.memory.al, 4096);
-  c.env = (aio__store_env){&c.memory.al, aio__clock_system(), NULL, &c.options, NULL};
+  c.env = (aio__store_env){.al = &c.memory.al, .clock = aio__clock_system(), .options = &c.options};
   if (open_store(&c) != AIORCH_OK) _exit(1);
   add_text(&c, ACME, "theirs", "T", "from the child", 50, T0);
   vector_at(0.95, row);

@@ -21,7 +21,7 @@ typedef struct fixture {
 } fixture;
 
 static aiorch_status init(fixture *f, const char *cpu, int64_t memory_max) {
-  aio__store_env env = {&f->memory.al, aio__clock_system(), NULL, &f->options, NULL};
+  aio__store_env env = {.al = &f->memory.al, .clock = aio__clock_system(), .options = &f->options};
   f->options.cpu = (char *)(uintptr_t)cpu;
   f->options.vector_memory_max = memory_max;
   return aio__residents_init(&f->set, &env, &f->error);
