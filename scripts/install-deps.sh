@@ -75,6 +75,7 @@ need_tests() {
   need g++ "g++" have g++
   need clang "clang" have clang
   need libcmocka-dev "cmocka (pkg-config cmocka)" pc cmocka
+  need nodejs "node, for servers and SDKs that others wrote" have node
   need libedit-dev "libedit (pkg-config libedit), which 'aiorch chat' uses where it is there" pc libedit
   need binutils "binutils (nm, objdump, readelf)" have objdump
   need abigail-tools "libabigail (abidw, abidiff)" have abidiff

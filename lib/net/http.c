@@ -3,7 +3,6 @@
 #include "net/http_private.h"
 
 #include <curl/curl.h>
-
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,10 +23,9 @@ enum {
   SEND_LOOK_MS = 100,             /* how often is looked at whether a larger one has gone out */
   KEEPALIVE_IDLE_S = 60,
   KEEPALIVE_INTERVAL_S = 30,
-  READ_BYTES = 4 << 10,           /* each transfer has a buffer of that size for as long as it lasts */
+  READ_BYTES_PLAIN = 4 << 10, READ_BYTES_TLS = 16 << 10, /* of each transfer as long as it lasts; HTTP/2 has frames of 16 kB */
   SEND_BYTES = 16 << 10,
-  CONNECT_MS_KNOWN = 300000,      /* libcurl's own limit, unless it is given one */
-  CONNECT_MS_NONE = 86400000,
+  CONNECT_MS_KNOWN = 300000, CONNECT_MS_NONE = 86400000, /* libcurl's own limit, unless it is given one; hardly one */
   WORDS_MAX = 400
 };
 
@@ -192,7 +190,6 @@ static handle *new_handle(aio__http *h) {
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S);
-  curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)READ_BYTES);
   curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES);
   snprintf(agent, sizeof agent, "libaiorch/%s", aiorch_version_string());
   curl_easy_setopt(curl, CURLOPT_USERAGENT, agent);
@@ -244,17 +241,10 @@ static CURLcode set_scheme(const aio__http *h, handle *x, bool https) {
   CURLcode code = curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
   if (code == CURLE_OK) code = curl_easy_setopt(x->curl, CURLOPT_PROXY, proxy ? proxy : "");
   if (code != CURLE_OK) return code;
+  curl_easy_setopt(x->curl, CURLOPT_BUFFERSIZE, (long)(https ? READ_BYTES_TLS : READ_BYTES_PLAIN));
   curl_easy_setopt(x->curl, CURLOPT_HTTP_VERSION, (long)(https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  x->used = true;
-  x->https = https;
+  x->used = true, x->https = https;
   return CURLE_OK;
-}
-
-/* Ours are in exchange.c. One that libcurl is given it keeps in a tree for as long as the transfer lasts, and looks through it whenever
- * anything moves. */
-static void set_connect_limit(const aio__exchange *e, CURL *curl) {
-  bool shorter = e->limits.connect_ms > 0 && e->limits.connect_ms < CONNECT_MS_KNOWN;
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, shorter ? 0L : (long)CONNECT_MS_NONE);
 }
 
 /* Fails for lack of memory alone; a URL that libcurl does not like shows when the transfer begins. */
@@ -266,7 +256,9 @@ static bool set_request(const aio__http *h, aio__exchange *e, handle *x) {
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_URL, r->url);
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, get || post ? NULL : r->method);
   if (code != CURLE_OK) return false;
-  set_connect_limit(e, curl);
+  /* Ours is in exchange.c. One that libcurl is given stays in a tree of its own, which it looks through whenever anything moves. */
+  bool shorter = e->limits.connect_ms > 0 && e->limits.connect_ms < CONNECT_MS_KNOWN;
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, shorter ? 0L : (long)CONNECT_MS_NONE);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list_lines(r));
   if (r->body_len == 0 && !post) {
     curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
@@ -335,8 +327,7 @@ static void free_multi(aio__http *h) {
     aio__io_source_remove(h->io, h->source);
   }
   if (h->share) curl_share_cleanup(h->share);
-  h->multi = NULL;
-  h->share = NULL;
+  h->multi = h->share = NULL;
   aio__io_timer_clear(h->io, &h->curl_timer);
 }
 
@@ -538,15 +529,12 @@ static void tell_drivers(aio__http *h) {
       handle *x = e->easy;
       (void)curl_easy_pause(x->curl, CURLPAUSE_RECV);
     }
-    bool poked = true, dropped = false;
-    if (over) { /* while it is out the transport's own claim stays, and the waker with it */
-      pthread_mutex_lock(&e->mutex);
-      poked = e->poked;
-      dropped = e->dropped;
-      pthread_mutex_unlock(&e->mutex);
-    }
-    if (!dropped && e->waker) aio__waker_signal(e->waker);
-    if (over && !poked) aio__exchange_release(e);
+    if (e->waker) aio__waker_signal(e->waker); /* the transport's own claim keeps it, also when the driver has gone */
+    if (!over) continue;
+    pthread_mutex_lock(&e->mutex);
+    bool poked = e->poked;
+    pthread_mutex_unlock(&e->mutex);
+    if (!poked) aio__exchange_release(e);
   }
 }
 

@@ -363,7 +363,7 @@ static attempt *make_attempt(aio__http_provider *p, aiorch_call *call) {
                                   .refuse = p->refuse,
                                   .headers = p->headers,
                                   .header_count = p->header_count};
-  aio__arena_init(&a->memory, p->al, 1024);
+  aio__arena_init(&a->memory, p->al, 256);
   aio__buf_init(&a->bytes, p->al, p->response_max); /* where a transfer does not pause, all of it may wait */
   aio__buf_init(&a->reasoning, p->al, AIO__CALL_EXTRAS_BYTES_MAX);
   aio__decoder_init(&a->decoder, p->codec, &a->target, &a->sink, p->al);
