@@ -159,11 +159,33 @@ static void test_attempt_end__of_an_answer(void **state) {
   fixture_close(&f);
 }
 
+static aiorch_status answer_as_x(void *self, aiorch_call *call) {
+  (void)self;
+  assert_int_equal(aiorch_call_put_model(call, "x", 1), AIORCH_OK);
+  assert_int_equal(aiorch_call_emit(call, "Yes.", 4), AIORCH_OK);
+  aiorch_call_finish(call, AIORCH_OK);
+  return AIORCH_SLOT_OK;
+}
+
+/* Whoever says which model has answered is believed, however short its name. */
+static void test_attempt_end__has_the_model_that_answered(void **state) {
+  (void)state;
+  fixture f;
+  out_there how = {NULL, false, true};
+  open_out_there(&f, &how);
+  f.orch->plugins.providers[0].vtbl.generate = answer_as_x;
+  aiorch_run *run = fixture_execute(&f, "What is it?", AIORCH_OK);
+  assert_string_equal(run->attempts[0].model, "x");
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_attempt_usage__counted_estimated_or_nothing),
       cmocka_unit_test(test_attempt_dropped__has_the_tokens_that_are_known),
       cmocka_unit_test(test_attempt_end__of_an_answer),
+      cmocka_unit_test(test_attempt_end__has_the_model_that_answered),
       cmocka_unit_test(test_attempt_end__of_a_blocked_answer_in_its_midst),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
