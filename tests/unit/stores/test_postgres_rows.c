@@ -2,7 +2,7 @@
  * store. (label: threads) */
 #include "stores/conformance.c"
 
-#include "stores/postgres_server.c"
+#include "stores/postgres_store.c"
 
 aiorch_status open_store(fixture *f) {
   empty_tables();
