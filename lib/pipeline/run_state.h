@@ -130,6 +130,11 @@ struct aiorch_run {
   int stage;                       /* the stage that execute and next are at */
   int current;                     /* the stage that was stepped last, in whatever form */
   int step;                        /* where the current stage stands; 0 at its begin */
+  struct {
+    bool begun, ended;             /* it has not had its turn yet; its step has returned `status` for good */
+    int step;
+    aiorch_status status;
+  } beside;                        /* cache_store, while log_cost waits for the ledger (engine.c) */
   atomic_int hold;                 /* who has the run: run_hold.c */
   atomic_bool cancelled;
   bool preview;                    /* nothing is admitted, sent or written */

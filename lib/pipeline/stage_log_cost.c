@@ -61,6 +61,11 @@ aiorch_status aio__stage_log_cost(aiorch_run *run) {
   }
 }
 
+bool aio__log_cost_waits(const aiorch_run *run) {
+  return run->settlement && aio__settlement_started(run->settlement) && run->stages[AIORCH_STAGE_LOG_COST].begun &&
+         !run->stages[AIORCH_STAGE_LOG_COST].done;
+}
+
 void aio__log_cost_hand_over(aiorch_run *run) {
   if (!run->settlement || aio__settlement_started(run->settlement) || run->preview) return;
   /* An admission that is still out may be granted when nobody waits for it any more: its money must be given back. */

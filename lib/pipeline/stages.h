@@ -35,6 +35,8 @@ bool aio__cache_store_wants_vector(aiorch_run *run);
 void aio__log_cost_run_row(const aiorch_run *run, aio__run_row *row);
 /* For a run that ends before its log_cost: hands what was spent to the ledger without waiting. */
 void aio__log_cost_hand_over(aiorch_run *run);
+/* Has the stage handed all over, and waits for the ledger alone? */
+bool aio__log_cost_waits(const aiorch_run *run);
 
 /* cache_scope.c: everything but the question; and the question's normalized text. AIORCH_E_NOMEM. */
 void aio__cache_scope(const aiorch_run *run, uint8_t scope[AIO__SHA256_SIZE]);
