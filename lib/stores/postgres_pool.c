@@ -12,7 +12,7 @@
 
 #include "stores/postgres_engine.h"
 
-enum { IDLE_MS = 300000, NS_PER_MS = 1000000 };
+enum { IDLE_MS = 300000, NS_PER_MS = 1000000, SERVERS_CLOCK_MS = 100 };
 
 static int64_t now_of(const aio__pg_pool *pool) {
   return aio__clock_now(aio__io_clock(pool->io));
@@ -354,9 +354,15 @@ static bool try_again(aio__pg_pool *pool, aio__pg_step *step) {
   return true;
 }
 
+/* The server watches the same deadline (statement_timeout), and may be the first to see that it has passed. */
+static bool was_too_long(const aio__pg_pool *pool, const aio__pg_step *step) {
+  return strcmp(step->state, "57014") == 0 && after_ms(pool, SERVERS_CLOCK_MS) >= step->deadline_ns;
+}
+
 /* The step is off its connection. */
 static void step_over(aio__pg_pool *pool, aio__pg_step *step) {
   step->conn = NULL;
+  if (was_too_long(pool, step)) step->status = late(step);
   if (step->ended == NULL && try_again(pool, step)) return;
   end_step(pool, step, step->status);
 }
