@@ -8,13 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Runs this program again inside a cluster, unless it is in one. */
-static void need_server(char **argv) {
+/* Runs this program again inside a cluster made with this option of cluster.py, unless it is in one. */
+static void need_server_with(char **argv, const char *option) {
   const char *root = getenv("AIORCH_ROOT"), *python = getenv("AIORCH_PYTHON");
   char script[4096];
   if (getenv("AIORCH_TEST_POSTGRES") != NULL) return;
   snprintf(script, sizeof script, "%s/tests/postgres/cluster.py", root != NULL ? root : ".");
-  execlp(python != NULL ? python : "python3", "python3", script, "--", argv[0], argv[1], (char *)NULL);
+  execlp(python != NULL ? python : "python3", "python3", script, option, "--", argv[0], argv[1], (char *)NULL);
   perror(script);
   exit(1);
 }

@@ -30,7 +30,7 @@ static void test_open__wrong_password_in_no_word(void **state) {
 int main(int argc, char **argv) {
   static struct CMUnitTest tests[CONFORMANCE_TESTS + 2] = {CASE(test_open__names_itself_without_a_password),
                                                            CASE(test_open__wrong_password_in_no_word)};
-  need_server(argv);
+  need_server_with(argv, "--schema=aiorch");
   memcpy(tests + 2, conformance_tests, sizeof conformance_tests);
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -509,7 +509,7 @@ int main(int argc, char **argv) {
     PROXIED(test_close__with_calls_under_way),
     PROXIED(test_settle__whatever_a_provider_calls_itself),
   };
-  need_server(argv);
+  need_server_with(argv, "--no-bouncer");
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   (void)conformance_tests;
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,7 +177,7 @@ int main(int argc, char **argv) {
     cmocka_unit_test(test_execute__from_several_threads_to_the_limit),
     cmocka_unit_test(test_open__password_is_not_told),
   };
-  need_server(argv);
+  need_server_with(argv, "--schema=aiorch");
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
