@@ -1,5 +1,5 @@
 /*
- * The one thread of a handle that waits for descriptors and for time: HTTP now (http.c), sockets of PostgreSQL later. It runs the
+ * The one thread of a handle that waits for descriptors and for time: HTTP (http.c) and sockets of PostgreSQL. It runs the
  * library's code only, blocks all signals, has a small fixed stack, and starts with the first that needs it.
  *
  * What it is given to keep (tasks, timers) lies in the giver's own memory, so that nothing here fails halfway: only `aio__io_new`,
