@@ -203,8 +203,8 @@ static aiorch_status expire(aio__store *store, aio__op *op, int64_t now_ms, uint
 /* ---- reading ------------------------------------------------------------------------------------------------------------------ */
 
 /* Tokens end at 2^53 as in aio__usage_add, money at the largest number there is. */
-#define TOKENS(name) "coalesce(least(sum(" name "_tokens), 9007199254740992), 0)::bigint"
-#define MONEY "coalesce(least(sum(cost_nano_usd), 9223372036854775807), 0)::bigint"
+#define TOKENS(name) "least(coalesce(sum(" name "_tokens), 0), 9007199254740992)::bigint"
+#define MONEY "least(coalesce(sum(cost_nano_usd), 0), 9223372036854775807)::bigint"
 #define COSTS(by)                                                                                                                     \
   "SELECT (" by ") COLLATE \"C\", count(*), count(*) FILTER (WHERE cache >= 2), count(*) FILTER (WHERE status < 0),"                             \
   " count(*) FILTER (WHERE cost_nano_usd IS NULL), " MONEY ", " TOKENS("input") ", " TOKENS("cache_read") ", "                        \
@@ -371,7 +371,7 @@ static aiorch_status stats(aio__store *store, aio__op *op, aio__str tenant, int6
   aio__pg_sql(step, "SELECT documents, chunks, text_bytes FROM tenants WHERE tenant_id = $1", read_tenant);
   aio__pg_text(step, tenant);
   aio__pg_sql(step,
-              "SELECT count(*), coalesce(least(sum(bytes), 9223372036854775807), 0)::bigint FROM semantic_cache"
+              "SELECT count(*), least(coalesce(sum(bytes), 0), 9223372036854775807)::bigint FROM semantic_cache"
               " WHERE tenant_id = $1 AND expires_ms > $2",
               read_live);
   aio__pg_text(step, tenant);
