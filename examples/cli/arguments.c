@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum { TEXT_MAX = 16 << 20, LIMIT_MAX = 1000000, NAME_MAX_BYTES = 255, THREADS_MAX = 256, SECONDS_MAX = 86400,
-       TOKENS_MAX = 1000000 };
+       TOKENS_MAX = 1000000, VERSIONS_MAX = 1000000 };
 
 static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_CONFIG] = {"--config", "FILE", "Read settings from a JSON file, after those of the environment."},
@@ -30,6 +30,9 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_METADATA] = {"--metadata", "NAME=VALUE", "Give the documents this metadata; may come several times."},
     [OPT_PRUNE] = {"--prune", NULL, "Also remove documents under PATH whose files are gone."},
     [OPT_DRY_RUN] = {"--dry-run", NULL, "Show the exact prompt, its tokens and the highest price; ask nobody."},
+    [OPT_TO] = {"--to", "N", "Up to this version; the newest when not given."},
+    [OPT_STATUS] = {"--status", NULL, "Say which migrations are applied; change nothing."},
+    [OPT_DRY_MIGRATION] = {"--dry-run", NULL, "Print the SQL that would be run; change nothing."},
     [OPT_SINCE] = {"--since", "WHEN", "From then on: 2026-01-31, 2026-01-31T14:00Z, or 12h, 7d, 4w ago."},
     [OPT_UNTIL] = {"--until", "WHEN", "Up to then, in the same forms; now when not given."},
     [OPT_BY] = {"--by", "day|provider|model|user", "One row for each of them; day when not given."},
@@ -234,6 +237,9 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_SCHEMA: o->schema = value; break;
     case OPT_MAX_TOKENS: return set_number(c, id, value, TOKENS_MAX, &o->max_tokens);
     case OPT_EFFORT: return set_word(c, id, value, &o->effort);
+    case OPT_TO: return set_number(c, id, value, VERSIONS_MAX, &o->to);
+    case OPT_STATUS: o->status = true; break;
+    case OPT_DRY_MIGRATION: o->dry_run = true; break;
     case OPT_HISTORY: return set_number(c, id, value, TOKENS_MAX, &o->history);
     default: break;
   }

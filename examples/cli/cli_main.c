@@ -126,6 +126,15 @@ const cli_command cli_commands[] = {
      "  echo '{\"cache\": {\"ttl_s\": 3600}}' > aiorch.json && aiorch config check aiorch.json\n"
      "  aiorch config show --config aiorch.json\n",
      command_config, 1, 2, 0},
+    {"migrate", "", "Bring the schema of a PostgreSQL store up to date",
+     "Applies the migrations that are missing, each in a transaction of its own, in the schema that\n"
+     "'postgres.schema' names. Run it before a new version of the library goes to work, as a login that may create\n"
+     "roles and schemas in the database; several at once are fine, one does it. What is applied stays applied.\n"
+     "A store in a folder needs none: opening it is enough.",
+     "  aiorch migrate --store postgresql://owner@db.example.org/app\n"
+     "  aiorch migrate --status --store postgresql://owner@db.example.org/app\n"
+     "  aiorch migrate --dry-run > next.sql\n",
+     command_migrate, 0, 0, OPT(TO) | OPT(STATUS) | OPT(DRY_MIGRATION)},
     {"model", "list | pull NAME | path [NAME] | verify [NAME...] | remove NAME...", "Local models: get, check, remove them",
      "A local model gives texts vectors, so that questions and passages are compared by meaning, without a\n"
      "server. 'list' shows those that are known and those that are here; 'pull' brings one, checks every file by\n"

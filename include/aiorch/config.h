@@ -129,6 +129,25 @@ AIORCH_API aiorch_status aiorch_config_describe(size_t index, aiorch_text **out)
  */
 AIORCH_API aiorch_status aiorch_open(aiorch_config *config, aiorch **out, aiorch_error *error);
 
+#define AIORCH_MIGRATE_APPLY   0
+#define AIORCH_MIGRATE_DRY_RUN 1  /* the report has the SQL that would be run */
+#define AIORCH_MIGRATE_STATUS  2  /* the report alone */
+
+/**
+ * Brings the schema of the configuration's PostgreSQL store to a version, each migration in a transaction of its own; what is applied
+ * already stays. Several may try at once: one does it, the others wait. Other stores see to themselves in aiorch_open.
+ *
+ * @param to    the version to reach; 0 is the newest that this library knows. There is no way back.
+ * @param mode  AIORCH_MIGRATE_*.
+ * @param out   {"store", "schema", "version" (of the schema, 0 where there is none), "known" (the newest), "applied_now" (how many were
+ *              applied by this call), "migrations": [{"version", "name", "state" applied|pending, "applied_at", "sql" (a dry run)}]}.
+ * @return AIORCH_OK; AIORCH_E_INVALID for a version that is not known or lies behind; AIORCH_E_UNSUPPORTED when the store is no
+ *         PostgreSQL, or this library was built without; AIORCH_E_CONFIG, AIORCH_E_NOMEM, AIORCH_E_DEADLINE, AIORCH_E_STORE and its kind.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: one at a time a configuration; blocks.  Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_migrate(const aiorch_config *config, int64_t to, int32_t mode, int64_t timeout_ms, aiorch_text **out,
+                                        aiorch_error *error);
+
 /**
  * Refuses new runs and calls from now on, cancels the runs that are under way, and waits until what they have spent is
  * in the store.

@@ -60,40 +60,14 @@ static aiorch_status copy_name(const aio__alloc *al, const char *setting, const 
 
 /* ---- the first connection ----------------------------------------------------------------------------------------------------- */
 
-typedef struct first_call {
-  aio__op op;
-  pthread_mutex_t mutex;
-  pthread_cond_t cond;
-  bool done;
-} first_call;
-
-static void first_done(aio__op *op, void *ctx) {
-  first_call *call = ctx;
-  (void)op;
-  pthread_mutex_lock(&call->mutex);
-  call->done = true;
-  pthread_cond_signal(&call->cond);
-  pthread_mutex_unlock(&call->mutex);
-}
-
 /* A transaction with nothing in it: connects, and checks what it is connected to. */
 static aiorch_status try_it(aio__pg_store *store, aiorch_error *error) {
-  first_call call = {.done = false};
-  if (pthread_mutex_init(&call.mutex, NULL) != 0) return aio__pg_nomem(error);
-  if (aio__cond_init(&call.cond) != 0) {
-    pthread_mutex_destroy(&call.mutex);
-    return aio__pg_nomem(error);
-  }
-  aio__op_init(&call.op, AIO__NEVER, first_done, &call);
-  aio__pg_step *step = aio__pg_step_new(&store->head, &call.op, AIO__LIT(""), AIO__PG_READ, NULL, 0, NULL);
-  aiorch_status status = aio__pg_step_start(step);
-  pthread_mutex_lock(&call.mutex);
-  while (status == AIORCH_PENDING && !call.done) pthread_cond_wait(&call.cond, &call.mutex);
-  pthread_mutex_unlock(&call.mutex);
-  if (status == AIORCH_PENDING) status = call.op.status;
-  if (status != AIORCH_OK) aio__error_copy(error, &call.op.error);
-  pthread_cond_destroy(&call.cond);
-  pthread_mutex_destroy(&call.mutex);
+  aio__pg_wait wait;
+  aiorch_status status = aio__pg_wait_init(&wait, error);
+  if (status != AIORCH_OK) return status;
+  aio__pg_wait_again(&wait, AIO__NEVER);
+  status = aio__pg_wait_for(&wait, aio__pg_step_new(&store->head, &wait.op, AIO__LIT(""), AIO__PG_READ, NULL, 0, NULL), error);
+  aio__pg_wait_free(&wait);
   return status;
 }
 

@@ -14,3 +14,12 @@ aiorch_status aio__store_postgres_open(const aio__store_env *env, const char *ur
   return aio__error_set(error, AIORCH_E_UNSUPPORTED,
                         "this libaiorch was built without PostgreSQL (AIORCH_WITH_POSTGRES): set \"store\" to a folder");
 }
+
+aiorch_status aio__store_postgres_migrate(const aio__store_env *env, const char *url, int64_t to, int32_t mode, int64_t deadline_ns,
+                                          aio__json_writer *report, aiorch_error *error) {
+  (void)to;
+  (void)mode;
+  (void)deadline_ns;
+  (void)report;
+  return aio__store_postgres_open(env, url, NULL, error);
+}

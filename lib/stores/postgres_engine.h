@@ -246,6 +246,22 @@ void aio__pg_step_free(aio__pg_step *step);
 void aio__pg_check_start(aio__pg_conn *conn);
 void aio__pg_check_drop(aio__pg_conn *conn);
 
+/* ---- a caller that waits: postgres_wait.c ------------------------------------------------------------------------------------------------ */
+
+/* An op of the waiting thread's own. Any thread but the I/O thread. */
+typedef struct aio__pg_wait {
+  aio__op op;
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
+  bool done;
+} aio__pg_wait;
+
+aiorch_status aio__pg_wait_init(aio__pg_wait *wait, aiorch_error *error);
+void aio__pg_wait_free(aio__pg_wait *wait);
+/* Makes wait->op ready for the next step, which is made for it; then starts the step and waits until it has ended. */
+void aio__pg_wait_again(aio__pg_wait *wait, int64_t deadline_ns);
+aiorch_status aio__pg_wait_for(aio__pg_wait *wait, aio__pg_step *step, aiorch_error *error);
+
 /* ---- the store: postgres.c ---------------------------------------------------------------------------------------------------------------- */
 
 /* `unchecked`: for migrations; connects when it is first used. */

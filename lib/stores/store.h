@@ -20,10 +20,12 @@
 #ifndef AIO_STORES_STORE_H
 #define AIO_STORES_STORE_H
 
+#include <aiorch/config.h>
 #include <aiorch/knowledge.h>
 #include <aiorch/run.h>
 
 #include "core/arena.h"
+#include "core/json_writer.h"
 #include "core/log.h"
 #include "core/op.h"
 #include "core/options.h"
@@ -365,5 +367,9 @@ bool aio__store_is_postgres(const char *setting);
 /* stores/postgres.c: a database that `aiorch migrate` has prepared. Connects once, and says what is wrong; a server that is down is no
  * error unless "rate_limit.on_store_down" is "closed". AIORCH_E_UNSUPPORTED in a build without libpq. */
 aiorch_status aio__store_postgres_open(const aio__store_env *env, const char *url, aio__store **out, aiorch_error *error);
+/* Applies migrations up to version `to` (0: the newest), or says what it would do (AIORCH_MIGRATE_*); writes the members of the report
+ * that config.h describes into an object that the caller has begun. Waits; not on the I/O thread. */
+aiorch_status aio__store_postgres_migrate(const aio__store_env *env, const char *url, int64_t to, int32_t mode, int64_t deadline_ns,
+                                          aio__json_writer *report, aiorch_error *error);
 
 #endif

@@ -54,7 +54,12 @@ BEGIN
   END IF;
   -- Cosine and inner product of halfvec, and iterative scans.
   IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') THEN
-    CREATE EXTENSION vector;
+    BEGIN
+      CREATE EXTENSION vector;
+    EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+      RAISE EXCEPTION 'pgvector is not in this database (%): an administrator has to install it and to say CREATE EXTENSION vector', SQLERRM
+        USING ERRCODE = 'object_not_in_prerequisite_state';
+    END;
   END IF;
   IF (SELECT (string_to_array(extversion, '.')::int[])[1:2] < ARRAY[0, 8] FROM pg_extension WHERE extname = 'vector') THEN
     RAISE EXCEPTION 'pgvector is older than 0.8.0: update it, then ALTER EXTENSION vector UPDATE';
@@ -103,8 +108,8 @@ REVOKE ALL ON FUNCTION migration_begins FROM PUBLIC;
 -- What search_path is to be while a migration runs, and what functions that touch vectors have it pinned to.
 CREATE FUNCTION :"schema".path_with_vector() RETURNS text
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-  SELECT format('pg_catalog, %I, %I, pg_temp', (SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = 'schema_version'::regclass),
-                (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector'))
+  SELECT format('pg_catalog, %s, %s, pg_temp', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = 'schema_version'::regclass),
+                (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'vector'))
 $$;
 REVOKE ALL ON FUNCTION path_with_vector FROM PUBLIC;
 

@@ -24,7 +24,6 @@ CREATE TABLE :"schema".documents (
   source text COLLATE "C" NOT NULL,
   title text NOT NULL,
   format int NOT NULL,
-  language text NOT NULL DEFAULT 'english', -- a text search configuration: how its words are taken apart and stemmed
   hash bytea NOT NULL,                      -- of all that makes it what it is
   version bigint NOT NULL,
   updated_ms bigint NOT NULL,
@@ -66,7 +65,7 @@ CREATE TABLE :"schema".chunks (
   anchor text NOT NULL,                     -- the nearest one at or before start
   hash bytea NOT NULL,
   word_count int NOT NULL,
-  words tsvector NOT NULL,                  -- chunk_words() makes it
+  words tsvector NOT NULL,                  -- see 0005: the library makes them
   text text NOT NULL,
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, document_id) REFERENCES documents (tenant_id, id) ON DELETE CASCADE
@@ -200,50 +199,13 @@ SELECT guard_by_tenant(t) FROM unnest(ARRAY['tenants', 'documents', 'document_me
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenants, documents, document_metadata, chunks, chunk_vectors, tenant_models TO aiorch_app;
 GRANT SELECT ON embedding_models TO aiorch_app, aiorch_reader, aiorch_keeper;
 GRANT SELECT ON tenants, tenant_models TO aiorch_reader;
-GRANT SELECT (tenant_id, id, source, format, language, version, updated_ms, bytes, chunk_count) ON documents TO aiorch_reader;
+GRANT SELECT (tenant_id, id, source, format, version, updated_ms, bytes, chunk_count) ON documents TO aiorch_reader;
 GRANT SELECT (tenant_id, id, document_id, ordinal, tokens, start, stop, word_count) ON chunks TO aiorch_reader;
 GRANT SELECT (tenant_id, model, chunk_id) ON chunk_vectors TO aiorch_reader;
 
 -- ---- full text ------------------------------------------------------------------------------------------------------------------
 
--- The words of a chunk; title and heading weigh more. Texts without spaces between words (Chinese, Japanese) are given in segments.
--- The configuration counts when it is one of the server's; any other is 'simple'.
-CREATE FUNCTION :"schema".text_configuration(language text) RETURNS regconfig
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
-  SELECT coalesce((SELECT oid::regconfig FROM pg_ts_config WHERE cfgname = language AND cfgnamespace = 'pg_catalog'::regnamespace),
-                  'simple'::regconfig)
-$$;
-
-CREATE FUNCTION :"schema".chunk_words(language text, title text, heading text, body text) RETURNS tsvector
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
-  SELECT setweight(to_tsvector(c, title), 'A') || setweight(to_tsvector(c, heading), 'B') || to_tsvector(c, body)
-  FROM text_configuration(language) c
-$$;
-
--- Any of the words of a question, in each of the languages that the tenant has documents in. Gives NULL where there is no word.
-CREATE FUNCTION :"schema".any_word(question text, languages text[]) RETURNS tsquery
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
-  SELECT string_agg(DISTINCT quote_literal(w.lexeme), ' | ')::tsquery
-  FROM unnest(languages) l, unnest(to_tsvector(text_configuration(l), question)) w
-$$;
-
--- Ids of the tenant's chunks with these words, the best first. Row-level security keeps an index of words from being used (the
--- operator is not leakproof), so this function runs as aiorch_keeper, whom a policy lets read those columns, and asks for the tenant
--- itself. It gives ids and no text: whoever reads the chunks then is held to the policy once more.
-CREATE FUNCTION :"schema".chunks_with_words(query tsquery, most int) RETURNS TABLE (chunk_id uuid, rank real)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE
-  tenant text := require_tenant();
-BEGIN
-  RETURN QUERY SELECT c.id, ts_rank_cd('{0.1, 0.2, 0.6, 1}', c.words, query, 1) AS r FROM chunks c
-    WHERE c.tenant_id = tenant AND c.words @@ query ORDER BY r DESC, c.id LIMIT most;
-END
-$$;
+-- Row-level security keeps an index of words from being used, since the operator is not leakproof. So what searches runs as
+-- aiorch_keeper, whom a policy lets read these columns, asks for the tenant itself, and gives ids and numbers alone.
 CREATE POLICY keeper ON chunks FOR SELECT TO aiorch_keeper USING (true);
 GRANT SELECT (tenant_id, id, words) ON chunks TO aiorch_keeper;
-REVOKE ALL ON FUNCTION text_configuration, chunk_words, any_word, chunks_with_words FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION text_configuration, chunk_words, any_word TO aiorch_app, aiorch_keeper;
-GRANT EXECUTE ON FUNCTION chunks_with_words TO aiorch_app;
-GRANT CREATE ON SCHEMA :"schema" TO aiorch_keeper;
-ALTER FUNCTION chunks_with_words OWNER TO aiorch_keeper;
-REVOKE CREATE ON SCHEMA :"schema" FROM aiorch_keeper;

@@ -338,7 +338,7 @@ GRANT SELECT, UPDATE (expires_ms), DELETE ON admissions TO aiorch_keeper;
 GRANT SELECT, UPDATE (empty_us), DELETE ON admission_rates TO aiorch_keeper;
 GRANT SELECT (tenant_id, cache_rows, cache_bytes), UPDATE (cache_rows, cache_bytes) ON tenants TO aiorch_keeper;
 GRANT SELECT (tenant_id, model, entries), UPDATE (entries) ON tenant_models TO aiorch_keeper;
-GRANT SELECT (tenant_id, id, expires_ms, bytes), DELETE ON semantic_cache TO aiorch_keeper;
+GRANT SELECT (tenant_id, id, expires_ms, bytes), UPDATE (bytes), DELETE ON semantic_cache TO aiorch_keeper;
 REVOKE ALL ON FUNCTION expire_attempts, prune FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION expire_attempts, prune TO aiorch_app;
 GRANT CREATE ON SCHEMA :"schema" TO aiorch_keeper;

@@ -160,9 +160,8 @@ $$;
 --   it has as many positions as it counts for, up to 255: 5 for each time in the title, 3 in the heading, 1 in the text.
 -- ts_rank of one word that has k positions of one weight is (1 + 1/4 + 1/9 + ... + 1/k^2) / (pi^2 / 6), from which k can be told.
 CREATE FUNCTION :"schema".how_often(rank real) RETURNS int
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT round(1 / greatest(1.64493406685::float8 * (1 - rank::float8), 0.001) - 0.5)::int
-$$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round(1 / greatest(1.64493406685::float8 * (1 - rank::float8), 0.001) - 0.5)::int;
 
 -- The best chunks by BM25. often: for each word that a chunk has, 256 times its place among the lexemes (from 0) and how often it has it;
 -- 0 for one that stands for longer ones. lexemes: what is asked for; begins: the same as a beginning of longer

@@ -27,10 +27,10 @@ SELECT is_empty($$SELECT relname FROM pg_policy JOIN tables t ON t.oid = polreli
                 'no policy believes what users write');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE prosrc ~ 'user_metadata'$$, 'nor does a function');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions
-                  WHERE NOT coalesce((SELECT setting ~ '^search_path=pg_catalog, .*, pg_temp$' FROM unnest(proconfig) setting WHERE setting ~ '^search_path='), false)$$,
-                'functions have their search_path pinned: pg_catalog first, pg_temp last');
+                  WHERE prosqlbody IS NULL AND NOT coalesce((SELECT setting ~ '^search_path=pg_catalog, .*, pg_temp$' FROM unnest(proconfig) setting WHERE setting ~ '^search_path='), false)$$,
+                'functions have their search_path pinned: pg_catalog first, pg_temp last (or names that were looked up when they were made)');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE prosecdef$$,
-              ARRAY['chunks_with_words', 'embedding_model', 'expire_attempts', 'prune'], 'functions with the rights of their owner are these alone');
+              ARRAY['embedding_model', 'expire_attempts', 'prune', 'ranked_chunks'], 'functions with the rights of their owner are these alone');
 SELECT is_empty($$SELECT oid::regprocedure, proowner::regrole FROM functions WHERE prosecdef
                   AND proowner <> CASE proname WHEN 'embedding_model' THEN 'aiorch_owner' ELSE 'aiorch_keeper' END::regrole$$, 'and they belong to whom they should');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE NOT prosecdef AND proowner <> 'aiorch_owner'::regrole$$, 'the owner owns the others');

@@ -5,7 +5,7 @@
 \set ON_ERROR_STOP 1
 \pset format unaligned
 \pset tuples_only on
-SELECT set_config('search_path', format('pg_catalog, %I, extensions, trial', :'schema'), false) \g /dev/null
+SELECT set_config('search_path', format('pg_catalog, %I, extensions, trial', :'schema'), false), set_config('trial.schema', :'schema', false) \g /dev/null
 SET LOCAL enable_seqscan = off;
 SET LOCAL jit = off; -- it would compile each of these statements, for what a scan that is not wanted costs
 SET LOCAL SESSION AUTHORIZATION bypass;
@@ -84,13 +84,16 @@ $$;
 
 CREATE FUNCTION pg_temp.functions_hold(situation text, seen text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
+  one record;
   here text := CASE WHEN seen IS NULL THEN '42501' ELSE '1' END;
   bad text := '';
 BEGIN
   bad := bad || pg_temp.case_is(current_tenant(), seen, 'current_tenant()');
   bad := bad || pg_temp.case_is(trial.outcome('SELECT require_tenant()'), here, 'require_tenant()');
-  bad := bad || pg_temp.case_is(trial.outcome('SELECT chunks_with_words(''canari'', 10)'),
-                 CASE WHEN seen IS NULL THEN '42501' WHEN seen IN ('acme', 'rival') THEN '2' ELSE '0' END, 'chunks_with_words()');
+  FOR one IN SELECT * FROM trial.calls ORDER BY statement LOOP
+    bad := bad || pg_temp.case_is(trial.outcome('SELECT FROM ' || one.statement),
+                   CASE WHEN seen IS NULL THEN one.nobody WHEN seen IN ('acme', 'rival') THEN one.own ELSE one.stranger END, one.statement);
+  END LOOP;
   bad := bad || pg_temp.case_is(trial.outcome($q$SELECT FROM admit_call(gen_random_uuid(), '{0}', '{key}', '{9000000000}', '{1}', '{1}') a WHERE a.admitted$q$),
                  here, 'admit_call() of a key that stands in another window');
   bad := bad || pg_temp.case_is(trial.outcome($q$SELECT FROM admit_call(gen_random_uuid(), '{0}', '{key}', '{9000000000000}', '{1}', '{1}', 2) a WHERE NOT a.admitted$q$),
@@ -103,8 +106,6 @@ BEGIN
   -- These two look over all tenants and say numbers alone; of what is not due they take nothing.
   bad := bad || pg_temp.case_is(expire_attempts()::text, '0', 'expire_attempts() of nothing due');
   bad := bad || pg_temp.case_is((SELECT p::text FROM prune() p), '(0,0,0)', 'prune() of nothing due');
-  bad := bad || pg_temp.case_is(trial.outcome('SELECT FROM chunk_words(''english'', ''a'', ''b'', ''c''), any_word(''a'', ''{english}''), text_configuration(''x''), now_ms()'),
-                 '1', 'functions of their arguments alone');
   bad := bad || pg_temp.case_is(embedding_model('trial model', 3)::text, '1', 'embedding_model()');
   bad := bad || pg_temp.case_is(trial.outcome('INSERT INTO embedding_models VALUES (9, ''x'', 1)'), '42501', 'INSERT into embedding_models');
   bad := bad || pg_temp.case_is(trial.outcome('UPDATE settings SET value = ''sub'''), '42501', 'UPDATE of settings');
@@ -128,8 +129,8 @@ SELECT set_eq(
   'SELECT tab FROM trial.rows', 'every table with a tenant is tested');
 SELECT set_eq(
   format($q$SELECT proname::text FROM pg_proc WHERE pronamespace = %L::regnamespace AND has_function_privilege('aiorch_app', oid, 'EXECUTE')$q$, :'schema'),
-  ARRAY['admit_call', 'admit_call_by_rate', 'any_word', 'chunk_words', 'chunks_with_words', 'current_tenant', 'embedding_model',
-        'expire_attempts', 'now_ms', 'prune', 'require_tenant', 'text_configuration'], 'every function of the application is tested');
+  $q$SELECT unnest(ARRAY['admit_call', 'admit_call_by_rate', 'current_tenant', 'embedding_model', 'expire_attempts', 'now_ms', 'prune', 'require_tenant'])
+     UNION SELECT m[1] FROM trial.calls, regexp_matches(statement, '([a-z_]+)\(', 'g') m WHERE m[1] NOT IN ('unnest', 'set_config')$q$, 'every function of the application is tested');
 
 -- Unset comes first: once it was set, a setting is never unset again in its session, only empty.
 SELECT ok(current_setting('aiorch.tenant', true) IS NULL, 'the tenant was not set in this session');
@@ -191,7 +192,7 @@ SELECT is_empty(
             AND (attname IN ('text', 'title', 'heading', 'anchor', 'query', 'answer', 'sources', 'words', 'value', 'vector', 'anchor_names'))
             AND relname NOT IN ('settings') AND (relname, attname) <> ('tenants', 'words')$q$, :'schema'), 'the reader: no column with a text');
 SELECT is(trial.outcome('SELECT text FROM documents'), '42501', 'the reader: no text of documents');
-SELECT is(trial.outcome('SELECT chunks_with_words(''canari'', 10)'), '42501', 'the reader: no search');
+SELECT is(trial.outcome('SELECT FROM search_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)'), '42501', 'the reader: no search');
 RESET ROLE;
 
 -- Nobody else has any right here, nor any right to become the keeper.
@@ -208,17 +209,35 @@ SELECT ok(NOT pg_has_role(r, 'aiorch_keeper', 'USAGE'), r || ' does not have wha
 SELECT ok(NOT rolbypassrls AND NOT rolsuper AND NOT rolcanlogin AND NOT rolcreaterole, rolname || ' can do no more than it should')
   FROM pg_roles WHERE rolname LIKE 'aiorch\_%';
 
+-- Every policy is the one, for reading and for writing: of some tables writing is also kept apart by what follows from it.
+SELECT is((SELECT count(DISTINCT (pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))) FROM pg_policy JOIN pg_class c ON c.oid = polrelid
+           WHERE polname = 'tenant' AND relnamespace = current_setting('trial.schema')::regnamespace AND pg_get_expr(polqual, polrelid) = pg_get_expr(polwithcheck, polrelid)),
+          1::bigint, 'all policies say the same');
+SELECT is((SELECT count(*) FROM pg_policy JOIN pg_class c ON c.oid = polrelid WHERE polname = 'tenant' AND relnamespace = current_setting('trial.schema')::regnamespace
+           AND pg_get_expr(polqual, polrelid) = pg_get_expr(polwithcheck, polrelid)), (SELECT count(*) FROM trial.rows), 'and for reading what for writing');
+
+-- What one tenant takes away is its own.
+SET LOCAL ROLE aiorch_app;
+SELECT pg_temp.situation_is('', 'rival') \g /dev/null
+SELECT make_room('acme', 1, 0, 0, 9000000000001), drop_answers('', NULL), remove_document('source-00000000-0000-7000-8000-000000000001'),
+       forget_vectors('trial model', 100) \g /dev/null
+RESET ROLE;
+SELECT is((SELECT format('%s %s %s %s %s %s', documents, chunks, cache_rows, (SELECT count(*) FROM semantic_cache e WHERE e.tenant_id = t.tenant_id),
+                         (SELECT count(*) FROM entry_vectors v WHERE v.tenant_id = t.tenant_id), (SELECT count(*) FROM chunk_vectors v WHERE v.tenant_id = t.tenant_id))
+           FROM tenants t WHERE tenant_id = tenant), wanted, 'after rival cleared its own: ' || tenant)
+  FROM (VALUES ('acme', '1 2 2 2 1 1'), ('rival', '0 0 0 0 0 0')) w (tenant, wanted);
+
 -- What looks over all tenants finds what is due of each, and the counts stay right.
 SET LOCAL ROLE aiorch_app;
-SELECT is(expire_attempts(9100000000000), 2::bigint, 'expire_attempts() of both tenants');
-SELECT is((SELECT p::text FROM prune(9000000000000, 10000, 9100000000000) p), '(4,4,2)', 'prune() of both tenants');
+SELECT is(expire_attempts(9100000000000), 3::bigint, 'expire_attempts() of all tenants');
+SELECT is((SELECT p::text FROM prune(9000000000000, 10000, 9100000000000) p), '(6,4,3)', 'prune() of all tenants');
 RESET ROLE;
 SELECT is((SELECT string_agg(format('%s %s %s %s', tenant_id, documents, cache_rows, cache_bytes), ', ' ORDER BY tenant_id) FROM tenants),
-          'acme 1 0 0, rival 1 0 0', 'counts of tenants after it');
+          'acme 1 0 0, rival 0 0 0, third 1 0 0', 'counts of tenants after it');
 SELECT is((SELECT string_agg(format('%s %s %s', tenant_id, chunks, entries), ', ' ORDER BY tenant_id) FROM tenant_models),
-          'acme 1 0, rival 1 0', 'counts of vectors after it');
+          'acme 1 0, rival 0 0, third 1 0', 'counts of vectors after it');
 SELECT is((SELECT string_agg(format('%s %s %s', tenant_id, runs, cost_nano_usd), ', ' ORDER BY tenant_id) FROM run_totals),
-          'acme 2 6, rival 2 6', 'what removed runs have cost');
+          'acme 2 6, rival 2 6, third 2 6', 'what removed runs have cost');
 SELECT is((SELECT count(*) FROM cache_sources) + (SELECT count(*) FROM entry_vectors) + (SELECT count(*) FROM ai_attempts), 0::bigint,
           'nothing is left of what it removed');
 SELECT * FROM finish();

@@ -1,4 +1,4 @@
--- Two tenants with one row of everything each, under the same ids, and what tenants.sql needs. Run by the superuser, once.
+-- Three tenants with one row of everything each, two of them under the same ids, and what tenants.sql needs. Run by the superuser, once.
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
 CREATE SCHEMA trial;
@@ -34,7 +34,7 @@ INSERT INTO trial.rows (tab, statement) VALUES
      VALUES ('acme', '00000000-0000-7000-8000-000000000001', right(%1$L, 2)::int, 'year', '2024')$q$),
   ('chunks', $q$INSERT INTO chunks (tenant_id, id, document_id, ordinal, tokens, start, stop, heading, anchor, hash, word_count, words, text)
      VALUES ('acme', %1$L, '00000000-0000-7000-8000-000000000001', right(%1$L, 2)::int, 1, 0, 1, 'canary heading', '', '\x00', 2,
-             chunk_words('english', '', 'canary heading', 'canary texts'), 'canary text')$q$),
+             '''t:canary'':1'::tsvector, 'canary text')$q$),
   ('semantic_cache', $q$INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, bytes, knowledge, finish_reason, chunks,
      provider, model, query, sources, answer) VALUES ('acme', %1$L, '\x01', %1$L::bytea, 1, 9000000000000, 1, 1, 1, '', 'p', 'm',
              'canary question', '[]', 'canary answer')$q$),
@@ -53,8 +53,8 @@ INSERT INTO trial.rows (tab, fresh, statement) VALUES
   ('chunk_vectors', '00000000-0000-7000-8000-000000000002', $q$INSERT INTO chunk_vectors VALUES ('acme', 1, %1$L, '[1,0,0]')$q$),
   ('entry_vectors', '00000000-0000-7000-8000-000000000002', $q$INSERT INTO entry_vectors VALUES ('acme', 1, %1$L, '\x01', '[1,0,0]')$q$);
 
--- The same for both tenants, each written by the application as that tenant. Chunk and answer 2 have no vector yet.
-CREATE FUNCTION trial.fill(tenant text) RETURNS void LANGUAGE plpgsql AS $$
+-- The same for two tenants, and for a third under other ids, each written by the application as that tenant. Chunk and answer 2 have no vector yet.
+CREATE FUNCTION trial.fill(tenant text, ids text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   one record;
   id text;
@@ -66,13 +66,45 @@ BEGIN
       ORDER BY no LOOP
     FOREACH id IN ARRAY CASE WHEN one.tab IN ('chunks', 'semantic_cache') THEN
         ARRAY['00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002'] ELSE ARRAY['00000000-0000-7000-8000-000000000001'] END LOOP
-      EXECUTE replace(format(one.statement, id), '''acme''', quote_literal(tenant));
+      EXECUTE replace(replace(format(one.statement, id), '''acme''', quote_literal(tenant)), '-00000000000', ids);
     END LOOP;
   END LOOP;
   PERFORM set_config('role', 'postgres', true);
   INSERT INTO run_totals VALUES (tenant, 1, 1);
 END
 $$;
+-- Calls, and how many rows they give to a tenant that has rows, to one that has none, and to nobody.
+CREATE TABLE trial.calls (statement text PRIMARY KEY, own text NOT NULL, stranger text NOT NULL, nobody text NOT NULL DEFAULT '42501');
+GRANT SELECT ON trial.calls TO PUBLIC;
+INSERT INTO trial.calls VALUES
+  ('lock_tenant(false)', '1', '1'),
+  ($q$put_document('00000000-0000-7000-8000-000000000009', 'new', 't', 0, '\x01', 1, 1, 'x', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$q$, '1', '1'),
+  ('remove_document(''source-00000000-0000-7000-8000-000000000001'')', '2', '0'),
+  ('ranked_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', 4, 8, NULL, 10)', '2', '0'),
+  ('search_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)', '2', '0'),
+  ('search_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', ''{year}'', ''{0}'', ''{2024}'', ''{NULL}'', 10)', '2', '0'),
+  ('tenant_model(''trial model'', false) m WHERE m.no IS NOT NULL', '1', '0'),
+  ('model_for(''trial model'', 3, false)', '1', '1'),
+  ('keep_chunk_vectors(''trial model'', 3, ''{00000000-0000-7000-8000-000000000002}'', ''{0,1,0}'')', '1', '1'),
+  ('chunks_without_vector(''trial model'', 10)', '2', '1'),
+  ('nearest_chunks(''trial model'', ''{1,0,0}'', 0, 10, ''{}'', NULL, NULL, NULL, NULL)', '1', '0'),
+  ('set_config(''aiorch.exact_up_to'', ''0'', true), nearest_chunks(''trial model'', ''{1,0,0}'', 0, 10, ''{}'', NULL, NULL, NULL, NULL)', '1', '0'),
+  ('forget_vectors(''trial model'', 10) n WHERE n = 2', '1', '0'),
+  ($q$take_answer('\x01', '00000000-0000-7000-8000-000000000001'::bytea, NULL, 1) a WHERE a.found$q$, '1', '0'),
+  ($q$take_answer('\x01', NULL, '00000000-0000-7000-8000-000000000001', 1) a WHERE a.found$q$, '1', '0'),
+  ($q$keep_answer('00000000-0000-7000-8000-000000000009', '\x02', '\x02', 1, 9000000000000, 1, 0, 1, false, '', 'p', 'm', 'q', '[]', 'a', '{}', '{}', '', NULL, NULL,
+      10, 1000, false, 1) k WHERE k.kept$q$, '1', '1'),
+  ($q$near_answers('trial model', '\x01', '{1,0,0}', 0, 10, 1)$q$, '1', '0'),
+  ('keep_answer_vectors(''trial model'', 3, ''{00000000-0000-7000-8000-000000000002}'', ''{0,1,0}'')', '1', '1'),
+  ('answers_without_vector(''trial model'', 10)', '2', '1'),
+  ('drop_answers('''', NULL) n WHERE n = 2', '1', '0'),
+  ('drop_answers(''source-00000000-0000-7000-8000-000000000001'', NULL) n WHERE n = 1', '1', '0');
+INSERT INTO trial.calls VALUES
+  ('unnest(documents_that_fit(''{year}'', ''{0}'', ''{2024}'', ''{NULL}''))', '1', '0', '0'),
+  ('unnest(documents_that_fit(''{year}'', ''{1}'', ''{20}'', ''{NULL}''))', '1', '0', '0'),
+  ('unnest(documents_that_fit(''{year}'', ''{2}'', ''{1000}'', ''{3000}''))', '1', '0', '0'),
+  ('how_often(0.5)', '1', '1', '1'), ('make_room(''acme'', 1, 0, 0, 1)', '1', '1', '1');
+
 BEGIN;
-SELECT trial.fill('acme'), trial.fill('rival');
+SELECT trial.fill('acme', '-00000000000'), trial.fill('rival', '-00000000000'), trial.fill('third', '-00000000001');
 COMMIT;

@@ -55,6 +55,8 @@ def mutations():
     """(what, SQL): each takes away one thing that keeps tenants apart."""
     for one in in_schema("SELECT format('%I.%I %I', schemaname, tablename, policyname) FROM pg_policies WHERE schemaname = 'SCHEMA' ORDER BY 1"):
         table, policy = one.rsplit(" ", 1)
+        if one.endswith("chunks keeper"):
+            continue  # without it a search finds the same, and looks through all the rows to do so: see plans()
         yield "policy %s dropped" % one, "DROP POLICY %s ON %s" % (policy, table)
         if policy == "tenant":
             yield "policy %s open for reading" % one, "ALTER POLICY tenant ON %s USING (true)" % table
@@ -66,7 +68,7 @@ def mutations():
     yield "texts for the reader", "GRANT SELECT ON %s.chunks TO aiorch_reader" % SCHEMA
     yield "settings for the application", "GRANT UPDATE ON %s.settings TO aiorch_app" % SCHEMA
     yield "the application bypasses", "ALTER ROLE aiorch_app BYPASSRLS"
-    yield "a search over all tenants", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.chunks_with_words'::regproc),
+    yield "a search over all tenants", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.ranked_chunks'::regproc),
         'c.tenant_id = tenant AND', ''); END $$""" % SCHEMA
     yield "a setting that beats the token", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.current_tenant'::regproc),
         'RETURN NULL', 'RETURN named'); END $$""" % SCHEMA
@@ -148,7 +150,7 @@ def migrations():
         check(twice.returncode != 0 and ("already exists" in twice.stderr or "applied before" in twice.stderr), name + " a second time is refused",
               twice.stderr)
     applied = in_schema("SELECT version || ' ' || name FROM SCHEMA.schema_version ORDER BY version")
-    check(applied == ["%d %s" % (int(name[:4]), name[5:-4]) for name in files], "schema_version names each file", "\n".join(applied))
+    check(applied == ["%d %s" % (int(name[:4]), name[5:-4].replace("_", " ")) for name in files], "schema_version names each file", "\n".join(applied))
 
 
 PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations}
