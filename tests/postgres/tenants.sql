@@ -189,7 +189,7 @@ SELECT is_empty(
   format($q$SELECT attrelid::regclass, attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
             WHERE relnamespace = %L::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
             AND has_column_privilege('aiorch_reader', attrelid, attnum, 'SELECT')
-            AND (attname IN ('text', 'title', 'heading', 'anchor', 'query', 'answer', 'sources', 'words', 'value', 'vector', 'anchor_names'))
+            AND (attname IN ('text', 'title', 'heading', 'anchor', 'query', 'answer', 'sources', 'words', 'value', 'vector', 'anchor_names', 'query_text', 'query_embedding', 'response_text'))
             AND relname NOT IN ('settings') AND (relname, attname) <> ('tenants', 'words')$q$, :'schema'), 'the reader: no column with a text');
 SELECT is(trial.outcome('SELECT text FROM documents'), '42501', 'the reader: no text of documents');
 SELECT is(trial.outcome('SELECT FROM search_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)'), '42501', 'the reader: no search');

@@ -43,6 +43,7 @@ INSERT INTO trial.rows (tab, statement) VALUES
   ('admissions', $q$INSERT INTO admissions (tenant_id, key, run_id, at_ms, amount, kind, expires_ms)
      VALUES ('acme', 'key', %1$L, 1, 1, 0, 9000000000000)$q$),
   ('ai_api_calls', $q$INSERT INTO ai_api_calls VALUES ('acme', %1$L, 'ann', 'p', 'm', 0, 0, 1, 0, 0, 0, 1, 0, false, 5, 1, 1)$q$),
+  ('stand_in_answers', $q$INSERT INTO stand_in_answers VALUES ('acme', %1$L, 'canary question', '[1,0,0]', 'canary answer', 'p', 'm', 1, 9000000000000)$q$),
   ('ai_attempts', $q$INSERT INTO ai_attempts VALUES ('acme', '00000000-0000-7000-8000-000000000001', %1$L, 0, 0, 0, 200, 'p', 'm', 'r',
      1, 0, 0, 0, 1, 0, false, 5, 1, 1, 9000000000000)$q$);
 INSERT INTO trial.rows (tab, fresh, statement) VALUES
@@ -62,7 +63,7 @@ BEGIN
   PERFORM set_config('aiorch.tenant', tenant, true), set_config('role', 'aiorch_app', true);
   PERFORM embedding_model('trial model', 3);
   FOR one IN SELECT r.tab, r.statement FROM unnest(ARRAY['documents', 'document_metadata', 'chunks', 'semantic_cache', 'cache_sources', 'admissions',
-      'admission_rates', 'ai_api_calls', 'ai_attempts', 'chunk_vectors', 'entry_vectors']) WITH ORDINALITY o (tab, no) JOIN trial.rows r USING (tab)
+      'admission_rates', 'ai_api_calls', 'ai_attempts', 'chunk_vectors', 'entry_vectors', 'stand_in_answers']) WITH ORDINALITY o (tab, no) JOIN trial.rows r USING (tab)
       ORDER BY no LOOP
     FOREACH id IN ARRAY CASE WHEN one.tab IN ('chunks', 'semantic_cache') THEN
         ARRAY['00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002'] ELSE ARRAY['00000000-0000-7000-8000-000000000001'] END LOOP
@@ -97,6 +98,10 @@ INSERT INTO trial.calls VALUES
   ($q$near_answers('trial model', '\x01', '{1,0,0}', 0, 10, 1)$q$, '1', '0'),
   ('keep_answer_vectors(''trial model'', 3, ''{00000000-0000-7000-8000-000000000002}'', ''{0,1,0}'')', '1', '1'),
   ('answers_without_vector(''trial model'', 10)', '2', '1'),
+  ('stand_in_answer(''[1,0,0]'', 0.9)', '1', '0'),
+  ('stand_in_documents(''[1,0,0]'', 0.9, 5)', '1', '0'),
+  ('stand_in_calls()', '1', '0'),
+  ('stand_in_cache()', '1', '0'),
   ('drop_answers('''', NULL) n WHERE n = 2', '1', '0'),
   ('drop_answers(''source-00000000-0000-7000-8000-000000000001'', NULL) n WHERE n = 1', '1', '0');
 INSERT INTO trial.calls VALUES

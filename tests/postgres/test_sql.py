@@ -153,7 +153,63 @@ def migrations():
     check(applied == ["%d %s" % (int(name[:4]), name[5:-4].replace("_", " ")) for name in files], "schema_version names each file", "\n".join(applied))
 
 
-PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations}
+def stand_in():
+    """The calls of the stack that the objects stand in for, word for word, on a login whose tenant is its own setting."""
+    url = ENV["ADMIN"].replace("postgres@", "edge@")
+    vector = "[%s]" % ",".join(["1"] + ["0"] * 383)
+    other = "[%s]" % ",".join(["0.96", "0.28"] + ["0"] * 382)
+    psql(ENV["ADMIN"], "CREATE ROLE service_role BYPASSRLS", "CREATE ROLE edge LOGIN IN ROLE service_role", "GRANT CREATE ON SCHEMA public TO owner")
+    made = psql(ENV["OWNER"], "SELECT %s.stand_in(for_roles => '{service_role}')" % SCHEMA)
+    check(made.returncode == 0, "stand_in() makes its objects", made.stderr)
+    again = psql(ENV["OWNER"], "SELECT %s.stand_in()" % SCHEMA)
+    check("has these already" in again.stderr, "and not a second time", again.stderr)
+    calls = {
+        "find_cached_response": "SELECT response_text FROM find_cached_response(query_vec := '%s', similarity_threshold := 0.95)",
+        "match_documents": "SELECT content FROM match_documents(query_embedding := '%s', match_threshold := 0.7, match_count := 5)",
+        "count": "SELECT count(*) FROM ai_api_calls WHERE user_id = 'u1' AND created_at >= now() - interval '1 hour' -- %s",
+        "log": "INSERT INTO ai_api_calls (user_id, provider, input_tokens, output_tokens, latency_ms, estimated_cost, status, created_at)"
+               " VALUES ('u1', 'anthropic', 120, 80, 950, 0.00156, 'success', now()) -- %s",
+        "store": "INSERT INTO semantic_cache (query_text, query_embedding, response_text, provider, model)"
+                 " VALUES ('q', '%s', 'the answer', 'anthropic', 'claude')",
+    }
+    calls = {name: call % vector for name, call in calls.items()}
+    for name, call in calls.items():
+        done = psql(url, "SET search_path = public, extensions", "SET aiorch.tenant = ''", call)
+        check(done.returncode != 0 and "no tenant is set" in done.stderr, "%s raises without a tenant, also from a login with BYPASSRLS" % name,
+              done.stdout + done.stderr)
+    psql(ENV["ADMIN"], "ALTER ROLE edge SET aiorch.tenant = 'acme'", "ALTER ROLE edge SET search_path = public, extensions")
+    ask = lambda call, *before: psql(url, *(before + (call,)))
+    check(ask(calls["find_cached_response"]).stdout == "", "nothing is cached yet")
+    for name in ("log", "store"):
+        done = ask(calls[name])
+        check(done.returncode == 0, name + " is taken", done.stderr)
+    check(ask(calls["count"]).stdout.strip() == "1", "the call counts")
+    check(ask(calls["find_cached_response"]).stdout.strip() == "the answer", "the answer is found")
+    check(ask(calls["find_cached_response"].replace(vector, other)).stdout.strip() == "the answer", "a near question finds it at 0.96")
+    check(ask(calls["find_cached_response"].replace(vector, other).replace("0.95", "0.97")).stdout.strip() == "", "and not above its similarity")
+    check(ask(calls["find_cached_response"], "SET aiorch.tenant = 'rival'").stdout == "", "another tenant does not")
+    check(ask(calls["count"], "SET aiorch.tenant = 'rival'").stdout.strip() == "0", "nor does the call count there")
+    token = "SET request.jwt.claims = '{\"app_metadata\":{\"tenant_id\":\"rival\"}}'"
+    check(ask("SELECT count(*) FROM ai_api_calls", token).returncode != 0, "a token of another tenant than the login's is refused")
+    stored = in_schema("SELECT cost_nano_usd, duration_us, status, input_tokens, output_tokens, estimated FROM SCHEMA.ai_api_calls"
+                       " WHERE tenant_id = 'acme' AND user_id = 'u1'")
+    check(stored == ["1560000|950000|0|120|80|t"], "the row is the library's", str(stored))
+    check(in_schema("SELECT count(*) FROM SCHEMA.semantic_cache WHERE answer = 'the answer'") == ["0"], "the library's cache never has the answer")
+    psql(ENV["ADMIN"], "UPDATE %s.stand_in_answers SET expires_ms = 1 WHERE tenant_id = 'acme'" % SCHEMA)
+    check(ask(calls["find_cached_response"]).stdout == "", "it expires")
+    # A document with a vector, as the library puts it.
+    done = psql(ENV["BYPASS"], "BEGIN", "SET LOCAL ROLE aiorch_app", "SET LOCAL aiorch.tenant = 'acme'", "SET LOCAL search_path = %s, extensions" % SCHEMA,
+                """INSERT INTO documents (tenant_id, id, source, title, format, hash, version, updated_ms, bytes, chunk_count, text)
+                   VALUES ('acme', '10000000-0000-7000-8000-000000000001', 'stand-in', 't', 0, '', 1, 1, 1, 1, 'x')""",
+                """INSERT INTO chunks (tenant_id, id, document_id, ordinal, tokens, start, stop, heading, anchor, hash, word_count, words, text)
+                   VALUES ('acme', '10000000-0000-7000-8000-000000000002', '10000000-0000-7000-8000-000000000001', 0, 1, 0, 1, '', '', '', 1, '', 'what it says')""",
+                "INSERT INTO chunk_vectors SELECT 'acme', embedding_model('stand-in', 384), '10000000-0000-7000-8000-000000000002', '%s'" % vector, "COMMIT")
+    check(done.returncode == 0, "a document for it", done.stderr)
+    check(ask(calls["match_documents"]).stdout.strip() == "what it says", "match_documents finds it", ask(calls["match_documents"]).stderr)
+    check(ask(calls["match_documents"], "SET aiorch.tenant = 'rival'").stdout == "", "another tenant does not")
+
+
+PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations, "stand_in": stand_in}
 
 
 def main():
