@@ -48,6 +48,8 @@ DECLARE
   it tenants;
   old record;
   gone uuid[] := '{}';
+  last_used bigint := -9223372036854775808;
+  seen int;
 BEGIN
   DELETE FROM semantic_cache e USING (
       SELECT o.id FROM semantic_cache o WHERE o.tenant_id = tenant AND o.expires_ms <= at_ms ORDER BY o.expires_ms LIMIT sweep) o
@@ -58,11 +60,19 @@ BEGIN
   END IF;
   DELETE FROM semantic_cache e WHERE e.tenant_id = tenant AND e.expires_ms <= at_ms;
   SELECT t.* INTO it FROM tenants t WHERE t.tenant_id = tenant;
-  FOR old IN SELECT e.id, e.bytes FROM semantic_cache e WHERE e.tenant_id = tenant ORDER BY e.used LOOP
+  -- A few at a time, so that the index gives them in their order and nobody sorts a whole cache.
+  LOOP
     EXIT WHEN it.cache_rows + 1 <= max_rows AND it.cache_bytes + new_bytes <= max_bytes;
-    it.cache_rows := it.cache_rows - 1;
-    it.cache_bytes := it.cache_bytes - old.bytes;
-    gone := gone || old.id;
+    seen := 0;
+    FOR old IN SELECT e.id, e.bytes, e.used FROM semantic_cache e WHERE e.tenant_id = tenant AND e.used > last_used ORDER BY e.used LIMIT 20 LOOP
+      EXIT WHEN it.cache_rows + 1 <= max_rows AND it.cache_bytes + new_bytes <= max_bytes;
+      it.cache_rows := it.cache_rows - 1;
+      it.cache_bytes := it.cache_bytes - old.bytes;
+      gone := gone || old.id;
+      last_used := old.used;
+      seen := seen + 1;
+    END LOOP;
+    EXIT WHEN seen = 0;
   END LOOP;
   DELETE FROM semantic_cache e WHERE e.tenant_id = tenant AND e.id = ANY (gone);
 END

@@ -6,6 +6,7 @@ The suites of pgTAP (tenants.sql, lint.sql, limiter.sql) must pass, and tenants.
 not forced: a suite that cannot fail proves nothing. COPY, which pgTAP cannot see, and racing callers come on top.
 """
 import os
+import re
 import subprocess
 import sys
 
@@ -209,7 +210,54 @@ def stand_in():
     check(ask(calls["match_documents"], "SET aiorch.tenant = 'rival'").stdout == "", "another tenant does not")
 
 
-PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations, "stand_in": stand_in}
+# What is called, and the indexes that its statements have to use. {7}: an id of tenant t7; {V}: a vector.
+HOT = (
+    ("take_answer('s3', 'k3', NULL, 1)", ["semantic_cache_by_key", "semantic_cache_pkey"]),
+    ("take_answer('s3', NULL, '{7}', 1)", ["semantic_cache_pkey"]),
+    ("near_answers('plans', 's7', '{V}', 0.5, 5, 1)",
+     ["entry_vectors_of_scope", "semantic_cache_pkey"]),
+    ("""keep_answer('00000007-0000-7000-8000-ffffffffffff', 'new', 'new', 1, 9000000000000, 100, 0, 1, false, '', 'p', 'm', 'q', '[]', 'a', '{"{7}"}',
+        '{1}', 'plans', 16, '{V}', 1000, 1000000, false, 1)""",
+     ["semantic_cache_pkey", "semantic_cache_by_key", "semantic_cache_by_use", "semantic_cache_by_expiry", "documents_pkey"]),
+    ("drop_answers('source 7', NULL)", ["documents_by_source", "cache_sources_pkey"]),
+    ("search_chunks('{t7:w7,t7:v1}', '{NULL,NULL}', '{1,1}', NULL, NULL, NULL, NULL, 10)", ["chunks_by_words"]),
+    ("documents_that_fit('{name 3}', '{0}', '{21}', '{NULL}')", ["document_metadata_by_value"]),
+    ("nearest_chunks('plans', '{V}', 0, 10, '{}', NULL, NULL, NULL, NULL)", ["chunk_vectors_pkey"]),
+    ("nearest_chunks('plans', '{V}', 0, 10, '{}', NULL, NULL, NULL, NULL)", ["chunk_vectors_near_N"]),
+    ("remove_document('source 9')", ["documents_by_source", "chunks_of_document", "documents_pkey"]),
+    ("admit_call('{7}', '{0}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admissions_in_window"]),
+    ("admit_call_by_rate('{7}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admission_rates_pkey"]),
+    ("expire_attempts()", ["ai_attempts_pending"]),
+    ("prune(most => 10)", ["admissions_by_expiry", "semantic_cache_by_expiry"]),
+    ("ai_attempts WHERE tenant_id = 't7' AND run_id = '{7}'", ["ai_attempts_pkey"]),
+    ("ai_api_calls WHERE tenant_id = 't7' AND created_ms >= 990000 AND created_ms < 995000", ["ai_api_calls_by_time"]),
+    ("(SELECT source FROM documents WHERE tenant_id = 't7' AND source > 'source 5' ORDER BY source LIMIT 5) d", ["documents_by_source"]),
+)
+LARGE = "documents|document_metadata|chunks|chunk_vectors|semantic_cache|cache_sources|entry_vectors|admissions|ai_api_calls|ai_attempts"
+
+
+def plans():
+    """Each hot statement uses its index, with 100,000 rows in 100 tenants; those in functions, too."""
+    made = psql(ENV["ADMIN"], text="\\i plans_setup.sql\n")
+    check(made.returncode == 0, "100 tenants with 1,000 rows a table", made.stderr)
+    for what, indexes in HOT:
+        # Seven times: a plan that a session keeps comes after the fifth.
+        call = "SELECT count(*) FROM " + what.replace("{7}", "00000007-0000-7000-8000-000000000007").replace("{V}", "{%s}" % ",".join(["0.25"] * 16))
+        if "_near_N" in indexes[0]:
+            call = "SET LOCAL aiorch.exact_up_to = 0; " + call
+        done = psql(ENV["ADMIN"], text="LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on;"
+                    " SET jit = off; BEGIN; SET LOCAL ROLE aiorch_app; SET LOCAL aiorch.tenant = 't7'; SET LOCAL search_path = pg_catalog, %s, extensions;"
+                    " %s SET LOCAL client_min_messages = log; %s; ROLLBACK;\n" % (SCHEMA, "".join(
+                        "SAVEPOINT s; %s; ROLLBACK TO s; " % call for _ in range(6)), call))
+        plan = done.stderr
+        used = {re.sub(r"_near_\d+$", "_near_N", one) for one in re.findall(r"(?:using|Bitmap Index Scan on) (\w+)", plan)}
+        scans = re.findall(r"Seq Scan on (?:%s)\b.*" % LARGE, plan)
+        missing = [one for one in indexes if one not in used]
+        check(done.returncode == 0 and not missing and not scans, "plan of %s: %s" % (what.split("(")[0], ", ".join(indexes)),
+              "missing: %s\n%s\n%s" % (missing, "\n".join(scans), plan[-6000:] if done.returncode else ""))
+
+
+PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations, "stand_in": stand_in, "plans": plans}
 
 
 def main():
