@@ -24,7 +24,7 @@ typedef struct reason {
 
 static const reason REASONS[] = {
   {"password authentication failed", AIORCH_E_STORE, "check the user of \"store\" and its password (PGPASSFILE, PGPASSWORD, or the URL with ${NAME})"},
-  {"no password supplied", AIORCH_E_STORE, "give the password in PGPASSFILE, in PGPASSWORD, or in the URL with ${NAME}"},
+  {"no password supplied", AIORCH_E_STORE, "give the password in the file of PGPASSFILE (mode 0600), in PGPASSWORD, or in the URL with ${NAME}"},
   {"authentication failed", AIORCH_E_STORE, "check the user of \"store\", and pg_hba.conf of the server"},
   {"no pg_hba.conf entry", AIORCH_E_STORE, "its pg_hba.conf lets nobody in from here with this user, database and encryption"},
   {"certificate verify failed", AIORCH_E_STORE, "set postgres.ca_file to the PEM file of the authority that signed its certificate"},

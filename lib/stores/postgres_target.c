@@ -7,6 +7,7 @@
 #include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "stores/postgres_engine.h"
@@ -16,7 +17,7 @@ enum { PLACE_MAX = 1024, PATH_MAX_BYTES = 4096, SAID_MAX = 80 };
 /* What is set here and nowhere else. */
 static bool is_ours(const char *keyword) {
   static const char *const ours[] = {"host", "hostaddr", "port", "sslmode", "sslrootcert", "gssencmode", "client_encoding",
-                                     "fallback_application_name", "tcp_user_timeout", "target_session_attrs", "replication"};
+                                     "fallback_application_name", "tcp_user_timeout", "target_session_attrs", "replication", "passfile"};
   for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
     if (strcmp(keyword, ours[i]) == 0) return true;
   return false;
@@ -183,10 +184,27 @@ static aiorch_status write_place(aio__pg_target *t, const char *database, aiorch
   return large ? aio__error_set(error, AIORCH_E_CONFIG, "store: the names in the URL are too long") : aio__pg_nomem(error);
 }
 
+/* A file of passwords that others may read is not read by libpq, which says so on stderr; a library must not. So then it is named another,
+ * that is not there. */
+static bool add_passfile(aio__pg_target *t, const char *named) {
+  char path[PATH_MAX_BYTES];
+  struct stat info;
+  const char *home = getenv("HOME"), *name = "/.pgpass";
+  size_t n = home != NULL ? strlen(home) : 0;
+  if (named == NULL && (n == 0 || n + strlen(name) >= sizeof path)) return true;
+  if (named == NULL) {
+    memcpy(path, home, n);
+    memcpy(path + n, name, strlen(name) + 1);
+  }
+  bool usable = stat(named != NULL ? named : path, &info) != 0 || (S_ISREG(info.st_mode) && (info.st_mode & 077) == 0);
+  return add(t, "passfile", usable ? named : "/dev/null/none");
+}
+
 static aiorch_status add_options(aio__pg_target *t, const PQconninfoOption *url, const PQconninfoOption *defaults, aiorch_error *error) {
   bool ok = true;
   for (const PQconninfoOption *one = defaults; one->keyword != NULL && ok; one++)
     if (!is_ours(one->keyword)) ok = add(t, one->keyword, either(url, defaults, one->keyword));
+  ok = ok && add_passfile(t, either(url, defaults, "passfile"));
   const char *attrs = either(url, defaults, "target_session_attrs");
   bool several = t->host_count > 1 && value_of(url, "target_session_attrs") == NULL && getenv("PGTARGETSESSIONATTRS") == NULL;
   ok = ok && add(t, "target_session_attrs", several ? "read-write" : attrs);

@@ -3,6 +3,7 @@
 #include "stores/conformance.c"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "stores/postgres_private.h"
@@ -316,6 +317,40 @@ static void test_open__wrong_password(void **state) {
   admin("DROP ROLE keyed", NULL);
 }
 
+/* A file of passwords serves, and one that others may read does not, without a word on stderr. */
+static void test_open__file_of_passwords(void **state) {
+  fixture *f = *state;
+  char url[160], path[] = "/tmp/aiorch-passwords-XXXXXX", said[256] = "";
+  close_store(f);
+  admin("CREATE ROLE filed LOGIN PASSWORD 'r1ght' IN ROLE aiorch_app", NULL);
+  reload_hba("host all filed 127.0.0.1/32 scram-sha-256");
+  int fd = mkstemp(path);
+  assert_true(fd >= 0 && dprintf(fd, "*:*:*:filed:r1ght\n") > 0);
+  close(fd);
+  snprintf(url, sizeof url, "postgresql://filed@127.0.0.1:%d/aiorch", proxy.port);
+  while (open_url(f, url) == AIORCH_OK) close_store(f); /* until the server has read its file again */
+  assert_int_equal(setenv("PGPASSFILE", path, 1), 0);
+  assert_int_equal(open_url(f, url), AIORCH_OK);
+  close_store(f);
+  int pipes[2], before = dup(2);
+  assert_int_equal(chmod(path, 0644), 0);
+  assert_int_equal(pipe(pipes), 0);
+  dup2(pipes[1], 2);
+  aiorch_status status = open_url(f, url);
+  dup2(before, 2);
+  close(before);
+  close(pipes[1]);
+  ssize_t n = read(pipes[0], said, sizeof said - 1);
+  close(pipes[0]);
+  unsetenv("PGPASSFILE");
+  unlink(path);
+  reload_hba("");
+  admin("DROP ROLE filed", NULL);
+  assert_int_equal(status, AIORCH_E_STORE);
+  expect(f, "0600");
+  assert_int_equal(n, 0);
+}
+
 static void test_open__no_such_database(void **state) {
   fixture *f = *state;
   char url[160];
@@ -497,6 +532,7 @@ int main(int argc, char **argv) {
     PROXIED(test_settle__read_only_server),
     PROXIED(test_settle__serialization_failures_are_tried_again),
     PROXIED(test_open__wrong_password),
+    PROXIED(test_open__file_of_passwords),
     PROXIED(test_open__no_such_database),
     PROXIED(test_open__no_schema),
     PROXIED(test_open__schema_of_another_version),
