@@ -1,6 +1,7 @@
 /* Stages and entry points in orders that nobody planned: what is asked twice, too early, too late, or meanwhile. */
 #include <stdio.h>
 
+#include "../support/failing_store.h"
 #include "../support/pipeline_fixture.h"
 
 static const scripted_answer answer[] = {{.text = "An answer.", .input = 7, .output = 3}};
@@ -294,6 +295,81 @@ static void test_set_usage__again_replaces_and_nothing_costs_nothing(void **stat
   fixture_close(&f);
 }
 
+static int stages_told(aiorch_run *run, int32_t out[AIORCH_STAGE_COUNT], aiorch_status *st) {
+  const aiorch_event *event;
+  int n = 0;
+  while ((*st = aiorch_run_next(run, 0, &event)) == AIORCH_OK)
+    if (aiorch_event_type(event) == AIORCH_EVENT_STAGE) out[n++] = aiorch_event_stage(event);
+  return n;
+}
+
+/* While the ledger writes, the answer is kept; and the stages end in their order all the same. */
+static void test_next__keeps_the_answer_while_the_books_are_closed(void **state) {
+  (void)state;
+  fixture f;
+  failing_store store;
+  int32_t told[AIORCH_STAGE_COUNT];
+  aiorch_status st;
+  fixture_open(&f, NULL, answer, 1, NULL, 0);
+  failing_store_stand_before(&store, f.orch);
+  store.fails[FAILING_SETTLE] = AIORCH_PENDING;
+  aiorch_run *run = fixture_ask(&f, "acme", "u1", "What?");
+  int n = stages_told(run, told, &st);
+  assert_int_equal(st, AIORCH_AGAIN);
+  assert_int_equal(n, AIORCH_STAGE_GENERATE + 1);
+  assert_int_equal(store.calls[FAILING_PUT], 1);
+  failing_store_answer(&store, AIORCH_OK);
+  n = stages_told(run, told, &st);
+  assert_int_equal(st, AIORCH_DONE);
+  assert_int_equal(n, 2);
+  assert_int_equal(told[0], AIORCH_STAGE_LOG_COST);
+  assert_int_equal(told[1], AIORCH_STAGE_CACHE_STORE);
+  assert_int_equal(store.calls[FAILING_PUT], 1);
+  assert_int_equal(fixture_counter(&f, AIO__N_CACHE_STORED), 1);
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
+/* The same, and the ledger fails: the run says so, whatever became of the answer. */
+static void test_next__the_books_fail_while_the_answer_is_kept(void **state) {
+  (void)state;
+  fixture f;
+  failing_store store;
+  int32_t told[AIORCH_STAGE_COUNT];
+  aiorch_status st;
+  fixture_open(&f, NULL, answer, 1, NULL, 0);
+  failing_store_stand_before(&store, f.orch);
+  store.fails[FAILING_SETTLE] = AIORCH_PENDING;
+  aiorch_run *run = fixture_ask(&f, "acme", "u1", "What?");
+  stages_told(run, told, &st);
+  failing_store_answer(&store, AIORCH_E_STORE_FULL);
+  assert_int_equal(stages_told(run, told, &st), 2);
+  assert_int_equal(st, AIORCH_DONE);
+  assert_int_equal(aiorch_error_status(aiorch_run_error(run)), AIORCH_E_STORE_FULL);
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
+/* Begun before its turn, the last stage may still be run by hand, after the one that waits. */
+static void test_stage__by_hand_after_it_was_begun_before_its_turn(void **state) {
+  (void)state;
+  fixture f;
+  failing_store store;
+  int32_t told[AIORCH_STAGE_COUNT];
+  aiorch_status st;
+  fixture_open(&f, NULL, answer, 1, NULL, 0);
+  failing_store_stand_before(&store, f.orch);
+  store.fails[FAILING_SETTLE] = AIORCH_PENDING;
+  aiorch_run *run = fixture_ask(&f, "acme", "u1", "What?");
+  stages_told(run, told, &st);
+  failing_store_answer(&store, AIORCH_OK);
+  assert_int_equal(aiorch_stage_log_cost(run), AIORCH_OK);
+  assert_int_equal(aiorch_stage_cache_store(run), AIORCH_OK);
+  assert_int_equal(store.calls[FAILING_PUT], 1);
+  aiorch_run_free(run);
+  fixture_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_stage__another_is_refused_while_one_is_under_way),
@@ -314,6 +390,9 @@ int main(void) {
       cmocka_unit_test(test_generate__statuses_that_are_the_librarys_go_to_the_next),
       cmocka_unit_test(test_generate__a_chain_of_too_many_names_is_told),
       cmocka_unit_test(test_set_usage__again_replaces_and_nothing_costs_nothing),
+      cmocka_unit_test(test_next__keeps_the_answer_while_the_books_are_closed),
+      cmocka_unit_test(test_next__the_books_fail_while_the_answer_is_kept),
+      cmocka_unit_test(test_stage__by_hand_after_it_was_begun_before_its_turn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
