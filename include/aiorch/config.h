@@ -129,9 +129,12 @@ AIORCH_API aiorch_status aiorch_config_describe(size_t index, aiorch_text **out)
  */
 AIORCH_API aiorch_status aiorch_open(aiorch_config *config, aiorch **out, aiorch_error *error);
 
-#define AIORCH_MIGRATE_APPLY   0
-#define AIORCH_MIGRATE_DRY_RUN 1  /* the report has the SQL that would be run */
-#define AIORCH_MIGRATE_STATUS  2  /* the report alone */
+/** What aiorch_migrate is to do. */
+enum {
+  AIORCH_MIGRATE_APPLY = 0,
+  AIORCH_MIGRATE_DRY_RUN = 1, /**< the report has the SQL that would be run */
+  AIORCH_MIGRATE_STATUS = 2   /**< the report alone */
+};
 
 /**
  * Brings the schema of the configuration's PostgreSQL store to a version, each migration in a transaction of its own; what is applied

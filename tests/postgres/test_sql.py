@@ -154,6 +154,51 @@ def migrations():
     check(applied == ["%d %s" % (int(name[:4]), name[5:-4].replace("_", " ")) for name in files], "schema_version names each file", "\n".join(applied))
 
 
+def apply(schema, names):
+    """Migrations by psql, one file a transaction: what went wrong."""
+    sql = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "postgres")
+    for name in names:
+        done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + schema, "-d", ENV["OWNER"], "-1", "-f",
+                               os.path.join(sql, name)], capture_output=True, text=True)
+        if done.returncode != 0:
+            return "%s: %s" % (name, done.stderr)
+    return ""
+
+
+def upgrades():
+    """From each earlier version, with a row in each table that it has: the rows are the same afterwards, and the schema is complete."""
+    sql = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "postgres")
+    files = sorted(name for name in os.listdir(sql) if name[:4].isdigit())
+    order = ("documents", "document_metadata", "chunks", "chunk_vectors", "semantic_cache", "cache_sources", "entry_vectors", "admissions",
+             "admission_rates", "ai_api_calls", "ai_attempts", "run_totals", "stand_in_answers")
+    shape = """SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = '%s' UNION ALL
+               SELECT 'function', p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', md5(p.prosrc)
+               FROM pg_proc p WHERE pronamespace = '%s'::regnamespace ORDER BY 1, 2, 3"""
+    wanted = None
+    for stop in range(len(files), 0, -1):
+        schema = "upgrade_%d" % stop
+        bad = apply(schema, files[:stop])
+        tables = psql(ENV["ADMIN"], "SELECT tablename FROM pg_tables WHERE schemaname = '%s'" % schema).stdout.split()
+        fill = ["SET search_path = pg_catalog, %s, extensions" % schema]
+        if "embedding_models" in tables:
+            fill.append("INSERT INTO embedding_models (no, fingerprint, dimensions) VALUES (1, 'old', 3)")
+        for table in order:
+            if table in tables:
+                statement = in_schema("SELECT encode(convert_to(statement, 'UTF8'), 'hex') FROM trial.rows WHERE tab = '%s'" % table)[0]
+                fill.append(bytes.fromhex(statement).decode().replace("%1$L", "'00000000-0000-7000-8000-000000000001'"))
+        filled = psql(ENV["ADMIN"], *fill)
+        bad = bad or (filled.stderr if filled.returncode else "")
+        rows = "; ".join("SELECT '%s', md5(string_agg(t::text, '|' ORDER BY t::text)) FROM %s.%s t" % (table, schema, table)
+                         for table in sorted(tables) if table != "schema_version")
+        before = psql(ENV["ADMIN"], rows).stdout
+        bad = bad or apply(schema, files[stop:])
+        after = psql(ENV["ADMIN"], rows).stdout
+        now = psql(ENV["ADMIN"], shape % (schema, schema)).stdout.replace(schema, "SCHEMA")
+        wanted = wanted or now
+        check(not bad and before == after and before.count("|") >= 1 and now == wanted, "from version %d with rows in %d tables" % (stop, len(tables)),
+              "%s\n%s\n%s" % (bad, before, after))
+
+
 def stand_in():
     """The calls of the stack that the objects stand in for, word for word, on a login whose tenant is its own setting."""
     url = ENV["ADMIN"].replace("postgres@", "edge@")
@@ -257,7 +302,7 @@ def plans():
               "missing: %s\n%s\n%s" % (missing, "\n".join(scans), plan[-6000:] if done.returncode else ""))
 
 
-PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations, "stand_in": stand_in, "plans": plans}
+PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations, "upgrades": upgrades, "stand_in": stand_in, "plans": plans}
 
 
 def main():
