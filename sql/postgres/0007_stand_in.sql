@@ -171,3 +171,55 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION stand_in FROM PUBLIC;
+
+-- Takes over what such a program has in a schema: its tables and functions are renamed (…_before_aiorch), its calls and cached answers are
+-- copied for a tenant, and the stand-ins take their names. Run it as who migrates and owns the tables. Documents stay where they are, in
+-- documents_before_aiorch: they are to be ingested, since the library takes texts apart and embeds them itself.
+CREATE FUNCTION :"schema".take_over(its_tenant text, target text DEFAULT 'public', for_roles text[] DEFAULT '{}',
+                                    OUT calls bigint, OUT answers bigint, OUT documents_left bigint)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  one record;
+BEGIN
+  PERFORM set_config('aiorch.tenant', its_tenant, true);
+  FOR one IN SELECT c.relname AS name FROM pg_class c WHERE c.relnamespace = quote_ident(target)::regnamespace AND c.relkind IN ('r', 'p')
+               AND c.relname IN ('semantic_cache', 'documents', 'ai_api_calls') LOOP
+    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', target, one.name, one.name || '_before_aiorch');
+  END LOOP;
+  FOR one IN SELECT p.oid::regprocedure AS it, p.proname AS name FROM pg_proc p WHERE p.pronamespace = quote_ident(target)::regnamespace
+               AND p.proname IN ('find_cached_response', 'match_documents') LOOP
+    EXECUTE format('ALTER FUNCTION %s RENAME TO %I', one.it, one.name || '_before_aiorch');
+  END LOOP;
+  calls := 0;
+  answers := 0;
+  documents_left := 0;
+  -- By way of JSON, so that a column that is missing is NULL. Ids come from the rows, so that a row that comes twice is one.
+  IF to_regclass(format('%I.ai_api_calls_before_aiorch', target)) IS NOT NULL THEN
+    EXECUTE format($q$
+      INSERT INTO ai_api_calls (tenant_id, id, user_id, provider, model, status, cache, input_tokens, cache_read_tokens, cache_write_tokens,
+                                cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us)
+        SELECT $1, md5('call ' || $1 || r::text)::uuid, coalesce(r ->> 'user_id', ''), coalesce(r ->> 'provider', ''), coalesce(r ->> 'model', ''),
+               CASE WHEN lower(coalesce(r ->> 'status', 'success')) IN ('success', 'ok', 'cached', 'cache_hit', 'hit') THEN 0 ELSE -500 END,
+               CASE WHEN lower(r ->> 'status') IN ('cached', 'cache_hit', 'hit') THEN 2 ELSE 1 END,
+               coalesce(round((r ->> 'input_tokens')::numeric), 0), 0, 0, 0, coalesce(round((r ->> 'output_tokens')::numeric), 0), 0, true,
+               round((r ->> 'estimated_cost')::numeric * 1000000000),
+               coalesce((extract(epoch FROM (r ->> 'created_at')::timestamptz) * 1000)::bigint, 0), coalesce(round((r ->> 'latency_ms')::numeric * 1000), 0)
+        FROM (SELECT to_jsonb(t) AS r FROM %I.ai_api_calls_before_aiorch t) x ON CONFLICT DO NOTHING $q$, target) USING its_tenant;
+    GET DIAGNOSTICS calls = ROW_COUNT;
+  END IF;
+  IF to_regclass(format('%I.semantic_cache_before_aiorch', target)) IS NOT NULL THEN
+    EXECUTE format($q$
+      INSERT INTO stand_in_answers
+        SELECT $1, md5('answer ' || $1 || r::text)::uuid, coalesce(r ->> 'query_text', ''), (r ->> 'query_embedding')::vector, r ->> 'response_text',
+               coalesce(r ->> 'provider', ''), coalesce(r ->> 'model', ''), now_ms(), now_ms() + 86400000
+        FROM (SELECT to_jsonb(t) AS r FROM %I.semantic_cache_before_aiorch t) x
+        WHERE r ->> 'query_embedding' IS NOT NULL AND r ->> 'response_text' IS NOT NULL ON CONFLICT DO NOTHING $q$, target) USING its_tenant;
+    GET DIAGNOSTICS answers = ROW_COUNT;
+  END IF;
+  IF to_regclass(format('%I.documents_before_aiorch', target)) IS NOT NULL THEN
+    EXECUTE format('SELECT count(*) FROM %I.documents_before_aiorch', target) INTO documents_left;
+  END IF;
+  PERFORM stand_in(target, for_roles);
+END
+$$;
+REVOKE ALL ON FUNCTION take_over FROM PUBLIC;

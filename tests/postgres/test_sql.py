@@ -255,6 +255,39 @@ def stand_in():
     check(ask(calls["match_documents"], "SET aiorch.tenant = 'rival'").stdout == "", "another tenant does not")
 
 
+def take_over():
+    """The tables of such a program, as its authors made them."""
+    made = psql(ENV["OWNER"], text="""
+      CREATE SCHEMA old_app; SET search_path = old_app, extensions;
+      CREATE TABLE semantic_cache (id bigserial PRIMARY KEY, query_text text, query_embedding vector(3), response_text text, provider text, model text,
+                                   created_at timestamptz DEFAULT now());
+      CREATE TABLE documents (id bigserial PRIMARY KEY, content text, embedding vector(3));
+      CREATE TABLE ai_api_calls (id bigserial PRIMARY KEY, user_id uuid, provider text, input_tokens int, output_tokens int, latency_ms int,
+                                 estimated_cost float8, status text, created_at timestamptz);
+      CREATE FUNCTION find_cached_response(query_vec vector(3), similarity_threshold float) RETURNS TABLE (response_text text) LANGUAGE sql AS $$ SELECT 'old' $$;
+      CREATE FUNCTION match_documents(query_embedding vector(3), match_threshold float, match_count int) RETURNS TABLE (content text) LANGUAGE sql AS $$ SELECT 'old' $$;
+      INSERT INTO semantic_cache (query_text, query_embedding, response_text, provider) VALUES ('q', '[1,0,0]', 'kept', 'p'), ('r', NULL, 'none', 'p');
+      INSERT INTO documents (content, embedding) VALUES ('one', '[1,0,0]'), ('two', '[0,1,0]');
+      INSERT INTO ai_api_calls (user_id, provider, input_tokens, output_tokens, latency_ms, estimated_cost, status, created_at) VALUES
+        ('00000000-0000-0000-0000-00000000000a', 'claude', 10, 20, 30, 0.00033, 'success', '2026-01-02T03:04:05Z'),
+        ('00000000-0000-0000-0000-00000000000a', 'none', 10, 0, NULL, NULL, 'error', '2026-01-02T03:04:06Z');""")
+    check(made.returncode == 0, "the tables of a program", made.stderr)
+    taken = psql(ENV["OWNER"], "SELECT * FROM %s.take_over('moved', 'old_app')" % SCHEMA)
+    check(taken.stdout.strip() == "2|1|2", "take_over() copies two calls and an answer, and leaves two documents", taken.stdout + taken.stderr)
+    check(in_schema("SELECT user_id, provider, status, input_tokens, output_tokens, cost_nano_usd, created_ms, duration_us FROM SCHEMA.ai_api_calls"
+                    " WHERE tenant_id = 'moved' ORDER BY created_ms") ==
+          ["00000000-0000-0000-0000-00000000000a|claude|0|10|20|330000|1767323045000|30000",
+           "00000000-0000-0000-0000-00000000000a|none|-500|10|0||1767323046000|0"], "the calls are the library's")
+    found = psql(ENV["APP"], "BEGIN", "SET LOCAL aiorch.tenant = 'moved'", 
+                 "SELECT response_text FROM old_app.find_cached_response('[1,0,0]', 0.95)")
+    check("permission denied for schema old_app" in found.stderr, "a schema that is closed stays closed", found.stderr)
+    psql(ENV["OWNER"], "GRANT USAGE ON SCHEMA old_app TO aiorch_app")
+    found = psql(ENV["APP"], "BEGIN", "SET LOCAL aiorch.tenant = 'moved'", "SELECT response_text FROM old_app.find_cached_response('[1,0,0]', 0.95)")
+    check(found.stdout.strip() == "kept", "the answer is found by the name that it had", found.stdout + found.stderr)
+    left = in_schema("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'old_app'::regnamespace AND relkind = 'r'")
+    check(left == ["ai_api_calls_before_aiorch documents_before_aiorch semantic_cache_before_aiorch"], "what was there is there under another name", str(left))
+
+
 # What is called, and the indexes that its statements have to use. {7}: an id of tenant t7; {V}: a vector.
 HOT = (
     ("take_answer('s3', 'k3', NULL, 1)", ["semantic_cache_by_key", "semantic_cache_pkey"]),
@@ -302,7 +335,7 @@ def plans():
               "missing: %s\n%s\n%s" % (missing, "\n".join(scans), plan[-6000:] if done.returncode else ""))
 
 
-PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations, "upgrades": upgrades, "stand_in": stand_in, "plans": plans}
+PARTS = {"lint": lambda: suite("lint.sql"), "tenants": tenants, "copies": copies, "limiter": limiter, "migrations": migrations, "upgrades": upgrades, "stand_in": stand_in, "take_over": take_over, "plans": plans}
 
 
 def main():
