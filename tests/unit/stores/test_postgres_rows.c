@@ -324,7 +324,7 @@ int main(int argc, char **argv) {
     CASE(test_nearest__through_the_index),
   };
   (void)conformance_tests;
-  need_server(argv);
+  need_server_with(argv, "--schema=aiorch");
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
