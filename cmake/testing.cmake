@@ -63,7 +63,11 @@ function(aiorch_c_tests label root)
       list(APPEND labels threads)
       add_dependencies(aiorch_threads ${target})
     endif()
-    aiorch_test(${name} LABELS ${labels} TIMEOUT 300 COMMAND $<TARGET_FILE:${target}>)
+    set(timeout 300)
+    if(target MATCHES "^test_postgres")
+      set(timeout 900) # it starts a server, and some wait for it as long as a setting says
+    endif()
+    aiorch_test(${name} LABELS ${labels} TIMEOUT ${timeout} COMMAND $<TARGET_FILE:${target}>)
   endforeach()
 endfunction()
 

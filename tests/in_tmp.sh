@@ -13,6 +13,8 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
       AIORCH_DEADLINE_MS | AIORCH_EMBEDDER | AIORCH_EMBEDDER_MODEL) unset "$name" ;;
   esac
 done
+# What tests build once and keep is not theirs.
+export AIORCH_TEST_CACHE="${AIORCH_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/aiorch-tests}"
 export HOME="$folder" TMPDIR="$folder" AIORCH_TEST_TMP="$folder"
 export XDG_DATA_HOME="$folder/data" XDG_CACHE_HOME="$folder/cache" XDG_CONFIG_HOME="$folder/config"
 
