@@ -129,8 +129,8 @@ static void one_by_one(what kind) {
     times[i] = now_s() - start;
   }
   qsort(times, ONE_BY_ONE, sizeof times[0], compare);
-  printf("%-24s one by one      p50 %8.3f ms   p99 %8.3f ms\n", NAMES[kind], times[ONE_BY_ONE / 2] * 1e3,
-         times[ONE_BY_ONE / 100 * 99] * 1e3);
+  printf("%-24s one by one      best %8.3f ms   p50 %8.3f ms   p99 %8.3f ms\n", NAMES[kind], times[0] * 1e3,
+         times[ONE_BY_ONE / 2] * 1e3, times[ONE_BY_ONE / 100 * 99] * 1e3);
   fflush(stdout);
 }
 
