@@ -496,6 +496,56 @@ static void test_close__with_calls_under_way(void **state) {
   for (int i = 0; i < 30; i++) assert_int_equal(waiting_end(&all[i], AIORCH_PENDING), AIORCH_E_CLOSED);
 }
 
+/* ---- what is told ------------------------------------------------------------------------------------------------------------------ */
+
+static char told[16384];
+
+static void keep_event(void *self, int32_t level, const char *json, size_t len) {
+  size_t n = strlen(told);
+  (void)self;
+  (void)level;
+  if (n + len + 2 < sizeof told) snprintf(told + n, sizeof told - n, "%.*s\n", (int)len, json);
+}
+
+static int times_told(const char *words) {
+  int n = 0;
+  for (const char *at = told; (at = strstr(at, words)) != NULL; at++) n++;
+  return n;
+}
+
+static void test_open__events_once_each(void **state) {
+  fixture *f = *state;
+  const aiorch_logger_vtbl vtbl = {.struct_size = sizeof vtbl, .log = keep_event};
+  aio__log *log = NULL;
+  waiting all[4];
+  aio__run_row runs[4];
+  close_store(f);
+  told[0] = '\0';
+  assert_int_equal(aio__log_new(&f->memory.al, aio__clock_system(), &vtbl, NULL, &log), AIORCH_OK);
+  f->env.log = log;
+  f->options.postgres_connect_timeout_ms = 100;
+  assert_int_equal(open_url(f, through("app")), AIORCH_OK);
+  for (int i = 0; i < 4; i++) {
+    runs[i] = run_of(i, 7, T0);
+    waiting_init(&all[i], AIO__NEVER);
+    assert_int_equal(f->store->ledger->settle(f->store, &all[i].op, ACME, &runs[i], NULL, 0), AIORCH_PENDING);
+  }
+  for (int i = 0; i < 4; i++) assert_int_equal(waiting_end(&all[i], AIORCH_PENDING), AIORCH_OK);
+  cut_proxy_set(&proxy, CUT_REFUSE);
+  assert_int_equal(settle_one(f, 5, AIO__NEVER), AIORCH_E_STORE_DOWN);
+  cut_proxy_set(&proxy, CUT_NOTHING);
+  while (settle_one(f, 5, AIO__NEVER) != AIORCH_OK) continue;
+  int32_t vector = aio__pg_facts_of(f->store).vector;
+  close_store(f);
+  aio__log_flush(log);
+  aio__log_free(log);
+  f->env.log = NULL;
+  assert_int_equal(times_told("pgvector_old"), vector < 804);
+  assert_int_equal(times_told("0.8.4"), vector < 804);
+  assert_int_equal(times_told("store_down"), 1);
+  assert_int_equal(times_told("store_up"), 1);
+}
+
 /* ---- texts that PostgreSQL does not take ------------------------------------------------------------------------------------------- */
 
 static void test_settle__whatever_a_provider_calls_itself(void **state) {
@@ -543,6 +593,7 @@ int main(int argc, char **argv) {
     PROXIED(test_calls__in_a_forked_child),
     PROXIED(test_settle__first_come_first_served),
     PROXIED(test_close__with_calls_under_way),
+    PROXIED(test_open__events_once_each),
     PROXIED(test_settle__whatever_a_provider_calls_itself),
   };
   need_server_with(argv, "--no-bouncer");
