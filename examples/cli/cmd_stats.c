@@ -17,6 +17,15 @@ static void print_count(const cli *c, const char *name, int64_t count, const cha
   printf("%s%-10s%s %lld%s, %s\n", cli_on(c, STYLE_DIM), name, cli_off(c), (long long)count, what, size);
 }
 
+/* What of the ledger waits on this machine; nothing for a store that is never away. */
+static void print_spool(const cli *c, const json_value *spool) {
+  char size[32], text[96];
+  if (!spool || spool->type != JSON_OBJECT) return;
+  cli_size_text((uint64_t)json_i64(spool, "bytes"), size);
+  snprintf(text, sizeof text, "%s of rows that wait%s", size, json_truth(spool, "store_down") ? "; the store is away" : "");
+  print_line(c, "spool", text);
+}
+
 static void print_stats(const cli *c, const json_value *stats) {
   char text[96], usd[40];
   cli_bytes providers = {0};
@@ -34,6 +43,7 @@ static void print_stats(const cli *c, const json_value *stats) {
   print_line(c, "search", json_text(stats, "search"));
   print_line(c, "cache", json_text(stats, "cache"));
   print_line(c, "providers", cli_z(&providers));
+  print_spool(c, json_get(stats, "spool"));
   if (!c->opt.quiet) {
     for (const json_value *n = notes ? notes->child : NULL; n; n = n->next) {
       print_line(c, "note", n->text ? n->text : "");

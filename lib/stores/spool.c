@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,11 +67,19 @@ static void name_store(aio__spool *spool) {
   memcpy(spool->store, hex, AIO__SPOOL_STORE_LEN);
 }
 
+static bool is_too_long(const char *path) {
+  return strnlen(path, AIO__SPOOL_PATH_MAX) + 1 + AIO__SPOOL_NAME_MAX > AIO__SPOOL_PATH_MAX;
+}
+
 aiorch_status aio__spool_open(const aio__spool_setup *setup, aio__spool **out, aiorch_error *error) {
-  if (strnlen(setup->path, AIO__SPOOL_PATH_MAX) + 1 + AIO__SPOOL_NAME_MAX > AIO__SPOOL_PATH_MAX)
-    return aio__error_set(error, AIORCH_E_CONFIG_RANGE, "spool.path: the path is longer than %d bytes",
+  char whole[PATH_MAX]; /* a host may go to another folder */
+  aiorch_status status = is_too_long(setup->path) ? AIORCH_E_CONFIG_RANGE : make_folder(setup->path, error);
+  if (status == AIORCH_OK && realpath(setup->path, whole) == NULL)
+    status = aio__spool_error(error, errno, "find", setup->path);
+  if (status == AIORCH_OK && is_too_long(whole)) status = AIORCH_E_CONFIG_RANGE;
+  if (status == AIORCH_E_CONFIG_RANGE)
+    return aio__error_set(error, status, "spool.path: the path is longer than %d bytes",
                           AIO__SPOOL_PATH_MAX - AIO__SPOOL_NAME_MAX - 1);
-  aiorch_status status = make_folder(setup->path, error);
   if (status != AIORCH_OK) return status;
   aio__spool *spool = aio__calloc(setup->al, 1, sizeof *spool);
   if (spool == NULL || pthread_mutex_init(&spool->mutex, NULL) != 0) {
@@ -81,7 +91,7 @@ aiorch_status aio__spool_open(const aio__spool_setup *setup, aio__spool **out, a
   spool->file_max = setup->file_max;
   spool->max_bytes = setup->max_bytes;
   spool->fd = spool->aside_fd = -1;
-  spool->path = aio__strndup(setup->al, setup->path, strlen(setup->path));
+  spool->path = aio__strndup(setup->al, whole, strlen(whole));
   spool->place = aio__strndup(setup->al, setup->store, strlen(setup->store));
   if (spool->path == NULL || spool->place == NULL) {
     aio__spool_close(spool);

@@ -51,6 +51,7 @@ def rows_wait_and_come_to_the_store(box):
     # A process that opens the store begins by itself, so that there may be nothing left to count.
     assert done["replayed"] <= rows and done["poison"] == 0 and done["held"] == 0
     assert box.json("spool", "list")["rows"] == 0
+    assert "0 B of rows that wait" in box.run("stats", *AWAY).out and "rows that wait" not in box.run("stats").out
     assert box.json("costs")["runs"] == 1
     assert box.json("spool", "replay", *AWAY)["replayed"] == 0
     assert box.json("costs")["runs"] == 1

@@ -61,9 +61,35 @@ static aiorch_status ask(const char *setting, size_t most, char out[4096], aiorc
   return st;
 }
 
+static aiorch_status ask_spool(const char *setting, char out[4096], aiorch_error *error) {
+  aio__buf buf;
+  aio__buf_init(&buf, aio__alloc_default(), AIO__STORE_PLACE_MAX);
+  aio__error_init(error);
+  aiorch_status st = aio__spool_place(setting, &buf, error);
+  (void)snprintf(out, 4096, "%s", aio__buf_cstr(&buf));
+  aio__buf_free(&buf);
+  return st;
+}
+
 static bool is_folder(const char *path) {
   struct stat s;
   return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+static void test_spool_place__beside_the_store(void **state) {
+  place *p = *state;
+  char out[4096], wanted[4096];
+  aiorch_error error;
+  assert_int_equal(setenv("XDG_DATA_HOME", p->root, 1), 0);
+  (void)snprintf(wanted, sizeof wanted, "%s/aiorch-spool", p->root);
+  assert_int_equal(ask_spool("", out, &error), AIORCH_OK);
+  assert_string_equal(out, wanted);
+  assert_int_equal(ask_spool("/elsewhere", out, &error), AIORCH_OK);
+  assert_string_equal(out, "/elsewhere");
+  assert_int_equal(unsetenv("XDG_DATA_HOME"), 0);
+  assert_int_equal(unsetenv("HOME"), 0);
+  assert_int_equal(ask_spool("", out, &error), AIORCH_E_CONFIG);
+  assert_non_null(strstr(error.message, "spool.path"));
 }
 
 static void test_place__what_is_set_is_taken_as_it_is(void **state) {
@@ -240,6 +266,7 @@ static void test_read_file__what_cannot_be_read(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_place__what_is_set_is_taken_as_it_is, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_spool_place__beside_the_store, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_place__xdg_before_home_and_parents_are_made, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_place__home_without_xdg, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_place__nobody_says, set_up, tear_down),

@@ -538,6 +538,26 @@ static void test_open__odd_folders(void **state) {
   free(long_path);
 }
 
+static void test_open__stays_where_it_was_opened(void **state) {
+  fixture *f = *state;
+  char here[512], *dir = getcwd(here, sizeof here);
+  aio__spool *own;
+  aio__spool_setup options = f->options;
+  const aio__spool_row *row = &f->spooled[0];
+  assert_non_null(dir);
+  assert_int_equal(chdir(f->folder), 0);
+  options.path = ".";
+  assert_int_equal(aio__spool_open(&options, &own, &f->error), AIORCH_OK);
+  assert_int_equal(chdir(here), 0);
+  assert_int_equal(aio__spool_path(own)[0], '/');
+  assert_int_equal(aio__spool_append(own, &row, 1, true, &f->error), AIORCH_OK);
+  aio__spool_close(own);
+  aio__spool_files files;
+  files_of(f, &files);
+  assert_int_equal(files.n, 1);
+  aio__spool_files_free(&files);
+}
+
 static void test_append__makes_a_folder_that_was_taken_away(void **state) {
   fixture *f = *state;
   assert_int_equal(rmdir(f->folder), 0);
@@ -732,6 +752,7 @@ int main(void) {
     CASE(test_reader__only_what_nobody_writes),
     CASE(test_open__of_a_process_that_was_killed),
     CASE(test_open__odd_folders),
+    CASE(test_open__stays_where_it_was_opened),
     CASE(test_append__makes_a_folder_that_was_taken_away),
     CASE(test_list__passes_over_what_is_no_spool),
     CASE(test_append__disk_full),
