@@ -32,7 +32,7 @@ static void test_json__fresh_counters_are_all_there_and_zero(void **state) {
   memset(&counters, 0xFF, sizeof counters);
   aio__counters_init(&counters);
   assert_contains(&counters, "{\"counters\":{\"runs_started\":0,");
-  assert_contains(&counters, "\"citations_unknown\":0},\"stages\":{\"validate\":{\"count\":0,\"sum_us\":0,\"buckets\":[");
+  assert_contains(&counters, "\"spool_damaged\":0},\"stages\":{\"validate\":{\"count\":0,\"sum_us\":0,\"buckets\":[");
   assert_contains(&counters, "\"cache_store\":{\"count\":0");
 }
 
