@@ -92,8 +92,17 @@ static bool begin_life(life *l, bool away) {
     }
     status = aio__store_spooled_open(&l->env, spool_folder, l->inner, &l->store, &error);
   }
-  if (status != AIORCH_OK) say(error.message, status);
-  return status == AIORCH_OK;
+  if (status == AIORCH_OK) return true;
+  say(error.message, status);
+  if (l->inner != NULL) l->inner->close(l->inner);
+  aio__options_free(&l->settings);
+  return false;
+}
+
+static void end_life(life *l) {
+  l->store->close(l->store);
+  wrap_pause();
+  aio__options_free(&l->settings);
 }
 
 /* A pthread condition is what a host waits with; here it must not be one of those that fail. */
@@ -137,8 +146,7 @@ static void live(void *ctx) {
     play_rows(&l);
   else
     (void)aio__spooled_replay(l.store, 0, aio__clock_now(l.env.clock) + INT64_C(30000000000), &report, NULL);
-  l.store->close(l.store);
-  wrap_pause();
+  end_life(&l);
   noted->matched = wrap_matched();
 }
 
@@ -196,8 +204,7 @@ static void check(void *ctx) {
   if (aio__spool_list(l.env.al, spool_folder, &files, NULL) != AIORCH_OK) say("no list", 0);
   for (size_t i = 0; i < files.n; i++) say(files.file[i].name, (long)files.file[i].state);
   aio__spool_files_free(&files);
-  l.store->close(l.store);
-  aio__options_free(&l.settings);
+  end_life(&l);
 }
 
 /* ---- points --------------------------------------------------------------------------------------------------------- */
@@ -308,7 +315,7 @@ static bool read_arguments(int argc, char **argv) {
 static void make_template(void *ctx) {
   life l;
   (void)ctx;
-  if (begin_life(&l, false)) l.store->close(l.store);
+  if (begin_life(&l, false)) end_life(&l);
 }
 
 int main(int argc, char **argv) {
