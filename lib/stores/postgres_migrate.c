@@ -118,13 +118,24 @@ static aiorch_status sql_of(const session *s, int32_t version, aio__buf *out, ai
   return status == AIORCH_OK ? AIORCH_OK : aio__pg_nomem(error);
 }
 
+/* A server that waits for a lock does not notice that nobody waits for it any more, and would go on when it gets the lock: so it
+ * gives up by itself. */
+static void begin(const session *s, aio__buf *sql) {
+  char text[64];
+  int64_t left_ms = (s->deadline_ns - aio__clock_now(s->store->env.clock)) / 1000000;
+  if (left_ms < 1) left_ms = 1;
+  if (s->deadline_ns == AIO__NEVER || left_ms > INT32_MAX) left_ms = 0;
+  snprintf(text, sizeof text, "BEGIN;\nSET LOCAL lock_timeout = %lld;\n", (long long)left_ms);
+  aio__buf_z(sql, text);
+}
+
 /* Another may be at it: it is waited for, and what it has done is not done again. */
 static aiorch_status apply(session *s, book *b, int32_t version, aiorch_error *error) {
   aio__buf sql;
   aiorch_error why;
   aio__error_init(&why);
   aio__buf_init(&sql, s->store->env.al, SQL_MAX);
-  aio__buf_z(&sql, "BEGIN;\n");
+  begin(s, &sql);
   aiorch_status status = sql_of(s, version, &sql, error);
   aio__buf_z(&sql, "\nCOMMIT;");
   if (status == AIORCH_OK && sql.failed != AIORCH_OK) status = aio__pg_nomem(error);

@@ -42,6 +42,7 @@ static int64_t admin_number(const char *sql) {
   return strtoll(text, NULL, 10);
 }
 
+__attribute__((unused))
 static void empty_tables(void) {
   admin("SET client_min_messages = error; DO $$ DECLARE names text; BEGIN"
         " SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ') INTO names FROM pg_class c"
