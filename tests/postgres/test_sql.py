@@ -130,8 +130,34 @@ def race(url, form, limit):
           answers.stdout + answers.stderr + "".join(said)[-1000:])
 
 
+def race_with_kills(limit):
+    """The same while backends and a process of callers are killed: what is admitted stands in the log, and the limit is never passed."""
+    call = ("BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'killed', true);\n"
+            "SELECT admitted FROM %s.admit_call(gen_random_uuid(), '{0}', '{key}', '{3600000}', '{%d}', '{1}');\nCOMMIT;\n" % (SCHEMA, limit))
+    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "kills-%d.sql" % os.getpid())
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(call)
+    command = ["pgbench", "-n", "-c", "16", "-j", "2", "-t", "40", "-f", path, ENV["APP"]]
+    racers = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(4)]
+    kill = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY random() LIMIT 3) k"
+    killed = 0
+    for round_ in range(8):
+        killed += int(psql(ENV["ADMIN"], kill).stdout.strip() or 0)
+        if round_ == 4:
+            racers[0].kill()
+    for racer in racers:
+        racer.wait()
+    count = "SELECT count(*) FROM SCHEMA.admissions WHERE tenant_id = 'killed'"
+    during = int(in_schema(count)[0])
+    check(killed > 0 and during <= limit, "with %d backends and a process killed, %d of %d are admitted" % (killed, during, limit))
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    check(int(in_schema(count)[0]) == limit, "and afterwards the rest, to the last")
+    os.unlink(path)
+
+
 def limiter():
     suite("limiter.sql")
+    race_with_kills(2400)
     psql(ENV["ADMIN"], "CREATE TABLE IF NOT EXISTS trial.admitted (key text, admitted boolean); GRANT SELECT, INSERT ON trial.admitted TO PUBLIC")
     for url in [ENV["APP"]] + ([ENV["PGBOUNCER"]] if "PGBOUNCER" in ENV else []):
         race(url, "log", 100)
