@@ -26,6 +26,7 @@ DO $$
 DECLARE
   encoding text := current_setting('server_encoding');
   wanted text;
+  may_be_owner boolean;
 BEGIN
   IF current_setting('server_version_num')::int < 150000 THEN
     RAISE EXCEPTION 'PostgreSQL % is too old: libaiorch needs 15 or newer', current_setting('server_version');
@@ -46,7 +47,13 @@ BEGIN
              AND rolname IN ('aiorch_owner', 'aiorch_app', 'aiorch_reader', 'aiorch_keeper')) THEN
     RAISE EXCEPTION 'a role of libaiorch may bypass row-level security: ALTER ROLE … NOBYPASSRLS NOSUPERUSER';
   END IF;
-  IF NOT pg_has_role(current_user, 'aiorch_owner', 'MEMBER') THEN
+  -- From 16 on, who made a role is a member that may not take it on.
+  IF current_setting('server_version_num')::int >= 160000 THEN
+    may_be_owner := pg_has_role(current_user, 'aiorch_owner', 'SET');
+  ELSE
+    may_be_owner := pg_has_role(current_user, 'aiorch_owner', 'MEMBER');
+  END IF;
+  IF NOT may_be_owner THEN
     EXECUTE format('GRANT aiorch_owner TO %I', current_user);
   END IF;
   IF NOT pg_has_role('aiorch_owner', 'aiorch_keeper', 'MEMBER') THEN

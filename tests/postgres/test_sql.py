@@ -358,7 +358,7 @@ def plans():
         used = {re.sub(r"_near_\d+$", "_near_N", one) for one in re.findall(r"(?:using|Bitmap Index Scan on) (\w+)", plan)}
         scans = re.findall(r"Seq Scan on (?:%s)\b.*" % LARGE, plan)
         missing = [one for one in indexes if one not in used]
-        check(done.returncode == 0 and not missing and not scans, "plan of %s: %s" % (what.split("(")[0], ", ".join(indexes)),
+        check(done.returncode == 0 and not missing and not scans, "plan of %s: %s" % (re.sub(r"\s+", " ", what)[:40], ", ".join(indexes)),
               "missing: %s\n%s\n%s" % (missing, "\n".join(scans), plan[-6000:] if done.returncode else ""))
 
 
