@@ -59,6 +59,41 @@ static aiorch_status give_added(aio__op *op, void *ctx) {
   return AIORCH_OK;
 }
 
+/* What PostgreSQL has a stemmer for. */
+static const struct {
+  char code[3];
+  const char *name;
+} LANGUAGES[] = {{"ar", "arabic"},    {"ca", "catalan"}, {"da", "danish"},     {"de", "german"},     {"el", "greek"},   {"es", "spanish"},
+                 {"eu", "basque"},    {"fi", "finnish"}, {"fr", "french"},     {"ga", "irish"},      {"hi", "hindi"},   {"hu", "hungarian"},
+                 {"hy", "armenian"},  {"id", "indonesian"}, {"it", "italian"}, {"lt", "lithuanian"}, {"ne", "nepali"},  {"nl", "dutch"},
+                 {"no", "norwegian"}, {"nb", "norwegian"},  {"pt", "portuguese"}, {"ro", "romanian"}, {"ru", "russian"}, {"sr", "serbian"},
+                 {"sv", "swedish"},   {"ta", "tamil"},   {"tr", "turkish"},    {"yi", "yiddish"}};
+
+static const char ENGLISH[] = "english";
+
+/* "de", "de-AT" or "german", in any case. */
+static bool is_language(aio__str value, size_t i) {
+  const char *code = LANGUAGES[i].code, *name = LANGUAGES[i].name;
+  bool coded = value.n == 2 || (value.n > 2 && (value.p[2] == '-' || value.p[2] == '_'));
+  const char *wanted = coded ? code : name;
+  size_t n = coded ? 2 : value.n;
+  if (strlen(wanted) != n) return false;
+  for (size_t k = 0; k < n; k++)
+    if ((value.p[k] | 0x20) != wanted[k]) return false;
+  return true;
+}
+
+/* By what its metadata says under "language" or "lang". */
+static const char *language_of(const aio__store_document *d) {
+  for (size_t m = 0; m < d->metadata_count; m++) {
+    if (!aio__str_eqz(d->metadata[m].name, "language") && !aio__str_eqz(d->metadata[m].name, "lang")) continue;
+    for (size_t i = 0; i < sizeof LANGUAGES / sizeof LANGUAGES[0]; i++)
+      if (is_language(d->metadata[m].value, i)) return LANGUAGES[i].name;
+    return ENGLISH;
+  }
+  return ENGLISH;
+}
+
 static aio__str body_of(const aio__store_document *d, const aio__store_chunk *chunk) {
   return (aio__str){d->text.p + chunk->start, (size_t)(chunk->end - chunk->start)};
 }
@@ -91,7 +126,7 @@ static void put_words(aio__pg_step *step, aio__op *op, const aio__alloc *al, aio
   int32_t *counts = aio__pg_step_alloc(step, (count + 1) * sizeof *counts);
   aio__str *texts = aio__pg_step_alloc(step, (count + 1) * sizeof *texts);
   if (counts == NULL || texts == NULL) return;
-  aio__pg_words_init(&words, al, tenant);
+  aio__pg_words_init(&words, al, tenant, strcmp(language_of(d), ENGLISH) == 0);
   for (size_t i = 0; i < count && status == AIORCH_OK; i++) {
     aio__str text;
     uint32_t n = 0;
@@ -142,11 +177,13 @@ aiorch_status aio__pg_add(aio__store *store, aio__op *op, aio__str tenant, aio__
       return aio__error_set(&op->error, AIORCH_E_INVALID, "chunk %zu reaches beyond the text of its document", i);
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_LONG, &a, sizeof a, give_added);
   aio__pg_sql(step,
-              "SELECT * FROM put_document($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)", read_added);
+              "SELECT * FROM put_document($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)",
+              read_added);
   aio__pg_uuid(step, aio__str_z(document->id));
   aio__pg_text(step, document->source);
   aio__pg_text(step, document->title);
   aio__pg_i32(step, document->format);
+  aio__pg_text(step, aio__str_z(language_of(document)));
   aio__pg_bytea(step, document->hash);
   aio__pg_i64(step, now_ms);
   aio__pg_i64(step, (int64_t)document->text.n);

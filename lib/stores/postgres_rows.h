@@ -21,22 +21,24 @@ enum {
 
 /* ---- postgres_words.c ----------------------------------------------------------------------------------------------------------- */
 
-/* The words of one chunk after the other, as they are kept (see ranked_chunks in 0005_knowledge_calls.sql). */
+/* The words of one chunk after the other, as they are kept (see 0005_knowledge_calls.sql). */
 typedef struct aio__pg_words {
   const aio__alloc *al;
   char mark[AIO__PG_MARK];
+  bool stem;
   aio__arena arena;
   aio__map seen;
   aio__buf out;
 } aio__pg_words;
 
-void aio__pg_words_init(aio__pg_words *words, const aio__alloc *al, aio__str tenant);
+/* stem: as English; otherwise words stay as they are, and the server stems them. */
+void aio__pg_words_init(aio__pg_words *words, const aio__alloc *al, aio__str tenant, bool stem);
 void aio__pg_words_free(aio__pg_words *words);
 /* As a tsvector is written; valid until the next call. *count: how many words it has. False: no memory, or too long (words->out.failed). */
 bool aio__pg_words_of(aio__pg_words *words, aio__str title, aio__str heading, aio__str body, aio__str *out, uint32_t *count);
 
 /* A term of a query as a lexeme: the mark, and the word as it is kept. Into `out`, which has the room for it. */
-aio__str aio__pg_lexeme(aio__str tenant, const aio__fts_word *word, char out[AIO__PG_MARK + AIO__FTS_WORD_MAX]);
+aio__str aio__pg_lexeme(aio__str tenant, const aio__fts_word *word, bool stem, char out[AIO__PG_MARK + AIO__FTS_WORD_MAX]);
 
 /* ---- postgres_search.c ---------------------------------------------------------------------------------------------------------- */
 

@@ -88,16 +88,18 @@ static aiorch_status give_searched(aio__op *op, void *ctx) {
   return AIORCH_OK;
 }
 
-/* Lexemes, the same as beginnings of longer words (or NULL), weights. */
+/* Lexemes, the same unstemmed, as beginnings of longer words (or NULL), weights. */
 static void put_terms(aio__pg_step *step, aio__str tenant, const aio__fts_query *query) {
   char lexeme[AIO__PG_MARK + AIO__FTS_WORD_MAX];
   aio__pg_array(step, AIO__PG_TEXT, query->n);
-  for (size_t i = 0; i < query->n; i++) aio__pg_text(step, aio__pg_lexeme(tenant, &query->term[i].word, lexeme));
+  for (size_t i = 0; i < query->n; i++) aio__pg_text(step, aio__pg_lexeme(tenant, &query->term[i].word, true, lexeme));
+  aio__pg_array(step, AIO__PG_TEXT, query->n);
+  for (size_t i = 0; i < query->n; i++) aio__pg_text(step, aio__pg_lexeme(tenant, &query->term[i].word, false, lexeme));
   aio__pg_array(step, AIO__PG_TEXT, query->n);
   for (size_t i = 0; i < query->n; i++) {
     const aio__fts_word *word = &query->term[i].word;
     if (!word->compound && word->n >= AIO__FTS_PREFIX_MIN)
-      aio__pg_text(step, aio__pg_lexeme(tenant, word, lexeme));
+      aio__pg_text(step, aio__pg_lexeme(tenant, word, true, lexeme));
     else
       aio__pg_null(step);
   }
@@ -117,10 +119,10 @@ aiorch_status aio__pg_search(aio__store *store, aio__op *op, aio__str tenant, co
   }
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &s, sizeof s, give_searched);
   aio__pg_sql(step,
-              "SELECT " AIO__PG_CHUNK("CASE WHEN $9 THEN NULL ELSE c.text END") ", r.score, r.word_count, r.often"
-              " FROM search_chunks($1,$2,$3,$4,$5,$6,$7,$8) WITH ORDINALITY r(chunk_id, score, word_count, often, nth)"
-              " JOIN chunks c ON c.tenant_id = $10 AND c.id = r.chunk_id"
-              " JOIN documents d ON d.tenant_id = $10 AND d.id = c.document_id ORDER BY r.nth",
+              "SELECT " AIO__PG_CHUNK("CASE WHEN $10 THEN NULL ELSE c.text END") ", r.score, r.word_count, r.often"
+              " FROM search_chunks($1,$2,$3,$4,$5,$6,$7,$8,$9) WITH ORDINALITY r(chunk_id, score, word_count, often, nth)"
+              " JOIN chunks c ON c.tenant_id = $11 AND c.id = r.chunk_id"
+              " JOIN documents d ON d.tenant_id = $11 AND d.id = c.document_id ORDER BY r.nth",
               read_searched);
   put_terms(step, tenant, &query);
   aio__pg_filters(step, args->filters, args->filter_count);

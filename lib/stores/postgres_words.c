@@ -28,8 +28,9 @@ static void mark_of(aio__str tenant, char out[AIO__PG_MARK]) {
   for (size_t i = 0; i < AIO__PG_MARK; i++) out[i] = digits[hash[i] & 63];
 }
 
-void aio__pg_words_init(aio__pg_words *words, const aio__alloc *al, aio__str tenant) {
+void aio__pg_words_init(aio__pg_words *words, const aio__alloc *al, aio__str tenant, bool stem) {
   words->al = al;
+  words->stem = stem;
   mark_of(tenant, words->mark);
   aio__arena_init(&words->arena, al, SEEN_BLOCK);
   aio__map_init(&words->seen, al);
@@ -42,8 +43,8 @@ void aio__pg_words_free(aio__pg_words *words) {
   aio__buf_free(&words->out);
 }
 
-static size_t kept_form(aio__fts_word *word) {
-  return word->compound ? word->n : aio__fts_stem(word->text, word->n);
+static size_t kept_form(aio__fts_word *word, bool stem) {
+  return word->compound || !stem ? word->n : aio__fts_stem(word->text, word->n);
 }
 
 static bool count_field(aio__pg_words *words, seen_word **first, aio__str text, size_t field, uint32_t *count) {
@@ -52,7 +53,7 @@ static bool count_field(aio__pg_words *words, seen_word **first, aio__str text, 
   aio__fts_words_init(&cut, text);
   while (aio__fts_words_next(&cut, &word)) {
     if (!word.compound) ++*count;
-    aio__str form = {word.text, kept_form(&word)};
+    aio__str form = {word.text, kept_form(&word, words->stem)};
     seen_word *seen = aio__map_get(&words->seen, form);
     if (seen == NULL) {
       seen = aio__arena_alloc(&words->arena, sizeof *seen);
@@ -99,9 +100,9 @@ bool aio__pg_words_of(aio__pg_words *words, aio__str title, aio__str heading, ai
   return words->out.failed == AIORCH_OK;
 }
 
-aio__str aio__pg_lexeme(aio__str tenant, const aio__fts_word *word, char out[AIO__PG_MARK + AIO__FTS_WORD_MAX]) {
+aio__str aio__pg_lexeme(aio__str tenant, const aio__fts_word *word, bool stem, char out[AIO__PG_MARK + AIO__FTS_WORD_MAX]) {
   aio__fts_word form = *word;
-  size_t n = kept_form(&form);
+  size_t n = kept_form(&form, stem);
   mark_of(tenant, out);
   memcpy(out + AIO__PG_MARK, form.text, n);
   return (aio__str){out, AIO__PG_MARK + n};

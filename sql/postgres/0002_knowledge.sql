@@ -15,7 +15,8 @@ CREATE TABLE :"schema".tenants (
   knowledge bigint NOT NULL DEFAULT 0,     -- counts documents added or changed: cached answers remember where it stood
   knowledge_ms bigint NOT NULL DEFAULT 0,  -- when it last went up
   cache_rows bigint NOT NULL DEFAULT 0,
-  cache_bytes bigint NOT NULL DEFAULT 0
+  cache_bytes bigint NOT NULL DEFAULT 0,
+  languages text[] NOT NULL DEFAULT '{}'   -- that its documents are or were in, but for english
 ) WITH (fillfactor = 50);
 
 CREATE TABLE :"schema".documents (

@@ -24,13 +24,43 @@ BEGIN
 END
 $$;
 
+-- ---- words ----------------------------------------------------------------------------------------------------------------------
+
+-- The words that a chunk is found by are made by the library (lib/stores/fts_query.h), the same for all its stores: folded, without
+-- accents, stemmed; of text that is written without spaces (Chinese, Japanese, Korean) each character and each two neighbours; of what
+-- was written in one piece ("pg_dump") its words and the whole. Two things are put into their lexemes:
+--   before each word stand four characters that are a mark of its tenant, so that an index scan meets (nearly) no other's chunks;
+--   it has as many positions as it counts for, up to 255: 5 for each time in the title, 3 in the heading, 1 in the text.
+-- ts_rank of one word that has k positions of one weight is (1 + 1/4 + 1/9 + ... + 1/k^2) / (pi^2 / 6), from which k can be told (how_often).
+--
+-- Words of a document in another language than English come unstemmed and are stemmed here; in their lexemes "~" and three letters of
+-- the language follow the mark.
+CREATE FUNCTION :"schema".language_lexeme(language text, word text) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+  SELECT left(word, 4) || '~' || left(language, 3) ||
+         coalesce((ts_lexize((language || '_stem')::regdictionary, substr(word, 5)))[1], substr(word, 5))
+$$;
+
+CREATE FUNCTION :"schema".language_words(language text, words text) RETURNS tsvector
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+  IF language = 'english' THEN
+    RETURN words::tsvector;
+  END IF;
+  RETURN coalesce((SELECT string_agg(quote_literal(l.lexeme) || ':' ||
+                     (SELECT string_agg(i::text, ',' ORDER BY i) FROM generate_series(1, least(l.n, 255)) i), ' ')
+    FROM (SELECT language_lexeme(language, w.lexeme) AS lexeme, sum(cardinality(w.positions)) AS n FROM unnest(words::tsvector) w GROUP BY 1) l),
+    '')::tsvector;
+END
+$$;
+
 -- ---- documents ------------------------------------------------------------------------------------------------------------------
 
 -- Adds or replaces the document of a source. what: 1 added, 2 replaced, 3 it has this hash already, and nothing was changed. One row for
 -- each chunk that went, or one without: `removed`. A chunk whose hash was there before, under the same title, keeps its id and with it
--- its vectors. new_words: a tsvector a chunk, see ranked_chunks.
+-- its vectors. new_language: a text search configuration. new_words: a tsvector a chunk, see above.
 CREATE FUNCTION :"schema".put_document(
-  new_id uuid, its_source text, new_title text, new_format int, new_hash bytea, at_ms bigint, new_bytes bigint, new_text text,
+  new_id uuid, its_source text, new_title text, new_format int, new_language text, new_hash bytea, at_ms bigint, new_bytes bigint, new_text text,
   offsets bigint[], anchors text[], names text[], vals text[],
   ids uuid[], tokens_of int[], starts bigint[], stops bigint[], headings text[], anchor_of text[], hashes bytea[], counts int[],
   new_words text[], texts text[])
@@ -43,6 +73,8 @@ DECLARE
   keeps uuid[] := array_fill(NULL::uuid, ARRAY[n]);
   gone uuid[];
 BEGIN
+  UPDATE tenants t SET languages = t.languages || new_language
+    WHERE t.tenant_id = tenant AND new_language <> 'english' AND new_language <> ALL (t.languages);
   SELECT d.* INTO old FROM documents d WHERE d.tenant_id = tenant AND d.source = its_source;
   IF old.hash = new_hash THEN
     -- With the id that was given it is this very call, whose answer got lost.
@@ -50,9 +82,9 @@ BEGIN
                         old.chunk_count, NULL::uuid;
     RETURN;
   ELSIF old.id IS NULL THEN
-    INSERT INTO documents (tenant_id, id, source, title, format, hash, version, updated_ms, bytes, chunk_count, anchor_offsets,
+    INSERT INTO documents (tenant_id, id, source, title, format, language, hash, version, updated_ms, bytes, chunk_count, anchor_offsets,
                            anchor_names, text)
-      VALUES (tenant, new_id, its_source, new_title, new_format, new_hash, 1, at_ms, new_bytes, n, offsets, anchors, new_text);
+      VALUES (tenant, new_id, its_source, new_title, new_format, new_language, new_hash, 1, at_ms, new_bytes, n, offsets, anchors, new_text);
     what := 1;
     document_id := new_id;
     its_version := 1;
@@ -60,8 +92,8 @@ BEGIN
     what := 2;
     document_id := old.id;
     its_version := old.version + 1;
-    UPDATE documents d SET title = new_title, format = new_format, hash = new_hash, version = its_version, updated_ms = at_ms,
-        bytes = new_bytes, chunk_count = n, anchor_offsets = offsets, anchor_names = anchors, text = new_text
+    UPDATE documents d SET title = new_title, format = new_format, language = new_language, hash = new_hash, version = its_version,
+        updated_ms = at_ms, bytes = new_bytes, chunk_count = n, anchor_offsets = offsets, anchor_names = anchors, text = new_text
       WHERE d.tenant_id = tenant AND d.id = old.id;
     DELETE FROM document_metadata m WHERE m.tenant_id = tenant AND m.document_id = old.id;
     IF old.title = new_title THEN
@@ -80,12 +112,14 @@ BEGIN
       FROM unnest(keeps) WITH ORDINALITY k(id, i)
       WHERE c.tenant_id = tenant AND c.id = k.id AND (c.ordinal, c.tokens, c.start, c.stop, c.anchor)
         IS DISTINCT FROM (k.i - 1, tokens_of[k.i], starts[k.i], stops[k.i], anchor_of[k.i]);
+    UPDATE chunks c SET words = language_words(new_language, new_words[k.i]) FROM unnest(keeps) WITH ORDINALITY k(id, i)
+      WHERE c.tenant_id = tenant AND c.id = k.id AND old.language <> new_language;
   END IF;
   INSERT INTO document_metadata (tenant_id, document_id, position, name, value)
     SELECT tenant, put_document.document_id, m.i - 1, m.name, m.value FROM unnest(names, vals) WITH ORDINALITY m(name, value, i);
   INSERT INTO chunks (tenant_id, id, document_id, ordinal, tokens, start, stop, heading, anchor, hash, word_count, words, text)
     SELECT tenant, c.id, put_document.document_id, c.i - 1, c.tokens, c.start, c.stop, c.heading, c.anchor, c.hash, c.word_count,
-           c.words::tsvector, c.text
+           language_words(new_language, c.words), c.text
     FROM unnest(ids, tokens_of, starts, stops, headings, anchor_of, hashes, counts, new_words, texts, keeps)
       WITH ORDINALITY c(id, tokens, start, stop, heading, anchor, hash, word_count, words, text, kept, i)
     WHERE c.kept IS NULL AND c.id IS NOT NULL;
@@ -153,24 +187,19 @@ $$;
 
 -- ---- full text ------------------------------------------------------------------------------------------------------------------
 
--- The words that a chunk is found by are made by the library (lib/stores/fts_query.h), the same for all its stores: folded, without
--- accents, stemmed; of text that is written without spaces (Chinese, Japanese, Korean) each character and each two neighbours; of what
--- was written in one piece ("pg_dump") its words and the whole. Two things are put into their lexemes:
---   before each word stands a mark of its tenant and a colon, so that an index scan meets (nearly) no other tenant's chunks;
---   it has as many positions as it counts for, up to 255: 5 for each time in the title, 3 in the heading, 1 in the text.
--- ts_rank of one word that has k positions of one weight is (1 + 1/4 + 1/9 + ... + 1/k^2) / (pi^2 / 6), from which k can be told.
 CREATE FUNCTION :"schema".how_often(rank real) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN round(1 / greatest(1.64493406685::float8 * (1 - rank::float8), 0.001) - 0.5)::int;
 
--- The best chunks by BM25. often: for each word that a chunk has, 256 times its place among the lexemes (from 0) and how often it has it;
--- 0 for one that stands for longer ones. lexemes: what is asked for; begins: the same as a beginning of longer
--- words, for those that no chunk has, or NULL; within: only chunks of these documents, or NULL. all_chunks, all_words: of the tenant.
+-- The best chunks by BM25. lexemes: what is asked for, in each language of the tenant; places: which word of the question that is, from 1;
+-- begins: the same as a beginning of longer words, for those that no chunk has, or NULL; weights: of the words of the question; within:
+-- only chunks of these documents, or NULL. all_chunks, all_words: of the tenant. often: for each word that a chunk has, 256 times its
+-- place (from 0) and how often it has it; 0 for one that stands for longer ones.
 --
 -- Runs as aiorch_keeper, whom a policy lets read these columns, and asks for the tenant itself: row-level security keeps an index of
 -- words from being used, since the operator is not leakproof. It gives ids and numbers; whoever reads the chunks is held to the policy.
-CREATE FUNCTION :"schema".ranked_chunks(lexemes text[], begins text[], weights float8[], all_chunks bigint, all_words bigint, within uuid[],
-                                        most int)
+CREATE FUNCTION :"schema".ranked_chunks(lexemes text[], begins text[], places int[], weights float8[], all_chunks bigint, all_words bigint,
+                                        within uuid[], most int)
 RETURNS TABLE (chunk_id uuid, score float8, word_count int, often real[])
 LANGUAGE plpgsql STABLE ROWS 60 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -185,11 +214,11 @@ BEGIN
   -- "tenant_id || ''" is only compared: an index of it would bring all of the tenant's chunks to few that the words' has found.
   RETURN QUERY
   WITH exact AS MATERIALIZED (
-    SELECT q.i::int, c.id, c.document_id, c.word_count::float8, how_often(ts_rank('{1,1,1,1}', c.words, q.query))::float8 AS often
-    FROM unnest(queries) WITH ORDINALITY q(query, i), chunks c WHERE c.tenant_id || '' = tenant AND c.words @@ q.query),
+    SELECT q.i, c.id, c.document_id, c.word_count::float8, how_often(ts_rank('{1,1,1,1}', c.words, q.query))::float8 AS often
+    FROM unnest(queries, places) q(query, i), chunks c WHERE c.tenant_id || '' = tenant AND c.words @@ q.query),
   longer AS MATERIALIZED (
-    SELECT q.i::int, c.id, c.document_id, c.word_count::float8, greatest(round(ts_rank('{1,1,1,1}', c.words, q.query)), 1)::float8 AS often
-    FROM unnest(long_ones) WITH ORDINALITY q(query, i), chunks c
+    SELECT q.i, c.id, c.document_id, c.word_count::float8, greatest(round(ts_rank('{1,1,1,1}', c.words, q.query)), 1)::float8 AS often
+    FROM unnest(long_ones, places) q(query, i), chunks c
     WHERE q.query IS NOT NULL AND q.i NOT IN (SELECT e.i FROM exact e) AND c.tenant_id || '' = tenant AND c.words @@ q.query),
   postings AS (SELECT e.*, (256 * (e.i - 1) + e.often)::real AS note FROM exact e UNION ALL SELECT l.*, 0::real FROM longer l),
   worth AS MATERIALIZED (
@@ -202,21 +231,31 @@ END
 $$;
 GRANT SELECT (document_id, word_count) ON chunks TO aiorch_keeper;
 
--- The same for a caller, with filters (none: NULL).
-CREATE FUNCTION :"schema".search_chunks(lexemes text[], begins text[], weights float8[], names text[], kinds int[], vals text[],
+-- The same for a caller, with filters (none: empty). plain: the words that are stemmed in each language, unstemmed, or NULL.
+CREATE FUNCTION :"schema".search_chunks(lexemes text[], plain text[], begins text[], weights float8[], names text[], kinds int[], vals text[],
                                         uptos text[], most int)
 RETURNS TABLE (chunk_id uuid, score float8, word_count int, often real[])
 LANGUAGE plpgsql STABLE ROWS 60 SET search_path FROM CURRENT AS $$
 DECLARE
   it tenants;
   within uuid[];
+  n int := cardinality(lexemes);
+  places int[] := array_agg(i ORDER BY i) FROM generate_series(1, n) i;
+  language text;
 BEGIN
   SELECT t.* INTO it FROM tenants t WHERE t.tenant_id = require_tenant();
   IF it.chunks > 0 THEN
     IF cardinality(names) > 0 THEN
       within := documents_that_fit(names, kinds, vals, uptos);
     END IF;
-    RETURN QUERY SELECT * FROM ranked_chunks(lexemes, begins, weights, it.chunks, it.words, within, most);
+    FOREACH language IN ARRAY it.languages LOOP
+      SELECT lexemes || array_agg(w.lexeme ORDER BY w.i), begins || array_agg(w.longer ORDER BY w.i), places || array_agg(w.i ORDER BY w.i)
+        INTO lexemes, begins, places
+        FROM (SELECT p.i::int, language_lexeme(language, coalesce(p.word, lexemes[p.i])) AS lexeme,
+                     CASE WHEN begins[p.i] IS NOT NULL THEN language_lexeme(language, p.word) END AS longer
+              FROM unnest(plain) WITH ORDINALITY p(word, i)) w;
+    END LOOP;
+    RETURN QUERY SELECT * FROM ranked_chunks(lexemes, begins, places, weights, it.chunks, it.words, within, most);
   END IF;
 END
 $$;
@@ -389,10 +428,10 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION lock_tenant, put_document, remove_document, documents_that_fit, how_often, ranked_chunks, search_chunks, tenant_model,
-  model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lock_tenant, put_document, remove_document, documents_that_fit, how_often, ranked_chunks, search_chunks, tenant_model,
-  model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors TO aiorch_app;
+REVOKE ALL ON FUNCTION language_lexeme, language_words, lock_tenant, put_document, remove_document, documents_that_fit, how_often,
+  ranked_chunks, search_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION language_lexeme, language_words, lock_tenant, put_document, remove_document, documents_that_fit, how_often,
+  ranked_chunks, search_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors TO aiorch_app;
 GRANT EXECUTE ON FUNCTION how_often TO aiorch_keeper;
 GRANT CREATE ON SCHEMA :"schema" TO aiorch_keeper;
 ALTER FUNCTION ranked_chunks OWNER TO aiorch_keeper;

@@ -79,11 +79,11 @@ CREATE TABLE trial.calls (statement text PRIMARY KEY, own text NOT NULL, strange
 GRANT SELECT ON trial.calls TO PUBLIC;
 INSERT INTO trial.calls VALUES
   ('lock_tenant(false)', '1', '1'),
-  ($q$put_document('00000000-0000-7000-8000-000000000009', 'new', 't', 0, '\x01', 1, 1, 'x', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$q$, '1', '1'),
+  ($q$put_document('00000000-0000-7000-8000-000000000009', 'new', 't', 0, 'german', '\x01', 1, 1, 'x', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$q$, '1', '1'),
   ('remove_document(''source-00000000-0000-7000-8000-000000000001'')', '2', '0'),
-  ('ranked_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', 4, 8, NULL, 10)', '2', '0'),
-  ('search_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)', '2', '0'),
-  ('search_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', ''{year}'', ''{0}'', ''{2024}'', ''{NULL}'', 10)', '2', '0'),
+  ('ranked_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', ''{1}'', 4, 8, NULL, 10)', '2', '0'),
+  ('search_chunks(''{t:canary}'', ''{NULL}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)', '2', '0'),
+  ('search_chunks(''{t:canary}'', ''{NULL}'', ''{NULL}'', ''{1}'', ''{year}'', ''{0}'', ''{2024}'', ''{NULL}'', 10)', '2', '0'),
   ('tenant_model(''trial model'', false) m WHERE m.no IS NOT NULL', '1', '0'),
   ('model_for(''trial model'', 3, false)', '1', '1'),
   ('keep_chunk_vectors(''trial model'', 3, ''{00000000-0000-7000-8000-000000000002}'', ''{0,1,0}'')', '1', '1'),
@@ -108,7 +108,8 @@ INSERT INTO trial.calls VALUES
   ('unnest(documents_that_fit(''{year}'', ''{0}'', ''{2024}'', ''{NULL}''))', '1', '0', '0'),
   ('unnest(documents_that_fit(''{year}'', ''{1}'', ''{20}'', ''{NULL}''))', '1', '0', '0'),
   ('unnest(documents_that_fit(''{year}'', ''{2}'', ''{1000}'', ''{3000}''))', '1', '0', '0'),
-  ('how_often(0.5)', '1', '1', '1'), ('make_room(''acme'', 1, 0, 0, 1)', '1', '1', '1');
+  ('how_often(0.5)', '1', '1', '1'), ('language_lexeme(''german'', ''markwort'')', '1', '1', '1'),
+  ('language_words(''german'', ''markwort:1'')', '1', '1', '1'), ('make_room(''acme'', 1, 0, 0, 1)', '1', '1', '1');
 
 BEGIN;
 SELECT trial.fill('acme', '-00000000000'), trial.fill('rival', '-00000000000'), trial.fill('third', '-00000000001');

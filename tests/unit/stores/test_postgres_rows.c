@@ -262,6 +262,34 @@ static void test_search__lean_leaves_the_text_out(void **state) {
   assert_int_equal(found[0].words, 5);
 }
 
+static void add_in(fixture *f, const char *source, const char *language, const char *text, int number) {
+  aio__pair pair = {AIO__LIT("language"), aio__str_z(language)};
+  aio__store_document d = {.source = aio__str_z(source), .hash = {hash_of(source), 32}, .metadata = &pair, .metadata_count = 1};
+  piece one = {"", text};
+  result r;
+  assert_int_equal(add_full(f, ACME, &d, &one, 1, number, T0, &r), AIORCH_OK);
+}
+
+/* Words of a document that says which language it is in are stemmed as in that one. */
+static void test_search__a_language_a_document(void **state) {
+  fixture *f = *state;
+  aio__found_chunk *found;
+  add_in(f, "de", "de-AT", "Die Häuser der Stadt haben viele Fenster.", 1);
+  add_in(f, "fr", "French", "Les chevaux galopaient vers la mer.", 2);
+  add_in(f, "en", "en", "The houses of the town have windows.", 3);
+  assert_int_equal(search(f, ACME, "Haus", &found), 1);
+  expect_str(found[0].source, "de");
+  assert_int_equal(search(f, ACME, "galoper", &found), 1);
+  expect_str(found[0].source, "fr");
+  assert_int_equal(found[0].often[0], 1);
+  assert_int_equal(search(f, ACME, "house", &found), 1);
+  expect_str(found[0].source, "en");
+  assert_int_equal(search(f, ACME, "windows Fenster", &found), 2);
+  add_in(f, "galop", "fr", "Il galope.", 4);
+  assert_int_equal(search(f, ACME, "galopait", &found), 2); /* both count */
+  assert_int_equal(admin_number("SELECT cardinality(languages) FROM aiorch.tenants"), 2);
+}
+
 /* A lexeme has at most 255 positions. */
 static void test_search__a_word_that_is_everywhere(void **state) {
   fixture *f = *state;
@@ -320,6 +348,7 @@ int main(int argc, char **argv) {
     CASE(test_calls__any_changes_from_several_handles),
     CASE(test_search__ranks_as_the_memory_store_does),
     CASE(test_search__lean_leaves_the_text_out),
+    CASE(test_search__a_language_a_document),
     CASE(test_search__a_word_that_is_everywhere),
     CASE(test_nearest__through_the_index),
   };
