@@ -201,7 +201,9 @@ RETURN round(1 / greatest(1.64493406685::float8 * (1 - rank::float8), 0.001) - 0
 CREATE FUNCTION :"schema".ranked_chunks(lexemes text[], begins text[], places int[], weights float8[], all_chunks bigint, all_words bigint,
                                         within uuid[], most int)
 RETURNS TABLE (chunk_id uuid, score float8, word_count int, often real[])
-LANGUAGE plpgsql STABLE ROWS 60 SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE ROWS 60 SECURITY DEFINER SET search_path FROM CURRENT
+  -- One plan for all questions, which takes longer to make than to carry out; also when it was made while there were few chunks.
+  SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
   tenant text := require_tenant();
   -- BM25 with k1 = 1.2 and b = 0.75: the norm of a chunk is k1 * (1 - b) + k1 * b / average * its words.
