@@ -192,7 +192,7 @@ SELECT is_empty(
             AND (attname IN ('text', 'title', 'heading', 'anchor', 'query', 'answer', 'sources', 'words', 'value', 'vector', 'anchor_names', 'query_text', 'query_embedding', 'response_text'))
             AND relname NOT IN ('settings') AND (relname, attname) <> ('tenants', 'words')$q$, :'schema'), 'the reader: no column with a text');
 SELECT is(trial.outcome('SELECT text FROM documents'), '42501', 'the reader: no text of documents');
-SELECT is(trial.outcome('SELECT FROM search_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)'), '42501', 'the reader: no search');
+SELECT is(trial.outcome('SELECT FROM search_chunks(''{t:canary}'', ''{NULL}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)'), '42501', 'the reader: no search');
 RESET ROLE;
 
 -- Nobody else has any right here, nor any right to become the keeper.

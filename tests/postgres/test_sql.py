@@ -70,7 +70,7 @@ def mutations():
     yield "settings for the application", "GRANT UPDATE ON %s.settings TO aiorch_app" % SCHEMA
     yield "the application bypasses", "ALTER ROLE aiorch_app BYPASSRLS"
     yield "a search over all tenants", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.ranked_chunks'::regproc),
-        'c.tenant_id = tenant AND', ''); END $$""" % SCHEMA
+        'c.tenant_id || '''' = tenant AND', ''); END $$""" % SCHEMA
     yield "a setting that beats the token", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.current_tenant'::regproc),
         'RETURN NULL', 'RETURN named'); END $$""" % SCHEMA
     yield "no tenant is the empty tenant", """DO $$ BEGIN EXECUTE replace(pg_get_functiondef('%s.require_tenant'::regproc),
@@ -325,7 +325,7 @@ HOT = (
         '{1}', 'plans', 16, '{V}', 1000, 1000000, false, 1)""",
      ["semantic_cache_pkey", "semantic_cache_by_key", "semantic_cache_by_use", "semantic_cache_by_expiry", "documents_pkey"]),
     ("drop_answers('source 7', NULL)", ["documents_by_source", "cache_sources_pkey"]),
-    ("search_chunks('{t7:w7,t7:v1}', '{NULL,NULL}', '{1,1}', NULL, NULL, NULL, NULL, 10)", ["chunks_by_words"]),
+    ("search_chunks('{t7:w7,t7:v1}', '{NULL,NULL}', '{NULL,NULL}', '{1,1}', NULL, NULL, NULL, NULL, 10)", ["chunks_by_words"]),
     ("documents_that_fit('{name 3}', '{0}', '{21}', '{NULL}')", ["document_metadata_by_value"]),
     ("nearest_chunks('plans', '{V}', 0, 10, '{}', NULL, NULL, NULL, NULL)", ["chunk_vectors_pkey"]),
     ("nearest_chunks('plans', '{V}', 0, 10, '{}', NULL, NULL, NULL, NULL)", ["chunk_vectors_near_N"]),
