@@ -25,6 +25,7 @@ CREATE TABLE :"schema".documents (
   source text COLLATE "C" NOT NULL,
   title text NOT NULL,
   format int NOT NULL,
+  language text NOT NULL DEFAULT 'english', -- a text search configuration: how its words are stemmed
   hash bytea NOT NULL,                      -- of all that makes it what it is
   version bigint NOT NULL,
   updated_ms bigint NOT NULL,
