@@ -98,7 +98,7 @@ static void put_terms(aio__pg_step *step, aio__str tenant, const aio__fts_query 
   aio__pg_array(step, AIO__PG_TEXT, query->n);
   for (size_t i = 0; i < query->n; i++) {
     const aio__fts_word *word = &query->term[i].word;
-    if (!word->compound && word->n >= AIO__FTS_PREFIX_MIN)
+    if (aio__fts_has_longer(word))
       aio__pg_text(step, aio__pg_lexeme(tenant, word, true, lexeme));
     else
       aio__pg_null(step);

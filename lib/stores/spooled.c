@@ -371,6 +371,11 @@ static void free_spooled(aio__spooled *s) {
   aio__free(s->env.al, s);
 }
 
+static void flush_inner(aio__store *base) {
+  aio__store *inner = ((aio__spooled *)base)->inner;
+  if (inner->flush != NULL) inner->flush(inner);
+}
+
 /* The inner store ends the rows that are being replayed; the thread writes what waits, and ends after them. */
 static void close_spooled(aio__store *base) {
   aio__spooled *s = (aio__spooled *)base;
@@ -391,6 +396,7 @@ static aiorch_status init(aio__spooled *s, const aio__store_env *env, aio__store
   s->head.knowledge = &knowledge_ops;
   s->head.cache = &cache_ops;
   s->head.ledger = &ledger_ops;
+  s->head.flush = flush_inner;
   s->head.close = close_spooled;
   s->due_ns = AIO__NEVER;
   aio__error_init(&s->outcome.error);
