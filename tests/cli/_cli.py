@@ -1,11 +1,13 @@
 """What the tests of the command line share: cases, running it, JSON checks against schema/, a terminal."""
 
+import contextlib
 import json
 import os
 import pty
 import select
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -113,8 +115,15 @@ class Box:
     def query(self, sql):
         """One number from the store's database."""
         server = os.environ["AIORCH_TEST_POSTGRES_ADMIN"].rsplit("/", 1)[0] + "/" + self.database
-        done = subprocess.run(["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-d", server, "-c", sql], check=True, capture_output=True)
+        done = subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", server, "-c", sql], check=True, capture_output=True)
         return int(done.stdout)
+
+    def ledger(self, sql):
+        """One number from the ledger, whichever database it is in."""
+        if self.database is not None:
+            return self.query("SET search_path = aiorch; " + sql)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.store, "ledger.db"))) as ledger:
+            return ledger.execute(sql).fetchone()[0]
 
     def has_begun(self):
         """Was anything stored, or at least begun to be?"""
