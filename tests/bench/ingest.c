@@ -4,18 +4,22 @@
  *   ingest [--json] [--store FOLDER] TEXTS
  *
  * TEXTS is a folder; each of its files is a document (".md": Markdown). They are read into memory first. The clock runs
- * from the first document to the closed store. Without --store the store is made in a temporary folder.
+ * from the first document to the closed store. Without --store the store is made in a temporary folder. Meanwhile another
+ * thread asks the limiter every 2 ms, as runs do, and what its decisions take is printed, too.
  */
 #include <aiorch/aiorch.h>
 #include <dirent.h>
 #include <ftw.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-enum { TIMEOUT_MS = 60000, FILES_MAX = 100000 };
+enum { TIMEOUT_MS = 60000, FILES_MAX = 100000, DECISIONS_MAX = 1 << 20, DECISION_EVERY_NS = 2000000 };
 
 typedef struct text {
   char *name, *bytes;
@@ -70,6 +74,45 @@ static size_t add(aiorch *orch, const text *t, aiorch_error *error) {
   return chunks;
 }
 
+/* ---- the limiter meanwhile ---- */
+
+typedef struct decisions {
+  aiorch *orch;
+  atomic_bool over;
+  size_t n;
+  double *ms;
+} decisions;
+
+static double decide(aiorch *orch, size_t number) {
+  aiorch_run *run = NULL;
+  char user[24];
+  int n = snprintf(user, sizeof user, "u%zu", number % 1000);
+  if (aiorch_run_new(orch, "bench", 5, user, (size_t)n, &run) || aiorch_run_add_message(run, AIORCH_ROLE_USER, "May I?", 6) ||
+      aiorch_stage_validate(run))
+    die("limiter", "no run");
+  double begin = now_s();
+  if (aiorch_stage_rate_limit(run)) die("limiter", aiorch_error_message(aiorch_run_error(run)));
+  double ms = (now_s() - begin) * 1000;
+  aiorch_run_free(run);
+  return ms;
+}
+
+static void *keep_deciding(void *ctx) {
+  decisions *d = ctx;
+  const struct timespec pause = {.tv_nsec = DECISION_EVERY_NS};
+  while (!atomic_load(&d->over) && d->n < DECISIONS_MAX) {
+    d->ms[d->n] = decide(d->orch, d->n);
+    d->n++;
+    (void)nanosleep(&pause, NULL);
+  }
+  return NULL;
+}
+
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
   (void)st, (void)kind, (void)at;
   return remove(path);
@@ -101,20 +144,29 @@ int main(int argc, char **argv) {
   if (aiorch_error_new(&error) || aiorch_config_new(&config)) die("configuration", "out of memory");
   if (aiorch_config_set_str(config, "store", store, strlen(store), error) || aiorch_open(config, &orch, error))
     die(store, aiorch_error_message(error));
+  decisions limiter = {.orch = orch, .ms = malloc(DECISIONS_MAX * sizeof(double))};
+  pthread_t thread;
+  if (!limiter.ms || pthread_create(&thread, NULL, keep_deciding, &limiter)) die("limiter", "no memory or no thread");
   double begin = now_s();
   for (size_t i = 0; i < count; i++) {
     chunks += add(orch, &texts[i], error);
     bytes += texts[i].n;
   }
+  atomic_store(&limiter.over, true);
+  pthread_join(thread, NULL);
+  qsort(limiter.ms, limiter.n, sizeof(double), by_size);
   if (aiorch_close(orch, TIMEOUT_MS)) die(store, "it does not close");
   aiorch_free(orch);
   double seconds = now_s() - begin, rate = (double)bytes / 1e6 / seconds;
+  double middle = limiter.n > 0 ? limiter.ms[limiter.n / 2] : 0, worst = limiter.n > 0 ? limiter.ms[limiter.n - 1] : 0;
   if (json)
-    printf("{\"ingest_mb_per_s\": %.2f, \"documents\": %zu, \"chunks\": %zu, \"bytes\": %zu}\n", rate, count, chunks,
-           bytes);
+    printf("{\"ingest_mb_per_s\": %.2f, \"documents\": %zu, \"chunks\": %zu, \"bytes\": %zu, \"limiter_decisions\": %zu, "
+           "\"limiter_p50_ms\": %.3f, \"limiter_worst_ms\": %.3f}\n", rate, count, chunks, bytes, limiter.n, middle, worst);
   else
-    printf("%zu documents, %zu chunks, %.1f MB in %.2f s: %.2f MB/s to full text, durable\n", count, chunks,
-           (double)bytes / 1e6, seconds, rate);
+    printf("%zu documents, %zu chunks, %.1f MB in %.2f s: %.2f MB/s to full text, durable\n"
+           "%zu decisions of the limiter meanwhile: p50 %.3f ms, worst %.3f ms\n", count, chunks, (double)bytes / 1e6, seconds, rate,
+           limiter.n, middle, worst);
+  free(limiter.ms);
   aiorch_config_free(config);
   aiorch_error_free(error);
   if (made[0] != '\0') nftw(made, remove_one, 8, FTW_DEPTH | FTW_PHYS);
