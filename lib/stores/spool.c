@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct aio__spool {
   char *path, *place;
   char store[AIO__SPOOL_STORE_LEN + 1];
   int64_t file_max, max_bytes;
+  _Atomic int64_t named_ms; /* what the name of the newest file says */
   pthread_mutex_t mutex; /* guards what follows */
   int fd;                /* -1: no file is being written */
   char name[AIO__SPOOL_NAME_MAX + 1];
@@ -155,11 +157,19 @@ static aiorch_status write_head(const aio__spool *spool, int fd) {
   return write_all(fd, 0, head, sizeof head);
 }
 
+/* Names sort in the order in which files were begun: also those of one millisecond, and when the clock was set back. */
+static int64_t name_ms(aio__spool *spool) {
+  int64_t now = aio__clock_wall_ms(spool->clock), last = atomic_load(&spool->named_ms), next;
+  do next = now > last ? now : last + 1;
+  while (!atomic_compare_exchange_weak(&spool->named_ms, &last, next));
+  return next;
+}
+
 /* A locked file with its head, under the name that `ending` gives it when it is whole. AIORCH_AGAIN: somebody took it for one that was
  * left behind. */
-static aiorch_status make_file(const aio__spool *spool, const char *ending, int *out, char *name, aiorch_error *error) {
+static aiorch_status make_file(aio__spool *spool, const char *ending, int *out, char *name, aiorch_error *error) {
   char id[AIO__UUID_LEN + 1], made[AIO__SPOOL_NAME_MAX + 1], from[AIO__SPOOL_PATH_MAX + 1], to[AIO__SPOOL_PATH_MAX + 1];
-  aiorch_status status = aio__uuid_v7(aio__clock_wall_ms(spool->clock), id);
+  aiorch_status status = aio__uuid_v7(name_ms(spool), id);
   if (status != AIORCH_OK) return aio__error_set(error, status, "no random bytes for the name of a file of the spool");
   (void)snprintf(made, sizeof made, "%s.%s.new", id, spool->store);
   (void)snprintf(name, AIO__SPOOL_NAME_MAX + 1, "%s.%s.%s", id, spool->store, ending);
@@ -185,7 +195,7 @@ static aiorch_status make_file(const aio__spool *spool, const char *ending, int 
   return status;
 }
 
-static aiorch_status begin_file(const aio__spool *spool, const char *ending, int *out, char *name, aiorch_error *error) {
+static aiorch_status begin_file(aio__spool *spool, const char *ending, int *out, char *name, aiorch_error *error) {
   aiorch_status status = AIORCH_AGAIN;
   for (int i = 0; i < TRIES && status == AIORCH_AGAIN; i++) status = make_file(spool, ending, out, name, error);
   if (status != AIORCH_AGAIN) return status;
