@@ -45,6 +45,7 @@ static void store_free(aio__store *base) {
   aio__pg_target_free(store->target);
   aio__free(al, store->role);
   aio__free(al, store->schema);
+  aio__free(al, store->place);
   aio__free(al, store->search_path);
   if (store->synced) pthread_mutex_destroy(&store->mutex);
   aio__free(al, store);
@@ -56,6 +57,15 @@ static aiorch_status copy_name(const aio__alloc *al, const char *setting, const 
     return aio__error_set(error, AIORCH_E_CONFIG_RANGE, "%s: a name of 1 to %d bytes is needed", setting, AIO__PG_NAME_MAX);
   *out = aio__strndup(al, name, n);
   return *out != NULL ? AIORCH_OK : aio__pg_nomem(error);
+}
+
+/* "postgresql://user@host:port/database (schema aiorch)": a database may hold several stores, and rows for one must not go to another. */
+static aiorch_status name_place(aio__pg_store *store, aiorch_error *error) {
+  aio__buf place;
+  aio__buf_init(&place, store->env.al, strlen(store->target->place) + AIO__PG_NAME_MAX + 32);
+  aio__buf_fmt(&place, "%s (schema %s)", store->target->place, store->schema);
+  store->place = aio__buf_take(&place, NULL);
+  return store->place != NULL ? AIORCH_OK : aio__pg_nomem(error);
 }
 
 /* ---- the first connection ----------------------------------------------------------------------------------------------------- */
@@ -86,6 +96,7 @@ static aiorch_status open_all(aio__pg_store *store, const char *url, aiorch_erro
   aiorch_status status = copy_name(env->al, "postgres.role", env->options->postgres_role, &store->role, error);
   if (status == AIORCH_OK) status = copy_name(env->al, "postgres.schema", env->options->postgres_schema, &store->schema, error);
   if (status == AIORCH_OK) status = aio__pg_target_new(env->al, url, env->options, &store->target, error);
+  if (status == AIORCH_OK) status = name_place(store, error);
   if (status != AIORCH_OK) return status;
   store->search_path = aio__pg_search_path(env->al, store->schema, "");
   if (store->search_path == NULL) return aio__pg_nomem(error);
@@ -105,7 +116,7 @@ aiorch_status aio__pg_store_open(const aio__store_env *env, const char *url, boo
     return status;
   }
   store->head.kind = "postgres";
-  store->head.place = store->target->place;
+  store->head.place = store->place;
   store->head.is_remote = true;
   store->head.knowledge = &aio__pg_knowledge_ops;
   store->head.cache = &aio__pg_cache_ops;

@@ -277,6 +277,7 @@ struct aio__pg_store {
   bool unchecked;           /* no checks at connect: for migrations */
   bool has_pool;
   char *role, *schema;      /* as they are written */
+  char *place;              /* the target's, and the schema: what tells this store from all others */
   char *search_path;        /* of the I/O thread; allocated */
   bool synced;              /* mutex was made */
   pthread_mutex_t mutex;    /* guards facts */
