@@ -23,6 +23,7 @@ enum {
   AIO__PG_OPTIONS_MAX = 64,          /* of libpq */
   AIO__PG_BACKOFF_MIN_MS = 50,       /* between attempts to connect: full jitter over this, doubled with each failure, ... */
   AIO__PG_BACKOFF_MAX_MS = 8000,     /* ... up to this */
+  AIO__PG_PROBE_MS = 250,            /* what a step waits for one attempt when the server is known to be down */
   AIO__PG_RETRY_MIN_MS = 5,          /* the same before a step is tried again */
   AIO__PG_RETRY_MAX_MS = 250,
   AIO__PG_SERVER_MIN = 150000,
@@ -83,6 +84,7 @@ struct aio__pg_step {
   int64_t retry_ns;      /* while it pauses; 0 otherwise */
   bool capped;           /* the deadline is "postgres.timeout_ms", not the op's */
   bool waits;
+  bool probes;           /* the server is down: it waits a little for the attempt to connect, not until its deadline */
   aio__pg_step *next;    /* in the line */
   aio__pg_conn *conn;    /* while it is out */
   int tries;

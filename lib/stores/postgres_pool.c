@@ -4,7 +4,8 @@
  *
  * While the server cannot be reached, connecting is tried again after pauses that grow, with full jitter. Steps wait through the first
  * "postgres.connect_timeout_ms" of it, since most such gaps are restarts; from then on they fail at once, so that runs go on without the
- * store, and the step that comes when a pause is over waits for the one attempt.
+ * store, and the step that comes when a pause is over waits for the one attempt: money as long as it takes, others AIO__PG_PROBE_MS,
+ * since a server that hangs answers no attempt.
  */
 #include <stdio.h>
 #include <string.h>
@@ -164,10 +165,13 @@ static void event(const aio__pg_pool *pool, int32_t level, const char *name, con
     aio__log_event(pool->store->env.log, level, name, aio__str_n(members, (size_t)n));
 }
 
+/* When what lasts since the first failure is no restart any more. */
+static int64_t down_ns(const aio__pg_pool *pool) {
+  return pool->failing_ns + pool->store->env.options->postgres_connect_timeout_ms * NS_PER_MS;
+}
+
 static bool is_down(const aio__pg_pool *pool) {
-  if (pool->failures == 0) return false;
-  int64_t grace = pool->store->env.options->postgres_connect_timeout_ms * NS_PER_MS;
-  return pool->permanent || now_of(pool) - pool->failing_ns >= grace;
+  return pool->failures > 0 && (pool->permanent || now_of(pool) >= down_ns(pool));
 }
 
 static void conn_failed(aio__pg_conn *conn, const aiorch_error *error) {
@@ -310,11 +314,17 @@ static void pump(aio__pg_pool *pool) {
     if (pool->count <= before) break; /* it failed at once, and pumped */
   }
   bool pause = pool->first != NULL && pool->failures > 0 && pool->count < pool->max && count_in(pool, NEW) == 0;
-  aio__io_timer_set(pool->io, &pool->again, pause ? pool->next_ns : AIO__NEVER);
+  int64_t at = pool->next_ns;
+  if (pause && !is_down(pool) && down_ns(pool) < at) at = down_ns(pool);
+  aio__io_timer_set(pool->io, &pool->again, pause ? at : AIO__NEVER);
 }
 
+/* The pause is over, or the time through which steps wait. */
 void aio__pg_pool_on_again(aio__io_timer *timer) {
-  pump(AIO__PG_OWNER(aio__pg_pool, again, timer));
+  aio__pg_pool *pool = AIO__PG_OWNER(aio__pg_pool, again, timer);
+  aiorch_error why = pool->why;
+  if (count_in(pool, ~0u) == 0 && is_down(pool) && now_of(pool) < pool->next_ns) fail_line(pool, &why);
+  pump(pool);
 }
 
 /* ---- steps that are out ------------------------------------------------------------------------------------------------------- */
@@ -326,7 +336,11 @@ static void on_pause_over(aio__pg_pool *pool, aio__pg_step *step) {
   pump(pool);
 }
 
-/* The deadline, or the end of a pause before the next try. */
+static bool knows_it_is_down(const aio__pg_pool *pool) {
+  return count_in(pool, ~(unsigned)NEW) == 0 && is_down(pool);
+}
+
+/* The deadline, the end of a pause before the next try, or of what a probe waits. */
 void aio__pg_pool_on_step_timer(aio__io_timer *timer) {
   aio__pg_step *step = AIO__PG_OWNER(aio__pg_step, timer, timer);
   aio__pg_pool *pool = &step->store->pool;
@@ -336,6 +350,10 @@ void aio__pg_pool_on_step_timer(aio__io_timer *timer) {
     return;
   }
   if (step->waits) out_of_line(pool, step);
+  if (step->probes) {
+    end_with(pool, step, &pool->why); /* the attempt goes on */
+    return;
+  }
   step->conn = NULL;
   if (conn != NULL) conn_free(conn); /* the server is told by the end of the connection, and by statement_timeout */
   if (conn != NULL) close_idle(pool);
@@ -390,6 +408,8 @@ static void start_on(aio__pg_conn *conn, aio__pg_step *step) {
   aio__error_init(&error);
   if (conn->state == AIO__PG_IDLE) conn->state = AIO__PG_BUSY;
   if (conn->state == AIO__PG_BUSY) aio__io_timer_clear(conn->pool->io, &conn->timer);
+  if (step->probes) aio__io_timer_set(conn->pool->io, &step->timer, step->deadline_ns);
+  step->probes = false;
   conn->step = step;
   step->conn = conn;
   step->tries++;
@@ -483,11 +503,14 @@ void aio__pg_pool_on_put(aio__io_task *task) {
     return;
   }
   bool probe = count_in(pool, NEW) == 0 && now_of(pool) >= pool->next_ns;
-  if (count_in(pool, ~(unsigned)NEW) == 0 && is_down(pool) && !probe) {
+  bool down = knows_it_is_down(pool);
+  if (down && !probe) {
     end_with(pool, step, &pool->why);
     return;
   }
-  aio__io_timer_set(pool->io, &step->timer, step->deadline_ns);
+  int64_t patience = after_ms(pool, AIO__PG_PROBE_MS);
+  step->probes = down && !(step->flags & (AIO__PG_MONEY | AIO__PG_OWN)) && patience < step->deadline_ns;
+  aio__io_timer_set(pool->io, &step->timer, step->probes ? patience : step->deadline_ns);
   line_up(pool, step, false);
   pump(pool);
 }
