@@ -1,10 +1,10 @@
 /*
  * A PostgreSQL server that is stopped at once under load, stays away while runs go on, and comes back: with rate_limit.on_store_down closed,
- * open and local.
+ * open and local. And one that is there but of no use ("open"): a backend that is stopped, no connection left, read-only, tables locked.
  *
- *   postgres_outage [MODE]      starts the server itself (tests/postgres/cluster.py)
+ *   postgres_outage [SCENE]      starts the server itself (tests/postgres/cluster.py)
  *
- * What must hold: every run is back by its deadline and a little; under open and local the provider is asked OUTAGE_CALLS times while the
+ * What must hold: every run is back by its deadline and a little; with open and local the provider is asked OUTAGE_CALLS times while the
  * server is away; afterwards, with the spool replayed, each call that the provider counted has exactly one attempt and its run one cost row,
  * and there is no other. A wait that takes longer than WATCHDOG_S ends the program.
  *
@@ -14,6 +14,7 @@
 #include <libpq-fe.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,10 +37,12 @@ enum {
   THREADS = 8,
   BEFORE_CALLS = 100,
   OUTAGE_CALLS = 1000,
+  SLOW_CALLS = 60, /* where each waits for the server until a limit */
   REFUSALS = 200, /* in place of calls under "closed" */
   AFTER_CALLS = 100,
   CALLS_MAX = 1 << 20,
   DEADLINE_MS = 4000,
+  STORE_MS = 500,
   WATCHDOG_S = 30,
   ID_LEN = 36
 };
@@ -49,9 +52,17 @@ typedef struct asked {
   int attempts, costs;
 } asked;
 
+typedef struct scene {
+  const char *name, *mode;
+  void (*begin)(PGconn *pg);
+  void (*end)(PGconn *pg);
+  int calls; /* of the provider while it lasts; under "closed" refusals */
+} scene;
+
 typedef struct bench {
   aiorch *orch;
   const char *mode;
+  pid_t stopped; /* a backend */
   asked *calls;
   atomic_int called, good, refused, degraded, wrong;
   atomic_bool stop;
@@ -103,12 +114,14 @@ static void pg_ctl(const char *const *arguments) {
   if (child < 0 || waitpid(child, &how, 0) != child || how != 0) die("pg_ctl", arguments[-1]);
 }
 
-static void stop_server(void) {
+static void stop_server(PGconn *pg) {
+  (void)pg;
   const char *const arguments[] = {"-m", "immediate", "stop", NULL};
   pg_ctl(arguments);
 }
 
-static void start_server(void) {
+static void start_server(PGconn *pg) {
+  (void)pg;
   char port[32];
   const char *at = strrchr(variable("AIORCH_TEST_POSTGRES"), ':');
   snprintf(port, sizeof port, "-p %d", atoi(at + 1));
@@ -122,6 +135,62 @@ static PGresult *admin(PGconn *pg, const char *sql) {
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) die(sql, PQerrorMessage(pg));
   return result;
 }
+
+static void run_sql(PGconn *pg, const char *sql) {
+  PQclear(admin(pg, sql));
+}
+
+#define END_ALL "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
+
+static void take_connections(PGconn *pg) {
+  run_sql(pg, "ALTER ROLE app CONNECTION LIMIT 0");
+  run_sql(pg, END_ALL);
+}
+
+static void give_connections(PGconn *pg) {
+  run_sql(pg, "ALTER ROLE app CONNECTION LIMIT -1");
+}
+
+static void make_read_only(PGconn *pg) {
+  run_sql(pg, "ALTER ROLE app SET default_transaction_read_only = on");
+  run_sql(pg, END_ALL);
+}
+
+static void make_writable(PGconn *pg) {
+  run_sql(pg, "ALTER ROLE app RESET default_transaction_read_only");
+  run_sql(pg, END_ALL);
+}
+
+static void lock_tables(PGconn *pg) {
+  run_sql(pg, "BEGIN");
+  run_sql(pg, "LOCK TABLE aiorch.ai_api_calls, aiorch.ai_attempts, aiorch.admissions");
+}
+
+static void unlock_tables(PGconn *pg) {
+  run_sql(pg, "COMMIT");
+}
+
+static void stop_backend(PGconn *pg) {
+  PGresult *result = admin(pg, "SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY state_change DESC LIMIT 1");
+  b.stopped = PQntuples(result) == 1 ? (pid_t)atoi(PQgetvalue(result, 0, 0)) : 0;
+  PQclear(result);
+  if (b.stopped <= 0 || kill(b.stopped, SIGSTOP) != 0) die("a backend", "cannot be stopped");
+}
+
+static void continue_backend(PGconn *pg) {
+  (void)pg;
+  if (kill(b.stopped, SIGCONT) != 0) die("a backend", "is gone");
+}
+
+static const scene scenes[] = {
+  {"closed", "closed", stop_server, start_server, REFUSALS},
+  {"open", "open", stop_server, start_server, OUTAGE_CALLS},
+  {"local", "local", stop_server, start_server, OUTAGE_CALLS},
+  {"no connection left", "open", take_connections, give_connections, OUTAGE_CALLS},
+  {"read-only", "open", make_read_only, make_writable, OUTAGE_CALLS},
+  {"tables locked", "open", lock_tables, unlock_tables, SLOW_CALLS},
+  {"a backend stopped", "open", stop_backend, continue_backend, SLOW_CALLS},
+};
 
 /* ---- the provider, and the runs ----------------------------------------------------------------------------------- */
 
@@ -195,9 +264,10 @@ static void open_orch(void) {
   aiorch_error *error;
   int n = snprintf(json, sizeof json,
                    "{\"store\": \"%s\", \"spool.path\": \"%s/spool-%s-%d\", \"deadline_ms\": %d, \"rate_limit.on_store_down\": \"%s\","
-                   " \"rate_limit.requests\": 1000000, \"spool.replay_rate\": 100000, \"postgres.connect_timeout_ms\": 500,"
-                   " \"cache.mode\": \"off\"}",
-                   variable("AIORCH_TEST_POSTGRES"), base != NULL ? base : "/tmp", b.mode, (int)getpid(), DEADLINE_MS, b.mode);
+                   " \"rate_limit.requests\": 1000000, \"spool.replay_rate\": 100000, \"postgres.connect_timeout_ms\": %d,"
+                   " \"postgres.timeout_ms\": %d, \"cache.mode\": \"off\"}",
+                   variable("AIORCH_TEST_POSTGRES"), base != NULL ? base : "/tmp", b.mode, (int)getpid(), DEADLINE_MS, b.mode,
+                   STORE_MS, STORE_MS);
   memset(&vtbl, 0, sizeof vtbl);
   vtbl.struct_size = sizeof vtbl;
   vtbl.model = "m";
@@ -284,28 +354,30 @@ static void begin(const char *mode) {
   open_orch();
 }
 
-static bool outage(const char *mode) {
+static bool outage(const scene *s) {
   pthread_t threads[THREADS];
-  begin(mode);
+  begin(s->mode);
+  PGconn *pg = PQconnectdb(variable("AIORCH_TEST_POSTGRES_ADMIN"));
   for (int i = 0; i < THREADS; i++)
     if (pthread_create(&threads[i], NULL, work, (void *)(intptr_t)i) != 0) abort();
   wait_for("calls before the outage", &b.called, BEFORE_CALLS);
-  stop_server();
+  s->begin(pg);
   int64_t away = now_us();
   int before = atomic_load(&b.called), refused = atomic_load(&b.refused);
-  if (strcmp(mode, "closed") == 0)
-    wait_for("refusals", &b.refused, refused + REFUSALS);
+  if (strcmp(s->mode, "closed") == 0)
+    wait_for("refusals", &b.refused, refused + s->calls);
   else
-    wait_for("calls during the outage", &b.called, before + OUTAGE_CALLS);
+    wait_for("calls during the outage", &b.called, before + s->calls);
   int during = atomic_load(&b.called) - before;
   double seconds = (double)(now_us() - away) / 1e6;
-  start_server();
+  s->end(pg);
+  PQfinish(pg);
   wait_for("calls after the outage", &b.called, atomic_load(&b.called) + AFTER_CALLS);
   atomic_store(&b.stop, true);
   for (int i = 0; i < THREADS; i++) (void)pthread_join(threads[i], NULL);
   replay();
   int64_t longest = atomic_load(&b.longest_us);
-  printf("%s: %d calls before, %d in an outage of %.2f s; %d runs well, %d not; the longest run took %.1f ms, deadline %d ms\n", mode, before, during,
+  printf("%s: %d calls before, %d in an outage of %.2f s; %d runs well, %d not; the longest run took %.1f ms, deadline %d ms\n", s->name, before, during,
          seconds, atomic_load(&b.good), atomic_load(&b.refused), (double)longest / 1e3, DEADLINE_MS);
   bool good = check_rows() && atomic_load(&b.wrong) == 0;
   if (longest > (int64_t)(DEADLINE_MS + LATE_MS) * 1000) good = printf("  FAILED: a run was late\n") < 0;
@@ -315,14 +387,13 @@ static bool outage(const char *mode) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const modes[] = {"closed", "open", "local"};
   bool good = true;
   into_cluster(argv);
   setvbuf(stdout, NULL, _IOLBF, 0);
   b.calls = calloc(CALLS_MAX, sizeof b.calls[0]);
   if (b.calls == NULL || pthread_mutex_init(&b.mutex, NULL) != 0 || pthread_cond_init(&b.cond, NULL) != 0) abort();
-  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
-    if (argc < 2 || strcmp(argv[1], modes[i]) == 0) good = outage(modes[i]) && good;
+  for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++)
+    if (argc < 2 || strcmp(argv[1], scenes[i].name) == 0) good = outage(&scenes[i]) && good;
   free(b.calls);
   return !good;
 }
