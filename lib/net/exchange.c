@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NS_PER_MS = 1000000, KEEP_BUFFER = 1 << 10, WORDS_MAX = 600, OWN_LINES = 3, HOST_SHOWN = 120 };
+enum { NS_PER_MS = 1000000, KEEP_BUFFER = 1 << 10, WORDS_MAX = 600, OWN_LINES = 3, HOST_SHOWN = 120, THROUGH_SHOWN = 160 };
 
 /* ---- the copy of the request ------------------------------------------------------------------------------------- */
 
@@ -400,7 +400,8 @@ void aio__exchange_end(aio__exchange *e, aiorch_status status, const char *words
     aio__str host = e->request->host;
     if (e->phase == AIO__EXCHANGE_READING) aio__wire_error_begin(&outcome, &e->reply);
     if (host.n > HOST_SHOWN) host.n = HOST_SHOWN;
-    snprintf(text, sizeof text, "%.*s: %s", (int)host.n, host.p, words);
+    const char *through = e->through ? e->through : "";
+    snprintf(text, sizeof text, "%.*s: %s%s%.*s", (int)host.n, host.p, words, e->through ? ", " : "", THROUGH_SHOWN, through);
     aio__wire_say(&outcome, aio__str_z(text), e->request->secret);
   }
   outcome.status = status;

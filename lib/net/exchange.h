@@ -66,6 +66,7 @@ struct aio__exchange {
   aio__io_timer timer;
   aio__exchange_request *request;
   void *easy;
+  const char *through; /* words for the proxy that it goes through, the transport's; NULL: none */
   aio__exchange_phase phase;
   int64_t turn_ns, sent_ns, last_ns; /* its turn came; the request was sent; something moved */
   size_t uploaded, head_bytes, body_bytes;

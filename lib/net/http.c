@@ -20,13 +20,12 @@ enum {
   MULTI_QUICK_EXIT = 21,          /* CURLMOPT_QUICK_EXIT of 8.20: its resolver threads are not waited for */
   TOO_LARGE = 100,                /* CURLE_TOO_LARGE of 8.6 */
   SENT_AT_ONCE = 16 << 10,        /* a body up to this size is taken as sent with the head */
-  SEND_LOOK_MS = 100,             /* how often is looked at whether a larger one has gone out */
   KEEPALIVE_IDLE_S = 60,
   KEEPALIVE_INTERVAL_S = 30,
   READ_BYTES_PLAIN = 4 << 10, READ_BYTES_TLS = 16 << 10, /* of each transfer as long as it lasts; HTTP/2 has frames of 16 kB */
   SEND_BYTES = 16 << 10,
   CONNECT_MS_KNOWN = 300000, CONNECT_MS_NONE = 86400000, /* libcurl's own limit, unless it is given one; hardly one */
-  WORDS_MAX = 400
+  PROXY_LOGIN = 407, WORDS_MAX = 400
 };
 
 /* libcurl's own object for a transfer, used for one exchange after the other. */
@@ -34,6 +33,7 @@ typedef struct aio__http_handle {
   CURL *curl;
   struct aio__http_handle *next;
   bool used, https; /* by whom it was used before: a part of its options stays */
+  const aio__proxy *proxy;
   char error[CURL_ERROR_SIZE];
 } handle;
 
@@ -43,31 +43,7 @@ static int64_t now_of(const aio__http *h) {
   return aio__clock_now(aio__io_clock(h->io));
 }
 
-/* Once what is ready now has been dealt with: so those who wait are told together, and do not take the processor from each other. */
-static void settle_later(aio__http *h) {
-  if (h->settles) return;
-  h->settles = true;
-  aio__io_after(h->io, &h->settle_task);
-}
-
 /* ---- callbacks of libcurl ---------------------------------------------------------------------------------------- */
-
-static void set_changed(aio__exchange *e) {
-  if (e->changed) return;
-  e->changed = true;
-  e->next_changed = e->http->changed;
-  e->http->changed = e;
-}
-
-/* The next limit of time. While a body moves the timer stays where it is: it looks again when it fires. */
-static void arm(aio__exchange *e) {
-  int64_t at = aio__exchange_due(e);
-  if (e->phase == AIO__EXCHANGE_SENDING) {
-    int64_t look = now_of(e->http) + (int64_t)SEND_LOOK_MS * NS_PER_MS;
-    if (look < at) at = look;
-  }
-  aio__io_timer_set(e->http->io, &e->timer, at);
-}
 
 /* Pausing streams of HTTP/2 is broken in one version of libcurl or another (7.84, 8.3, 8.16): those are taken, up to response_max. */
 static bool may_pause(const aio__exchange *e) {
@@ -78,7 +54,7 @@ static bool may_pause(const aio__exchange *e) {
  * all that one read unpacks to: that is taken, up to response_max, and the transfer pauses afterwards (tell_drivers). */
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   aio__exchange *e = ctx;
-  set_changed(e);
+  aio__http_changed(e);
   if (!e->packed && may_pause(e) && aio__exchange_pauses(e)) return CURL_WRITEFUNC_PAUSE;
   return aio__exchange_add_body(e, aio__str_n(bytes, size * count)) ? size * count : 0;
 }
@@ -94,8 +70,8 @@ static size_t on_line(char *bytes, size_t size, size_t count, void *ctx) {
   }
   if (!reading && e->phase == AIO__EXCHANGE_READING) {
     e->packed = aio__wire_get(&e->reply, "content-encoding").n > 0;
-    arm(e);
-    set_changed(e);
+    aio__http_arm(e);
+    aio__http_changed(e);
   }
   return line.n;
 }
@@ -108,7 +84,7 @@ static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local
   if (e->request->body_len <= SENT_AT_ONCE) e->phase = AIO__EXCHANGE_AWAITING;
   e->uploaded = 0;
   aio__http_queue_connected(&e->http->queue, e);
-  arm(e);
+  aio__http_arm(e);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -194,7 +170,7 @@ static handle *new_handle(aio__http *h) {
   snprintf(agent, sizeof agent, "libaiorch/%s", aiorch_version_string());
   curl_easy_setopt(curl, CURLOPT_USERAGENT, agent);
   curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, h->encodings);
-  curl_easy_setopt(curl, CURLOPT_NOPROXY, h->no_proxy ? h->no_proxy : "");
+  curl_easy_setopt(curl, CURLOPT_NOPROXY, ""); /* proxy.h decides it */
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_line);
   curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connected);
@@ -233,17 +209,22 @@ static struct curl_slist *list_lines(const aio__exchange_request *request) {
   return nodes;
 }
 
-/* What depends on the scheme alone. */
-static CURLcode set_scheme(const aio__http *h, handle *x, bool https) {
-  const char *proxy = https ? h->https_proxy : h->http_proxy;
-  if (x->used && x->https == https) return CURLE_OK;
+/* NULL: none. */
+static const aio__proxy *proxy_of(const aio__http *h, const aio__exchange_request *r) {
+  const aio__proxy *proxy = r->https ? &h->https_proxy : &h->http_proxy;
+  return proxy->url && !aio__proxy_spares(h->no_proxy, r->host) ? proxy : NULL;
+}
+
+/* What depends on the scheme and the proxy alone. */
+static CURLcode set_scheme(handle *x, bool https, const aio__proxy *proxy) {
+  if (x->used && x->https == https && x->proxy == proxy) return CURLE_OK;
   x->used = false;
   CURLcode code = curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
-  if (code == CURLE_OK) code = curl_easy_setopt(x->curl, CURLOPT_PROXY, proxy ? proxy : "");
+  if (code == CURLE_OK) code = curl_easy_setopt(x->curl, CURLOPT_PROXY, proxy ? proxy->url : "");
   if (code != CURLE_OK) return code;
   curl_easy_setopt(x->curl, CURLOPT_BUFFERSIZE, (long)(https ? READ_BYTES_TLS : READ_BYTES_PLAIN));
   curl_easy_setopt(x->curl, CURLOPT_HTTP_VERSION, (long)(https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  x->used = true, x->https = https;
+  x->used = true, x->https = https, x->proxy = proxy;
   return CURLE_OK;
 }
 
@@ -252,7 +233,9 @@ static bool set_request(const aio__http *h, aio__exchange *e, handle *x) {
   const aio__exchange_request *r = e->request;
   CURL *curl = x->curl;
   bool get = r->body_len == 0 && strcmp(r->method, "GET") == 0, post = strcmp(r->method, "POST") == 0;
-  CURLcode code = set_scheme(h, x, r->https);
+  const aio__proxy *proxy = proxy_of(h, r);
+  e->through = proxy ? proxy->through : NULL;
+  CURLcode code = set_scheme(x, r->https, proxy);
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_URL, r->url);
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, get || post ? NULL : r->method);
   if (code != CURLE_OK) return false;
@@ -294,7 +277,7 @@ static void finish(aio__http *h, aio__exchange *e, aiorch_status status, const c
   if (e->next) e->next->before = e->before;
   aio__exchange_free_request(h->al, e->request);
   e->request = NULL;
-  set_changed(e);
+  aio__http_changed(e);
   h->again = true;
 }
 
@@ -310,7 +293,7 @@ static void begin(aio__http *h, aio__exchange *e) {
   x->error[0] = '\0';
   CURLMcode code = curl_multi_add_handle(h->multi, x->curl);
   if (code == CURLM_OK)
-    arm(e);
+    aio__http_arm(e);
   else
     finish(h, e, code == CURLM_OUT_OF_MEMORY ? AIORCH_E_NOMEM : AIORCH_E_NETWORK, curl_multi_strerror(code));
 }
@@ -345,17 +328,17 @@ static void on_ready(void *ctx, int fd, uint32_t events) {
   if (events & EPOLLOUT) mask |= CURL_CSELECT_OUT;
   if (events & (EPOLLERR | EPOLLHUP)) mask |= CURL_CSELECT_ERR;
   act(h, fd, mask);
-  settle_later(h);
+  aio__http_settle_later(h);
 }
 
 void aio__http_on_curl_timer(aio__io_timer *timer) {
   aio__http *h = AIO__OWNER(aio__http, curl_timer, timer);
   act(h, CURL_SOCKET_TIMEOUT, 0);
-  settle_later(h);
+  aio__http_settle_later(h);
 }
 
 void aio__http_on_queue_timer(aio__io_timer *timer) {
-  settle_later(AIO__OWNER(aio__http, queue_timer, timer));
+  aio__http_settle_later(AIO__OWNER(aio__http, queue_timer, timer));
 }
 
 static bool make_multi(aio__http *h) {
@@ -395,8 +378,8 @@ static void on_limit(aio__io_timer *timer) {
   if (aio__exchange_overdue(e))
     finish(h, e, AIORCH_PENDING, NULL);
   else
-    arm(e);
-  settle_later(h);
+    aio__http_arm(e);
+  aio__http_settle_later(h);
 }
 
 static void enter(aio__http *h, aio__exchange *e) {
@@ -410,7 +393,7 @@ static void enter(aio__http *h, aio__exchange *e) {
   } else if (!make_multi(h) || aio__http_queue_add(&h->queue, e) != AIORCH_OK) {
     finish(h, e, AIORCH_E_NOMEM, "no memory for a transfer");
   } else {
-    arm(e);
+    aio__http_arm(e);
   }
 }
 
@@ -432,10 +415,10 @@ void aio__http_on_poke(aio__io_task *task) {
     finish(h, e, AIORCH_E_CANCELLED, "dropped");
   } else if (aio__exchange_resumes(e)) {
     handle *x = e->easy;
-    arm(e);
+    aio__http_arm(e);
     (void)curl_easy_pause(x->curl, CURLPAUSE_CONT); /* a failure shows as the end of the transfer */
   }
-  settle_later(h);
+  aio__http_settle_later(h);
 }
 
 /* ---- how it ended ------------------------------------------------------------------------------------------------ */
@@ -478,16 +461,32 @@ static aiorch_status status_of(CURLcode code, const aio__exchange *e) {
   }
 }
 
+/* The HTTP status by which it did not let the request pass; 0: it did. 407 is nobody else's. */
+static int refused_by_proxy(const aio__exchange *e, const handle *x) {
+  long status = 0;
+  if (!e->through) return 0;
+  if (e->phase == AIO__EXCHANGE_READING) return !x->https && e->reply.http_status == PROXY_LOGIN ? PROXY_LOGIN : 0;
+  if (e->connected || curl_easy_getinfo(x->curl, CURLINFO_HTTP_CONNECTCODE, &status) != CURLE_OK) return 0;
+  return status >= 300 && status <= 599 ? (int)status : 0;
+}
+
 static void complete(aio__http *h, aio__exchange *e, CURLcode code) {
   char words[WORDS_MAX];
   handle *x = e->easy;
   aiorch_status status = e->failed != AIORCH_OK ? e->failed : status_of(code, e);
-  if (e->failed != AIORCH_OK) {
+  int refused = refused_by_proxy(e, x);
+  if (refused == PROXY_LOGIN) {
+    finish(h, e, AIORCH_E_NETWORK, "the proxy wants a name and password, or others (HTTP 407; http://NAME:PASSWORD@...)");
+  } else if (refused != 0) {
+    snprintf(words, sizeof words, "the proxy makes no connection to it (HTTP %d)", refused);
+    finish(h, e, AIORCH_E_NETWORK, words);
+  } else if (e->failed != AIORCH_OK) {
     finish(h, e, status, e->why);
   } else if (status == AIORCH_E_TOO_LARGE) {
     finish(h, e, status, "sent a header line that is too long (AIO__EXCHANGE_HEAD_MAX)");
   } else {
-    const char *detail = x->error[0] != '\0' ? x->error : curl_easy_strerror(code);
+    bool tells = x->error[0] != '\0' && !(x->proxy && aio__proxy_shows(x->proxy, x->error));
+    const char *detail = tells ? x->error : curl_easy_strerror(code);
     snprintf(words, sizeof words, "%s: %s", words_of(code), code == CURLE_OK ? "there is no end of its headers" : detail);
     finish(h, e, status, words);
   }
@@ -579,7 +578,7 @@ void aio__http_on_close(aio__io_task *task) {
   aio__http *h = AIO__OWNER(aio__http, close_task, task);
   h->stopping = true;
   while (h->first) finish(h, h->first, AIORCH_E_CLOSED, "the network was closed");
-  settle_later(h);
+  aio__http_settle_later(h);
 }
 
 /* ---- the library -------------------------------------------------------------------------------------------------- */

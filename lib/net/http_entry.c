@@ -24,8 +24,8 @@ static void take_apart(aio__http *h) {
   aio__http_queue_free(&h->queue);
   aio__free(h->al, h->watched);
   aio__free(h->al, h->ca_file);
-  aio__free(h->al, h->http_proxy);
-  aio__free(h->al, h->https_proxy);
+  aio__proxy_free(h->al, &h->http_proxy);
+  aio__proxy_free(h->al, &h->https_proxy);
   aio__free(h->al, h->no_proxy);
   release(h);
 }
@@ -117,21 +117,17 @@ static void http_close(aio__transport *transport) {
 /* ---- the opening ------------------------------------------------------------------------------------------------- */
 
 /* At the opening only, so that no thread of ours reads the environment while the host changes it. */
-static aiorch_status copy_variable(aio__http *h, char **out, const char *const *names) {
-  const char *value = NULL;
-  for (; *names && (!value || value[0] == '\0'); names++) value = getenv(*names);
-  if (!value || value[0] == '\0') return AIORCH_OK;
-  *out = aio__strndup(h->al, value, strlen(value));
-  return *out ? AIORCH_OK : AIORCH_E_NOMEM;
-}
-
 static aiorch_status copy_texts(aio__http *h, const char *ca_file, aiorch_error *error) {
   static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
   static const char *const https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
-  static const char *const none[] = {"no_proxy", "NO_PROXY", NULL};
-  aiorch_status status = copy_variable(h, &h->http_proxy, http);
-  if (status == AIORCH_OK) status = copy_variable(h, &h->https_proxy, https);
-  if (status == AIORCH_OK) status = copy_variable(h, &h->no_proxy, none);
+  const char *none = getenv("no_proxy");
+  aiorch_status status = aio__proxy_read(h->al, http, &h->http_proxy);
+  if (status == AIORCH_OK) status = aio__proxy_read(h->al, https, &h->https_proxy);
+  if (!none || none[0] == '\0') none = getenv("NO_PROXY");
+  if (status == AIORCH_OK && none) {
+    h->no_proxy = aio__strndup(h->al, none, strlen(none));
+    if (!h->no_proxy) status = AIORCH_E_NOMEM;
+  }
   if (status == AIORCH_OK && ca_file && ca_file[0] != '\0') {
     if (access(ca_file, R_OK) != 0)
       return aio__error_set(error, AIORCH_E_CONFIG, "http.ca_file: %s cannot be read: %s", ca_file, strerror(errno));

@@ -7,6 +7,7 @@
 
 #include "net/http.h"
 #include "net/http_queue.h"
+#include "net/proxy.h"
 
 #define AIO__OWNER(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
@@ -18,7 +19,8 @@ struct aio__http {
   aio__io_thread *io;
   atomic_int refs; /* the owner's, and one of each exchange that was not dropped: for the head above */
   bool own_io;
-  char *ca_file, *http_proxy, *https_proxy, *no_proxy;
+  aio__proxy http_proxy, https_proxy;
+  char *ca_file, *no_proxy;
   const char *encodings; /* what libcurl unpacks */
   pthread_mutex_t mutex; /* guards these */
   pthread_cond_t cond;
@@ -48,6 +50,11 @@ void aio__http_on_curl_timer(aio__io_timer *timer);
 void aio__http_on_queue_timer(aio__io_timer *timer);
 
 /* http_watch.c */
+/* Once what is ready now has been dealt with: so those who wait are told together, and do not take the processor from each other. */
+void aio__http_settle_later(aio__http *h);
+void aio__http_changed(aio__exchange *e); /* its driver is to be told */
+/* The next limit of time. While a body moves the timer stays where it is: it looks again when it fires. */
+void aio__http_arm(aio__exchange *e);
 int aio__http_open_socket(aio__http *h, int family, int type, int protocol); /* -1: none */
 int aio__http_close_socket(aio__http *h, int fd);
 int aio__http_watch(aio__http *h, int fd, unsigned events); /* EPOLLIN, EPOLLOUT; an errno */

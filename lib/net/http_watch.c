@@ -1,5 +1,5 @@
 /*
- * What the transport watches. libcurl stops watching a connection after each exchange and starts again with the next: of connections
+ * What the transport watches: limits of time, and sockets. libcurl stops watching a connection after each exchange and starts again with the next: of connections
  * that it has opened and will close through here, the watch stays meanwhile, which saves three calls of the system an exchange.
  */
 #include <string.h>
@@ -13,6 +13,30 @@
  * by itself, and it is watched. 0: nothing of this transport is watched by that number. So epoll is never asked to forget what is not
  * ours: the number of a socket that was closed may be anybody's in this process by now. */
 enum { OURS = 0x80, UNASKED = 0x40, OTHERS = 0x20, EVENTS = EPOLLIN | EPOLLOUT, STEP = 1024 };
+
+enum { SEND_LOOK_MS = 100 }; /* how often is looked at whether a large request has gone out */
+
+void aio__http_settle_later(aio__http *h) {
+  if (h->settles) return;
+  h->settles = true;
+  aio__io_after(h->io, &h->settle_task);
+}
+
+void aio__http_changed(aio__exchange *e) {
+  if (e->changed) return;
+  e->changed = true;
+  e->next_changed = e->http->changed;
+  e->http->changed = e;
+}
+
+void aio__http_arm(aio__exchange *e) {
+  int64_t at = aio__exchange_due(e);
+  if (e->phase == AIO__EXCHANGE_SENDING) {
+    int64_t look = aio__clock_now(e->clock) + (int64_t)SEND_LOOK_MS * 1000000;
+    if (look < at) at = look;
+  }
+  aio__io_timer_set(e->http->io, &e->timer, at);
+}
 
 static unsigned char *watch_of(aio__http *h, int fd) {
   if (fd < 0 || (size_t)fd >= h->watched_n || !(h->watched[fd] & OURS)) return NULL;
