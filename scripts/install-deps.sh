@@ -86,6 +86,7 @@ need_tests() {
   need python3-pycparser "pycparser for that Python" module pycparser
   need python3-jsonschema "jsonschema for that Python" module jsonschema
   need openssl "openssl" have openssl
+  need tinyproxy-bin "tinyproxy" have tinyproxy
   need_postgres
 }
 

@@ -25,7 +25,7 @@ enum {
   READ_BYTES_PLAIN = 4 << 10, READ_BYTES_TLS = 16 << 10, /* of each transfer as long as it lasts; HTTP/2 has frames of 16 kB */
   SEND_BYTES = 16 << 10,
   CONNECT_MS_KNOWN = 300000, CONNECT_MS_NONE = 86400000, /* libcurl's own limit, unless it is given one; hardly one */
-  PROXY_LOGIN = 407, WORDS_MAX = 400
+  UNAUTHORIZED = 401, PROXY_LOGIN = 407, WORDS_MAX = 400
 };
 
 /* libcurl's own object for a transfer, used for one exchange after the other. */
@@ -467,7 +467,7 @@ static int refused_by_proxy(const aio__exchange *e, const handle *x) {
   if (!e->through) return 0;
   if (e->phase == AIO__EXCHANGE_READING) return !x->https && e->reply.http_status == PROXY_LOGIN ? PROXY_LOGIN : 0;
   if (e->connected || curl_easy_getinfo(x->curl, CURLINFO_HTTP_CONNECTCODE, &status) != CURLE_OK) return 0;
-  return status >= 300 && status <= 599 ? (int)status : 0;
+  return status == UNAUTHORIZED ? PROXY_LOGIN : status >= 300 && status <= 599 ? (int)status : 0;
 }
 
 static void complete(aio__http *h, aio__exchange *e, CURLcode code) {
@@ -476,7 +476,7 @@ static void complete(aio__http *h, aio__exchange *e, CURLcode code) {
   aiorch_status status = e->failed != AIORCH_OK ? e->failed : status_of(code, e);
   int refused = refused_by_proxy(e, x);
   if (refused == PROXY_LOGIN) {
-    finish(h, e, AIORCH_E_NETWORK, "the proxy wants a name and password, or others (HTTP 407; http://NAME:PASSWORD@...)");
+    finish(h, e, AIORCH_E_NETWORK, "the proxy wants another name and password, or one at all (http://NAME:PASSWORD@...)");
   } else if (refused != 0) {
     snprintf(words, sizeof words, "the proxy makes no connection to it (HTTP %d)", refused);
     finish(h, e, AIORCH_E_NETWORK, words);
