@@ -125,6 +125,8 @@
   I(http_connections_max, "http.connections_max", 4096, 1, 1000000, 0,                                                  \
     "Most open connections; half of what the process may open when that is less. Who comes then waits.")               \
   I(http_connections_per_host, "http.connections_per_host", 2048, 1, 1000000, 0, "Most open connections to one host.") \
+  S(http_version, "http.version", "1.1", "1.1|2", 0,                                                                    \
+    "Over TLS; \"2\": HTTP/2 where the host speaks it, with the faults of libcurl that docs/resilience.md names.")     \
   S(prices_file, "cost.prices_file", "", NULL, 0, "A JSON file with prices that come before the built-in ones.")       \
   I(store_busy_ms, "store.busy_ms", 5000, 1, 600000, 0, "How long to wait for another process that writes.")            \
   I(postgres_connections_max, "postgres.connections_max", 8, 1, 1000, 0,                                                \

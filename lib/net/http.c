@@ -216,14 +216,14 @@ static const aio__proxy *proxy_of(const aio__http *h, const aio__exchange_reques
 }
 
 /* What depends on the scheme and the proxy alone. */
-static CURLcode set_scheme(handle *x, bool https, const aio__proxy *proxy) {
+static CURLcode set_scheme(handle *x, bool https, const aio__proxy *proxy, bool http2) {
   if (x->used && x->https == https && x->proxy == proxy) return CURLE_OK;
   x->used = false;
   CURLcode code = curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
   if (code == CURLE_OK) code = curl_easy_setopt(x->curl, CURLOPT_PROXY, proxy ? proxy->url : "");
   if (code != CURLE_OK) return code;
   curl_easy_setopt(x->curl, CURLOPT_BUFFERSIZE, (long)(https ? READ_BYTES_TLS : READ_BYTES_PLAIN));
-  curl_easy_setopt(x->curl, CURLOPT_HTTP_VERSION, (long)(https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(x->curl, CURLOPT_HTTP_VERSION, (long)(https && http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   x->used = true, x->https = https, x->proxy = proxy;
   return CURLE_OK;
 }
@@ -235,7 +235,7 @@ static bool set_request(const aio__http *h, aio__exchange *e, handle *x) {
   bool get = r->body_len == 0 && strcmp(r->method, "GET") == 0, post = strcmp(r->method, "POST") == 0;
   const aio__proxy *proxy = proxy_of(h, r);
   e->through = proxy ? proxy->through : NULL;
-  CURLcode code = set_scheme(x, r->https, proxy);
+  CURLcode code = set_scheme(x, r->https, proxy, h->http2);
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_URL, r->url);
   if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, get || post ? NULL : r->method);
   if (code != CURLE_OK) return false;

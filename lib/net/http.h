@@ -1,6 +1,7 @@
 /*
- * The transport over libcurl (transport.h has what it does): HTTP/1.1 with connections that are kept, HTTP/2 over TLS, many
- * exchanges a connection. All of it runs on the I/O thread.
+ * The transport over libcurl (transport.h has what it does): HTTP/1.1 with connections that are kept; HTTP/2 over TLS, many exchanges a
+ * connection, only when it is asked for, since libcurl (7.88 to 8.22) lets streams stand still when others are refused or their connection
+ * goes away, and before 8.5 takes broken ones for whole. All of it runs on the I/O thread.
  *
  * Certificates and names of hosts are always checked; http is spoken only with a URL that says so; redirects are not followed, no
  * password file, cookie or redirect of the environment is looked at. The proxy variables (http_proxy, HTTPS_PROXY, ALL_PROXY,
@@ -23,6 +24,7 @@ typedef struct aio__http_options {
   const char *ca_file;          /* certificates to trust, PEM; NULL or "": those that libcurl was built with */
   int64_t connections_max;      /* in all; lowered to half of what the process may open (an event says so) */
   int64_t connections_per_host;
+  bool http2;                   /* over TLS, where the host speaks it */
   aio__io_thread *io;           /* borrowed, outlives the transport; NULL: the transport makes its own */
 } aio__http_options;
 

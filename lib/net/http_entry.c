@@ -158,6 +158,7 @@ aiorch_status aio__http_open(const aio__http_options *options, const aio__alloc 
   if (!h) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
   h->al = al;
   h->pid = getpid();
+  h->http2 = options->http2;
   atomic_init(&h->refs, 1);
   h->base = (aio__transport){http_start,  aio__exchange_head, http_take, aio__exchange_state, http_drop, http_close, aio__exchange_sent};
   aio__http_queue_init(&h->queue, al, most_connections(options->connections_max, log), (size_t)per_host);

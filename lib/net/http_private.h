@@ -18,7 +18,7 @@ struct aio__http {
   const aio__clock *clock;
   aio__io_thread *io;
   atomic_int refs; /* the owner's, and one of each exchange that was not dropped: for the head above */
-  bool own_io;
+  bool own_io, http2;
   aio__proxy http_proxy, https_proxy;
   char *ca_file, *no_proxy;
   const char *encodings; /* what libcurl unpacks */

@@ -68,7 +68,8 @@ aiorch_status aio__http_queue_add(aio__http_queue *q, aio__exchange *e) {
   return AIORCH_OK;
 }
 
-static bool waits_for_first(const aio__http_host *host) {
+static bool waits_for_another(const aio__http_host *host) {
+  if (host->multiplexes) return host->connected < host->active;
   return host->https && !host->warm && host->active > 0;
 }
 
@@ -78,7 +79,7 @@ static int64_t first_until(const aio__http_host *host) {
 
 static bool may_begin(const aio__http_queue *q, const aio__http_host *host, int64_t now_ns) {
   if (!host->first || host->active >= q->host_max * (host->multiplexes ? AIO__HTTP_STREAMS_MAX : 1)) return false;
-  if (waits_for_first(host) && now_ns < first_until(host)) return false;
+  if (waits_for_another(host) && now_ns < first_until(host)) return false;
   bool fits = host->multiplexes && host->active % AIO__HTTP_STREAMS_MAX != 0;
   return fits || q->used < q->total_max;
 }
@@ -100,7 +101,7 @@ aio__exchange *aio__http_queue_next(aio__http_queue *q, int64_t now_ns) {
     host->first = e->turn_next;
     e->turn_next = NULL;
     q->waiting--;
-    if (host->active == 0) host->first_at_ns = now_ns;
+    if (host->connected == host->active) host->first_at_ns = now_ns;
     set_active(q, host, host->active + 1);
     e->turn_active = true;
     return e;
@@ -112,7 +113,7 @@ int64_t aio__http_queue_wakes_at(const aio__http_queue *q) {
   int64_t at = AIO__NEVER;
   if (q->waiting == 0) return at;
   for (const aio__http_host *host = q->hosts; host; host = host->next) {
-    if (host->first && waits_for_first(host) && first_until(host) < at) at = first_until(host);
+    if (host->first && waits_for_another(host) && first_until(host) < at) at = first_until(host);
   }
   return at;
 }

@@ -3,7 +3,9 @@
  *
  * Each host has a line of its own; the first of it begins when the host and all hosts together have a connection left. Hosts take
  * turns. Over TLS, while there is no connection to a host yet, one goes first and the others wait for it (until aio__http_queue_open
- * says that they have waited enough): if the host speaks HTTP/2, its connection carries them all.
+ * says that they have waited enough): if the host speaks HTTP/2, its connection carries them all. When it is known that it does, each waits
+ * until the one before has a connection: who needs another one goes first again, since libcurl would make one for each that
+ * comes meanwhile, however many streams the next will carry.
  */
 #ifndef AIO_NET_HTTP_QUEUE_H
 #define AIO_NET_HTTP_QUEUE_H
@@ -19,7 +21,7 @@ struct aio__http_host {
   size_t active, connected;    /* that have begun; of these, that have a connection */
   bool https, multiplexes;
   bool warm;                   /* there was a connection, and nothing says that it has gone */
-  int64_t first_at_ns;         /* when the one that goes first has begun */
+  int64_t first_at_ns;         /* when the one that others wait for has begun */
 };
 
 typedef struct aio__http_queue {

@@ -18,6 +18,7 @@ static aiorch_status open_own(aiorch *orch, aiorch_error *error) {
   aio__http_options options = {.ca_file = o->http_ca_file,
                                .connections_max = o->http_connections_max,
                                .connections_per_host = o->http_connections_per_host,
+                               .http2 = strcmp(o->http_version, "2") == 0,
                                .io = orch->io};
   return aio__http_open(&options, orch->al, orch->clock, orch->log, &orch->counters, &orch->transport, error);
 }

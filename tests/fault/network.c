@@ -281,7 +281,7 @@ int main(int argc, char **argv) {
   if (!fault_begin()) return 77;
   aio__test_alloc_init(&memory);
   size_t descriptors = http_open_descriptors();
-  aio__http_options options = {.ca_file = fault_said("ca", &ca)};
+  aio__http_options options = {.ca_file = fault_said("ca", &ca), .http2 = true};
   if (aio__http_open(&options, &memory.al, aio__clock_system(), NULL, NULL, &transport, NULL) != AIORCH_OK) abort();
   aio__tape_value rows = AIO__TAPE_GET(&fault_table, AIO__TAPE_ROOT, "rows");
   for (aio__tape_value row = aio__tape_first(&fault_table, rows); row != AIO__TAPE_NONE; row = aio__tape_next(&fault_table, rows, row)) {

@@ -116,11 +116,36 @@ static void test_speaks__one_connection_carries_many(void **state) {
   assert_non_null(aio__http_queue_next(&q, 0));
   aio__http_queue_connected(&q, &exchanges[0]);
   aio__http_queue_speaks(&q, &exchanges[0], true);
-  for (size_t i = 1; i < 2 * AIO__HTTP_STREAMS_MAX; i++) assert_ptr_equal(aio__http_queue_next(&q, 0), &exchanges[i]);
+  for (size_t i = 1; i < 2 * AIO__HTTP_STREAMS_MAX; i++) {
+    assert_ptr_equal(aio__http_queue_next(&q, 0), &exchanges[i]);
+    assert_null(aio__http_queue_next(&q, 0)); /* it may need a connection that carries the next, too */
+    aio__http_queue_connected(&q, &exchanges[i]);
+  }
   assert_null(aio__http_queue_next(&q, 0));
   assert_int_equal(q.used, 2);
   for (size_t i = 0; i < 2 * AIO__HTTP_STREAMS_MAX; i++) aio__http_queue_remove(&q, &exchanges[i]);
   assert_int_equal(q.used, 0);
+  aio__http_queue_free(&q);
+}
+
+static void test_next__who_needs_another_connection_is_waited_for_so_long(void **state) {
+  (void)state;
+  aio__http_queue q;
+  aio__http_queue_init(&q, aio__alloc_default(), 9, 9);
+  for (size_t i = 0; i < 4; i++) ask(&q, i, "https://a");
+  assert_non_null(aio__http_queue_next(&q, 0));
+  aio__http_queue_connected(&q, &exchanges[0]);
+  aio__http_queue_speaks(&q, &exchanges[0], true);
+  assert_ptr_equal(aio__http_queue_next(&q, 7), &exchanges[1]);
+  int64_t at = aio__http_queue_wakes_at(&q);
+  assert_int_equal(at, 7 + (int64_t)AIO__HTTP_FIRST_MS * 1000000);
+  assert_null(aio__http_queue_next(&q, at - 1));
+  assert_ptr_equal(aio__http_queue_next(&q, at), &exchanges[2]);
+  aio__http_queue_remove(&q, &exchanges[1]);
+  aio__http_queue_remove(&q, &exchanges[2]); /* both have failed: nobody is waited for */
+  assert_ptr_equal(aio__http_queue_next(&q, 0), &exchanges[3]);
+  aio__http_queue_remove(&q, &exchanges[0]);
+  aio__http_queue_remove(&q, &exchanges[3]);
   aio__http_queue_free(&q);
 }
 
@@ -163,6 +188,7 @@ int main(void) {
     cmocka_unit_test(test_next__over_tls_one_goes_first),
     cmocka_unit_test(test_next__nobody_waits_long_for_the_first),
     cmocka_unit_test(test_speaks__one_connection_carries_many),
+      cmocka_unit_test(test_next__who_needs_another_connection_is_waited_for_so_long),
     cmocka_unit_test(test_add__hosts_without_an_exchange_are_forgotten),
     cmocka_unit_test(test_add__out_of_memory),
   };
