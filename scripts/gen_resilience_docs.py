@@ -62,6 +62,30 @@ after a minute. When all are left alone a run ends at once with `PROVIDERS_UNAVA
 `aiorch_cancel` from any thread, `aiorch_run_free`, and the end of the deadline close the connection within 50 ms. The run ends in one final
 event with `CANCELLED`; its attempt is settled, and what it has cost is null once the request was sent.
 
+## Proxies
+
+`https_proxy` or `HTTPS_PROXY`, `http_proxy`, and `all_proxy` or `ALL_PROXY` for both name a proxy, when the handle is opened
+(`http://NAME:PASSWORD@HOST:PORT`); https goes through it by CONNECT. `no_proxy` or `NO_PROXY` lists who is reached without it: names with all
+below them, addresses, `10.0.0.0/8`, or `*`. Whatever fails behind a proxy says so: its words end in "through the proxy
+http://HOST:PORT (https_proxy)", with the variable that named it and without the login. That it wants another password (407), or makes no
+connection to the host, is `NETWORK`; a limit of time that passes at the proxy is the limit that it is elsewhere. `tests/fault/proxy_faults`
+plays it with tinyproxy.
+
+## HTTP/2
+
+Connections speak HTTP/1.1 unless `http.version` is "2". libcurl carries HTTP/2 with faults that nothing around it can mend; each shows in a loop
+of curl_multi alone, against node's server, too:
+
+| fault | in which libcurl it was seen | what comes of it |
+|---|---|---|
+| RST_STREAM with NO_ERROR in a body without content-length is taken for its end (curl issue 6015) | 7.88.1, 8.5.0, 8.14.1, 8.22 rc2; not 8.0.1 | such an answer is cut off; it lacks its last event, or its JSON does not end, which is a failure of the attempt |
+| other resets and broken connections are taken for an end while many streams are out (curl pull request 10693) | 7.88.1, 8.0.1; hardly ever from 8.5.0 | the same |
+| streams stand still when others are refused or dropped, or GOAWAY comes | 7.88.1, 8.5.0, 8.14.1, 8.22 rc2, in some runs | a limit of time ends the attempt; another follows |
+| a connection for each exchange above 100 (curl pull request 10456: CURLOPT_PIPEWAIT has no effect there before 8.0) | 7.88.1; without that option all | none: one exchange at a time goes first to a new connection |
+| a request is sent again by libcurl itself when its connection went away before a reply | all five | the server may see, and charge, a request twice |
+
+With "2", one connection carries up to 100 exchanges (`AIO__HTTP_STREAMS_MAX`): worth it for hosts that allow few connections.
+
 ## What the tables say
 
 **attempts**: at one provider that fails so every time, with two keys and `generate.attempts` = 2; then the status of each. **alone**: how the run

@@ -1,7 +1,7 @@
 /*
  * The transport over libcurl (transport.h has what it does): HTTP/1.1 with connections that are kept; HTTP/2 over TLS, many exchanges a
  * connection, only when it is asked for, since libcurl (7.88 to 8.22) lets streams stand still when others are refused or their connection
- * goes away, and before 8.5 takes broken ones for whole. All of it runs on the I/O thread.
+ * goes away, and takes some that were cut off for whole (docs/resilience.md). All of it runs on the I/O thread.
  *
  * Certificates and names of hosts are always checked; http is spoken only with a URL that says so; redirects are not followed, no
  * password file, cookie or redirect of the environment is looked at. The proxy variables (http_proxy, HTTPS_PROXY, ALL_PROXY,
