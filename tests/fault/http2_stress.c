@@ -262,6 +262,23 @@ static int refused(void) {
   return bad;
 }
 
+/* The server speaks nothing else, and says so to those that do not ask for it. */
+static int not_unless_asked_for(const char *ca) {
+  aio__http_options options = {.ca_file = ca};
+  aio__transport *plain;
+  char url[128];
+  http_answer a;
+  if (aio__http_open(&options, &memory.al, aio__clock_system(), NULL, NULL, &plain, NULL) != AIORCH_OK) abort();
+  http_answer_init(&a);
+  snprintf(url, sizeof url, "https://127.0.0.1:%d/whole/100", port);
+  http_do(plain, &memory.al, &(http_ask){.url = url, .body = "{}"}, &a);
+  int bad = a.http_status == 200;
+  printf("  without http.version 2: %s\n", bad ? "HTTP/2 all the same" : "HTTP/1.1");
+  http_answer_free(&a);
+  plain->close(plain);
+  return bad;
+}
+
 int main(int argc, char **argv) {
   char ca[LINE];
   uint64_t seed = (uint64_t)time(NULL) * 31 + (uint64_t)getpid();
@@ -278,7 +295,7 @@ int main(int argc, char **argv) {
   size_t descriptors = http_open_descriptors();
   aio__http_options options = {.ca_file = ca, .http2 = true};
   if (aio__http_open(&options, &memory.al, aio__clock_system(), NULL, NULL, &transport, NULL) != AIORCH_OK) abort();
-  int bad = slow_beside_fast() + refused();
+  int bad = not_unless_asked_for(ca) + slow_beside_fast() + refused();
   printf("without faults\n");
   calm = true;
   bad += stress(seed, rounds);
