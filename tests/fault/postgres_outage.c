@@ -320,12 +320,14 @@ static int count_rows(PGconn *pg, const char *sql, bool attempts) {
   return strangers;
 }
 
+#define WHAT ", status, input_tokens + output_tokens, cost_nano_usd FROM aiorch."
+
 static bool check_rows(void) {
   PGconn *pg = PQconnectdb(variable("AIORCH_TEST_POSTGRES_ADMIN"));
   int n = atomic_load(&b.called), bad = 0;
   qsort(b.calls, (size_t)n, sizeof b.calls[0], by_id);
-  int strange = count_rows(pg, "SELECT run_id, status, input_tokens + output_tokens, cost_nano_usd FROM aiorch.ai_attempts WHERE state = 1 AND provider = 'counted'", true);
-  strange += count_rows(pg, "SELECT id, status, input_tokens + output_tokens, cost_nano_usd FROM aiorch.ai_api_calls WHERE provider = 'counted'", false);
+  int strange = count_rows(pg, "SELECT run_id" WHAT "ai_attempts WHERE state = 1 AND provider = 'counted'", true);
+  strange += count_rows(pg, "SELECT id" WHAT "ai_api_calls WHERE provider = 'counted'", false);
   PGresult *left = admin(pg, "SELECT count(*) FROM aiorch.ai_attempts WHERE state <> 1");
   int pending = atoi(PQgetvalue(left, 0, 0));
   PQclear(left);
@@ -392,8 +394,8 @@ static bool outage(const scene *s) {
   for (int i = 0; i < THREADS; i++) (void)pthread_join(threads[i], NULL);
   replay();
   int64_t longest = atomic_load(&b.longest_us);
-  printf("%s: %d calls before, %d in an outage of %.2f s; %d runs well, %d not; the longest run took %.1f ms, deadline %d ms\n", s->name, before, during,
-         seconds, atomic_load(&b.good), atomic_load(&b.refused), (double)longest / 1e3, deadline_of(s));
+  printf("%s: %d calls before, %d in an outage of %.2f s; %d runs well, %d not; the longest run took %.1f ms, deadline %d ms\n", s->name, before,
+         during, seconds, atomic_load(&b.good), atomic_load(&b.refused), (double)longest / 1e3, deadline_of(s));
   bool good = check_rows() && atomic_load(&b.wrong) == 0;
   if (longest > (int64_t)(deadline_of(s) + LATE_MS) * 1000) good = printf("  FAILED: a run was late\n") < 0;
   while (aiorch_close(b.orch, 5000) == AIORCH_AGAIN) {}

@@ -131,6 +131,24 @@ static void test_settle__server_away(void **state) {
   assert_int_equal(runs_of(f), 1);
 }
 
+/* Known to be down, and by now it hangs: who asks is told so while the attempt to connect goes on. */
+static void test_stats__server_away_that_hangs(void **state) {
+  enum { CONNECT_MS = 1000, ENOUGH_MS = 700 };
+  fixture *f = *state;
+  aio__store_stats stats;
+  waiting w;
+  f->options.postgres_connect_timeout_ms = CONNECT_MS;
+  cut_proxy_set(&proxy, CUT_REFUSE);
+  assert_int_equal(settle_one(f, 1, AIO__NEVER), AIORCH_E_STORE_DOWN);
+  cut_proxy_set(&proxy, CUT_SILENCE);
+  aiorch_status status = AIORCH_E_STORE_DOWN;
+  for (int before = atomic_load(&proxy.connections); atomic_load(&proxy.connections) == before && status == AIORCH_E_STORE_DOWN;) {
+    waiting_init(&w, aio__clock_after_ms(aio__clock_system(), ENOUGH_MS));
+    status = waiting_end(&w, f->store->ledger->stats(f->store, &w.op, ACME, T0, &stats));
+  }
+  assert_int_equal(status, AIORCH_E_STORE_DOWN);
+}
+
 static void test_open__server_away(void **state) {
   fixture *f = *state;
   close_store(f);
@@ -570,6 +588,7 @@ int main(int argc, char **argv) {
     PROXIED(test_settle__silence_ends_at_the_deadline),
     PROXIED(test_settle__silence_ends_by_the_setting),
     PROXIED(test_settle__server_away),
+    PROXIED(test_stats__server_away_that_hangs),
     PROXIED(test_open__server_away),
     PROXIED(test_open__nothing_listens),
     PROXIED(test_open__the_second_host_is_there),
