@@ -4,9 +4,10 @@
  *
  *   postgres_outage [SCENE]      starts the server itself (tests/postgres/cluster.py)
  *
- * What must hold: every run is back (how long after its deadline is printed: 100 ms are promised, which a busy machine may not give); with open and local the provider is asked OUTAGE_CALLS times while the
- * server is away; afterwards, with the spool replayed, each call that the provider counted has exactly one attempt and its run one cost row,
- * and there is no other but of calls that were not made. A wait that takes longer than WATCHDOG_S ends the program.
+ * What must hold: every run is back (how long after its deadline is printed: 100 ms are promised, which a busy machine may not
+ * give); with open and local the provider is asked OUTAGE_CALLS times while the server is away; afterwards, with the spool
+ * replayed, each call that the provider counted has exactly one attempt and its run one cost row, and there is no other but of
+ * calls that were not made. A wait that takes longer than WATCHDOG_S ends the program.
  *
  * label: threads
  */
