@@ -19,7 +19,9 @@ char *aio__pg_search_path(const aio__alloc *al, const char *schema, const char *
   add_name(&path, schema);
   if (vector_schema[0] != '\0' && strcmp(schema, vector_schema) != 0) add_name(&path, vector_schema);
   aio__buf_z(&path, "pg_temp");
-  return aio__buf_take(&path, NULL);
+  char *words = aio__buf_take(&path, NULL);
+  aio__buf_free(&path);
+  return words;
 }
 
 bool aio__store_is_postgres(const char *setting) {
@@ -65,6 +67,7 @@ static aiorch_status name_place(aio__pg_store *store, aiorch_error *error) {
   aio__buf_init(&place, store->env.al, strlen(store->target->place) + AIO__PG_NAME_MAX + 32);
   aio__buf_fmt(&place, "%s (schema %s)", store->target->place, store->schema);
   store->place = aio__buf_take(&place, NULL);
+  aio__buf_free(&place);
   return store->place != NULL ? AIORCH_OK : aio__pg_nomem(error);
 }
 
