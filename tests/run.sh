@@ -13,7 +13,7 @@
 #   live   on that build: the command line against servers that others wrote: aimock, which comes from npm, over TLS; and a small
 #          real model behind llama.cpp's server, where --live has built one; else it says that none was asked
 #   clang  the same build with clang, warnings as errors
-#   asan   all tests with the address and undefined behaviour sanitizers, but those of SQL alone
+#   asan   all tests with the address and undefined behaviour sanitizers
 #   tsan   tests that start threads, with the thread sanitizer
 #
 # JOBS=n builds and tests n at a time (default: as many as there are processors). Logs: build/logs. What is installed for the leg live
@@ -121,7 +121,7 @@ leg_clang() {
 
 leg_asan() {
   build asan all $instrumented -DAIORCH_SANITIZE=address,undefined || return
-  run_tests asan asan --label-exclude "^(oracle|live|postgres)\$"
+  run_tests asan asan --label-exclude "^(oracle|live)\$"
 }
 
 # Some kernels place memory where the thread sanitizer of this compiler cannot follow; without randomization it can.
