@@ -620,10 +620,10 @@ static void test_feed__nothing_and_too_much(void **state) {
 /* ---- streamed as whole, whatever stands beside whatever ---- */
 
 static const char *const pieces[] = {
-    "Some words of an answer. ", "and so on, ", " ", "\n", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 ", "AKIAQ3XK7ZPL2MVT5RWN", "(ghp_" R40 ")",
-    "-----BEGIN PRIVATE KEY-----\n" R40 "\n-----END PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n" R40 "\n", "https://evil.test/x?d=1",
+    "Some words of an answer. ", "and so on, ", " ", "\n", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 ", "AKIAQ3XK7ZPL2MVT5RWN", ("(ghp_" R40 ")"),
+    ("-----BEGIN PRIVATE KEY-----\n" R40 "\n-----END PRIVATE KEY-----"), ("-----BEGIN PRIVATE KEY-----\n" R40 "\n"), "https://evil.test/x?d=1",
     "https://docs.example.com/a", "'//evil.test'", "https://evil.test.", ".", "x", "/", "=", "postgres://admin:hunter2secret@evil.test/db ",
-    "password=q7Zk3xV9bN4mR6tY1wP5cD0s", "xoxb-123456789012-" R20, "Well, 0123456789abcdef01234567 ",
+    "password=q7Zk3xV9bN4mR6tY1wP5cD0s", ("xoxb-123456789012-" R20), "Well, 0123456789abcdef01234567 ",
 };
 
 static aio__stream_check mixed(int mode, size_t hold_back, bool canary) {
