@@ -9,10 +9,6 @@ aiorch_status aio__pg_nomem(aiorch_error *error) {
   return aio__error_set(error, AIORCH_E_NOMEM, "out of memory");
 }
 
-aiorch_status aio__pg_missing(aio__op *op, const char *what) {
-  return aio__error_set(&op->error, AIORCH_E_UNSUPPORTED, "the PostgreSQL store cannot %s yet", what);
-}
-
 static bool is(const char state[6], const char *code) {
   return strncmp(state, code, strlen(code)) == 0;
 }

@@ -59,48 +59,14 @@ aiorch_status aio__pg_near(aio__store *store, aio__op *op, aio__str tenant, aio_
 
 /* ---- vectors to be made, and kept --------------------------------------------------------------------------------------------------- */
 
-typedef struct missing {
-  aio__arena *arena;
-  aio__unembedded **entries;
-  size_t *count;
-  uint64_t *left;
-  /* found */
-  aio__unembedded *rows;
-  size_t n;
-  int64_t all;
-} missing;
-
-/* The first row has the number alone. */
-static aiorch_status read_missing(const aio__pg_rows *rows, aio__op *op, void *ctx) {
-  missing *m = ctx;
-  size_t n = aio__pg_count(rows);
-  m->rows = aio__arena_alloc(m->arena, (n + 1) * sizeof *m->rows);
-  if (m->rows == NULL) return aio__pg_nomem(&op->error);
-  m->all = aio__pg_get_i64(rows, 0, 0);
-  for (size_t i = 1; i < n; i++) {
-    aio__pg_get_uuid(rows, i, 1, m->rows[m->n].chunk_id);
-    if (!aio__pg_copy(rows, i, 2, m->arena, &m->rows[m->n++].text)) return aio__pg_nomem(&op->error);
-  }
-  return AIORCH_OK;
-}
-
-static aiorch_status give_missing(aio__op *op, void *ctx) {
-  const missing *m = ctx;
-  (void)op;
-  *m->entries = m->rows;
-  *m->count = m->n;
-  *m->left = m->all > 0 ? (uint64_t)m->all : 0;
-  return AIORCH_OK;
+static bool text_of_answer(const aio__pg_rows *rows, size_t row, aio__arena *arena, aio__str *out) {
+  return aio__pg_copy(rows, row, 2, arena, out);
 }
 
 aiorch_status aio__pg_answers_unembedded(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
                                          aio__arena *arena, aio__unembedded **entries, size_t *count, uint64_t *left) {
-  missing m = {.arena = arena, .entries = entries, .count = count, .left = left};
-  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ | AIO__PG_LONG, &m, sizeof m, give_missing);
-  aio__pg_sql(step, "SELECT * FROM answers_without_vector($1, $2)", read_missing);
-  aio__pg_text(step, fingerprint);
-  aio__pg_i32(step, limit < AIO__PG_ROWS_MAX ? (int32_t)limit : AIO__PG_ROWS_MAX);
-  return aio__pg_step_start(step);
+  return aio__pg_list_unembedded(store, op, tenant, "SELECT * FROM answers_without_vector($1, $2)", text_of_answer, fingerprint, limit,
+                                 arena, entries, count, left);
 }
 
 aiorch_status aio__pg_answers_mark(aio__store *store, aio__op *op, aio__str tenant, const aio__vectors *vectors, const aio__str *ids,

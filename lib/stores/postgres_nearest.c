@@ -54,8 +54,9 @@ aiorch_status aio__pg_others_end(const aio__pg_others *others, const char *what,
 /* ---- vectors to be made ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct missing {
+  aio__pg_embed_text text;
   aio__arena *arena;
-  aio__unembedded **chunks;
+  aio__unembedded **list;
   size_t *count;
   uint64_t *left;
   /* found */
@@ -74,8 +75,7 @@ static aiorch_status read_missing(const aio__pg_rows *rows, aio__op *op, void *c
   for (size_t i = 1; i < n; i++) {
     aio__unembedded *out = &m->rows[m->n++];
     aio__pg_get_uuid(rows, i, 1, out->chunk_id);
-    out->text = aio__embed_text(m->arena, aio__pg_get_bytes(rows, i, 2), aio__pg_get_bytes(rows, i, 3), aio__pg_get_bytes(rows, i, 4));
-    if (out->text.p == NULL) return aio__pg_nomem(&op->error);
+    if (!m->text(rows, i, m->arena, &out->text)) return aio__pg_nomem(&op->error);
   }
   return AIORCH_OK;
 }
@@ -83,20 +83,32 @@ static aiorch_status read_missing(const aio__pg_rows *rows, aio__op *op, void *c
 static aiorch_status give_missing(aio__op *op, void *ctx) {
   const missing *m = ctx;
   (void)op;
-  *m->chunks = m->rows;
+  *m->list = m->rows;
   *m->count = m->n;
   *m->left = m->all > 0 ? (uint64_t)m->all : 0;
   return AIORCH_OK;
 }
 
-aiorch_status aio__pg_unembedded(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit, aio__arena *arena,
-                                 aio__unembedded **chunks, size_t *count, uint64_t *left) {
-  missing m = {.arena = arena, .chunks = chunks, .count = count, .left = left};
+aiorch_status aio__pg_list_unembedded(aio__store *store, aio__op *op, aio__str tenant, const char *sql, aio__pg_embed_text text,
+                                      aio__str fingerprint, size_t limit, aio__arena *arena, aio__unembedded **list, size_t *count,
+                                      uint64_t *left) {
+  missing m = {.text = text, .arena = arena, .list = list, .count = count, .left = left};
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ | AIO__PG_LONG, &m, sizeof m, give_missing);
-  aio__pg_sql(step, "SELECT * FROM chunks_without_vector($1, $2)", read_missing);
+  aio__pg_sql(step, sql, read_missing);
   aio__pg_text(step, fingerprint);
   aio__pg_i32(step, limit < AIO__PG_ROWS_MAX ? (int32_t)limit : AIO__PG_ROWS_MAX);
   return aio__pg_step_start(step);
+}
+
+static bool text_of_chunk(const aio__pg_rows *rows, size_t row, aio__arena *arena, aio__str *out) {
+  *out = aio__embed_text(arena, aio__pg_get_bytes(rows, row, 2), aio__pg_get_bytes(rows, row, 3), aio__pg_get_bytes(rows, row, 4));
+  return out->p != NULL;
+}
+
+aiorch_status aio__pg_unembedded(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit, aio__arena *arena,
+                                 aio__unembedded **chunks, size_t *count, uint64_t *left) {
+  return aio__pg_list_unembedded(store, op, tenant, "SELECT * FROM chunks_without_vector($1, $2)", text_of_chunk, fingerprint, limit, arena,
+                                 chunks, count, left);
 }
 
 /* ---- keeping them ------------------------------------------------------------------------------------------------------------------ */

@@ -204,7 +204,4 @@ extern const aio__knowledge_ops aio__pg_knowledge_ops;
 extern const aio__cache_ops aio__pg_cache_ops;
 extern const aio__ledger_ops aio__pg_ledger_ops;
 
-/* AIORCH_E_UNSUPPORTED: an op that is not there yet. */
-aiorch_status aio__pg_missing(aio__op *op, const char *what);
-
 #endif

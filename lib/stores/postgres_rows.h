@@ -98,6 +98,11 @@ aiorch_status aio__pg_answers_unembedded(aio__store *store, aio__op *op, aio__st
 aiorch_status aio__pg_answers_mark(aio__store *store, aio__op *op, aio__str tenant, const aio__vectors *vectors, const aio__str *ids,
                                    size_t count);
 
+/* What is embedded of a row of chunks_without_vector or answers_without_vector; false: no memory. */
+typedef bool (*aio__pg_embed_text)(const aio__pg_rows *rows, size_t row, aio__arena *arena, aio__str *out);
+aiorch_status aio__pg_list_unembedded(aio__store *store, aio__op *op, aio__str tenant, const char *sql, aio__pg_embed_text text,
+                                      aio__str fingerprint, size_t limit, aio__arena *arena, aio__unembedded **list, size_t *count,
+                                      uint64_t *left);
 /* keep_chunk_vectors or keep_answer_vectors. */
 aiorch_status aio__pg_mark(aio__store *store, aio__op *op, aio__str tenant, const char *sql, const aio__vectors *vectors,
                            const aio__str *ids, size_t count);
