@@ -76,7 +76,8 @@ def words_for(box, llama):
     box.env["LIVE_KEY"] = KEY
     sets = {"providers.llama.api": "openai", "providers.llama.server": "llama.cpp", "providers.llama.base_url": llama.url,
             "providers.llama.model": "gemma-3-270m", "providers.llama.key": "${LIVE_KEY}", "embedder": "none",
-            "providers.llama.first_byte_ms": "300000", "providers.llama.idle_ms": "120000", "deadline_ms": "400000",
+            "providers.llama.first_byte_ms": "300000", "providers.llama.first_token_ms": "300000",
+            "providers.llama.idle_ms": "120000", "deadline_ms": "400000",
             "retrieve.context_tokens": "600", "retrieve.top_k": "2", "generate.max_tokens": "16", "generate.temperature": "0"}
     return [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]
 
