@@ -140,6 +140,8 @@
     "The role that every transaction takes; row-level security must apply to it.")                                     \
   S(postgres_clock, "postgres.clock", "server", "server|caller", 0,                                                     \
     "Whose time limits go by; \"caller\", this machine's, is for tests: clocks of several machines differ.")           \
+  S(postgres_limiter, "postgres.limiter", "log", "log|rate", 0,                                                         \
+    "How runs are counted: each in a log, or one row a user (GCRA), for users with very many runs; docs/postgres.md.") \
   S(postgres_tls, "postgres.tls", "verify", "verify|url", 0,                                                            \
     "\"verify\": certificate and name of a server on another machine are checked; \"url\": as sslmode in the URL says.") \
   S(postgres_ca_file, "postgres.ca_file", "", NULL, 0,                                                                  \

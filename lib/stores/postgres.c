@@ -40,6 +40,10 @@ bool aio__pg_caller_clock(const aio__store *store) {
   return strcmp(((const aio__pg_store *)store)->env.options->postgres_clock, "caller") == 0;
 }
 
+bool aio__pg_counts_by_rate(const aio__store *store) {
+  return strcmp(((const aio__pg_store *)store)->env.options->postgres_limiter, "rate") == 0;
+}
+
 static void store_free(aio__store *base) {
   aio__pg_store *store = (aio__pg_store *)base;
   const aio__alloc *al = store->env.al;

@@ -56,6 +56,18 @@ static aiorch_status give_admission(aio__op *op, void *ctx) {
   return AIORCH_OK;
 }
 
+#define ADMISSION "SELECT admitted, violated, used, retry_after_ms FROM "
+static const char BY_LOG[] = ADMISSION "admit_call($1, $2, $3, $4, $5, $6, $7::bigint)";
+static const char BY_RATE[] = ADMISSION "admit_call_by_rate($1, $2, $3, $4, $5, $6::bigint)";
+
+/* Money is set right when a run has ended, which the log alone can do; runs under such a limit are counted there along with it. */
+static bool goes_by_rate(const aio__store *store, const aio__constraint *constraints, size_t count) {
+  if (!aio__pg_counts_by_rate(store)) return false;
+  for (size_t i = 0; i < count; i++)
+    if (constraints[i].kind != AIO__LIMIT_RUNS) return false;
+  return true;
+}
+
 static aiorch_status admit(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, const aio__constraint *constraints,
                            size_t count, int64_t now_ms, aio__admission *out) {
   admitting a = {.out = out};
@@ -65,11 +77,12 @@ static aiorch_status admit(aio__store *store, aio__op *op, aio__str tenant, aio_
     *out = (aio__admission){.admitted = true, .violated = -1};
     return AIORCH_OK;
   }
+  bool by_rate = goes_by_rate(store, constraints, count);
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_LOOSE, &a, sizeof a, give_admission);
-  aio__pg_sql(step, "SELECT admitted, violated, used, retry_after_ms FROM admit_call($1, $2, $3, $4, $5, $6, $7::bigint)", read_admission);
+  aio__pg_sql(step, by_rate ? BY_RATE : BY_LOG, read_admission);
   aio__pg_uuid(step, run_id);
-  aio__pg_array(step, AIO__PG_INT4, count);
-  for (size_t i = 0; i < count; i++) aio__pg_i32(step, (int32_t)constraints[i].kind);
+  if (!by_rate) aio__pg_array(step, AIO__PG_INT4, count);
+  for (size_t i = 0; i < count && !by_rate; i++) aio__pg_i32(step, (int32_t)constraints[i].kind);
   aio__pg_array(step, AIO__PG_TEXT, count);
   for (size_t i = 0; i < count; i++) aio__pg_text(step, aio__str_z(constraints[i].key));
   aio__pg_array(step, AIO__PG_INT8, count);

@@ -199,6 +199,8 @@ typedef struct aio__pg_facts {
 aio__pg_facts aio__pg_facts_of(const aio__store *store);
 /* Is the now_ms of the caller what counts for limits and leases ("postgres.clock")? Else it is the server's clock. */
 bool aio__pg_caller_clock(const aio__store *store);
+/* Are runs counted by rate, one row a key ("postgres.limiter")? */
+bool aio__pg_counts_by_rate(const aio__store *store);
 
 extern const aio__knowledge_ops aio__pg_knowledge_ops;
 extern const aio__cache_ops aio__pg_cache_ops;
