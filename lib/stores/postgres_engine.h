@@ -31,7 +31,8 @@ enum {
   AIO__PG_VECTOR_PARALLEL = 802,     /* parallel HNSW builds are off below */
   AIO__PG_VECTOR_GOOD = 804,         /* a warning below */
   AIO__PG_STACK_BYTES = 1 << 19,
-  AIO__PG_NAME_MAX = 63              /* bytes of a schema or role */
+  AIO__PG_NAME_MAX = 63,             /* bytes of a schema or role */
+  AIO__PG_TOGETHER_OUT = 1           /* such of one tenant that are out at once */
 };
 
 #define AIO__PG_OWNER(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -75,6 +76,7 @@ struct aio__pg_step {
   aio__buf array;        /* under way */
   aio__pg_type array_type;
   size_t array_left;
+  aio__pg_gather gather; /* NULL: it goes alone */
   bool script;           /* one text of many statements, without a transaction of ours */
 
   /* from here on the engine's */
@@ -95,6 +97,9 @@ struct aio__pg_step {
   size_t refused_at;
   bool bad;              /* a decode asked for what is not there */
   void (*ended)(aio__pg_step *step); /* in place of op->done: for the engine's own */
+  aio__pg_step *whole;   /* the step that it travels in */
+  aio__pg_step **parts;  /* of a whole; NULL where one left before it ended */
+  size_t part_count;
 };
 
 struct aio__pg_rows {
@@ -232,12 +237,26 @@ void aio__pg_pool_run_on(aio__pg_conn *conn, aio__pg_step *step);
 /* How checking the connection ended. */
 void aio__pg_pool_checked(aio__pg_conn *conn, aiorch_status status, const aiorch_error *error);
 
+/* For postgres_together.c. */
+void aio__pg_pool_end(aio__pg_pool *pool, aio__pg_step *step, aiorch_status status);
+void aio__pg_pool_line_up(aio__pg_pool *pool, aio__pg_step *step);
+void aio__pg_pool_out_of_line(aio__pg_pool *pool, aio__pg_step *step);
+
 /* What runs on the I/O thread. */
 void aio__pg_pool_on_put(aio__io_task *task);
 void aio__pg_pool_on_open(aio__io_task *task);
 void aio__pg_pool_on_close(aio__io_task *task);
 void aio__pg_pool_on_step_timer(aio__io_timer *timer);
 void aio__pg_pool_on_again(aio__io_timer *timer);
+
+/* ---- steps that travel together: postgres_together.c ----------------------------------------------------------------------------------- */
+
+/* Must it wait, because enough of its kind are out? */
+bool aio__pg_held_back(const aio__pg_pool *pool, const aio__pg_step *step);
+/* `first`, which has just left the line, or the step in which it travels with others from there. */
+aio__pg_step *aio__pg_together(aio__pg_pool *pool, aio__pg_step *first);
+/* A part whose time is up. */
+void aio__pg_part_leaves(aio__pg_step *step);
 
 /* Frees it. */
 void aio__pg_step_free(aio__pg_step *step);

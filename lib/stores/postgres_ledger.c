@@ -37,15 +37,21 @@ static void put_now(aio__pg_step *step, const aio__store *store, int64_t now_ms)
 
 typedef struct admitting {
   aio__admission *out, result;
+  aio__str run_id;
+  const aio__constraint *constraints;
+  size_t count;
 } admitting;
 
+static void read_answer(const aio__pg_rows *rows, size_t row, size_t column, aio__admission *out) {
+  out->admitted = aio__pg_get_bool(rows, row, column);
+  out->violated = (int)aio__pg_get_i64(rows, row, column + 1);
+  out->used = aio__pg_get_i64(rows, row, column + 2);
+  out->retry_after_ms = aio__pg_get_i64(rows, row, column + 3);
+}
+
 static aiorch_status read_admission(const aio__pg_rows *rows, aio__op *op, void *ctx) {
-  aio__admission *result = &((admitting *)ctx)->result;
   (void)op;
-  result->admitted = aio__pg_get_bool(rows, 0, 0);
-  result->violated = (int)aio__pg_get_i64(rows, 0, 1);
-  result->used = aio__pg_get_i64(rows, 0, 2);
-  result->retry_after_ms = aio__pg_get_i64(rows, 0, 3);
+  read_answer(rows, 0, 0, &((admitting *)ctx)->result);
   return AIORCH_OK;
 }
 
@@ -56,9 +62,70 @@ static aiorch_status give_admission(aio__op *op, void *ctx) {
   return AIORCH_OK;
 }
 
-#define ADMISSION "SELECT admitted, violated, used, retry_after_ms FROM "
-static const char BY_LOG[] = ADMISSION "admit_call($1, $2, $3, $4, $5, $6, $7::bigint)";
-static const char BY_RATE[] = ADMISSION "admit_call_by_rate($1, $2, $3, $4, $5, $6::bigint)";
+/* The constraints of several calls, column by column. */
+static void put_constraints(aio__pg_step *step, const admitting *const *calls, size_t n, bool by_rate) {
+  size_t all = 0;
+  for (size_t i = 0; i < n; i++) all += calls[i]->count;
+  if (!by_rate) {
+    aio__pg_array(step, AIO__PG_INT4, all);
+    for (size_t i = 0; i < n; i++)
+      for (size_t c = 0; c < calls[i]->count; c++) aio__pg_i32(step, (int32_t)calls[i]->constraints[c].kind);
+  }
+  aio__pg_array(step, AIO__PG_TEXT, all);
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < calls[i]->count; c++) aio__pg_text(step, aio__str_z(calls[i]->constraints[c].key));
+  aio__pg_array(step, AIO__PG_INT8, all);
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < calls[i]->count; c++) aio__pg_i64(step, calls[i]->constraints[c].window_ms);
+  aio__pg_array(step, AIO__PG_INT8, all);
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < calls[i]->count; c++) aio__pg_i64(step, calls[i]->constraints[c].limit);
+  aio__pg_array(step, AIO__PG_INT8, all);
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < calls[i]->count; c++) aio__pg_i64(step, calls[i]->constraints[c].amount);
+}
+
+/* Of calls that travel together: each row names its call. */
+static aiorch_status read_admissions(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  size_t n = aio__pg_count(rows);
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) {
+    admitting *a = aio__pg_part_ctx(rows, aio__pg_get_i64(rows, i, 0) - 1);
+    if (a != NULL) read_answer(rows, i, 1, &a->result);
+  }
+  if (n == aio__pg_parts(rows)) return AIORCH_OK;
+  return aio__error_set(&op->error, AIORCH_E_INTERNAL, "the store did not answer each of %zu admissions", aio__pg_parts(rows));
+}
+
+#define ADMISSION "admitted, violated, used, retry_after_ms FROM "
+static const char BY_LOG[] = "SELECT " ADMISSION "admit_call($1, $2, $3, $4, $5, $6, $7::bigint)";
+static const char BY_RATE[] = "SELECT " ADMISSION "admit_call_by_rate($1, $2, $3, $4, $5, $6::bigint)";
+static const char ALL_BY_LOG[] = "SELECT call, " ADMISSION "admit_calls($1, $2, $3, $4, $5, $6, $7, $8::bigint)";
+static const char ALL_BY_RATE[] = "SELECT call, " ADMISSION "admit_calls_by_rate($1, $2, $3, $4, $5, $6, $7::bigint)";
+
+static void gather(aio__pg_step *whole, aio__pg_step *const *parts, size_t count, bool by_rate) {
+  const admitting *calls[AIO__PG_TOGETHER_MAX];
+  int32_t first = 1;
+  for (size_t i = 0; i < count; i++) calls[i] = aio__pg_step_ctx(parts[i]);
+  aio__pg_sql(whole, by_rate ? ALL_BY_RATE : ALL_BY_LOG, read_admissions);
+  aio__pg_array(whole, AIO__PG_UUID, count);
+  for (size_t i = 0; i < count; i++) aio__pg_uuid(whole, calls[i]->run_id);
+  aio__pg_array(whole, AIO__PG_INT4, count);
+  for (size_t i = 0; i < count; i++) {
+    aio__pg_i32(whole, first);
+    first += (int32_t)calls[i]->count;
+  }
+  put_constraints(whole, calls, count, by_rate);
+  aio__pg_null(whole);
+}
+
+static void gather_logged(aio__pg_step *whole, aio__pg_step *const *parts, size_t count) {
+  gather(whole, parts, count, false);
+}
+
+static void gather_rates(aio__pg_step *whole, aio__pg_step *const *parts, size_t count) {
+  gather(whole, parts, count, true);
+}
 
 /* Money is set right when a run has ended, which the log alone can do; runs under such a limit are counted there along with it. */
 static bool goes_by_rate(const aio__store *store, const aio__constraint *constraints, size_t count) {
@@ -70,7 +137,8 @@ static bool goes_by_rate(const aio__store *store, const aio__constraint *constra
 
 static aiorch_status admit(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, const aio__constraint *constraints,
                            size_t count, int64_t now_ms, aio__admission *out) {
-  admitting a = {.out = out};
+  admitting a = {.out = out, .run_id = run_id, .constraints = constraints, .count = count};
+  const admitting *const one = &a;
   if (count > AIO__CONSTRAINTS_MAX)
     return aio__error_set(&op->error, AIORCH_E_TOO_LARGE, "%zu constraints: at most %d", count, AIO__CONSTRAINTS_MAX);
   if (count == 0) {
@@ -81,17 +149,10 @@ static aiorch_status admit(aio__store *store, aio__op *op, aio__str tenant, aio_
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_LOOSE, &a, sizeof a, give_admission);
   aio__pg_sql(step, by_rate ? BY_RATE : BY_LOG, read_admission);
   aio__pg_uuid(step, run_id);
-  if (!by_rate) aio__pg_array(step, AIO__PG_INT4, count);
-  for (size_t i = 0; i < count && !by_rate; i++) aio__pg_i32(step, (int32_t)constraints[i].kind);
-  aio__pg_array(step, AIO__PG_TEXT, count);
-  for (size_t i = 0; i < count; i++) aio__pg_text(step, aio__str_z(constraints[i].key));
-  aio__pg_array(step, AIO__PG_INT8, count);
-  for (size_t i = 0; i < count; i++) aio__pg_i64(step, constraints[i].window_ms);
-  aio__pg_array(step, AIO__PG_INT8, count);
-  for (size_t i = 0; i < count; i++) aio__pg_i64(step, constraints[i].limit);
-  aio__pg_array(step, AIO__PG_INT8, count);
-  for (size_t i = 0; i < count; i++) aio__pg_i64(step, constraints[i].amount);
+  put_constraints(step, &one, 1, by_rate);
   put_now(step, store, now_ms);
+  /* By the callers' own clocks each has a time of its own. */
+  if (!aio__pg_caller_clock(store)) aio__pg_step_gathers(step, by_rate ? gather_rates : gather_logged);
   return aio__pg_step_start(step);
 }
 

@@ -66,6 +66,10 @@ void aio__pg_step_refuse(aio__pg_step *step, aiorch_status status) {
   if (step != NULL && step->refused == AIORCH_OK) step->refused = status;
 }
 
+void aio__pg_step_gathers(aio__pg_step *step, aio__pg_gather gather) {
+  if (step != NULL) step->gather = gather;
+}
+
 static void no_memory(aio__pg_step *step) {
   if (step->refused == AIORCH_OK) (void)aio__pg_nomem(&step->op->error);
   aio__pg_step_refuse(step, AIORCH_E_NOMEM);

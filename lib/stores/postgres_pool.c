@@ -61,6 +61,10 @@ static void end_step(aio__pg_pool *pool, aio__pg_step *step, aiorch_status statu
   op->done(op, op->ctx);
 }
 
+void aio__pg_pool_end(aio__pg_pool *pool, aio__pg_step *step, aiorch_status status) {
+  end_step(pool, step, status);
+}
+
 static void end_with(aio__pg_pool *pool, aio__pg_step *step, const aiorch_error *error) {
   end_step(pool, step, aio__error_copy(&step->op->error, error));
 }
@@ -103,6 +107,14 @@ static void out_of_line(aio__pg_pool *pool, aio__pg_step *step) {
   if (pool->last == step) pool->last = before;
   step->next = NULL;
   step->waits = false;
+}
+
+void aio__pg_pool_line_up(aio__pg_pool *pool, aio__pg_step *step) {
+  line_up(pool, step, false);
+}
+
+void aio__pg_pool_out_of_line(aio__pg_pool *pool, aio__pg_step *step) {
+  out_of_line(pool, step);
 }
 
 /* All that wait fail for this reason. Those who come in meanwhile (done() may do that) have their own turn. */
@@ -292,21 +304,28 @@ static aio__pg_conn *idle_one(const aio__pg_pool *pool) {
   return c;
 }
 
+/* The first that may go. */
+static aio__pg_step *next_one(const aio__pg_pool *pool) {
+  aio__pg_step *s = pool->first;
+  while (s != NULL && aio__pg_held_back(pool, s)) s = s->next;
+  return s;
+}
+
 /* After failures one attempt at a time. */
 static bool may_connect(const aio__pg_pool *pool) {
   size_t making = count_in(pool, NEW), waiting = 0;
   if (pool->count >= pool->max || pool->unusable) return false;
   if (pool->failures > 0) return making == 0 && now_of(pool) >= pool->next_ns;
-  for (const aio__pg_step *s = pool->first; s != NULL && waiting <= making; s = s->next) waiting++;
+  for (const aio__pg_step *s = pool->first; s != NULL && waiting <= making; s = s->next) waiting += aio__pg_held_back(pool, s) ? 0 : 1;
   return waiting > making;
 }
 
 static void pump(aio__pg_pool *pool) {
   aio__pg_conn *conn;
-  while (pool->first != NULL && (conn = idle_one(pool)) != NULL) {
-    aio__pg_step *step = pool->first;
+  aio__pg_step *step;
+  while ((conn = idle_one(pool)) != NULL && (step = next_one(pool)) != NULL) {
     out_of_line(pool, step);
-    start_on(conn, step);
+    start_on(conn, aio__pg_together(pool, step));
   }
   while (pool->first != NULL && may_connect(pool)) {
     size_t before = pool->count;
@@ -350,6 +369,11 @@ void aio__pg_pool_on_step_timer(aio__io_timer *timer) {
     return;
   }
   if (step->waits) out_of_line(pool, step);
+  if (step->whole != NULL) {
+    aio__pg_part_leaves(step);
+    end_step(pool, step, late(step));
+    return;
+  }
   if (step->probes) {
     end_with(pool, step, &pool->why); /* the attempt goes on */
     return;
@@ -381,7 +405,7 @@ static bool was_too_long(const aio__pg_pool *pool, const aio__pg_step *step) {
 static void step_over(aio__pg_pool *pool, aio__pg_step *step) {
   step->conn = NULL;
   if (was_too_long(pool, step)) step->status = late(step);
-  if (step->ended == NULL && try_again(pool, step)) return;
+  if ((step->ended == NULL || step->part_count > 0) && try_again(pool, step)) return;
   end_step(pool, step, step->status);
 }
 

@@ -52,7 +52,8 @@ enum {
   AIO__PG_ARRAY_BYTES_MAX = 1 << 28,  /* of one array that is a parameter */
   AIO__PG_RESULT_BYTES_MAX = 1 << 30, /* of one result */
   AIO__PG_TRIES_MAX = 5,              /* of one step, within its deadline */
-  AIO__PG_WAITING_MAX = 65536         /* steps that wait for a connection */
+  AIO__PG_WAITING_MAX = 65536,        /* steps that wait for a connection */
+  AIO__PG_TOGETHER_MAX = 64           /* steps that travel as one */
 };
 
 typedef struct aio__pg_store aio__pg_store;
@@ -105,6 +106,20 @@ aio__pg_step *aio__pg_step_new(aio__store *store, aio__op *op, aio__str tenant, 
  * AIORCH_E_STORE_DOWN. aio__pg_fail says what the server's own errors become.
  */
 aiorch_status aio__pg_step_start(aio__pg_step *step);
+
+/*
+ * Steps that may travel together: where several of one tenant with the same `gather` wait for a connection at the same time, it is called to
+ * put the statements of all of them into `whole` (their contexts are as given: aio__pg_step_ctx). What the whole's statements give is written
+ * into the contexts of the parts (aio__pg_part_ctx); each part ends with its own finish. When the server refuses something, each is sent by
+ * itself. One that is alone is sent as it was put together. For calls that would wait for each other's locks. All that `gather` puts has to be
+ * copied, since a part may end before the whole: what stands in arrays is.
+ */
+typedef void (*aio__pg_gather)(aio__pg_step *whole, aio__pg_step *const *parts, size_t count);
+void aio__pg_step_gathers(aio__pg_step *step, aio__pg_gather gather);
+void *aio__pg_step_ctx(const aio__pg_step *step);
+/* Of part `part`, from 0; NULL: there is none, or nobody waits for it any more. */
+void *aio__pg_part_ctx(const aio__pg_rows *rows, int64_t part);
+size_t aio__pg_parts(const aio__pg_rows *rows);
 
 /* Memory that lives as long as the step: for arguments that must be put together. NULL: none. */
 void *aio__pg_step_alloc(aio__pg_step *step, size_t size);
@@ -199,7 +214,7 @@ typedef struct aio__pg_facts {
 aio__pg_facts aio__pg_facts_of(const aio__store *store);
 /* Is the now_ms of the caller what counts for limits and leases ("postgres.clock")? Else it is the server's clock. */
 bool aio__pg_caller_clock(const aio__store *store);
-/* Are runs counted by rate, one row a key ("postgres.limiter")? */
+/* Are limits on runs kept in the one-row form ("postgres.limiter")? */
 bool aio__pg_counts_by_rate(const aio__store *store);
 
 extern const aio__knowledge_ops aio__pg_knowledge_ops;

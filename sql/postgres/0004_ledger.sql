@@ -182,6 +182,88 @@ BEGIN
 END
 $$;
 
+-- Several calls at once, as if one came after the other: who asks for them together holds each key's lock once, and not from one to the
+-- next. Call i is its_runs[i], with constraints first_of[i] .. first_of[i + 1] - 1 (or to the end) of the arrays after it. One row a call.
+--
+-- What fits whatever becomes of the others is admitted in one statement. What may not, and what is not as usual (a run that was here
+-- before, a clock that went back), is left to admit_call, one after the other.
+CREATE FUNCTION :"schema".admit_calls(its_runs uuid[], first_of int[], kinds int[], keys text[], windows_ms bigint[], limits bigint[],
+                                      amounts bigint[], at_ms bigint DEFAULT NULL)
+RETURNS TABLE (call int, admitted boolean, violated int, used bigint, retry_after_ms bigint)
+LANGUAGE plpgsql SET search_path FROM CURRENT
+  -- One plan for all: it takes longer to make than to carry out.
+  SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  tenant text := require_tenant();
+  n int := coalesce(cardinality(its_runs), 0);
+  m int := coalesce(cardinality(keys), 0);
+  one bigint;
+  upto int;
+  good int[];
+  stands bigint[];
+  it admission;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'admit_calls needs READ COMMITTED: a snapshot from before the lock does not show who was faster'
+      USING ERRCODE = 'invalid_transaction_state';
+  ELSIF n = 0 OR n > 1000 OR cardinality(first_of) <> n OR first_of[1] <> 1 OR m < n OR cardinality(kinds) <> m OR cardinality(windows_ms) <> m
+        OR cardinality(limits) <> m OR cardinality(amounts) <> m THEN
+    RAISE EXCEPTION 'admit_calls: between 1 and 1000 calls with a constraint each, and all arrays of one length'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOREACH one IN ARRAY ARRAY(SELECT DISTINCT hashtextextended(length(tenant) || ':' || tenant || k.k, 7219) AS l FROM unnest(keys) k(k) ORDER BY l) LOOP
+    PERFORM pg_advisory_xact_lock(one);
+  END LOOP;
+  at_ms := coalesce(at_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+  WITH asked AS MATERIALIZED (
+    SELECT u.*, admit_calls.at_ms - u.window_ms AS since, c.call, c.run, u.i = c.first AS leads, sum(u.amount) OVER (PARTITION BY u.key) AS total,
+           count(*) OVER (PARTITION BY u.key, c.run) > 1
+             OR EXISTS (SELECT FROM admissions a WHERE a.tenant_id = tenant AND a.run_id = c.run AND a.key = u.key) AS again
+    FROM (SELECT o.run, o.first, o.call::int, lead(o.first, 1, m + 1) OVER (ORDER BY o.call) AS beyond
+          FROM unnest(its_runs, first_of) WITH ORDINALITY o(run, first, call)) c
+    JOIN unnest(kinds, keys, windows_ms, limits, amounts) WITH ORDINALITY u(kind, key, window_ms, most, amount, i)
+      ON u.i >= c.first AND u.i < c.beyond),
+  found AS MATERIALIZED ( -- "since" comes ready: an operator that may fail, on a column, row-level security keeps from the index
+
+    SELECT d.key, d.since, s.used, s.newest FROM (SELECT DISTINCT a.key, a.since FROM asked a) d,
+      LATERAL (SELECT coalesce(sum(a.amount), 0) AS used, max(a.at_ms) AS newest FROM admissions a
+               WHERE a.tenant_id = tenant AND a.key = d.key AND a.at_ms > d.since) s),
+  fits AS MATERIALIZED (
+    SELECT a.call FROM asked a JOIN found f ON f.key = a.key AND f.since = a.since GROUP BY a.call
+    HAVING bool_and(NOT a.again AND f.used + a.total <= a.most AND coalesce(f.newest <= admit_calls.at_ms, true))),
+  came AS (
+    INSERT INTO admissions (tenant_id, key, run_id, at_ms, amount, kind, expires_ms)
+      SELECT tenant, a.key, a.run, admit_calls.at_ms, a.amount, a.kind, admit_calls.at_ms + a.window_ms FROM asked a JOIN fits ON fits.call = a.call)
+  SELECT array_agg(x.call), array_agg(x.used) INTO good, stands
+    FROM (SELECT a.call, a.leads, least(f.used + sum(a.amount) OVER (PARTITION BY a.key ORDER BY a.i), 9223372036854775807)::bigint AS used
+          FROM asked a JOIN fits ON fits.call = a.call JOIN found f ON f.key = a.key AND f.since = a.since) x
+    WHERE x.leads;
+  violated := -1;
+  retry_after_ms := 0;
+  admitted := true;
+  FOR i IN 1 .. coalesce(cardinality(good), 0) LOOP
+    call := good[i];
+    used := stands[i];
+    RETURN NEXT;
+  END LOOP;
+  IF cardinality(good) = n THEN
+    RETURN;
+  END IF;
+  FOR i IN 1 .. n LOOP
+    CONTINUE WHEN i = ANY (good);
+    upto := coalesce(first_of[i + 1], m + 1) - 1;
+    it := admit_call(its_runs[i], kinds[first_of[i] : upto], keys[first_of[i] : upto], windows_ms[first_of[i] : upto],
+                     limits[first_of[i] : upto], amounts[first_of[i] : upto], at_ms);
+    call := i;
+    admitted := it.admitted;
+    violated := it.violated;
+    used := it.used;
+    retry_after_ms := it.retry_after_ms;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+
 -- The one-row form of the same for limits on the number of runs (GCRA): a key that nobody used for its window takes `limit` at once,
 -- then one each window/limit. So over a long time it admits what the sliding log admits, in one window up to twice as much. A row a
 -- key, however many come, and no lock but that row's: for keys with many calls a second. Money needs the log, since its amounts are
@@ -253,8 +335,92 @@ BEGIN
   RETURN result;
 END
 $$;
-REVOKE ALL ON FUNCTION admit_call, admit_call_by_rate FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION admit_call, admit_call_by_rate TO aiorch_app;
+-- Several calls of the one-row form at once, as admit_calls. What has one key is reckoned in memory: a row is read and written once,
+-- however many ask for it. After a commit of unknown outcome only the last run of a key is known again: others count twice, never less.
+CREATE FUNCTION :"schema".admit_calls_by_rate(its_runs uuid[], first_of int[], keys text[], windows_ms bigint[], limits bigint[],
+                                              amounts bigint[], at_ms bigint DEFAULT NULL)
+RETURNS TABLE (call int, admitted boolean, violated int, used bigint, retry_after_ms bigint)
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+DECLARE
+  tenant text := require_tenant();
+  n int := coalesce(cardinality(its_runs), 0);
+  m int := coalesce(cardinality(keys), 0);
+  one text;
+  k int;
+  upto int;
+  now_us bigint;
+  more_us bigint;
+  window_us bigint;
+  r admission_rates;
+  changed boolean;
+  it admission;
+BEGIN
+  IF n = 0 OR n > 1000 OR cardinality(first_of) <> n OR first_of[1] <> 1 OR m < n OR cardinality(windows_ms) <> m OR cardinality(limits) <> m
+     OR cardinality(amounts) <> m THEN
+    RAISE EXCEPTION 'admit_calls_by_rate: between 1 and 1000 calls with a constraint each, and all arrays of one length'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOREACH one IN ARRAY ARRAY(SELECT DISTINCT u COLLATE "C" FROM unnest(keys) u ORDER BY 1) LOOP
+    LOOP
+      SELECT * INTO r FROM admission_rates a WHERE a.tenant_id = tenant AND a.key = one FOR UPDATE;
+      EXIT WHEN FOUND;
+      INSERT INTO admission_rates (tenant_id, key, empty_us, last_run)
+        VALUES (tenant, one, 0, '00000000-0000-0000-0000-000000000000') ON CONFLICT DO NOTHING;
+    END LOOP;
+    -- Rows that are locked stay so; the time is that of the first of them to be reckoned, or later.
+    now_us := coalesce(at_ms * 1000, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+    changed := false;
+    FOR i IN 1 .. n LOOP
+      k := first_of[i];
+      CONTINUE WHEN coalesce(first_of[i + 1], m + 1) <> k + 1 OR keys[k] <> one;
+      call := i;
+      admitted := true;
+      violated := -1;
+      retry_after_ms := 0;
+      window_us := windows_ms[k] * 1000;
+      more_us := CASE WHEN amounts[k] = 0 THEN 0 WHEN amounts[k] <= limits[k]
+                      THEN ceil(window_us::numeric * amounts[k] / limits[k]) END;
+      -- Further ahead than a window is a clock that went back.
+      r.empty_us := greatest(least(r.empty_us, now_us + window_us), now_us);
+      IF r.last_run = its_runs[i] THEN
+        NULL;
+      ELSIF more_us IS NULL THEN
+        retry_after_ms := -1;
+      ELSIF r.empty_us + more_us <= now_us + window_us THEN
+        r.empty_us := r.empty_us + more_us;
+        r.last_run := its_runs[i];
+        changed := true;
+      ELSE
+        retry_after_ms := ceil((r.empty_us + more_us - now_us - window_us) / 1000.0);
+      END IF;
+      IF retry_after_ms <> 0 THEN
+        admitted := false;
+        violated := 0;
+      END IF;
+      used := ceil((r.empty_us - now_us) * limits[k]::numeric / window_us);
+      RETURN NEXT;
+    END LOOP;
+    IF changed THEN
+      UPDATE admission_rates a SET empty_us = r.empty_us, last_run = r.last_run WHERE a.tenant_id = tenant AND a.key = one;
+    END IF;
+  END LOOP;
+  FOR i IN 1 .. n LOOP
+    upto := coalesce(first_of[i + 1], m + 1) - 1;
+    CONTINUE WHEN upto = first_of[i];
+    it := admit_call_by_rate(its_runs[i], keys[first_of[i] : upto], windows_ms[first_of[i] : upto], limits[first_of[i] : upto],
+                             amounts[first_of[i] : upto], at_ms);
+    call := i;
+    admitted := it.admitted;
+    violated := it.violated;
+    used := it.used;
+    retry_after_ms := it.retry_after_ms;
+    RETURN NEXT;
+  END LOOP;
+  DELETE FROM admission_rates a WHERE a.tenant_id = tenant AND a.key = ANY (keys) AND a.empty_us = 0;
+END
+$$;
+REVOKE ALL ON FUNCTION admit_call, admit_calls, admit_call_by_rate, admit_calls_by_rate FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION admit_call, admit_calls, admit_call_by_rate, admit_calls_by_rate TO aiorch_app;
 
 -- ---- what looks over all tenants ------------------------------------------------------------------------------------------------
 

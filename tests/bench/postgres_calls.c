@@ -6,6 +6,7 @@
  * One after the other: p50 and p99 of each call. In flight: as many threads as told, each with a call under way all the time.
  */
 #include <aiorch/aiorch.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,10 +18,11 @@
 
 enum { SAMPLES_MAX = 1 << 20, THREADS_MAX = 64, ONE_BY_ONE = 2000 };
 
-typedef enum what { ADMIT_ONE_KEY, ADMIT_MANY_KEYS, ATTEMPT, SETTLE, RUN } what;
-static const char *const NAMES[] = {"admit, one key", "admit, 1,000 keys", "attempt (pending)", "settle", "whole run, miss"};
+typedef enum what { ADMIT_ONE_KEY, ADMIT_MANY_KEYS, RATE_ONE_KEY, RATE_MANY_KEYS, ATTEMPT, SETTLE, RUN } what;
+static const char *const NAMES[] = {"admit, one key",    "admit, 1,000 keys", "admit by rate, one key", "admit by rate, 1,000 keys",
+                                    "attempt (pending)", "settle",            "whole run, miss"};
 
-static aio__store *store;
+static aio__store *store, *rate_store;
 static aiorch *orch;
 static _Atomic uint64_t number;
 static int seconds = 3;
@@ -68,11 +70,12 @@ static void call(waiting *w, what kind) {
   uint64_t n = number++;
   aio__op_init(&w->op, AIO__NEVER, on_done, w);
   if (aio__uuid_v7(now_ms, id) != AIORCH_OK) die("an id", "none");
-  if (kind == ADMIT_ONE_KEY || kind == ADMIT_MANY_KEYS) {
+  if (kind <= RATE_MANY_KEYS) {
+    aio__store *s = kind >= RATE_ONE_KEY ? rate_store : store;
     aio__constraint c = {.kind = AIO__LIMIT_RUNS, .window_ms = 1000, .limit = 1000000000, .amount = 1};
     aio__admission out;
-    snprintf(c.key, sizeof c.key, "runs:user:%" PRIu64, kind == ADMIT_ONE_KEY ? 0 : n % 1000);
-    end(w, store->ledger->admit(store, &w->op, tenant, aio__str_z(id), &c, 1, now_ms, &out));
+    snprintf(c.key, sizeof c.key, "runs:user:%" PRIu64, kind == ADMIT_ONE_KEY || kind == RATE_ONE_KEY ? 0 : n % 1000);
+    end(w, s->ledger->admit(s, &w->op, tenant, aio__str_z(id), &c, 1, now_ms, &out));
     return;
   }
   aio__attempt_row a = {.state = kind == SETTLE ? AIO__ATTEMPT_SETTLED : AIO__ATTEMPT_PENDING, .provider = AIO__LIT("p"),
@@ -100,6 +103,76 @@ static void whole_run(void) {
   aiorch_run_free(run);
 }
 
+/* ---- processor time -------------------------------------------------------------------------------------------------------------------- */
+
+/* Nanoseconds that a process has run so far, its parent; 0 when it has gone. */
+static double process_s(long pid, long *parent) {
+  char path[64], text[1024];
+  long long ns = 0;
+  snprintf(path, sizeof path, "/proc/%ld/schedstat", pid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return 0;
+  if (fscanf(file, "%lld", &ns) != 1) ns = 0;
+  fclose(file);
+  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+  file = fopen(path, "re");
+  *parent = 0;
+  if (file == NULL) return 0;
+  size_t n = fread(text, 1, sizeof text - 1, file);
+  text[n] = '\0';
+  const char *after_name = strrchr(text, ')');
+  if (after_name != NULL) sscanf(after_name + 1, " %*c %ld", parent);
+  fclose(file);
+  return (double)ns / 1e9;
+}
+
+/* Of the server: the postmaster, whose number its data folder has, and its children (those that have ended count no more: connections are
+ * kept). -1: not to be had. */
+static double server_s(void) {
+  const char *data = getenv("AIORCH_TEST_POSTGRES_DATA");
+  char path[4096];
+  long postmaster = 0, parent = 0;
+  double sum = 0;
+  snprintf(path, sizeof path, "%s/postmaster.pid", data != NULL ? data : "");
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return -1;
+  if (fscanf(file, "%ld", &postmaster) != 1) postmaster = 0;
+  fclose(file);
+  DIR *proc = opendir("/proc");
+  if (proc == NULL) return -1;
+  for (const struct dirent *one; (one = readdir(proc)) != NULL;) {
+    long pid = strtol(one->d_name, NULL, 10);
+    double s = pid > 0 ? process_s(pid, &parent) : 0;
+    if (pid > 0 && (parent == postmaster || pid == postmaster)) sum += s;
+  }
+  closedir(proc);
+  return sum;
+}
+
+static double client_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+typedef struct used {
+  double client, server;
+} used;
+
+static used used_now(void) {
+  return (used){client_s(), server_s()};
+}
+
+static void print_used(used since, double count) {
+  used now = used_now();
+  printf("   processor us: client %6.0f", (now.client - since.client) / count * 1e6);
+  if (now.server >= 0) printf(", server %6.0f", (now.server - since.server) / count * 1e6);
+  printf("\n");
+  fflush(stdout);
+}
+
+/* ---- measuring -------------------------------------------------------------------------------------------------------------------------- */
+
 static int compare(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
@@ -123,15 +196,16 @@ static void one_by_one(what kind) {
   waiting w;
   waiting_init(&w);
   for (int i = 0; i < 200; i++) one(&w, kind);
+  used since = used_now();
   for (int i = 0; i < ONE_BY_ONE; i++) {
     double start = now_s();
     one(&w, kind);
     times[i] = now_s() - start;
   }
   qsort(times, ONE_BY_ONE, sizeof times[0], compare);
-  printf("%-24s one by one      best %8.3f ms   p50 %8.3f ms   p99 %8.3f ms\n", NAMES[kind], times[0] * 1e3,
+  printf("%-25s one by one      best %8.3f ms   p50 %8.3f ms   p99 %8.3f ms", NAMES[kind], times[0] * 1e3,
          times[ONE_BY_ONE / 2] * 1e3, times[ONE_BY_ONE / 100 * 99] * 1e3);
-  fflush(stdout);
+  print_used(since, ONE_BY_ONE);
 }
 
 typedef struct worker {
@@ -155,6 +229,7 @@ static void *work(void *ctx) {
 static void in_flight(what kind, int threads) {
   worker all[THREADS_MAX];
   long count = 0;
+  used since = used_now();
   double start = now_s();
   for (int i = 0; i < threads; i++) {
     all[i] = (worker){.kind = kind, .until = start + seconds};
@@ -164,8 +239,8 @@ static void in_flight(what kind, int threads) {
     pthread_join(all[i].thread, NULL);
     count += all[i].count;
   }
-  printf("%-24s %2d in flight   %8.0f a second\n", NAMES[kind], threads, (double)count / (now_s() - start));
-  fflush(stdout);
+  printf("%-25s %2d in flight   %8.0f a second                              ", NAMES[kind], threads, (double)count / (now_s() - start));
+  print_used(since, (double)count);
 }
 
 static aiorch *open_orch(const char *url) {
@@ -202,11 +277,18 @@ int main(int argc, char **argv) {
   if (aio__options_init(&options, aio__alloc_default()) != AIORCH_OK) die("settings", "none");
   aio__store_env env = {.al = aio__alloc_default(), .clock = aio__clock_system(), .options = &options};
   if (aio__store_postgres_open(&env, url, &store, &error) != AIORCH_OK) die(url, error.message);
+  static char by_rate[] = "rate";
+  aio__options by_rate_options = options;
+  by_rate_options.postgres_limiter = by_rate;
+  env.options = &by_rate_options;
+  if (aio__store_postgres_open(&env, url, &rate_store, &error) != AIORCH_OK) die(url, error.message);
   orch = open_orch(url);
   add_document();
   for (int kind = 0; kind <= RUN; kind++) one_by_one((what)kind);
   for (int kind = 0; kind <= RUN; kind++) in_flight((what)kind, 8);
+  for (int kind = 0; kind <= RUN; kind++) in_flight((what)kind, 64);
   store->close(store);
+  rate_store->close(rate_store);
   aiorch_close(orch, 5000);
   aiorch_free(orch);
   aio__options_free(&options);

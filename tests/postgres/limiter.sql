@@ -63,6 +63,38 @@ SELECT is((SELECT count(*) FROM admission_rates WHERE key = 's'), 0::bigint, 'ra
 SELECT is((SELECT a::text FROM admit_call_by_rate(pg_temp.run(46), '{r,s}', '{1000,1000}', '{2,1}', '{1,1}', 11000) a), '(t,-1,2,0)', 'rate: both hold');
 SELECT is((SELECT a::text FROM admit_call_by_rate(pg_temp.run(47), '{r,s}', '{1000,1000}', '{2,1}', '{1,1}', 11100) a), '(f,1,1,900)', 'rate: the longer is named');
 
+-- Several at once answer what they would one after the other; those of which nothing is doubtful come first.
+CREATE FUNCTION pg_temp.together(numbers int[], first_of int[], keys text[], most bigint[], amounts bigint[], at_ms bigint) RETURNS text LANGUAGE sql AS $$
+  SELECT string_agg((a.call, a.admitted, a.violated, a.used, a.retry_after_ms)::text, '' ORDER BY a.call) FROM admit_calls(
+    ARRAY(SELECT pg_temp.run(n) FROM unnest(numbers) WITH ORDINALITY u(n, i) ORDER BY i), first_of, array_fill(0, ARRAY[cardinality(keys)]), keys,
+    array_fill(1000::bigint, ARRAY[cardinality(keys)]), most, amounts, at_ms) a $$;
+CREATE FUNCTION pg_temp.rates(numbers int[], first_of int[], keys text[], most bigint[], at_ms bigint) RETURNS text LANGUAGE sql AS $$
+  SELECT string_agg((a.call, a.admitted, a.violated, a.used, a.retry_after_ms)::text, '' ORDER BY a.call) FROM admit_calls_by_rate(
+    ARRAY(SELECT pg_temp.run(n) FROM unnest(numbers) WITH ORDINALITY u(n, i) ORDER BY i), first_of, keys,
+    array_fill(1000::bigint, ARRAY[cardinality(keys)]), most, array_fill(1::bigint, ARRAY[cardinality(keys)]), at_ms) a $$;
+SELECT is(pg_temp.together('{60,61}', '{1,2}', '{t,t}', '{9,9}', '{1,2}', 10000), '(1,t,-1,1,0)(2,t,-1,3,0)', 'two of one key: each sees those before it');
+SELECT is(pg_temp.together('{60,61}', '{1,2}', '{t,t}', '{9,9}', '{1,2}', 10500), '(1,t,-1,3,0)(2,t,-1,3,0)', 'the same again count once');
+SELECT is((SELECT count(*) FROM admissions WHERE key = 't'), 2::bigint, 'and write nothing');
+SELECT is(pg_temp.together('{62,62}', '{1,2}', '{t2,t2}', '{9,9}', '{1,1}', 10000), '(1,t,-1,1,0)(2,t,-1,1,0)', 'one run twice counts once');
+SELECT is(pg_temp.together('{63,64,65}', '{1,2,3}', '{u,u,v}', '{1,1,1}', '{1,1,1}', 10000), '(1,t,-1,1,0)(2,f,0,1,1000)(3,t,-1,1,0)', 'one is denied, the others are not');
+SELECT is(pg_temp.together('{66,67}', '{1,3}', '{w,u,w}', '{5,1,5}', '{1,1,1}', 10100), '(1,f,1,1,900)(2,t,-1,1,0)', 'of several keys all or none');
+SELECT is((SELECT count(*) FROM admissions WHERE key = 'w'), 1::bigint, 'who is denied writes nothing');
+SELECT is(pg_temp.together('{68,69}', '{1,2}', '{x,x}', '{9223372036854775807,9223372036854775807}', '{9223372036854775807,9223372036854775807}', 1000),
+          '(1,t,-1,9223372036854775807,0)(2,f,0,9223372036854775807,1000)', 'the largest there is, twice');
+SELECT is(pg_temp.together('{70}', '{1}', '{y}', '{1}', '{1}', 9000000), '(1,t,-1,1,0)', 'admitted by a clock that was ahead');
+SELECT is(pg_temp.together('{71}', '{1}', '{y}', '{2}', '{1}', 1000000), '(1,t,-1,2,0)', 'it counts as now');
+SELECT is((SELECT max(at_ms) FROM admissions WHERE key = 'y'), 1000000::bigint, 'and from then on is now');
+SELECT is(pg_temp.rates('{80,81,82}', '{1,2,3}', '{ra,ra,ra}', '{2,2,2}', 10000), '(1,t,-1,1,0)(2,t,-1,2,0)(3,f,0,2,500)', 'rates: the third waits for half a window');
+SELECT is(pg_temp.rates('{81}', '{1}', '{ra}', '{2}', 10000), '(1,t,-1,2,0)', 'rates: the last run again counts once');
+SELECT is(pg_temp.rates('{83,84}', '{1,3}', '{rb,ra,rb}', '{1,2,1}', 10100), '(1,f,0,1,1000)(2,t,-1,1,0)', 'rates: of several keys all or none');
+SELECT is((SELECT count(*) FROM admission_rates WHERE key = 'rb'), 1::bigint, 'rates: one row a key');
+SELECT is(pg_temp.rates('{85,86}', '{1,2}', '{rc,rc}', '{0,1}', 10000), '(1,f,0,0,-1)(2,t,-1,1,0)', 'rates: a limit of nothing');
+SELECT is(pg_temp.rates('{87}', '{1}', '{rd}', '{0}', 10000), '(1,f,0,0,-1)', 'rates: denied');
+SELECT is((SELECT count(*) FROM admission_rates WHERE key = 'rd'), 0::bigint, 'rates: who is denied writes nothing');
+SELECT throws_ok($$SELECT admit_calls(ARRAY[pg_temp.run(1)], '{1}', '{0}', '{a,b}', '{1}', '{1}', '{1}')$$, '22023');
+SELECT throws_ok($$SELECT admit_calls('{}', '{}', '{}', '{}', '{}', '{}', '{}')$$, '22023');
+SELECT throws_ok($$SELECT admit_calls_by_rate(ARRAY[pg_temp.run(1)], '{2}', '{a,b}', '{1,1}', '{1,1}', '{1,1}')$$, '22023');
+
 RESET ROLE;
 SELECT throws_ok($$SELECT admit_call(pg_temp.run(1), '{0}', '{a}', '{1}', '{1}', '{1}') FROM set_config('aiorch.tenant', '', true)$$, '42501');
 SELECT * FROM finish();

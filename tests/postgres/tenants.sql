@@ -103,6 +103,15 @@ BEGIN
   bad := bad || pg_temp.case_is(trial.outcome($q$SELECT FROM admit_call_by_rate(gen_random_uuid(), '{key00001}', '{9000000000000}', '{1}', '{1}', 2) a WHERE NOT a.admitted$q$),
                  CASE WHEN seen IS NULL THEN '42501' WHEN seen IN ('acme', 'rival') THEN '1' ELSE '0' END,
                  'admit_call_by_rate() counts the own alone');
+  bad := bad || pg_temp.case_is(trial.outcome($q$SELECT FROM admit_calls(ARRAY[gen_random_uuid()], '{1}', '{0}', '{key}', '{9000000000}', '{1}', '{1}') a WHERE a.admitted$q$),
+                 here, 'admit_calls() of a key that stands in another window');
+  bad := bad || pg_temp.case_is(trial.outcome($q$SELECT FROM admit_calls(ARRAY[gen_random_uuid()], '{1}', '{0}', '{key}', '{9000000000000}', '{1}', '{1}', 2) a WHERE NOT a.admitted$q$),
+                 CASE WHEN seen IS NULL THEN '42501' WHEN seen IN ('acme', 'rival') THEN '1' ELSE '0' END, 'admit_calls() counts the own alone');
+  bad := bad || pg_temp.case_is(trial.outcome($q$SELECT FROM admit_calls_by_rate(ARRAY[gen_random_uuid()], '{1}', '{new too}', '{1000}', '{1}', '{1}') a WHERE a.admitted$q$),
+                 here, 'admit_calls_by_rate()');
+  bad := bad || pg_temp.case_is(trial.outcome($q$SELECT FROM admit_calls_by_rate(ARRAY[gen_random_uuid()], '{1}', '{key00001}', '{9000000000000}', '{1}', '{1}', 2) a WHERE NOT a.admitted$q$),
+                 CASE WHEN seen IS NULL THEN '42501' WHEN seen IN ('acme', 'rival') THEN '1' ELSE '0' END,
+                 'admit_calls_by_rate() counts the own alone');
   -- These two look over all tenants and say numbers alone; of what is not due they take nothing.
   bad := bad || pg_temp.case_is(expire_attempts()::text, '0', 'expire_attempts() of nothing due');
   bad := bad || pg_temp.case_is((SELECT p::text FROM prune() p), '(0,0,0)', 'prune() of nothing due');
@@ -129,7 +138,7 @@ SELECT set_eq(
   'SELECT tab FROM trial.rows', 'every table with a tenant is tested');
 SELECT set_eq(
   format($q$SELECT proname::text FROM pg_proc WHERE pronamespace = %L::regnamespace AND has_function_privilege('aiorch_app', oid, 'EXECUTE')$q$, :'schema'),
-  $q$SELECT unnest(ARRAY['admit_call', 'admit_call_by_rate', 'current_tenant', 'embedding_model', 'expire_attempts', 'now_ms', 'prune', 'require_tenant'])
+  $q$SELECT unnest(ARRAY['admit_call', 'admit_calls', 'admit_call_by_rate', 'admit_calls_by_rate', 'current_tenant', 'embedding_model', 'expire_attempts', 'now_ms', 'prune', 'require_tenant'])
      UNION SELECT m[1] FROM trial.calls, regexp_matches(statement, '([a-z_]+)\(', 'g') m WHERE m[1] NOT IN ('unnest', 'set_config')$q$, 'every function of the application is tested');
 
 -- Unset comes first: once it was set, a setting is never unset again in its session, only empty.

@@ -130,6 +130,30 @@ def race(url, form, limit):
           answers.stdout + answers.stderr + "".join(said)[-1000:])
 
 
+def race_together(url, form, limit):
+    """The same with three calls at a time, one of them for another key too: 64 callers, each 10 times."""
+    key, other = "together %s %s" % (form, url), "other %s %s" % (form, url)
+    runs = "array[gen_random_uuid(), gen_random_uuid(), gen_random_uuid()], '{1,2,4}'"
+    constraints = "array['%s', '%s', '%s', '%s'], '{3600000,3600000,3600000,3600000}', '{%d,%d,1000000,%d}', '{1,1,1,1}'" % (
+        key, key, other, key, limit, limit, limit)
+    call = "admit_calls(%s, '{0,0,0,0}', %s)" % (runs, constraints) if form == "log" else "admit_calls_by_rate(%s, %s)" % (runs, constraints)
+    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "together-%d-%s.sql" % (os.getpid(), form))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'race', true);\n"
+                   "INSERT INTO trial.admitted SELECT '%s', a.admitted FROM %s.%s a;\nCOMMIT;\n" % (key, SCHEMA, call))
+    racers = [subprocess.Popen(["pgbench", "-n", "-c", "16", "-j", "2", "-t", "10", "-f", path, url], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [racer.communicate()[1] for racer in racers]
+    os.unlink(path)
+    answers = psql(ENV["ADMIN"], "SELECT count(*) FILTER (WHERE admitted), count(*) FROM trial.admitted WHERE key = '%s'" % key)
+    check(all(racer.returncode == 0 for racer in racers) and answers.stdout.strip() == "%d|1920" % limit,
+          "of 1920 calls, three at a time, exactly %d are admitted (%s, %s)" % (limit, form, "PgBouncer" if url == ENV.get("PGBOUNCER") else "direct"),
+          answers.stdout + answers.stderr + "".join(said)[-1000:])
+    if form == "log":
+        rows = psql(ENV["ADMIN"], "SELECT count(*) FROM %s.admissions WHERE key = '%s'" % (SCHEMA, key)).stdout.strip()
+        check(rows == str(limit), "and as many stand in the log", rows)
+
+
 def race_with_kills(limit):
     """The same while backends and a process of callers are killed: what is admitted stands in the log, and the limit is never passed."""
     call = ("BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'killed', true);\n"
@@ -163,6 +187,8 @@ def limiter():
     for url in [ENV["APP"]] + ([ENV["PGBOUNCER"]] if "PGBOUNCER" in ENV else []):
         race(url, "log", 100)
         race(url, "rate", 100)
+        race_together(url, "log", 200)
+        race_together(url, "rate", 200)
 
 
 def migrations():
@@ -332,6 +358,9 @@ HOT = (
     ("remove_document('source 9')", ["documents_by_source", "chunks_of_document", "documents_pkey"]),
     ("admit_call('{7}', '{0}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admissions_in_window"]),
     ("admit_call_by_rate('{7}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admission_rates_pkey"]),
+    ("admit_calls('{{7}}', '{1}', '{0}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admissions_in_window"]),
+    ("admit_calls('{{7}}', '{1}', '{0}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admissions_pkey"]),
+    ("admit_calls_by_rate('{{7}}', '{1}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admission_rates_pkey"]),
     ("expire_attempts()", ["ai_attempts_pending"]),
     ("prune(most => 10)", ["admissions_by_expiry", "semantic_cache_by_expiry"]),
     ("ai_attempts WHERE tenant_id = 't7' AND run_id = '{7}'", ["ai_attempts_pkey"]),
