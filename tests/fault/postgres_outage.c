@@ -1,47 +1,47 @@
 /*
- * A PostgreSQL server that is stopped at once under load, stays away while runs go on, and comes back: with rate_limit.on_store_down closed,
- * open and local. And one that is there but of no use ("open"): a backend that is stopped, no connection left, read-only, tables locked.
+ * A PostgreSQL server that is away or of no use while runs go on, and comes back (outage_faults.c says in how many ways), with
+ * rate_limit.on_store_down closed, open and local.
  *
- *   postgres_outage [SCENE]      starts the server itself (tests/postgres/cluster.py)
+ *   postgres_outage [--mode closed|open|local] [--all] [FAULT]      starts the server itself (tests/postgres/cluster.py)
  *
  * What must hold: every run is back (how long after its deadline is printed: 100 ms are promised, which a busy machine may not
- * give); with open and local the provider is asked OUTAGE_CALLS times while the server is away; afterwards, with the spool
- * replayed, each call that the provider counted has exactly one attempt and its run one cost row, and there is no other but of
- * calls that were not made. A wait that takes longer than WATCHDOG_S ends the program.
+ * give); with open and local the provider is asked OUTAGE_CALLS times during the outage (SLOW_CALLS times where each waits for the
+ * server, without --all); afterwards, with the spool replayed, each call that the provider counted has exactly one attempt and its
+ * run one cost row, and there is no other but of calls that were not made. A wait that takes longer than WATCHDOG_S ends the program.
  *
  * label: threads
  */
-#include <grp.h>
-#include <libpq-fe.h>
 #include <pthread.h>
-#include <pwd.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <aiorch/aiorch.h>
 #include <aiorch/spool.h>
 
+#include "outage_faults.h"
+
 enum {
-  THREADS = 8,
+  THREADS = 48,
   BEFORE_CALLS = 100,
   OUTAGE_CALLS = 1000,
-  BROKEN_CALLS = 200,
-  SLOW_CALLS = 60, /* where each waits for the server until a limit */
+  SLOW_CALLS = 200,
+  HASTY_FAILURES = 60,
   REFUSALS = 200, /* in place of calls under "closed" */
   AFTER_CALLS = 100,
   CALLS_MAX = 1 << 20,
   DEADLINE_MS = 4000,
-  STORE_MS = 500,
+  STORE_MS = 400,
   SHORT_DEADLINE_MS = 300, /* passes first */
   LONG_STORE_MS = 10000,
   WATCHDOG_S = 30,
+  ALL_WATCHDOG_S = 300,
+  GRACE_MS = 100,
   ID_LEN = 36
 };
 
@@ -50,20 +50,13 @@ typedef struct asked {
   int attempts, costs;
 } asked;
 
-typedef struct scene {
-  const char *name, *mode;
-  void (*begin)(PGconn *pg);
-  void (*end)(PGconn *pg);
-  int calls;    /* of the provider while it lasts; under "closed", and where it is hasty, runs that fail */
-  bool is_hasty; /* the deadline is shorter than what a call of the store may take */
-} scene;
-
 typedef struct bench {
   aiorch *orch;
-  const scene *now;
-  pid_t stopped; /* a backend */
+  const outage_fault *fault;
+  const char *mode;
+  bool all;
   asked *calls;
-  atomic_int called, good, refused, degraded, wrong;
+  atomic_int called, good, refused, late, wrong;
   atomic_bool stop;
   _Atomic int64_t longest_us;
   pthread_mutex_t mutex;
@@ -72,127 +65,6 @@ typedef struct bench {
 
 static bench b;
 
-static void die(const char *what, const char *why) {
-  printf("  FAILED: %s: %s\n", what, why);
-  exit(1);
-}
-
-static const char *variable(const char *name) {
-  const char *value = getenv(name);
-  if (value == NULL) die(name, "is not set");
-  return value;
-}
-
-/* ---- the server --------------------------------------------------------------------------------------------------- */
-
-static void into_cluster(char **argv) {
-  const char *root = getenv("AIORCH_ROOT"), *python = getenv("AIORCH_PYTHON");
-  char script[4096];
-  if (getenv("AIORCH_TEST_POSTGRES") != NULL) return;
-  snprintf(script, sizeof script, "%s/tests/postgres/cluster.py", root != NULL ? root : ".");
-  execlp(python != NULL ? python : "python3", "python3", script, "--no-bouncer", "--", argv[0], argv[1], (char *)NULL);
-  perror(script);
-  exit(1);
-}
-
-/* As the one who runs the server, who alone may. */
-static void pg_ctl(const char *const *arguments) {
-  char program[4096];
-  const char *argv[16] = {"pg_ctl", "-D", variable("AIORCH_TEST_POSTGRES_DATA"), "-s", "-w", "-t", "30"};
-  int n = 7, how = 0;
-  const struct passwd *user = getpwnam(variable("AIORCH_TEST_POSTGRES_USER"));
-  snprintf(program, sizeof program, "%s/pg_ctl", variable("AIORCH_TEST_POSTGRES_BIN"));
-  for (; *arguments != NULL; arguments++) argv[n++] = *arguments;
-  if (user == NULL) die("pg_ctl", "no such user");
-  pid_t child = fork();
-  if (child == 0) {
-    bool ok = geteuid() != 0 || (setgroups(0, NULL) == 0 && setgid(user->pw_gid) == 0 && setuid(user->pw_uid) == 0);
-    if (ok && chdir(argv[2]) == 0) execv(program, (char *const *)(uintptr_t)argv);
-    _exit(127);
-  }
-  if (child < 0 || waitpid(child, &how, 0) != child || how != 0) die("pg_ctl", arguments[-1]);
-}
-
-static void stop_server(PGconn *pg) {
-  (void)pg;
-  const char *const arguments[] = {"-m", "immediate", "stop", NULL};
-  pg_ctl(arguments);
-}
-
-static void start_server(PGconn *pg) {
-  (void)pg;
-  char port[32];
-  const char *at = strrchr(variable("AIORCH_TEST_POSTGRES"), ':');
-  snprintf(port, sizeof port, "-p %d", atoi(at + 1));
-  const char *const arguments[] = {"-o", port, "-l", "again.log", "start", NULL};
-  pg_ctl(arguments);
-}
-
-static PGresult *admin(PGconn *pg, const char *sql) {
-  PGresult *result = PQexec(pg, sql);
-  ExecStatusType status = PQresultStatus(result);
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) die(sql, PQerrorMessage(pg));
-  return result;
-}
-
-static void run_sql(PGconn *pg, const char *sql) {
-  PQclear(admin(pg, sql));
-}
-
-#define END_ALL "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
-
-static void take_connections(PGconn *pg) {
-  run_sql(pg, "ALTER ROLE app CONNECTION LIMIT 0");
-  run_sql(pg, END_ALL);
-}
-
-static void give_connections(PGconn *pg) {
-  run_sql(pg, "ALTER ROLE app CONNECTION LIMIT -1");
-}
-
-static void make_read_only(PGconn *pg) {
-  run_sql(pg, "ALTER ROLE app SET default_transaction_read_only = on");
-  run_sql(pg, END_ALL);
-}
-
-static void make_writable(PGconn *pg) {
-  run_sql(pg, "ALTER ROLE app RESET default_transaction_read_only");
-  run_sql(pg, END_ALL);
-}
-
-static void lock_tables(PGconn *pg) {
-  run_sql(pg, "BEGIN");
-  run_sql(pg, "LOCK TABLE aiorch.ai_api_calls, aiorch.ai_attempts, aiorch.admissions");
-}
-
-static void unlock_tables(PGconn *pg) {
-  run_sql(pg, "COMMIT");
-}
-
-static void stop_backend(PGconn *pg) {
-  PGresult *result = admin(pg, "SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY state_change DESC LIMIT 1");
-  b.stopped = PQntuples(result) == 1 ? (pid_t)atoi(PQgetvalue(result, 0, 0)) : 0;
-  PQclear(result);
-  if (b.stopped <= 0 || kill(b.stopped, SIGSTOP) != 0) die("a backend", "cannot be stopped");
-}
-
-static void continue_backend(PGconn *pg) {
-  (void)pg;
-  if (kill(b.stopped, SIGCONT) != 0) die("a backend", "is gone");
-}
-
-static const scene scenes[] = {
-  {"closed", "closed", stop_server, start_server, REFUSALS, false},
-  {"open", "open", stop_server, start_server, OUTAGE_CALLS, false},
-  {"local", "local", stop_server, start_server, OUTAGE_CALLS, false},
-  {"no connection left", "open", take_connections, give_connections, OUTAGE_CALLS, false},
-  {"read-only", "open", make_read_only, make_writable, BROKEN_CALLS, false},
-  {"tables locked", "open", lock_tables, unlock_tables, SLOW_CALLS, false},
-  {"a backend stopped", "open", stop_backend, continue_backend, SLOW_CALLS, false},
-  {"tables locked, little time", "open", lock_tables, unlock_tables, SLOW_CALLS, true},
-  {"a backend stopped, little time", "open", stop_backend, continue_backend, 1, true},
-};
-
 /* ---- the provider, and the runs ----------------------------------------------------------------------------------- */
 
 static aiorch_status answer(void *self, aiorch_call *call) {
@@ -200,7 +72,7 @@ static aiorch_status answer(void *self, aiorch_call *call) {
   size_t len = 0;
   (void)self;
   int at = atomic_fetch_add(&b.called, 1);
-  if (at >= CALLS_MAX || aiorch_call_run_id(call, &id, &len) != AIORCH_OK || len != ID_LEN) die("provider", "a call without a run");
+  if (at >= CALLS_MAX || aiorch_call_run_id(call, &id, &len) != AIORCH_OK || len != ID_LEN) outage_die("provider", "a call without a run");
   memcpy(b.calls[at].id, id, ID_LEN);
   aiorch_call_emit(call, "Yes.", 4);
   aiorch_call_put_usage(call, AIORCH_USAGE_INPUT, 12);
@@ -216,14 +88,24 @@ static int64_t now_us(void) {
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static int deadline_of(const outage_fault *fault) {
+  return fault->is_hasty ? SHORT_DEADLINE_MS : DEADLINE_MS;
+}
+
+/* What "closed" says of a store that does not take the admission. */
+static bool is_away(aiorch_status status) {
+  return status == AIORCH_E_STORE_DOWN || status == AIORCH_E_STORE_FULL || status == AIORCH_E_STORE_READ_ONLY;
+}
+
 static void judge(aiorch_run *run, int64_t took_us) {
   aiorch_status status = aiorch_run_status(run);
   int64_t longest = atomic_load(&b.longest_us);
+  if (took_us > (deadline_of(b.fault) + GRACE_MS) * 1000LL) atomic_fetch_add(&b.late, 1);
   while (took_us > longest && !atomic_compare_exchange_weak(&b.longest_us, &longest, took_us)) {}
-  bool closed = strcmp(b.now->mode, "closed") == 0;
+  bool closed = strcmp(b.mode, "closed") == 0;
   if (status == AIORCH_OK)
     atomic_fetch_add(&b.good, 1);
-  else if (status == AIORCH_E_DEADLINE || (closed && status == AIORCH_E_STORE_DOWN))
+  else if (status == AIORCH_E_DEADLINE || (closed && is_away(status)))
     atomic_fetch_add(&b.refused, 1);
   else if (atomic_fetch_add(&b.wrong, 1) < 3)
     printf("  FAILED: a run ended with %s: %s\n", aiorch_status_name(status), aiorch_error_message(aiorch_run_error(run)));
@@ -234,8 +116,8 @@ static void *work(void *ctx) {
   for (long i = 0; !atomic_load(&b.stop); i++) {
     aiorch_run *run;
     int n = snprintf(question, sizeof question, "Is it %ld, thread %ld?", i, (long)(intptr_t)ctx);
-    if (aiorch_run_new(b.orch, "acme", 4, "alice", 5, &run) != AIORCH_OK) die("aiorch_run_new", "failed");
-    if (aiorch_run_add_message(run, AIORCH_ROLE_USER, question, (size_t)n) != AIORCH_OK) die("aiorch_run_add_message", "failed");
+    if (aiorch_run_new(b.orch, "acme", 4, "alice", 5, &run) != AIORCH_OK) outage_die("aiorch_run_new", "failed");
+    if (aiorch_run_add_message(run, AIORCH_ROLE_USER, question, (size_t)n) != AIORCH_OK) outage_die("aiorch_run_add_message", "failed");
     int64_t begun = now_us();
     (void)aiorch_run_execute(run);
     judge(run, now_us() - begun);
@@ -250,37 +132,34 @@ static void *work(void *ctx) {
 static void wait_for(const char *what, atomic_int *count, int least) {
   struct timespec until;
   (void)clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += WATCHDOG_S;
+  until.tv_sec += b.all ? ALL_WATCHDOG_S : WATCHDOG_S;
   pthread_mutex_lock(&b.mutex);
   while (atomic_load(count) < least)
-    if (pthread_cond_timedwait(&b.cond, &b.mutex, &until) != 0) die(what, "not within the time of the watchdog");
+    if (pthread_cond_timedwait(&b.cond, &b.mutex, &until) != 0) outage_die(what, "not within the time of the watchdog");
   pthread_mutex_unlock(&b.mutex);
 }
 
-static int deadline_of(const scene *s) {
-  return s->is_hasty ? SHORT_DEADLINE_MS : DEADLINE_MS;
-}
-
 static void open_orch(void) {
-  char json[8192];
+  char json[8192], url[1024];
   const char *base = getenv("AIORCH_TEST_TMP");
   aiorch_provider_vtbl vtbl;
   aiorch_config *config;
   aiorch_error *error;
+  outage_url(url, sizeof url);
   int n = snprintf(json, sizeof json,
                    "{\"store\": \"%s\", \"spool.path\": \"%s/spool-%s-%d\", \"deadline_ms\": %d, \"rate_limit.on_store_down\": \"%s\","
                    " \"rate_limit.requests\": 1000000, \"spool.replay_rate\": 100000, \"postgres.connect_timeout_ms\": %d,"
                    " \"postgres.timeout_ms\": %d, \"cache.mode\": \"off\"}",
-                   variable("AIORCH_TEST_POSTGRES"), base != NULL ? base : "/tmp", b.now->mode, (int)getpid(),
-                   deadline_of(b.now), b.now->mode, STORE_MS, b.now->is_hasty ? LONG_STORE_MS : STORE_MS);
+                   url, base != NULL ? base : "/tmp", b.mode, (int)getpid(),
+                   deadline_of(b.fault), b.mode, STORE_MS, b.fault->is_hasty ? LONG_STORE_MS : STORE_MS);
   memset(&vtbl, 0, sizeof vtbl);
   vtbl.struct_size = sizeof vtbl;
   vtbl.model = "m";
   vtbl.generate = answer;
   if (aiorch_error_new(&error) != AIORCH_OK || aiorch_config_new(&config) != AIORCH_OK) abort();
-  if (aiorch_config_load_json(config, json, (size_t)n, "outage", error) != AIORCH_OK) die("settings", aiorch_error_message(error));
+  if (aiorch_config_load_json(config, json, (size_t)n, "outage", error) != AIORCH_OK) outage_die("settings", aiorch_error_message(error));
   if (aiorch_config_add_provider(config, "counted", &vtbl, NULL, error) != AIORCH_OK || aiorch_open(config, &b.orch, error) != AIORCH_OK)
-    die("aiorch_open", aiorch_error_message(error));
+    outage_die("aiorch_open", aiorch_error_message(error));
   aiorch_config_free(config);
   aiorch_error_free(error);
 }
@@ -297,7 +176,7 @@ static bool was_not_made(const PGresult *rows, int i) {
 }
 
 static int count_rows(PGconn *pg, const char *sql, bool attempts) {
-  PGresult *rows = admin(pg, sql);
+  PGresult *rows = outage_sql(pg, sql);
   int strangers = 0;
   size_t n = (size_t)atomic_load(&b.called);
   for (int i = 0; i < PQntuples(rows); i++) {
@@ -318,12 +197,12 @@ static int count_rows(PGconn *pg, const char *sql, bool attempts) {
 #define WHAT ", status, input_tokens + output_tokens, cost_nano_usd FROM aiorch."
 
 static bool check_rows(void) {
-  PGconn *pg = PQconnectdb(variable("AIORCH_TEST_POSTGRES_ADMIN"));
+  PGconn *pg = outage_admin();
   int n = atomic_load(&b.called), bad = 0;
   qsort(b.calls, (size_t)n, sizeof b.calls[0], by_id);
   int strange = count_rows(pg, "SELECT run_id" WHAT "ai_attempts WHERE state = 1 AND provider = 'counted'", true);
   strange += count_rows(pg, "SELECT id" WHAT "ai_api_calls WHERE provider = 'counted'", false);
-  PGresult *left = admin(pg, "SELECT count(*) FROM aiorch.ai_attempts WHERE state <> 1");
+  PGresult *left = outage_sql(pg, "SELECT count(*) FROM aiorch.ai_attempts WHERE state <> 1");
   int pending = atoi(PQgetvalue(left, 0, 0));
   PQclear(left);
   PQfinish(pg);
@@ -343,22 +222,27 @@ static void replay(void) {
   if (aiorch_error_new(&error) != AIORCH_OK) abort();
   do {
     status = aiorch_spool_replay(b.orch, 0, 5000, &text, error);
-    if (status != AIORCH_OK && status != AIORCH_AGAIN && status != AIORCH_E_STORE_DOWN) die("replay", aiorch_error_message(error));
+    if (status != AIORCH_OK && status != AIORCH_AGAIN && status != AIORCH_E_STORE_DOWN) outage_die("replay", aiorch_error_message(error));
     aiorch_text_free(text);
     text = NULL;
-    if (now_us() > give_up) die("replay", "not within the time of the watchdog");
+    if (now_us() > give_up) {
+      printf("  the last replay ended with %s: %s\n", aiorch_status_name(status), aiorch_error_message(error));
+      outage_die("replay", "not within the time of the watchdog");
+    }
   } while (status != AIORCH_OK);
   aiorch_error_free(error);
 }
 
-static void begin(const scene *s) {
-  PGconn *pg = PQconnectdb(variable("AIORCH_TEST_POSTGRES_ADMIN"));
-  PQclear(admin(pg, "TRUNCATE aiorch.ai_api_calls, aiorch.ai_attempts, aiorch.admissions"));
+static void begin(const outage_fault *fault) {
+  PGconn *pg = outage_admin();
+  PQclear(outage_sql(pg, "TRUNCATE aiorch.ai_api_calls, aiorch.ai_attempts, aiorch.admissions"));
   PQfinish(pg);
-  b.now = s;
+  if (fault->needs_standby) outage_make_standby();
+  b.fault = fault;
   atomic_store(&b.called, 0);
   atomic_store(&b.good, 0);
   atomic_store(&b.refused, 0);
+  atomic_store(&b.late, 0);
   atomic_store(&b.wrong, 0);
   atomic_store(&b.longest_us, 0);
   atomic_store(&b.stop, false);
@@ -366,31 +250,39 @@ static void begin(const scene *s) {
   open_orch();
 }
 
-static bool outage(const scene *s) {
+/* As long as it takes: under "closed", and with little time, it is runs that fail; else calls of the provider. */
+static void wait_through(const outage_fault *fault, int called, int refused) {
+  bool closed = strcmp(b.mode, "closed") == 0;
+  int failures = fault->is_slight ? 1 : fault->is_hasty ? HASTY_FAILURES : REFUSALS;
+  if (fault->is_hasty || closed)
+    wait_for("runs that fail", &b.refused, refused + failures);
+  else
+    wait_for("calls during the outage", &b.called, called + (fault->is_slow && !b.all ? SLOW_CALLS : OUTAGE_CALLS));
+}
+
+static bool outage(const outage_fault *fault) {
   pthread_t threads[THREADS];
-  begin(s);
-  PGconn *pg = PQconnectdb(variable("AIORCH_TEST_POSTGRES_ADMIN"));
+  begin(fault);
+  PGconn *pg = outage_admin();
   for (int i = 0; i < THREADS; i++)
     if (pthread_create(&threads[i], NULL, work, (void *)(intptr_t)i) != 0) abort();
   wait_for("calls before the outage", &b.called, BEFORE_CALLS);
-  s->begin(pg);
+  fault->begin(pg);
   int64_t away = now_us();
   int before = atomic_load(&b.called), refused = atomic_load(&b.refused);
-  if (s->is_hasty || strcmp(s->mode, "closed") == 0)
-    wait_for("runs that fail", &b.refused, refused + s->calls);
-  else
-    wait_for("calls during the outage", &b.called, before + s->calls);
+  wait_through(fault, before, refused);
   int during = atomic_load(&b.called) - before;
   double seconds = (double)(now_us() - away) / 1e6;
-  s->end(pg);
+  fault->end(pg);
   PQfinish(pg);
   wait_for("calls after the outage", &b.called, atomic_load(&b.called) + AFTER_CALLS);
   atomic_store(&b.stop, true);
   for (int i = 0; i < THREADS; i++) (void)pthread_join(threads[i], NULL);
   replay();
   int64_t longest = atomic_load(&b.longest_us);
-  printf("%s: %d calls before, %d in an outage of %.2f s; %d runs well, %d not; the longest run took %.1f ms, deadline %d ms\n", s->name, before,
-         during, seconds, atomic_load(&b.good), atomic_load(&b.refused), (double)longest / 1e3, deadline_of(s));
+  printf("%s, %s: %d calls before, %d in an outage of %.2f s; %d runs well, %d not; the longest run took %.1f ms, deadline %d ms, %d late\n",
+         b.mode, fault->name, before, during, seconds, atomic_load(&b.good), atomic_load(&b.refused), (double)longest / 1e3,
+         deadline_of(fault), atomic_load(&b.late));
   bool good = check_rows() && atomic_load(&b.wrong) == 0;
   if (longest > (int64_t)WATCHDOG_S * 1000000) good = printf("  FAILED: a run was late\n") < 0;
   while (aiorch_close(b.orch, 5000) == AIORCH_AGAIN) {}
@@ -400,12 +292,28 @@ static bool outage(const scene *s) {
 
 int main(int argc, char **argv) {
   bool good = true;
-  into_cluster(argv);
+  const char *only = NULL;
+  outage_into_cluster(argv);
   setvbuf(stdout, NULL, _IOLBF, 0);
+  b.mode = "open";
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--all") == 0)
+      b.all = true;
+    else if (strcmp(argv[i], "--mode") == 0 && i + 1 < argc)
+      b.mode = argv[++i];
+    else
+      only = argv[i];
+  }
   b.calls = calloc(CALLS_MAX, sizeof b.calls[0]);
   if (b.calls == NULL || pthread_mutex_init(&b.mutex, NULL) != 0 || pthread_cond_init(&b.cond, NULL) != 0) abort();
-  for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++)
-    if (argc < 2 || strcmp(argv[1], scenes[i].name) == 0) good = outage(&scenes[i]) && good;
+  (void)atexit(outage_end_standby);
+  for (const outage_fault *fault = OUTAGE_FAULTS; fault->name != NULL; fault++) {
+    if (only != NULL && strcmp(only, fault->name) != 0) continue;
+    if (fault->needs_namespace && !outage_has_namespace())
+      printf("left out: %s\n", fault->name);
+    else
+      good = outage(fault) && good;
+  }
   free(b.calls);
   return !good;
 }

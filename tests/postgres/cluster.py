@@ -9,6 +9,7 @@
     --no-bouncer     without PgBouncer
     --tls            with a certificate for localhost of an authority of its own ($AIORCH_TEST_POSTGRES_CA)
     --set NAME=VALUE a setting of the server; may be given several times
+    --disk MB        with its data on a file system of its own that has this size (as root)
     --durable        with fsync, as in production; without it a test's server forgets at the crash of the machine only
 
 The command sees, and the shell says:
@@ -172,7 +173,15 @@ class Cluster:
             out[name] = value
         return out
 
+    def mount_disk(self):
+        os.mkdir(self.data)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % self.options.disk, "aiorch-test", self.data], check=True)
+        if self.user is not None:
+            os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
+
     def start_server(self):
+        if self.options.disk:
+            self.mount_disk()
         subprocess.run([os.path.join(self.bin, "initdb"), "--pgdata", self.data, "--username=postgres", "--auth=trust",
                         "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
                        check=True, stdout=subprocess.DEVNULL, **self.as_user())
@@ -290,18 +299,21 @@ class Cluster:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
         self.stop_restarted()
+        if self.options.disk:
+            subprocess.run(["umount", "--lazy", self.data], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop_restarted(self):
-        """A test may have stopped the server and started another on the same folder."""
-        try:
-            with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii", errors="replace") as file:
-                pid = int(file.readline())
-            with open("/proc/%d/cmdline" % pid, "rb") as file:
-                if self.data.encode() in file.read():
-                    os.kill(pid, signal.SIGQUIT)
-        except (OSError, ValueError):
-            pass
+        """A test may have stopped the server and started another on the same folder, or one on a copy beside it."""
+        for name in glob.glob(self.data + "*/postmaster.pid"):
+            try:
+                with open(name, encoding="ascii", errors="replace") as file:
+                    pid = int(file.readline())
+                with open("/proc/%d/cmdline" % pid, "rb") as file:
+                    if self.data.encode() in file.read():
+                        os.kill(pid, signal.SIGQUIT)
+            except (OSError, ValueError):
+                pass
 
 
 def ended(number, _):
@@ -315,6 +327,7 @@ def main():
     parser.add_argument("--no-bouncer", action="store_true")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--durable", action="store_true")
+    parser.add_argument("--disk", type=int, default=0, metavar="MB")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
