@@ -111,6 +111,8 @@ static int run(const char *program, const char *const *arguments) {
   pid_t child = fork();
   if (child == 0) {
     bool ok = geteuid() != 0 || (setgroups(0, NULL) == 0 && setgid(user->pw_gid) == 0 && setuid(user->pw_uid) == 0);
+    int silence = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ok = ok && silence >= 0 && dup2(silence, STDOUT_FILENO) == STDOUT_FILENO;
     if (ok && chdir(outage_variable("AIORCH_TEST_POSTGRES_DATA")) == 0) execv(path, (char *const *)(uintptr_t)argv);
     _exit(127);
   }
@@ -399,7 +401,7 @@ const outage_fault OUTAGE_FAULTS[] = {
   {"no connection for us", forbid_connections, allow_connections, false, false, false, false, false},
   {"read-only", make_read_only, make_writable, false, false, true, false, false},
   {"tables locked", lock_tables, unlock_tables, false, false, true, false, false},
-  {"a backend stopped", stop_backend, continue_stopped, false, false, false, false, false},
+  {"a backend stopped", stop_backend, continue_stopped, false, true, false, false, false},
   {"frozen", freeze_server, continue_stopped, false, false, false, false, false},
   {"tables locked, little time", lock_tables, unlock_tables, true, false, true, false, false},
   {"a backend stopped, little time", stop_backend, continue_stopped, true, true, false, false, false},

@@ -31,7 +31,7 @@ enum {
   BEFORE_CALLS = 100,
   OUTAGE_CALLS = 1000,
   SLOW_CALLS = 200,
-  HASTY_FAILURES = 60,
+  HASTY_RUNS = 200,
   REFUSALS = 200, /* in place of calls under "closed" */
   AFTER_CALLS = 100,
   CALLS_MAX = 1 << 20,
@@ -56,7 +56,7 @@ typedef struct bench {
   const char *mode;
   bool all;
   asked *calls;
-  atomic_int called, good, refused, late, wrong;
+  atomic_int called, ended, good, refused, late, wrong;
   atomic_bool stop;
   _Atomic int64_t longest_us;
   pthread_mutex_t mutex;
@@ -100,6 +100,7 @@ static bool is_away(aiorch_status status) {
 static void judge(aiorch_run *run, int64_t took_us) {
   aiorch_status status = aiorch_run_status(run);
   int64_t longest = atomic_load(&b.longest_us);
+  atomic_fetch_add(&b.ended, 1);
   if (took_us > (deadline_of(b.fault) + GRACE_MS) * 1000LL) atomic_fetch_add(&b.late, 1);
   while (took_us > longest && !atomic_compare_exchange_weak(&b.longest_us, &longest, took_us)) {}
   bool closed = strcmp(b.mode, "closed") == 0;
@@ -240,6 +241,7 @@ static void begin(const outage_fault *fault) {
   if (fault->needs_standby) outage_make_standby();
   b.fault = fault;
   atomic_store(&b.called, 0);
+  atomic_store(&b.ended, 0);
   atomic_store(&b.good, 0);
   atomic_store(&b.refused, 0);
   atomic_store(&b.late, 0);
@@ -250,12 +252,14 @@ static void begin(const outage_fault *fault) {
   open_orch();
 }
 
-/* As long as it takes: under "closed", and with little time, it is runs that fail; else calls of the provider. */
+/* As long as it takes: under "closed" it is runs that fail, with little time runs that end, well or not; else calls of the provider. */
 static void wait_through(const outage_fault *fault, int called, int refused) {
-  bool closed = strcmp(b.mode, "closed") == 0;
-  int failures = fault->is_slight ? 1 : fault->is_hasty ? HASTY_FAILURES : REFUSALS;
-  if (fault->is_hasty || closed)
-    wait_for("runs that fail", &b.refused, refused + failures);
+  if (strcmp(b.mode, "closed") == 0 && !fault->is_hasty)
+    wait_for("runs that fail", &b.refused, refused + (fault->is_slight ? 1 : REFUSALS));
+  else if (fault->is_hasty && fault->is_slight)
+    wait_for("a run that fails", &b.refused, refused + 1);
+  else if (fault->is_hasty)
+    wait_for("runs that end", &b.ended, atomic_load(&b.ended) + HASTY_RUNS);
   else
     wait_for("calls during the outage", &b.called, called + (fault->is_slow && !b.all ? SLOW_CALLS : OUTAGE_CALLS));
 }
