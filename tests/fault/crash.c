@@ -1,5 +1,5 @@
 /*
- * Kill -9 at every call that changes a file: a run, an ingest and the making of a store are played in a child that dies
+ * Kill -9 at every call that changes a file: runs, also several that share transactions, an ingest and the making of a store are played in a child that dies
  * at the n-th of them, before it or half-way through what it writes. Then the store is opened again: it is whole, every
  * acknowledged cost row is there once, every call that the provider counted has an attempt, no document is half there,
  * and the next run succeeds. In one of four points the second life is killed as well, at a place of its own.
@@ -162,10 +162,9 @@ int main(int argc, char **argv) {
   scenario_make_template(template_folder);
   scenario_ledger *ledger = scenario_ledger_new();
   (void)printf("seed %lu%s\n", options.seed, options.all ? ", every point" : "");
-  for (int s = 0; s < SCENARIO_SUBMIT; s++)
+  for (int s = 0; s < SCENARIO_HTTP; s++)
     if (options.scenario == NULL || strcmp(options.scenario, scenario_name((scenario_kind)s)) == 0)
-      try_scenario((scenario_kind)s, options.scenario != NULL ? options.points : options.points / SCENARIO_SUBMIT,
-                   ledger);
+      try_scenario((scenario_kind)s, options.scenario != NULL ? options.points : options.points / SCENARIO_HTTP, ledger);
   (void)printf("%zu killed, %zu killed again in the second life, %zu outlived their plan, %zu bad\n", killed,
                killed_again, outlived, bad);
   scenario_remove(base);

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CALL_MS = 5000, CLOSE_MS = 8000, CLOSE_TRIES = 1000, WAIT_MS = 100, WAIT_TRIES = 300, DOCUMENTS = 3 };
+enum { CALL_MS = 5000, CLOSE_MS = 8000, CLOSE_TRIES = 1000, WAIT_MS = 100, CROWD = 6, WAIT_TRIES = 300, DOCUMENTS = 3 };
 
 static const char tenant[] = "acme";
 static bool over_http; /* what is opened has providers behind HTTP */
@@ -18,7 +18,7 @@ static bool over_http; /* what is opened has providers behind HTTP */
 static bool is_http(scenario_kind kind) { return kind == SCENARIO_HTTP || kind == SCENARIO_HTTP_OPEN; }
 
 const char *scenario_name(scenario_kind kind) {
-  static const char *const names[SCENARIO_KINDS] = {"create", "run", "ingest", "embed", "submit", "http", "http_open"};
+  static const char *const names[SCENARIO_KINDS] = {"create", "run", "ingest", "embed", "submit", "crowd", "http", "http_open"};
   return names[kind];
 }
 
@@ -226,6 +226,50 @@ static bool submit_one(aiorch *orch, const char *question, scenario_ledger *ledg
   return good;
 }
 
+/* Ends those of the runs that are done. How many are left. */
+static int judge_done(aiorch_run *ready, aiorch_run *runs[CROWD], int left, scenario_ledger *ledger) {
+  const aiorch_event *event = NULL;
+  aiorch_status status;
+  do status = aiorch_run_next(ready, 0, &event);
+  while (status == AIORCH_OK);
+  if (status == AIORCH_AGAIN) return left;
+  if (status != AIORCH_DONE) scenario_note(ledger, "run_next", status, aiorch_run_error(ready));
+  (void)scenario_judge(ready, status == AIORCH_DONE ? aiorch_run_status(ready) : status, ledger);
+  for (int i = 0; i < CROWD; i++)
+    if (runs[i] == ready) runs[i] = NULL;
+  aiorch_run_free(ready);
+  return left - 1;
+}
+
+static void submit_crowd(aiorch *orch, scenario_ledger *ledger) {
+  aiorch_run *runs[CROWD] = {NULL};
+  char question[40];
+  int left = 0;
+  for (int i = 0; i < CROWD; i++) {
+    (void)snprintf(question, sizeof question, "How is a dump of kind %d read?", i);
+    runs[i] = new_run(orch, question, ledger);
+    if (runs[i] == NULL) continue;
+    aiorch_status status = aiorch_run_submit(runs[i]);
+    left += status == AIORCH_OK;
+    if (status == AIORCH_OK) continue;
+    (void)scenario_judge(runs[i], status, ledger);
+    aiorch_run_free(runs[i]);
+    runs[i] = NULL;
+  }
+  for (int i = 0; i < WAIT_TRIES && left > 0; i++) {
+    aiorch_run *ready = NULL;
+    aiorch_status status = aiorch_wait(orch, WAIT_MS, &ready);
+    if (status == AIORCH_OK)
+      left = judge_done(ready, runs, left, ledger);
+    else if (status == AIORCH_AGAIN)
+      (void)usleep(1000); /* a clock that fails may say that the time is over at once */
+    else
+      scenario_note(ledger, "wait", status, NULL);
+  }
+  for (int i = 0; i < CROWD; i++) aiorch_run_free(runs[i]);
+  if (left > 0) scenario_say(ledger, "%d runs never came: much longer than they may take", left);
+}
+
 /* ---- documents --------------------------------------------------------------------------------------------------- */
 
 static aiorch_status fill(aiorch_document *d, int number, int version) {
@@ -325,6 +369,9 @@ static void play_open(scenario_kind kind, aiorch *orch, scenario_ledger *ledger)
   case SCENARIO_HTTP:
   case SCENARIO_HTTP_OPEN:
     scenario_http_play(orch, ledger);
+    break;
+  case SCENARIO_CROWD:
+    submit_crowd(orch, ledger);
     break;
   case SCENARIO_SUBMIT:
     (void)submit_one(orch, "How is a dump made?", ledger);

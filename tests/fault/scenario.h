@@ -46,6 +46,7 @@ typedef enum scenario_kind {
   SCENARIO_INGEST,
   SCENARIO_EMBED,
   SCENARIO_SUBMIT,
+  SCENARIO_CROWD, /* several that one thread drives: they share transactions */
   SCENARIO_HTTP,
   SCENARIO_HTTP_OPEN, /* the same, with the handle opened under the fault */
   SCENARIO_KINDS
