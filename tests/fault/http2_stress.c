@@ -16,15 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "http2_peer.h"
 #include "support/http_client.h"
 #include "support/test_alloc.h"
-#include "text/json_tape.h"
 
-enum { STALL_MS = 10000, THREADS = 4, AT_ONCE = 64, WATCHDOG_S = 240, SLOW_BYTES = 2 << 20, BODY_MAX = 40000, LINE = 4096, CALM_MORE = 3, FIRST_FREE_FD = 3, LAST_FD = 64 };
+enum { STALL_MS = 10000, THREADS = 4, AT_ONCE = 64, WATCHDOG_S = 240, SLOW_BYTES = 2 << 20, BODY_MAX = 40000, CALM_MORE = 3 };
 
 typedef enum kind { WHOLE, PACED, RESET, REFUSED, GOAWAY, BROKEN, KINDS } kind;
 
@@ -32,69 +31,7 @@ static const char *const names[KINDS] = {"whole", "paced", "reset", "refused", "
 
 static aio__test_alloc memory;
 static aio__transport *transport;
-static FILE *to_server, *from_server;
-static pid_t server_pid;
-static int port;
 static bool calm; /* no faults, no drops */
-
-/* ---- the server -------------------------------------------------------------------------------------------------- */
-
-static int64_t number_of(const aio__tape *tape, const char *name) {
-  int64_t n = -1;
-  aio__tape_i64(tape, aio__tape_member(tape, AIO__TAPE_ROOT, name, strlen(name)), &n);
-  return n;
-}
-
-static void read_server(char line[LINE], aio__tape *tape) {
-  aio__tape_init(tape, aio__alloc_default());
-  if (!fgets(line, LINE, from_server) || aio__tape_read(tape, aio__str_z(line)) != AIORCH_OK) {
-    fprintf(stderr, "the server has gone\n");
-    exit(1);
-  }
-}
-
-static bool start_server(char ca[LINE]) {
-  const char *root = getenv("AIORCH_ROOT"), *folder = getenv("AIORCH_TEST_TMP");
-  char script[1024], line[LINE];
-  int in[2], out[2];
-  aio__tape tape;
-  if (!root || system("openssl version >/dev/null 2>&1") != 0 || system("node --version >/dev/null 2>&1") != 0) {
-    printf("SKIP: needs AIORCH_ROOT, node and openssl\n");
-    return false;
-  }
-  snprintf(script, sizeof script, "%s/tests/fault/http2_server.mjs", root);
-  if (pipe(in) != 0 || pipe(out) != 0) abort();
-  server_pid = fork();
-  if (server_pid == 0) {
-    dup2(in[0], 0);
-    dup2(out[1], 1);
-    for (int fd = FIRST_FREE_FD; fd < LAST_FD; fd++) close(fd);
-    execlp("node", "node", script, folder ? folder : ".", (char *)NULL);
-    _exit(127);
-  }
-  close(in[0]);
-  close(out[1]);
-  to_server = fdopen(in[1], "w");
-  from_server = fdopen(out[0], "r");
-  read_server(line, &tape);
-  port = (int)number_of(&tape, "port");
-  aio__str path = aio__tape_raw(&tape, aio__tape_member(&tape, AIO__TAPE_ROOT, "ca", 2));
-  snprintf(ca, LINE, "%.*s", (int)(path.n - 2), path.p + 1);
-  aio__tape_free(&tape);
-  return true;
-}
-
-static void ask_server(int64_t *connections, int64_t *requests, int64_t *dropped) {
-  char line[LINE];
-  aio__tape tape;
-  fprintf(to_server, "seen\n");
-  fflush(to_server);
-  read_server(line, &tape);
-  *connections = number_of(&tape, "connections");
-  *requests = number_of(&tape, "requests");
-  *dropped = number_of(&tape, "dropped");
-  aio__tape_free(&tape);
-}
 
 /* ---- one exchange ------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +47,7 @@ typedef struct worker {
   uint64_t seed;
   int rounds;
   int whole[KINDS], failed[KINDS], dropped, stalled, wrong;
-  char words[LINE]; /* of the last that failed */
+  char words[HTTP2_LINE]; /* of the last that failed */
 } worker;
 
 static uint64_t next(uint64_t *seed) {
@@ -137,7 +74,7 @@ static void begin(worker *w, trial *t, aio__waker *waker) {
   t->size = 64 + (size_t)(r >> 24) % BODY_MAX;
   t->drop_at = !calm && r % 8 == 0 ? (size_t)(r >> 4) % t->size : SIZE_MAX;
   aio__buf_init(&t->body, aio__alloc_default(), 1 << 20);
-  snprintf(url, sizeof url, "https://127.0.0.1:%d/%s/%zu", port, names[t->what], t->size);
+  snprintf(url, sizeof url, "https://127.0.0.1:%d/%s/%zu", http2_peer_port(), names[t->what], t->size);
   http_ask ask = {.url = url, .body = "{}", .key = "k", .framing = AIO__WIRE_SSE, .deadline_ms = 120000,
                   .limits = {.buffer_max = 4 << 10, .connect_ms = STALL_MS, .first_byte_ms = STALL_MS, .idle_ms = STALL_MS}};
   if (http_start(transport, &memory.al, &ask, waker, &t->exchange, NULL) != AIORCH_OK) abort();
@@ -187,7 +124,7 @@ static void *work(void *ctx) {
 static int stress(uint64_t seed, int rounds) {
   worker workers[THREADS], sum = {0};
   int64_t connections, requests, dropped, before, requests_before;
-  ask_server(&before, &requests_before, &dropped);
+  http2_peer_seen(&before, &requests_before, &dropped);
   int broken = 0, bad = 0;
   for (int i = 0; i < THREADS; i++) {
     workers[i] = (worker){.seed = seed * 1000003 + (uint64_t)i * 7919 + 1, .rounds = rounds};
@@ -201,7 +138,7 @@ static int stress(uint64_t seed, int rounds) {
     sum.wrong += workers[i].wrong;
     if (workers[i].words[0]) printf("  %s\n", workers[i].words);
   }
-  ask_server(&connections, &requests, &dropped);
+  http2_peer_seen(&connections, &requests, &dropped);
   for (int k = 0; k < KINDS; k++)
     if (k != REFUSED) printf("  %-8s %5d whole, %4d failed\n", names[k], sum.whole[k], sum.failed[k]);
   broken = sum.failed[WHOLE] + sum.failed[PACED] + sum.failed[GOAWAY];
@@ -225,7 +162,7 @@ static int slow_beside_fast(void) {
   int bad = 0;
   if (aio__waker_new(&memory.al, aio__clock_system(), &waker) != AIORCH_OK) abort();
   aio__buf_init(&slow.body, aio__alloc_default(), 8 << 20);
-  snprintf(url, sizeof url, "https://127.0.0.1:%d/paced/%d", port, SLOW_BYTES);
+  snprintf(url, sizeof url, "https://127.0.0.1:%d/paced/%d", http2_peer_port(), SLOW_BYTES);
   http_ask ask = {.url = url, .body = "{}", .framing = AIO__WIRE_SSE, .deadline_ms = 120000, .limits = {.buffer_max = 4 << 10, .response_max = 4 << 20}};
   if (http_start(transport, &memory.al, &ask, waker, &slow.exchange, NULL) != AIORCH_OK) abort();
   while (!transport->head(slow.exchange) && transport->state(slow.exchange, NULL) == AIORCH_PENDING) {
@@ -235,7 +172,7 @@ static int slow_beside_fast(void) {
   for (int i = 0; i < 20; i++) {
     http_answer a;
     http_answer_init(&a);
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/paced/%d", port, 1000 + i);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/paced/%d", http2_peer_port(), 1000 + i);
     http_do(transport, &memory.al, &(http_ask){.url = url, .body = "{}"}, &a);
     bad += a.status != AIORCH_OK || a.body.n != (size_t)(1000 + i);
     http_answer_free(&a);
@@ -253,7 +190,7 @@ static int refused(void) {
   for (int i = 0; i < 40; i++) {
     http_answer a;
     http_answer_init(&a);
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/%s/%d", port, names[i % 2 ? WHOLE : REFUSED], 1000 + i);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/%s/%d", http2_peer_port(), names[i % 2 ? WHOLE : REFUSED], 1000 + i);
     http_do(transport, &memory.al, &(http_ask){.url = url, .body = "{}"}, &a);
     bad += i % 2 ? a.status != AIORCH_OK || a.body.n != (size_t)(1000 + i) : a.status != AIORCH_E_NETWORK;
     http_answer_free(&a);
@@ -270,7 +207,7 @@ static int not_unless_asked_for(const char *ca) {
   http_answer a;
   if (aio__http_open(&options, &memory.al, aio__clock_system(), NULL, NULL, &plain, NULL) != AIORCH_OK) abort();
   http_answer_init(&a);
-  snprintf(url, sizeof url, "https://127.0.0.1:%d/whole/100", port);
+  snprintf(url, sizeof url, "https://127.0.0.1:%d/whole/100", http2_peer_port());
   http_do(plain, &memory.al, &(http_ask){.url = url, .body = "{}"}, &a);
   int bad = a.http_status == 200;
   printf("  without http.version 2: %s\n", bad ? "HTTP/2 all the same" : "HTTP/1.1");
@@ -280,16 +217,16 @@ static int not_unless_asked_for(const char *ca) {
 }
 
 int main(int argc, char **argv) {
-  char ca[LINE];
+  char ca[HTTP2_LINE];
   uint64_t seed = (uint64_t)time(NULL) * 31 + (uint64_t)getpid();
-  int rounds = 10, status;
+  int rounds = 10;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (strcmp(argv[i], "--seed") == 0) seed = strtoull(argv[i + 1], NULL, 10);
     if (strcmp(argv[i], "--rounds") == 0) rounds = atoi(argv[i + 1]);
   }
   http_forget_proxies();
   http_watchdog(WATCHDOG_S);
-  if (!start_server(ca)) return 77;
+  if (!http2_peer_start(ca)) return 77;
   printf("seed %llu\n", (unsigned long long)seed);
   aio__test_alloc_init(&memory);
   size_t descriptors = http_open_descriptors();
@@ -307,9 +244,7 @@ int main(int argc, char **argv) {
     printf("  FAILED: %ld allocations and %zu descriptors are left (%zu before)\n", (long)memory.live, http_open_descriptors(), descriptors);
     bad++;
   }
-  fclose(to_server);
-  fclose(from_server);
-  waitpid(server_pid, &status, 0);
+  http2_peer_end();
   printf("%s\n", bad ? "FAILED" : "all held");
   return bad ? 1 : 0;
 }
