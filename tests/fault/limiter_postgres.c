@@ -6,8 +6,10 @@
  *   clients   processes are ended by SIGKILL among them, and others take their place
  *   backends  backends of the server are ended among them
  *   both      either, at random
+ *   crash     a backend is ended by SIGKILL: the server ends all others and recovers
  *
- * Never more than N are admitted, and at least N less those that were in flight at the kills. The log holds each admission once.
+ * Never more than N are admitted, and at least N less those that were in flight at the kills. The log holds each admission once. A server
+ * that crashes forgets what it has not yet put on its disk, so after a crash as many more may be: they are counted.
  *
  *   limiter_postgres [--limit N] [--rounds N] [--seed N]      starts the server itself (tests/postgres/cluster.py)
  */
@@ -27,11 +29,11 @@
 
 #include <aiorch/aiorch.h>
 
-enum { PROCESSES = 4, THREADS = 16, LIMIT = 600, ROUNDS = 1, SECONDS = 60, KILLS = 6, TRIES_MAX = 100000, SQL_MAX = 400, YEAR_S = 31536000 };
+enum { PROCESSES = 4, THREADS = 16, LIMIT = 600, ROUNDS = 1, SECONDS = 60, KILLS = 6, CRASHES = 2, TRIES_MAX = 100000, SQL_MAX = 400, YEAR_S = 31536000 };
 
-typedef enum kills { NONE, CLIENTS, BACKENDS, BOTH, KILLS_COUNT } kills;
+typedef enum kills { NONE, CLIENTS, BACKENDS, BOTH, CRASH, KILLS_COUNT } kills;
 
-static const char *const KILLS_NAMES[] = {"quiet", "clients", "backends", "both"};
+static const char *const KILLS_NAMES[] = {"quiet", "clients", "backends", "both", "crash"};
 static const char *const FORMS[] = {"log", "rate"};
 
 typedef struct slot {
@@ -94,6 +96,7 @@ static bool ask(process *p) {
   else
     fail(b, "rate_limit", status, aiorch_run_error(run));
   atomic_fetch_sub(&b->slots[p->number].in_flight, 1);
+  if (status == AIORCH_E_STORE_DOWN) (void)usleep(1000);
   if (status == AIORCH_E_RATE_LIMITED && aiorch_error_retry_after_ms(aiorch_run_error(run)) <= 0)
     fail(b, "a refusal without retry_after", status, NULL);
   aiorch_run_free(run);
@@ -167,6 +170,19 @@ static int end_backends(PGconn *pg) {
                         " ORDER BY state = 'active' DESC, random() LIMIT 3) victims");
 }
 
+/* Its end takes the superuser's connection along; waits until the server is back. */
+static void crash_backend(PGconn *pg) {
+  pid_t victim = (pid_t)admin(pg, "SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY state = 'active' DESC LIMIT 1");
+  if (victim > 1 && kill(victim, SIGKILL) != 0) die("a backend", "cannot be ended");
+  for (int i = 0; i < SECONDS * 100; i++) {
+    (void)usleep(10000);
+    if (PQstatus(pg) == CONNECTION_OK) PQclear(PQexec(pg, "SELECT 1"));
+    if (PQstatus(pg) == CONNECTION_OK && i > 0) return;
+    PQreset(pg);
+  }
+  die("the server", "is not back");
+}
+
 /* What stands under the key: rows of the log, or what the one row holds. */
 static int64_t stored(PGconn *pg, const char *form) {
   char sql[SQL_MAX];
@@ -196,10 +212,15 @@ static bool round_of(PGconn *pg, kills how, const char *form) {
   for (int i = 0; i < PROCESSES; i++) pids[i] = start(b, form, i);
   for (int i = 0; i < SECONDS * 1000 && atomic_load(&b->ready) < PROCESSES * THREADS && atomic_load(&b->failed) == 0; i++) (void)usleep(1000);
   atomic_store(&b->go, true);
-  for (; how != NONE && count < KILLS && atomic_load(&b->refused) == 0 && atomic_load(&b->failed) == 0; count++) {
+  for (; how != NONE && count < (how == CRASH ? CRASHES : KILLS) && atomic_load(&b->refused) == 0 && atomic_load(&b->failed) == 0; count++) {
     wait_share(b);
     if (how == BACKENDS || (how == BOTH && random() % 2 == 0)) {
       lost += end_backends(pg);
+      continue;
+    }
+    if (how == CRASH) {
+      crash_backend(pg);
+      lost += PROCESSES * THREADS;
       continue;
     }
     int victim = (int)(random() % PROCESSES);
@@ -215,7 +236,7 @@ static bool round_of(PGconn *pg, kills how, const char *form) {
   }
   int admitted = atomic_load(&b->admitted), unknown = atomic_load(&b->unknown);
   int64_t rows = stored(pg, form);
-  bool good = atomic_load(&b->failed) == 0 && died == 0 && rows == limit && admitted <= limit && admitted >= limit - lost - unknown;
+  bool good = atomic_load(&b->failed) == 0 && died == 0 && rows == limit && (admitted <= limit || how == CRASH) && admitted >= limit - lost - unknown;
   (void)printf("%s, %s: limit %d, admitted %d, in the store %lld, refused %d; %d kills, %d in flight at them, %d unknown: %s\n", form,
                KILLS_NAMES[how], limit, admitted, (long long)rows, atomic_load(&b->refused), count, lost, unknown, good ? "ok" : "BAD");
   if (b->words[0] != '\0') (void)printf("  %d failed; the first: %s\n", atomic_load(&b->failed), b->words);
@@ -236,6 +257,11 @@ static void into_cluster(char **argv) {
   exit(1);
 }
 
+static void no_notice(void *ctx, const PGresult *result) {
+  (void)ctx;
+  (void)result;
+}
+
 int main(int argc, char **argv) {
   unsigned long seed = (unsigned long)time(NULL);
   int rounds = ROUNDS;
@@ -253,6 +279,7 @@ int main(int argc, char **argv) {
   srandom((unsigned)seed);
   (void)printf("%d processes of %d threads, seed %lu\n", PROCESSES, THREADS, seed);
   PGconn *pg = PQconnectdb(variable("AIORCH_TEST_POSTGRES_ADMIN"));
+  (void)PQsetNoticeReceiver(pg, no_notice, NULL);
   for (int i = 0; i < rounds; i++)
     for (int form = 0; form < 2; form++)
       for (int how = NONE; how < KILLS_COUNT; how++) good = round_of(pg, (kills)how, FORMS[form]) && good;
