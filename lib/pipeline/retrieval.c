@@ -203,7 +203,6 @@ static aiorch_status begin(aio__retrieval *r) {
   aio__store *store = r->orch->store;
   aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
   if (!args) return AIORCH_E_NOMEM;
-  aio__fts_query_parse(r->query, &w->query);
   *args = (aio__search_args){.query = r->query,
                              .filters = r->filters,
                              .filter_count = r->filter_count,

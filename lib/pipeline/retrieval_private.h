@@ -28,7 +28,7 @@ typedef struct aio__vector_hit {
 } aio__vector_hit;
 
 typedef struct aio__retrieval_work {
-  aio__fts_query query;  /* what full text is asked for */
+  aio__fts_query query;  /* what full text is asked for; n 0: not read yet */
   aio__found_chunk *text; /* of the full-text leg, best first */
   size_t text_count;
   aio__vector_hit *hits; /* of the vector leg, best first, at or above the threshold */

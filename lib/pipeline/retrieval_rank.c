@@ -143,6 +143,7 @@ aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
   all->count = w->text_count;
   all->items = aio__arena_alloc(retrieval->arena, w->text_count * sizeof *all->items);
   if (!all->items) return AIORCH_E_NOMEM;
+  if (w->query.n == 0) aio__fts_query_parse(retrieval->query, &w->query); /* the store has read it for itself */
   all->query = &w->query;
   aio__fts_match_init(&all->match, all->query);
   read_candidates(w, all);

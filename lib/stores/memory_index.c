@@ -227,11 +227,7 @@ static void add_longer(search *s, const aio__fts_term *term, aio__str prefix) {
 }
 
 static void find_words(search *s) {
-  s->query = s->args->terms;
-  if (s->query == NULL) {
-    aio__fts_query_parse(s->args->query, &s->parsed);
-    s->query = &s->parsed;
-  }
+  s->query = aio__search_terms(s->args, &s->parsed);
   for (size_t i = 0; i < s->query->n; i++) {
     const aio__fts_term *term = &s->query->term[i];
     aio__fts_word word = term->word;

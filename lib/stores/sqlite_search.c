@@ -161,11 +161,7 @@ static aiorch_status search_rows(search *s, const aio__search_args *args, aio__a
   if (status != AIORCH_OK || s->row.chunks == 0) return status;
   status = aio__sq_filters_match(s->conn, s->error, s->tenant, args->filters, args->filter_count, &s->allowed);
   if (status != AIORCH_OK || (s->allowed.active && s->allowed.n == 0)) return status;
-  s->query = args->terms;
-  if (s->query == NULL) {
-    aio__fts_query_parse(args->query, &s->parsed);
-    s->query = &s->parsed;
-  }
+  s->query = aio__search_terms(args, &s->parsed);
   status = aio__sq_postings_begin(s->conn, s->error);
   if (status == AIORCH_OK) status = find_lists(s);
   if (status == AIORCH_OK) status = aio__fts_lists_rank(&s->lists, &s->top);

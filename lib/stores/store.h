@@ -110,8 +110,16 @@ typedef struct aio__search_args {
   size_t filter_count;
   size_t limit;
   bool lean;                    /* the text may be left out (.p NULL) of a chunk whose `often` is known */
-  const aio__fts_query *terms;  /* what aio__fts_query_parse makes of the query, where the caller has it; or NULL */
+  aio__fts_query *terms;        /* NULL, or what aio__fts_query_parse makes of the query; n 0: room for it (aio__search_terms) */
 } aio__search_args;
+
+/* What the query asks for, in the caller's room, else in `own` (n 0). Read when it is first needed: where there is nothing to search
+ * it never is. */
+static inline const aio__fts_query *aio__search_terms(const aio__search_args *args, aio__fts_query *own) {
+  aio__fts_query *terms = args->terms ? args->terms : own;
+  if (terms->n == 0) aio__fts_query_parse(args->query, terms);
+  return terms;
+}
 
 /* A chunk that was found, with its text and what a source needs. */
 typedef struct aio__found_chunk {
