@@ -10,10 +10,15 @@ static aio__attempt *current(aiorch_run *run) { return &run->attempts[run->attem
 
 static bool built_in(const aiorch_run *run) { return run->plan.targets[run->plan.at].built_in; }
 
+static bool is_estimated(const aio__call_result *result, aio__str text) {
+  if (result && result->has_usage && !result->usage_partial) return false;
+  return text.n > 0 || (result && result->status >= 0);
+}
+
 void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__str text, int64_t prompt_tokens) {
   bool has_usage = result && result->has_usage;
   for (int i = 0; i < AIORCH_USAGE_COUNT && result; i++) usage->n[i] = result->usage[i];
-  if ((has_usage && !result->usage_partial) || (text.n == 0 && (!result || result->status < 0))) return;
+  if (!is_estimated(result, text)) return;
   int64_t output = (int64_t)aio__tokens_estimate(text);
   if (!has_usage) usage->n[AIORCH_USAGE_INPUT] = prompt_tokens;
   if (usage->n[AIORCH_USAGE_OUTPUT] < output) usage->n[AIORCH_USAGE_OUTPUT] = output;
@@ -22,7 +27,10 @@ void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__
 
 /* Of the provider inside the library there is nothing to count. */
 static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
-  if (!built_in(run)) aio__attempt_usage(&attempt->usage, result, aio__buf_view(&run->raw), aio__prompt_tokens(run));
+  if (built_in(run)) return;
+  aio__str text = aio__buf_view(&run->raw);
+  int64_t prompt_tokens = is_estimated(result, text) ? aio__prompt_tokens(run) : 0;
+  aio__attempt_usage(&attempt->usage, result, text, prompt_tokens);
 }
 
 void aio__attempt_dropped(aiorch_run *run, const aio__call_result *result) {
