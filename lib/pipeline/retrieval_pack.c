@@ -8,6 +8,7 @@
 
 #include "core/hash.h"
 #include "pipeline/retrieval_private.h"
+#include "text/byte_classes.h"
 #include "text/sentence.h"
 #include "text/tokens.h"
 
@@ -15,6 +16,7 @@ enum {
   GROUP_TOKENS_MAX = 1200, /* of merged neighbours */
   SOURCE_OVERHEAD = 12,    /* tokens of a source's number and frame in the prompt */
   PART_MIN = 60,           /* a later source is cut to fit only when so many tokens of it remain */
+  FIRST_IS_LOWEST = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
   SHINGLE_WORDS = 4,
   SHINGLES_MAX = 512,
   SEEN_WORDS = SHINGLES_MAX / 8 /* bits: eight times as many as shingles */
@@ -41,49 +43,63 @@ typedef struct packing {
 
 /* ---- near-duplicates -------------------------------------------------------------------------------------------- */
 
-/* Letters, digits, and what is beyond ASCII. */
-#define L16 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
-static const uint8_t is_word_byte[256] = {
-  [0x30] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, [0x41] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-  [0x61] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, [0x80] = L16, L16, L16, L16, L16, L16, L16, L16};
-#undef L16
-
-/* Whether a letter is small or large does not matter: they differ in one bit, which is taken as set. */
-static uint64_t next_word_hash(aio__str text, size_t *pos) {
-  const unsigned char *p = (const unsigned char *)text.p;
-  size_t i = *pos;
-  while (i < text.n && !is_word_byte[p[i]]) i++;
-  size_t begin = i;
-  uint64_t hash = UINT64_C(0xcbf29ce484222325), eight = 0;
-  for (; i < text.n && is_word_byte[p[i]]; i++) {
-    eight = eight << 8 | p[i] | 0x20;
-    if ((i - begin) % 8 != 7) continue;
-    hash = (hash ^ hash >> 29 ^ eight) * UINT64_C(0x9e3779b97f4a7c15);
-    eight = 0;
+/* Up to eight bytes of a word. Whether a letter is small or large does not matter: they differ in one bit, which is taken as set. */
+static uint64_t eight_of(aio__str text, size_t at, size_t n) {
+  uint64_t eight = 0;
+  if (FIRST_IS_LOWEST && text.n - at >= sizeof eight) {
+    memcpy(&eight, text.p + at, sizeof eight);
+    eight &= UINT64_MAX >> (64 - 8 * n);
+  } else {
+    memcpy(&eight, text.p + at, n);
   }
-  *pos = i;
-  return i > begin ? ((hash ^ hash >> 29 ^ eight) * UINT64_C(0x9e3779b97f4a7c15)) | 1 : 0;
+  return eight | UINT64_C(0x2020202020202020);
 }
 
-static uint64_t join(const uint64_t word[SHINGLE_WORDS]) {
+static uint64_t mix(uint64_t hash, uint64_t with) {
+  return (hash ^ hash >> 29 ^ with) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint64_t word_hash(aio__str text, size_t begin, size_t end) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  for (; end - begin > 8; begin += 8) hash = mix(hash, eight_of(text, begin, 8));
+  return mix(hash, eight_of(text, begin, end - begin)) | 1;
+}
+
+typedef struct shingler {
+  uint64_t *out, last[SHINGLE_WORDS];
+  size_t n, words;
+} shingler;
+
+static uint64_t join(const shingler *s) {
   uint64_t hash = 0;
-  for (size_t i = 0; i < SHINGLE_WORDS; i++) hash = (hash ^ hash >> 29 ^ word[i]) * UINT64_C(0x9e3779b97f4a7c15);
+  for (size_t i = 0; i < SHINGLE_WORDS; i++) hash = mix(hash, s->last[(s->words + i) % SHINGLE_WORDS]);
   return hash ^ hash >> 32;
 }
 
-/* Hashes of every run of four words; of a shorter text its words together. */
+static void add_word(shingler *s, uint64_t word) {
+  if (s->n == SHINGLES_MAX) return;
+  s->last[s->words++ % SHINGLE_WORDS] = word;
+  if (s->words >= SHINGLE_WORDS) s->out[s->n++] = join(s);
+}
+
+/* Hashes of every run of four words; of a shorter text its words together. Words are letters, digits, and what is beyond ASCII. */
 static size_t shingle(aio__str text, uint64_t out[SHINGLES_MAX]) {
-  uint64_t last[SHINGLE_WORDS] = {0};
-  size_t n = 0, words = 0, pos = 0;
-  while (n < SHINGLES_MAX) {
-    uint64_t word = next_word_hash(text, &pos);
-    if (word == 0) break;
-    memmove(last, last + 1, sizeof last - sizeof last[0]);
-    last[SHINGLE_WORDS - 1] = word;
-    if (++words >= SHINGLE_WORDS) out[n++] = join(last);
+  shingler s = {.out = out};
+  uint64_t inside = 0; /* a word */
+  size_t begin = 0;
+  for (size_t pos = 0; pos < text.n && s.n < SHINGLES_MAX; pos += AIO__CLASSED) {
+    aio__byte_classes c = aio__classify_part((const unsigned char *)text.p + pos, text.n - pos);
+    uint64_t word = c.letters | c.digits | c.beyond, edges = word ^ (word << 1 | inside);
+    inside = word >> 63;
+    for (; edges; edges &= edges - 1) {
+      size_t at = pos + (size_t)__builtin_ctzll(edges);
+      if (word >> (at - pos) & 1) begin = at;
+      else add_word(&s, word_hash(text, begin, at));
+    }
   }
-  if (n == 0 && words > 0) out[n++] = join(last);
-  return n;
+  if (inside && s.n < SHINGLES_MAX) add_word(&s, word_hash(text, begin, text.n));
+  if (s.n == 0 && s.words > 0) out[s.n++] = join(&s);
+  return s.n;
 }
 
 static int by_value(const void *a, const void *b) {

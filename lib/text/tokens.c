@@ -16,6 +16,8 @@
  */
 #include "text/tokens.h"
 
+#include "text/byte_classes.h"
+
 enum {
   EIGHTHS = 8,
   WORD = 8,
@@ -95,8 +97,10 @@ static const range ranges[] = {
   {0x10000, 8}, {UINT32_MAX, 12},
 };
 
+enum { HALF = 9 }; /* of the ranges */
+
 static uint64_t other_cost(uint32_t code_point) {
-  size_t i = 0;
+  size_t i = code_point >= ranges[HALF - 1].end ? HALF : 0;
   while (i + 1 < sizeof(ranges) / sizeof(ranges[0]) && code_point >= ranges[i].end) i++;
   return ranges[i].eighths;
 }
@@ -120,27 +124,55 @@ static bool advance(state *s, aio__str text, size_t *pos) {
   return code_point >= UNSPACED && code_point != UINT32_MAX;
 }
 
-/* The costs of ascii_cost without its branches: of the first byte of a run, and of each that follows. */
-static const uint8_t first_costs[] = {[SPACE] = 0, [LINE] = LINES, [LETTER] = WORD, [DIGIT] = NUMBER, [PUNCT] = PUNCTUATION};
-static const uint8_t more_costs[] = {
-  [SPACE] = 0, [LINE] = 0, [LETTER] = 0, [DIGIT] = NUMBER_DIGIT, [PUNCT] = PUNCTUATION_MORE};
+/* Bits of the kinds of 64 bytes, and of the 64 before them, whose last ones say whether a run goes on. A bit of `two` says that two
+ * letters end there, and so on. */
+typedef struct runs {
+  aio__byte_classes c;
+  uint64_t two, four, seven;
+} runs;
 
-/* Takes all ASCII from `pos` on; returns where it ends. What a letter deep in a word costs more is added when the word has
- * ended. */
+/* The bits of `now`, each moved behind by `by`. */
+static uint64_t moved(uint64_t now, uint64_t before, int by) { return now << by | before >> (64 - by); }
+
+static uint64_t begun(uint64_t now, uint64_t before) { return aio__count_bits(now & ~moved(now, before, 1)); }
+
+/* The costs of ascii_cost, of all runs at once: what begins one, and what of it goes beyond a length. */
+static uint64_t cost_of(runs *now, const runs *before) {
+  const aio__byte_classes *c = &now->c, *b = &before->c;
+  now->two = c->letters & moved(c->letters, b->letters, 1);
+  now->four = now->two & moved(now->two, before->two, 2);
+  now->seven = now->four & moved(now->four, before->four, 3);
+  uint64_t fourteen = now->seven & moved(now->seven, before->seven, 7);
+  uint64_t rare = fourteen & moved(now->seven, before->seven, 14);
+  uint64_t eighths = WORD * begun(c->letters, b->letters) + (uint64_t)WORD_LETTER * aio__count_bits(now->seven);
+  if (rare) eighths += (uint64_t)WORD_RARE * aio__count_bits(rare);
+  if (c->signs) {
+    eighths += (PUNCTUATION - PUNCTUATION_MORE) * begun(c->signs, b->signs) + (uint64_t)PUNCTUATION_MORE * aio__count_bits(c->signs);
+  }
+  if (c->digits) eighths += (NUMBER - NUMBER_DIGIT) * begun(c->digits, b->digits) + (uint64_t)NUMBER_DIGIT * aio__count_bits(c->digits);
+  if (c->lines) eighths += LINES * begun(c->lines, b->lines);
+  return eighths;
+}
+
+_Static_assert(WORD_COMMON == 6 && WORD_LONG == 20, "seven letters in a row, and three times seven");
+
+/* Takes all ASCII from `pos` on; returns where it ends. */
 static size_t take_ascii(state *s, aio__str text, size_t pos) {
   const unsigned char *p = (const unsigned char *)text.p;
-  uint64_t eighths = 0;
-  while (pos < text.n && p[pos] < 128) {
-    uint8_t k = kinds[p[pos]];
-    size_t begin = pos++;
-    while (pos < text.n && p[pos] < 128 && kinds[p[pos]] == k) pos++;
-    size_t run = pos - begin;
-    eighths += first_costs[k] + (uint64_t)more_costs[k] * (run - 1);
-    if (k != LETTER) continue;
-    if (run > WORD_COMMON) eighths += (uint64_t)WORD_LETTER * (run - WORD_COMMON);
-    if (run > WORD_LONG) eighths += (uint64_t)WORD_RARE * (run - WORD_LONG);
+  runs before = {{0, 0, 0, 0, 0}, 0, 0, 0}, now = before;
+  bool more = true;
+  for (; more && pos < text.n; before = now) {
+    size_t n = text.n - pos < AIO__CLASSED ? text.n - pos : AIO__CLASSED;
+    now.c = aio__classify_part(p + pos, text.n - pos);
+    if (now.c.beyond) {
+      n = (size_t)__builtin_ctzll(now.c.beyond);
+      uint64_t ascii = (UINT64_C(1) << n) - 1;
+      now.c = (aio__byte_classes){now.c.letters & ascii, now.c.digits & ascii, now.c.lines & ascii, now.c.signs & ascii, 0};
+      more = false;
+    }
+    s->eighths += cost_of(&now, &before);
+    pos += n;
   }
-  s->eighths += eighths;
   s->last = OTHER; /* what follows is none of these runs */
   return pos;
 }
@@ -148,7 +180,8 @@ static size_t take_ascii(state *s, aio__str text, size_t pos) {
 size_t aio__tokens_estimate(aio__str text) {
   state s = {SPACE, 0, 0};
   for (size_t i = 0; i < text.n;) {
-    if ((unsigned char)text.p[i] < 128)
+    bool ascii = (unsigned char)text.p[i] < 128, alone = i + 1 < text.n && (unsigned char)text.p[i + 1] >= 128;
+    if (ascii && !alone)
       i = take_ascii(&s, text, i);
     else
       (void)advance(&s, text, &i);
