@@ -69,6 +69,11 @@ aiorch_status aio__buf_z(aio__buf *buf, const char *text) {
 }
 
 aiorch_status aio__buf_char(aio__buf *buf, char c) {
+  if (buf->failed == AIORCH_OK && buf->n < buf->max && buf->n + 1 < buf->cap) {
+    buf->p[buf->n++] = c;
+    buf->p[buf->n] = '\0';
+    return AIORCH_OK;
+  }
   return aio__buf_add(buf, &c, 1);
 }
 

@@ -101,8 +101,32 @@ static void put_valid(aio__buf *buf, const char *p, size_t n) {
   }
 }
 
+/* Is it ASCII that needs no escape, as most keys and names are? */
+static bool is_plain_ascii(aio__str text) {
+  uint64_t high = 0;
+  size_t i = 0;
+  for (; i + 8 <= text.n; i += 8) {
+    uint64_t word;
+    memcpy(&word, text.p + i, 8);
+    high |= word;
+  }
+  for (; i < text.n; i++) high |= (uint8_t)text.p[i];
+  return (high & HIGH_BITS) == 0 && plain_run(text.p, text.n) == text.n;
+}
+
+enum { SHORT = 256 }; /* bytes of text that are looked at twice for it */
+
 static void put_quoted(aio__buf *buf, aio__str text) {
   if (text.n < SIZE_MAX / 2) (void)aio__buf_reserve(buf, text.n + 2);
+  if (buf->failed == AIORCH_OK && text.n <= SHORT && is_plain_ascii(text)) {
+    char *p = buf->p + buf->n;
+    p[0] = '"';
+    if (text.n > 0) memcpy(p + 1, text.p, text.n);
+    p[text.n + 1] = '"';
+    p[text.n + 2] = '\0';
+    buf->n += text.n + 2;
+    return;
+  }
   aio__buf_char(buf, '"');
   while (text.n > 0 && buf->failed == AIORCH_OK) {
     size_t valid = aio__utf8_check(text, NULL);

@@ -3,6 +3,8 @@
  * numbered sources between two lines of a fence that is random in each run, so that no document can close it. The same
  * fence is the canary of the output check: a model that repeats it is giving its prompt away.
  */
+#include <string.h>
+
 #include "pipeline/run_content.h"
 #include "text/tokens.h"
 
@@ -45,14 +47,30 @@ static void add_context(const aiorch_run *run, aio__buf *out) {
       add_sources(run, out);
       i += sizeof "{sources}" - 1;
     } else {
-      aio__buf_char(out, t.p[i++]);
+      const char *brace = memchr(rest.p + 1, '{', rest.n - 1);
+      size_t n = brace ? (size_t)(brace - rest.p) : rest.n;
+      aio__buf_add(out, rest.p, n);
+      i += n;
     }
   }
+}
+
+/* About as long as it will be: so it is not moved again and again while it grows. */
+static size_t expected_bytes(const aiorch_run *run) {
+  size_t n = 64 + strlen(run->options->prompt_system);
+  if (run->source_count > 0) n += strlen(run->options->prompt_context_template) + 2 * FENCE_LEN;
+  for (size_t i = 0; i < run->message_count; i++) n += run->messages[i].role == AIORCH_ROLE_SYSTEM ? run->messages[i].text.n : 0;
+  for (size_t i = 0; i < run->source_count; i++) {
+    const aio__source *s = &run->sources[i];
+    n += s->title.n + s->uri.n + s->text.n + 16;
+  }
+  return n < SYSTEM_MAX ? n : 0;
 }
 
 aiorch_status aio__prompt_compose(aiorch_run *run) {
   aio__buf out;
   aio__buf_init(&out, run->al, SYSTEM_MAX);
+  (void)aio__buf_reserve(&out, expected_bytes(run));
   for (size_t i = 0; i < run->message_count; i++) {
     if (run->messages[i].role != AIORCH_ROLE_SYSTEM) continue;
     if (out.n) aio__buf_z(&out, "\n\n");

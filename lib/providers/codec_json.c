@@ -7,7 +7,7 @@
 #include "providers/param_rules.h"
 #include "text/json_merge.h"
 
-enum { WORDS_MAX = 400 };
+enum { WORDS_MAX = 400, BODY_FRAME = 400, EXPECTED_MAX = 1 << 20 };
 
 void aio__enc_fail(aio__encoder *e, aiorch_status status, const char *format, ...) {
   char text[WORDS_MAX];
@@ -250,12 +250,22 @@ static void check(aio__encoder *e) {
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
+/* About as long as the body will be: so it is not moved again and again while it grows. */
+static size_t expected_bytes(const aio__codec_request *request) {
+  size_t n = BODY_FRAME + request->system.n;
+  for (size_t i = 0; i < request->turn_count; i++) {
+    for (size_t k = 0; k < request->turns[i].part_count; k++) n += request->turns[i].parts[k].text.n;
+  }
+  return n < EXPECTED_MAX ? n + n / 16 : 0;
+}
+
 aiorch_status aio__codec_encode(const aio__codec *codec, const aio__codec_request *request, const aio__codec_target *target,
                                 const aio__codec_sink *sink, aio__wire_request *out, aiorch_error *error) {
   aio__encoder e = {.codec = codec, .request = request, .target = target, .sink = sink, .out = out, .error = error};
   e.rules = aio__str_z(codec->name);
   aio__tape_init(&e.tape, out->body.al);
   aio__jw_init(&e.w, &out->body);
+  (void)aio__buf_reserve(&out->body, expected_bytes(request));
   check(&e);
   if (e.status == AIORCH_OK) {
     out->framing = request->stream ? codec->stream_framing : AIO__WIRE_WHOLE;
