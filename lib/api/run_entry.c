@@ -311,12 +311,14 @@ static bool may_flush(const aiorch_run *run, bool leased) {
   return !leased || !aio__sched_has_ready(run->orch->sched);
 }
 
-static aiorch_status next_event(aiorch_run *run, bool leased, int64_t until, const aiorch_event **event) {
+static aiorch_status next_event(aiorch_run *run, bool leased, int64_t timeout_ms, const aiorch_event **event) {
   aio__run_free_event(run, run->event_given); /* it was valid until now */
   run->event_given = NULL;
+  int64_t until = INT64_MIN; /* not known yet: most events are there already */
   for (;;) {
     if (give_event(run, event)) return AIORCH_OK;
     if (run->final_given) break;
+    if (until == INT64_MIN) until = aio__clock_after_ms(run->orch->clock, timeout_ms);
     aio__waker_clear(run->waker);
     aiorch_status st = aio__run_advance(run);
     if (st == AIORCH_DONE) ensure_final(run);
@@ -343,7 +345,7 @@ aiorch_status aiorch_run_next(aiorch_run *run, int64_t timeout_ms, const aiorch_
   }
   if (run->phase != AIO__RUN_ENDED) run->events_wanted = true;
   aio__run_begin(run);
-  st = next_event(run, leased, aio__clock_after_ms(run->orch->clock, timeout_ms), event);
+  st = next_event(run, leased, timeout_ms, event);
   if (st == AIORCH_DONE) aio__sched_remove(sched, &run->sched);
   int64_t wake_ns = aio__run_waits_until(run);
   if (!aio__run_give_back(run)) return AIORCH_E_CANCELLED; /* it was freed inside a callback */

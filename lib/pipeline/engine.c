@@ -58,13 +58,21 @@ aiorch_status aio__run_op_poll(aiorch_run *run) {
 
 struct aiorch_event *aio__run_event_text(aiorch_run *run, int32_t type, int stage, aio__str text) {
   if (!run->events_wanted) return NULL;
-  struct aiorch_event *event = aio__malloc(run->al, sizeof *event + text.n + 1);
-  if (!event) return NULL;
-  memset(event, 0, sizeof *event);
-  char *copy = (char *)(event + 1);
-  if (text.n > 0) memcpy(copy, text.p, text.n);
-  copy[text.n] = '\0';
-  event->text = aio__str_n(copy, text.n);
+  struct aiorch_event *event;
+  if (text.n == 0) { /* there are few of these, and small ones */
+    event = aio__arena_alloc(&run->arena, sizeof *event);
+    if (!event) return NULL;
+    event->in_arena = true;
+    event->text = AIO__LIT("");
+  } else {
+    event = aio__malloc(run->al, sizeof *event + text.n + 1);
+    if (!event) return NULL;
+    memset(event, 0, sizeof *event);
+    char *copy = (char *)(event + 1);
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = '\0';
+    event->text = aio__str_n(copy, text.n);
+  }
   event->type = type;
   event->stage = stage;
   event->run = run;
@@ -79,7 +87,7 @@ struct aiorch_event *aio__run_event(aiorch_run *run, int32_t type, int stage) {
 }
 
 void aio__run_free_event(aiorch_run *run, struct aiorch_event *event) {
-  if (event != &run->final_event) aio__free(run->al, event);
+  if (event && event != &run->final_event && !event->in_arena) aio__free(run->al, event);
 }
 
 __attribute__((format(printf, 2, 0))) static aio__str format_text(aiorch_run *run, const char *format, va_list args) {
@@ -125,12 +133,14 @@ static int32_t outcome_of(const aiorch_run *run, int stage, aiorch_status st) {
   return AIORCH_OUTCOME_OK;
 }
 
-static void finish_stage(aiorch_run *run, int stage, aiorch_status st) {
+/* A stage ends when the next begins: the clock is read once for both. */
+static void finish_stage(aiorch_run *run, int stage, aiorch_status st, int64_t *now_ns) {
   aio__stage_record *record = &run->stages[stage];
   record->done = true;
   record->status = st;
   record->outcome = outcome_of(run, stage, st);
-  record->us = record->begun ? (aio__run_now(run) - record->started_ns) / 1000 : 0;
+  if (record->begun) *now_ns = aio__run_now(run);
+  record->us = record->begun ? (*now_ns - record->started_ns) / 1000 : 0;
   if (record->outcome == AIORCH_OUTCOME_DEGRADED) run->degraded = true;
   if (st != AIORCH_PASS) aio__count_stage(&run->orch->counters, stage, record->us);
   struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_STAGE, stage);
@@ -146,11 +156,11 @@ static bool is_over(const aiorch_run *run) {
 }
 
 /* The run's own end comes before any step: cancelled, or past its deadline. */
-static aiorch_status interrupted(aiorch_run *run, int stage) {
+static aiorch_status interrupted(aiorch_run *run, int stage, int64_t now_ns) {
   if (atomic_load_explicit(&run->cancelled, memory_order_acquire)) {
     return aio__run_fail(run, stage, AIORCH_E_CANCELLED, "the run was cancelled");
   }
-  if (aio__run_now(run) < run->deadline_ns) return AIORCH_OK;
+  if (now_ns < run->deadline_ns) return AIORCH_OK;
   return aio__run_fail(run, stage, AIORCH_E_DEADLINE,
                        "the deadline of %lld ms passed in stage %s; \"deadline_ms\" sets it",
                        (long long)run->options->deadline_ms, aio__stages[stage].name);
@@ -175,36 +185,36 @@ static void step_beside(aiorch_run *run) {
   run->step = step;
 }
 
-/* Steps one stage as far as it goes at once. */
-static aiorch_status step_stage(aiorch_run *run, int stage) {
+/* Steps one stage as far as it goes at once. *now_ns: a moment ago, and when the stage has ended. */
+static aiorch_status step_stage(aiorch_run *run, int stage, int64_t *now_ns) {
   const aio__stage *def = &aio__stages[stage];
   aio__stage_record *record = &run->stages[stage];
   if (stage == AIORCH_STAGE_CACHE_STORE && run->beside.begun) {
     run->step = run->beside.step;
     run->beside.begun = false;
     if (run->beside.ended) {
-      finish_stage(run, stage, run->beside.status);
+      finish_stage(run, stage, run->beside.status, now_ns);
       return run->beside.status;
     }
   }
   if (!record->begun) {
     if (def->passes(run)) {
-      finish_stage(run, stage, AIORCH_PASS);
+      finish_stage(run, stage, AIORCH_PASS, now_ns);
       return AIORCH_PASS;
     }
     record->begun = true;
-    record->started_ns = aio__run_now(run);
+    record->started_ns = *now_ns;
     run->step = 0;
   }
   run->current = stage;
   /* What was spent is handed over first: only the wait for it can be interrupted. */
   bool must_begin = stage == AIORCH_STAGE_LOG_COST && run->step == 0;
-  aiorch_status st = must_begin ? AIORCH_OK : interrupted(run, stage);
+  aiorch_status st = must_begin ? AIORCH_OK : interrupted(run, stage, *now_ns);
   run->wake_ns = AIO__NEVER;
   if (st == AIORCH_OK) st = def->step(run);
   if (st == AIORCH_PENDING && must_begin && is_over(run)) st = AIORCH_OK;
   if (st == AIORCH_PENDING) return st;
-  finish_stage(run, stage, st);
+  finish_stage(run, stage, st, now_ns);
   return st;
 }
 
@@ -261,13 +271,14 @@ void aio__run_end(aiorch_run *run) {
 
 aiorch_status aio__run_advance(aiorch_run *run) {
   if (run->phase == AIO__RUN_ENDED) return AIORCH_DONE;
+  int64_t now = aio__run_now(run);
   while (run->stage < AIORCH_STAGE_COUNT) {
     int stage = run->stage;
     if (run->stages[stage].done) {
       run->stage++;
       continue;
     }
-    aiorch_status st = step_stage(run, stage);
+    aiorch_status st = step_stage(run, stage, &now);
     if (st == AIORCH_PENDING && stage == AIORCH_STAGE_LOG_COST) step_beside(run);
     if (st == AIORCH_PENDING) return st;
     run->stage++;
@@ -303,7 +314,8 @@ aiorch_status aio__run_stage(aiorch_run *run, int stage) {
   if (run->error.stage < 0) aio__error_clear(&run->error);
   for (;;) {
     aio__waker_clear(run->waker);
-    aiorch_status st = step_stage(run, stage);
+    int64_t now = aio__run_now(run);
+    aiorch_status st = step_stage(run, stage, &now);
     if (st != AIORCH_PENDING) {
       if (all_done(run)) aio__run_end(run);
       return st;

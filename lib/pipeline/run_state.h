@@ -55,6 +55,7 @@ struct aiorch_event {
   size_t index;
   int64_t us;           /* STAGE: how long it took */
   aio__str text;        /* behind the event, or in the arena */
+  bool in_arena;        /* the event itself is */
   aiorch_run *run;
   struct aiorch_event *next;
 };
