@@ -70,9 +70,14 @@ typedef struct shingler {
   size_t n, words;
 } shingler;
 
+/* Each word is turned by its place, so that the order counts. */
 static uint64_t join(const shingler *s) {
-  uint64_t hash = 0;
-  for (size_t i = 0; i < SHINGLE_WORDS; i++) hash = mix(hash, s->last[(s->words + i) % SHINGLE_WORDS]);
+  uint64_t sum = 0;
+  for (size_t i = 0; i < SHINGLE_WORDS; i++) {
+    uint64_t word = s->last[(s->words + i) % SHINGLE_WORDS];
+    sum += word << 16 * i | word >> (64 - 16 * i) % 64;
+  }
+  uint64_t hash = mix(0, sum ^ sum >> 32);
   return hash ^ hash >> 32;
 }
 
@@ -261,6 +266,8 @@ static size_t sentence_cut(aio__str text, size_t max) {
 
 static aiorch_status make_text(packing *p, const group *g, aio__source *source) {
   size_t n = 0;
+  source->text = g->chunks[0]->text;
+  if (g->count == 1) return AIORCH_OK; /* it lives as long as the source */
   for (size_t i = 0; i < g->count; i++) n += g->chunks[i]->text.n;
   char *text = aio__arena_alloc(p->r->arena, n + 1);
   if (!text) return AIORCH_E_NOMEM;

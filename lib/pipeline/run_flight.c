@@ -138,17 +138,19 @@ static struct aio__shared *new_flight(aiorch *orch, const uint8_t key[AIO__SHA25
 
 /* ---- joining ---- */
 
-/* Everything that the answer is made of: the scope, the question, and what was retrieved for it. */
+/* Everything that the answer is made of: the scope, the question, and what was retrieved for it: a part of one version of a document has
+ * one text. */
 static void make_key(const aiorch_run *run, uint8_t key[AIO__SHA256_SIZE]) {
   aio__sha256 h;
   aio__sha256_init(&h);
   aio__sha256_add(&h, run->scope, sizeof run->scope);
   aio__sha256_add(&h, run->key, sizeof run->key);
   aio__sha256_u64(&h, run->source_count);
+  if (!run->host_sources) aio__sha256_add(&h, run->retrieval.digest, sizeof run->retrieval.digest);
   for (size_t i = 0; i < run->source_count; i++) {
     aio__sha256_str(&h, run->sources[i].uri);
     aio__sha256_str(&h, run->sources[i].title);
-    aio__sha256_str(&h, run->sources[i].text);
+    if (run->host_sources) aio__sha256_str(&h, run->sources[i].text);
   }
   aio__sha256_end(&h, key);
 }

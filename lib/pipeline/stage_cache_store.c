@@ -6,7 +6,7 @@
 #include "pipeline/stages.h"
 #include "providers/extractive.h"
 
-enum { START = 0, EMBED, PUT, UPSERT, CACHED_SOURCES_MAX = 16 << 20 };
+enum { START = 0, EMBED, PUT, UPSERT, CACHED_SOURCES_MAX = 16 << 20, SOURCE_FRAME = 320 };
 
 /* Sentences of the documents, given because no provider could answer: the next run may find one that can. Whether they were asked,
  * passed over, or asked by a run that this one shares its answer with makes no difference. */
@@ -96,7 +96,13 @@ static aiorch_status stored(aiorch_run *run, aiorch_status st) {
 static aiorch_status write_sources(aiorch_run *run, aio__str *out) {
   aio__buf buf;
   aio__json_writer w;
+  size_t expected = 2;
+  for (size_t i = 0; i < run->source_count; i++) {
+    const aio__source *s = &run->sources[i];
+    expected += SOURCE_FRAME + s->title.n + s->uri.n + s->text.n + s->text.n / 16;
+  }
   aio__buf_init(&buf, run->al, CACHED_SOURCES_MAX);
+  if (expected < CACHED_SOURCES_MAX) (void)aio__buf_reserve(&buf, expected);
   aio__jw_init(&w, &buf);
   aio__jw_array(&w);
   for (size_t i = 0; i < run->source_count; i++) {
@@ -144,7 +150,7 @@ static aiorch_status list_documents(aiorch_run *run, aio__cache_entry *entry) {
 static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
   aio__cache_entry *e = &run->entry;
   memset(e, 0, sizeof *e);
-  aio__cache_scope(run, run->scope); /* anew: the host may have added sources since the lookup */
+  if (run->host_sources) aio__cache_scope(run, run->scope); /* anew: it may have added them since the lookup */
   aiorch_status st = aio__uuid_v7(now_ms, e->id);
   if (st) return st;
   e->scope = aio__str_n((const char *)run->scope, sizeof run->scope);

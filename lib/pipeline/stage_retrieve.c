@@ -46,19 +46,28 @@ static aiorch_status begin(aiorch_run *run, aio__str question) {
   return AIORCH_OK;
 }
 
+static void move_text(aio__str *text, char **room) {
+  char *copy = *room;
+  if (text->n > 0) memcpy(copy, text->p, text->n);
+  copy[text->n] = '\0';
+  *room += text->n + 1;
+  *text = aio__str_n(copy, text->n);
+}
+
 /* The sources go into the run's own memory, and what the search has worked with, most of it texts that were not chosen, is freed. */
 static aiorch_status keep_result(aiorch_run *run) {
   aio__retrieval *r = &run->retrieval;
   aio__query_vector *vector = &r->vector;
   aio__source *sources = aio__arena_alloc(&run->arena, (r->source_count + 1) * sizeof *sources);
-  if (!sources) return AIORCH_E_NOMEM;
+  size_t bytes = 0;
+  for (size_t i = 0; i < r->source_count; i++) bytes += r->sources[i].title.n + r->sources[i].uri.n + r->sources[i].text.n + 3;
+  char *room = aio__arena_alloc(&run->arena, bytes);
+  if (!sources || !room) return AIORCH_E_NOMEM;
   for (size_t i = 0; i < r->source_count; i++) {
-    aio__source *source = &sources[i];
-    *source = r->sources[i];
-    source->title = aio__arena_str(&run->arena, source->title);
-    source->uri = aio__arena_str(&run->arena, source->uri);
-    source->text = aio__arena_str(&run->arena, source->text);
-    if (!source->title.p || !source->uri.p || !source->text.p) return AIORCH_E_NOMEM;
+    sources[i] = r->sources[i];
+    move_text(&sources[i].title, &room);
+    move_text(&sources[i].uri, &room);
+    move_text(&sources[i].text, &room);
   }
   if (vector->state == AIO__VECTOR_READY && vector->unit != run->question_vector.unit) {
     float *unit = aio__arena_alloc(&run->arena, vector->dimensions * sizeof *unit);
