@@ -94,11 +94,18 @@ static bool match_one(aio__str pattern, aio__str name) {
   return p == pattern.n;
 }
 
+/* Most patterns begin with another letter. */
+static bool may_match(aio__str pattern, aio__str name) {
+  char first = pattern.p[0];
+  return first == '*' || (name.n > 0 && (first == '?' || first == name.p[0]));
+}
+
 bool aio__prices_match(aio__str patterns, aio__str name) {
   for (size_t at = 0; at <= patterns.n;) {
     const char *bar = at == patterns.n ? NULL : memchr(patterns.p + at, '|', patterns.n - at);
     size_t end = bar == NULL ? patterns.n : (size_t)(bar - patterns.p);
-    if (end > at && match_one(aio__str_n(patterns.p + at, end - at), name)) return true;
+    aio__str pattern = aio__str_n(patterns.p + at, end - at);
+    if (end > at && may_match(pattern, name) && match_one(pattern, name)) return true;
     at = end + 1;
   }
   return false;

@@ -81,9 +81,11 @@ static inline uint16_t pair_of(const char *p) {
   return pair;
 }
 
-/* The first suffix that fits decides, whether or not what stands before it is long enough. */
-static void apply(stemmer *s, const rule *rules, size_t count, size_t more_than) {
-  if (s->n < 2) return;
+#define LETTER(c) (UINT32_C(1) << ((c) - 'a'))
+
+/* The first suffix that fits decides, whether or not what stands before it is long enough. `ends`: letters that the suffixes end with. */
+static void apply(stemmer *s, const rule *rules, size_t count, uint32_t ends, size_t more_than) {
+  if (s->n < 2 || !(ends & LETTER(s->w[s->n - 1]))) return;
   uint16_t last = pair_of(s->w + s->n - 2);
   for (size_t i = 0; i < count; i++) {
     const rule *r = &rules[i];
@@ -130,8 +132,10 @@ static void step_4(stemmer *s) {
                                RULE("ism", ""),   RULE("ate", ""),  RULE("iti", ""),  RULE("ous", ""),
                                RULE("ive", ""),   RULE("ize", ""),  RULE("al", ""),   RULE("er", ""),
                                RULE("ic", ""),    RULE("ou", "")};
+  static const uint32_t ends = LETTER('t') | LETTER('e') | LETTER('m') | LETTER('i') | LETTER('s') | LETTER('l') | LETTER('r') |
+                               LETTER('c') | LETTER('u');
   if (!ENDS(s, "ion"))
-    apply(s, rules, sizeof rules / sizeof rules[0], 1);
+    apply(s, rules, sizeof rules / sizeof rules[0], ends, 1);
   else if ((s->w[s->n - 4] == 's' || s->w[s->n - 4] == 't') && measure(s->w, s->n - 3) > 1)
     s->n -= 3;
 }
@@ -166,8 +170,10 @@ size_t aio__fts_stem(char *word, size_t n) {
   step_1a(&s);
   step_1b(&s);
   if (s.n > 1 && s.w[s.n - 1] == 'y' && has_vowel(s.w, s.n - 1)) s.w[s.n - 1] = 'i';
-  apply(&s, step_2, sizeof step_2 / sizeof step_2[0], 0);
-  apply(&s, step_3, sizeof step_3 / sizeof step_3[0], 0);
+  static const uint32_t step_2_ends = LETTER('l') | LETTER('i') | LETTER('r') | LETTER('n') | LETTER('m') | LETTER('s');
+  static const uint32_t step_3_ends = LETTER('e') | LETTER('i') | LETTER('l') | LETTER('s');
+  apply(&s, step_2, sizeof step_2 / sizeof step_2[0], step_2_ends, 0);
+  apply(&s, step_3, sizeof step_3 / sizeof step_3[0], step_3_ends, 0);
   step_4(&s);
   step_5(&s);
   return s.n;
