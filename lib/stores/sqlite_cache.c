@@ -106,31 +106,6 @@ void aio__sq_touches_flush(aio__sq_store *store) {
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static aiorch_status read_sources(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no,
-                                  aio__arena *arena, aio__cache_entry *out) {
-  sqlite3_stmt *stmt = NULL;
-  aio__cache_source *sources = NULL;
-  size_t n = 0, cap = 0;
-  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CACHE_SOURCES, &stmt, "si", tenant, no);
-  while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
-    if (n == cap) {
-      cap = cap > 0 ? cap * 2 : 8;
-      aio__cache_source *more = aio__arena_alloc(arena, cap * sizeof *more);
-      if (more != NULL && n > 0) memcpy(more, sources, n * sizeof *more);
-      sources = more;
-    }
-    if (sources == NULL) {
-      aio__sq_reset(stmt);
-      return aio__sq_nomem(error);
-    }
-    aio__sq_id(stmt, 0, sources[n].document_id);
-    sources[n++].version = sqlite3_column_int64(stmt, 1);
-  }
-  out->rests_on = sources;
-  out->rests_on_count = n;
-  return status == AIORCH_DONE ? AIORCH_OK : status;
-}
-
 /* The columns that CACHE_LOOKUP, CACHE_READ and CACHE_LIST share. */
 static bool read_entry(sqlite3_stmt *stmt, const aio__sq_tenant *row, int64_t now_ms, aio__arena *arena,
                        aio__cache_entry *out) {
@@ -172,12 +147,11 @@ static aiorch_status read_row(aio__sq_conn *conn, aiorch_error *error, const que
   if (status != AIORCH_OK || row.cache_rows == 0) return status;
   status = find_row(conn, error, q, &stmt);
   if (status == AIORCH_OK && sqlite3_column_int64(stmt, 3) > q->now_ms) {
-    int64_t no = sqlite3_column_int64(stmt, 0);
     bool copied = read_entry(stmt, &row, q->now_ms, arena, out) && aio__sq_copy(stmt, 14, arena, &out->sources) &&
                   aio__sq_copy(stmt, 15, arena, &out->answer);
+    status = copied ? aio__sq_rests_on_read(conn, error, aio__sq_text(stmt, 16), arena, out) : aio__sq_nomem(error);
+    *found = status == AIORCH_OK;
     aio__sq_reset(stmt);
-    *found = copied;
-    status = copied ? read_sources(conn, error, q->tenant, no, arena, out) : aio__sq_nomem(error);
   } else if (status == AIORCH_OK) {
     aio__sq_reset(stmt);
   } else if (status == AIORCH_DONE) {
@@ -229,10 +203,10 @@ static aiorch_status list_rows(aio__sq_conn *conn, aiorch_error *error, aio__str
   if (rows == NULL) return aio__sq_nomem(error);
   status = aio__sq_query(conn, error, AIO__SQ_CACHE_LIST, &stmt, "sii", tenant, now_ms, (int64_t)limit);
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
-    int64_t no = sqlite3_column_int64(stmt, 0);
     bool copied = read_entry(stmt, &row, now_ms, arena, &rows[*count]);
     rows[*count].bytes = sqlite3_column_int64(stmt, 14);
-    status = copied ? read_sources(conn, error, tenant, no, arena, &rows[*count]) : aio__sq_nomem(error);
+    status = copied ? aio__sq_rests_on_read(conn, error, aio__sq_text(stmt, 15), arena, &rows[*count])
+                    : aio__sq_nomem(error);
     if (status == AIORCH_OK)
       (*count)++;
     else
@@ -263,7 +237,7 @@ static aiorch_status list(aio__store *base, aio__op *op, aio__str tenant, size_t
 
 static aiorch_status drop(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t no, int64_t bytes,
                           aio__sq_tenant *row) {
-  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCES_DROP, "si", tenant, no);
+  aiorch_status status = aio__sq_rests_on_drop(conn, error, tenant, row, no);
   if (status == AIORCH_OK) status = aio__sq_vectors_drop(conn, error, tenant, AIO__SQ_ENTRIES, no, no);
   if (status == AIORCH_OK) status = aio__sq_run(conn, error, AIO__SQ_CACHE_DROP, "si", tenant, no);
   /* An index that names a row which is not there would be asked for it for ever. */
@@ -284,37 +258,49 @@ static aiorch_status drop_first(aio__sq_conn *conn, aiorch_error *error, aio__st
   return drop(conn, error, tenant, no, bytes, row);
 }
 
-/* Drops what a query by tenant and tag gives, until it gives none. */
-static aiorch_status drop_by(aio__sq_conn *conn, aiorch_error *error, int id, aio__str tenant, aio__str tag,
-                             aio__sq_tenant *row) {
-  aiorch_status status = AIORCH_OK;
-  while (status == AIORCH_OK) {
-    sqlite3_stmt *stmt = NULL;
-    status = aio__sq_query(conn, error, id, &stmt, "ss", tenant, tag);
-    if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, row);
+static aiorch_status drop_by_id(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__str id,
+                                aio__sq_tenant *row) {
+  sqlite3_stmt *stmt = NULL;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CACHE_BY_ID, &stmt, "ss", tenant, id);
+  if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, row);
+  return status == AIORCH_DONE ? AIORCH_OK : status;
+}
+
+/* Drops what rests on a document, part by part. */
+static aiorch_status drop_by_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t document,
+                                      aio__sq_tenant *row) {
+  int64_t part = -1;
+  aiorch_status status;
+  while ((status = aio__sq_rests_on_part(conn, error, row, &part)) == AIORCH_OK) {
+    while (status == AIORCH_OK) {
+      sqlite3_stmt *stmt = NULL;
+      status = aio__sq_query(conn, error, AIO__SQ_CACHE_BY_DOCUMENT, &stmt, "siii", tenant, row->no, part, document);
+      if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, row);
+    }
+    if (status != AIORCH_DONE) break;
   }
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
 aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
-                                              aio__str document_id) {
+                                              int64_t document) {
   aio__sq_tenant row;
   aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
   if (status != AIORCH_OK || row.cache_rows == 0) return status;
-  status = drop_by(conn, error, AIO__SQ_CACHE_BY_DOCUMENT, tenant, document_id, &row);
+  status = drop_by_document(conn, error, tenant, document, &row);
   return status == AIORCH_OK ? set_counts(conn, error, tenant, &row) : status;
 }
 
-static aiorch_status drop_by_source(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__str source,
-                                    aio__sq_tenant *row) {
+/* `how` finds the document's number by a tag. */
+static aiorch_status drop_by_tag(aio__sq_conn *conn, aiorch_error *error, int how, aio__str tenant, aio__str tag,
+                                 aio__sq_tenant *row) {
   sqlite3_stmt *stmt = NULL;
-  char id[AIO__UUID_LEN + 1];
-  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_DOCUMENT_OF_SOURCE, &stmt, "ss", tenant, source);
+  aiorch_status status = aio__sq_query(conn, error, how, &stmt, "ss", tenant, tag);
   if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
   if (status != AIORCH_OK) return status == AIORCH_DONE ? AIORCH_OK : status;
-  aio__sq_id(stmt, 0, id);
+  int64_t document = sqlite3_column_int64(stmt, 0);
   aio__sq_reset(stmt);
-  return drop_by(conn, error, AIO__SQ_CACHE_BY_DOCUMENT, tenant, aio__str_z(id), row);
+  return drop_by_document(conn, error, tenant, document, row);
 }
 
 static aiorch_status invalidate_rows(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__str tag,
@@ -324,15 +310,15 @@ static aiorch_status invalidate_rows(aio__sq_conn *conn, aiorch_error *error, ai
   if (status != AIORCH_OK || row.cache_rows == 0) return status;
   int64_t before = row.cache_rows;
   if (tag.n == 0) {
-    status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCES_DROP_ALL, "s", tenant);
+    status = aio__sq_run(conn, error, AIO__SQ_CACHE_DOCUMENTS_DROP_ALL, "i", row.no);
     if (status == AIORCH_OK) status = aio__sq_run(conn, error, AIO__SQ_CACHE_DROP_ALL, "s", tenant);
     if (status == AIORCH_OK)
       status = aio__sq_vectors_drop(conn, error, tenant, AIO__SQ_ENTRIES, 0, AIO__SQ_ITEM_MASK);
     row.cache_rows = row.cache_bytes = 0;
   } else {
-    status = drop_by(conn, error, AIO__SQ_CACHE_BY_ID, tenant, tag, &row);
-    if (status == AIORCH_OK) status = drop_by(conn, error, AIO__SQ_CACHE_BY_DOCUMENT, tenant, tag, &row);
-    if (status == AIORCH_OK) status = drop_by_source(conn, error, tenant, tag, &row);
+    status = drop_by_id(conn, error, tenant, tag, &row);
+    if (status == AIORCH_OK) status = drop_by_tag(conn, error, AIO__SQ_DOCUMENT_VERSION, tenant, tag, &row);
+    if (status == AIORCH_OK) status = drop_by_tag(conn, error, AIO__SQ_DOCUMENT_OF_SOURCE, tenant, tag, &row);
   }
   *removed = (uint64_t)(before - row.cache_rows);
   return status == AIORCH_OK ? set_counts(conn, error, tenant, &row) : status;
@@ -355,21 +341,6 @@ static aiorch_status invalidate(aio__store *base, aio__op *op, aio__str tenant, 
 static int64_t entry_bytes(const aio__cache_entry *e) {
   return (int64_t)(ENTRY_OVERHEAD + e->query.n + e->answer.n + e->sources.n + e->provider.n + e->model.n +
                    e->rests_on_count * SOURCE_OVERHEAD + (e->vector != NULL ? e->vector->dimensions * sizeof(float) : 0));
-}
-
-static aiorch_status versions_hold(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
-                                   bool *hold) {
-  aiorch_status status = AIORCH_OK;
-  *hold = true;
-  for (size_t i = 0; i < e->rests_on_count && *hold && status == AIORCH_OK; i++) {
-    sqlite3_stmt *stmt = NULL;
-    status = aio__sq_query(conn, error, AIO__SQ_DOCUMENT_VERSION, &stmt, "sz", tenant, e->rests_on[i].document_id);
-    if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
-    *hold = status == AIORCH_OK && sqlite3_column_int64(stmt, 0) == e->rests_on[i].version;
-    if (status == AIORCH_OK) aio__sq_reset(stmt);
-    if (status == AIORCH_DONE) status = AIORCH_OK;
-  }
-  return status;
 }
 
 /* May the entry be stored? What stands in its place and has to go is dropped. */
@@ -409,7 +380,7 @@ static aiorch_status make_room(aio__sq_conn *conn, aiorch_error *error, aio__str
 }
 
 static aiorch_status insert(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
-                            int64_t bytes, int64_t now_ms, aio__sq_tenant *row) {
+                            aio__str rests_on, int64_t bytes, int64_t now_ms, aio__sq_tenant *row) {
   int64_t grown_ms = row->knowledge_ms < now_ms ? row->knowledge_ms : now_ms;
   int64_t stood =
     e->knowledge > 0 ? e->knowledge - 1 : row->knowledge - (row->knowledge > 0 && e->created_ms <= grown_ms);
@@ -418,13 +389,11 @@ static aiorch_status insert(aio__sq_conn *conn, aiorch_error *error, aio__str te
   row->cache_rows++;
   row->cache_bytes += bytes;
   aiorch_status status =
-    aio__sq_run(conn, error, AIO__SQ_CACHE_NEW, "szbbiiiiidbsssssd", tenant, e->id, e->scope, e->key, e->created_ms,
+    aio__sq_run(conn, error, AIO__SQ_CACHE_NEW, "szbbiiiiidbsssssds", tenant, e->id, e->scope, e->key, e->created_ms,
                 e->expires_ms, row->cache_clock, bytes, stood, (int)e->finish_reason, e->chunks, e->provider, e->model,
-                e->query, e->sources, e->answer, (int)e->exact_only);
+                e->query, e->sources, e->answer, (int)e->exact_only, rests_on);
   int64_t no = sqlite3_last_insert_rowid(conn->db);
-  for (size_t i = 0; i < e->rests_on_count && status == AIORCH_OK; i++)
-    status = aio__sq_run(conn, error, AIO__SQ_CACHE_SOURCE_NEW, "szii", tenant, e->rests_on[i].document_id, no,
-                         e->rests_on[i].version);
+  if (status == AIORCH_OK) status = aio__sq_rests_on_add(conn, error, row, no, rests_on);
   if (status == AIORCH_OK && e->vector != NULL) status = aio__sq_cache_put_vector(conn, error, tenant, no, e);
   return status == AIORCH_OK ? set_counts(conn, error, tenant, row) : status;
 }
@@ -438,21 +407,30 @@ static aiorch_status is_there(aio__sq_conn *conn, aiorch_error *error, aio__str 
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
-                                    const aio__cache_entry *e, const aio__cache_limits *limits, int64_t now_ms,
-                                    bool *stored) {
+static aiorch_status put_new(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
+                             const aio__cache_limits *limits, int64_t now_ms, aio__buf *rests_on, bool *stored) {
   aio__sq_tenant row;
   bool ok = false;
-  aiorch_status status = is_there(conn, error, tenant, e->id, stored);
-  if (status != AIORCH_OK || *stored) return status;
-  status = versions_hold(conn, error, tenant, e, &ok);
+  aiorch_status status = aio__sq_rests_on_write(conn, error, tenant, e, rests_on, &ok);
   if (status == AIORCH_OK && ok) status = aio__sq_tenant_make(conn, error, tenant, &row);
   if (status == AIORCH_OK && ok) status = make_place(conn, error, tenant, e, limits, now_ms, &row, &ok);
   if (status != AIORCH_OK || !ok) return status;
   int64_t bytes = entry_bytes(e);
   status = make_room(conn, error, tenant, bytes, limits, now_ms, &row);
-  if (status == AIORCH_OK) status = insert(conn, error, tenant, e, bytes, now_ms, &row);
+  if (status == AIORCH_OK) status = insert(conn, error, tenant, e, aio__buf_view(rests_on), bytes, now_ms, &row);
   *stored = status == AIORCH_OK;
+  return status;
+}
+
+aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+                                    const aio__cache_entry *e, const aio__cache_limits *limits, int64_t now_ms,
+                                    bool *stored) {
+  aio__buf rests_on;
+  aiorch_status status = is_there(conn, error, tenant, e->id, stored);
+  if (status != AIORCH_OK || *stored) return status;
+  aio__sq_rests_on_init(conn, &rests_on);
+  status = put_new(conn, error, tenant, e, limits, now_ms, &rests_on, stored);
+  aio__buf_free(&rests_on);
   return status;
 }
 

@@ -202,7 +202,7 @@ static aiorch_status drop_rows(change *c) {
   aiorch_status status = aio__sq_run(c->conn, c->error, AIO__SQ_CHUNKS_DROP, "sii", c->tenant, c->first_chunk, last);
   if (status == AIORCH_OK) status = aio__sq_run(c->conn, c->error, AIO__SQ_PARTS_DROP, "si", c->tenant, c->no);
   if (status == AIORCH_OK) status = aio__sq_run(c->conn, c->error, AIO__SQ_METADATA_DROP, "si", c->tenant, c->no);
-  if (status == AIORCH_OK) status = aio__sq_cache_drop_for_document(c->conn, c->error, c->tenant, aio__str_z(c->id));
+  if (status == AIORCH_OK) status = aio__sq_cache_drop_for_document(c->conn, c->error, c->tenant, c->no);
   return status;
 }
 

@@ -21,8 +21,8 @@
 
 enum {
   AIO__SQ_READERS_MAX = 8,              /* connections a database that read at the same time */
-  AIO__SQ_CHECKPOINT_BYTES = 1 << 22,   /* a checkpoint is due when the WAL has grown by so many */
-  AIO__SQ_WAL_LARGE = 4,                /* from so many times that size on a checkpoint waits a little for others */
+  AIO__SQ_CHECKPOINT_BYTES = 1 << 24,   /* a checkpoint is due when the WAL has grown by so many */
+  AIO__SQ_WAL_LARGE = 2,                /* from so many times that size on a checkpoint waits a little for others */
   AIO__SQ_PROGRESS_STEPS = 2000,        /* how often a statement looks at its deadline */
   AIO__SQ_PART_BYTES = 65536,           /* of a document's text in one row */
   AIO__SQ_DOCUMENT_BYTES_MAX = 1 << 28, /* as aiorch_document_set_text takes; also bounds its chunks and words */
@@ -257,7 +257,7 @@ aiorch_status aio__sq_postings_words(aio__sq_conn *conn, aiorch_error *error, in
 
 /* Removes cached answers that rest on a document; inside a write transaction. */
 aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
-                                              aio__str document_id);
+                                              int64_t document);
 /* Writes the uses that wait. */
 void aio__sq_touches_flush(aio__sq_store *store);
 void aio__sq_touches_free(aio__sq_store *store);
@@ -267,6 +267,23 @@ aiorch_status aio__sq_touches_write(aio__sq_conn *conn, aiorch_error *error);
 aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
                                     const aio__cache_entry *entry, const aio__cache_limits *limits, int64_t now_ms,
                                     bool *stored);
+
+/* ---- sqlite_cache_documents.c ------------------------------------------------------------------------------------ */
+
+/* What semantic_cache.rests_on says, into `out`. */
+aiorch_status aio__sq_rests_on_read(aio__sq_conn *conn, aiorch_error *error, aio__str text, aio__arena *arena,
+                                    aio__cache_entry *out);
+/* Writes it; *hold false: a document is not at the version any more, or gone. */
+void aio__sq_rests_on_init(aio__sq_conn *conn, aio__buf *text);
+aiorch_status aio__sq_rests_on_write(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+                                     const aio__cache_entry *entry, aio__buf *text, bool *hold);
+/* Notes by document, or forgets, what answer `entry` rests on. */
+aiorch_status aio__sq_rests_on_add(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *row, int64_t entry,
+                                   aio__str text);
+aiorch_status aio__sq_rests_on_drop(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+                                    const aio__sq_tenant *row, int64_t entry);
+/* The tenant's first part after *part. AIORCH_DONE: there is none. */
+aiorch_status aio__sq_rests_on_part(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *row, int64_t *part);
 
 /* ---- sqlite_puts.c ---------------------------------------------------------------------------------------------- */
 

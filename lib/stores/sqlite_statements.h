@@ -1,6 +1,6 @@
 /* Every statement of the SQLite store in one place; each connection prepares what it needs once. A tenant is in each of
- * them that reads or writes rows of one; the numbers of chunks and of vector models (no), and so those of vectors, hold
- * their tenant. "+tenant_id" is only compared: a range of numbers is not to be looked for among all of a tenant's. */
+ * them that reads or writes rows of one, by its id or its number; the numbers of chunks and of vector models (no), and so
+ * those of vectors, hold their tenant. "+tenant_id" is only compared: a range of numbers is not to be looked for among all of a tenant's. */
 #ifndef AIO_STORES_SQLITE_STATEMENTS_H
 #define AIO_STORES_SQLITE_STATEMENTS_H
 
@@ -32,8 +32,8 @@
                   " first_chunk = ?10, chunk_count = ?11, anchors = ?12" \
                   " WHERE tenant_id = ?1 AND id = ?2 AND source = ?3") \
   X(DOCUMENT_DROP, "DELETE FROM documents WHERE tenant_id = ?1 AND no = ?2") \
-  X(DOCUMENT_OF_SOURCE, "SELECT id FROM documents WHERE tenant_id = ?1 AND source = ?2") \
-  X(DOCUMENT_VERSION, "SELECT version FROM documents WHERE tenant_id = ?1 AND id = ?2") \
+  X(DOCUMENT_OF_SOURCE, "SELECT no FROM documents WHERE tenant_id = ?1 AND source = ?2") \
+  X(DOCUMENT_VERSION, "SELECT no, version FROM documents WHERE tenant_id = ?1 AND id = ?2") \
   X(PARTS, "SELECT text FROM document_parts WHERE tenant_id = ?1 AND document = ?2 AND part BETWEEN ?3 AND ?4" \
            " ORDER BY part") \
   X(PART_NEW, "INSERT INTO document_parts (tenant_id, document, part, text) VALUES (?1,?2,?3,?4)") \
@@ -106,10 +106,10 @@
 
 #define AIO__SQ_CACHE_SQL(X) \
   X(CACHE_LOOKUP, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider, model, query," \
-                  " chunks, scope, key, exact_only, sources, answer FROM semantic_cache WHERE tenant_id = ?1" \
+                  " chunks, scope, key, exact_only, sources, answer, rests_on FROM semantic_cache WHERE tenant_id = ?1" \
                   " AND scope = ?2 AND key = ?3") \
   X(CACHE_READ, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider, model, query," \
-                " chunks, scope, key, exact_only, sources, answer FROM semantic_cache WHERE tenant_id = ?1" \
+                " chunks, scope, key, exact_only, sources, answer, rests_on FROM semantic_cache WHERE tenant_id = ?1" \
                 " AND +scope = ?2 AND id = ?3") \
   X(CACHE_NEAR, "SELECT id, query, scope, expires_ms, exact_only FROM semantic_cache" \
                 " WHERE +tenant_id = ?1 AND no = ?2") \
@@ -124,26 +124,27 @@
   X(CACHE_EXACT_ONLY, "UPDATE semantic_cache SET exact_only = 1 WHERE tenant_id = ?1 AND id = ?2") \
   X(CACHE_LIST, "SELECT no, id, created_ms, expires_ms, hits, knowledge, finish_reason, provider," \
     " model, query, chunks," \
-                " scope, key, exact_only, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2" \
+                " scope, key, exact_only, bytes, rests_on FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms > ?2" \
                 " ORDER BY created_ms DESC, no DESC LIMIT ?3") \
-  X(CACHE_SOURCES, "SELECT document_id, version FROM cache_sources WHERE tenant_id = ?1 AND entry = ?2") \
-  X(CACHE_SOURCE_NEW, "INSERT OR IGNORE INTO cache_sources (tenant_id, document_id, entry, version)" \
-                      " VALUES (?1,?2,?3,?4)") \
-  X(CACHE_SOURCES_DROP, "DELETE FROM cache_sources WHERE entry = ?2 AND tenant_id = ?1") \
+  X(CACHE_RESTS_ON, "SELECT rests_on FROM semantic_cache WHERE +tenant_id = ?1 AND no = ?2") \
+  X(CACHE_DOCUMENT_NEW, "INSERT OR IGNORE INTO cache_documents (tenant, part, document, entry) VALUES (?1,?2,?3,?4)") \
+  X(CACHE_DOCUMENT_DROP, "DELETE FROM cache_documents WHERE tenant = ?1 AND part = ?2 AND document = ?3" \
+                         " AND entry = ?4") \
+  X(CACHE_PART_NEXT, "SELECT part FROM cache_documents WHERE tenant = ?1 AND part > ?2 ORDER BY part LIMIT 1") \
   X(CACHE_NEW, "INSERT INTO semantic_cache (tenant_id, id, scope, key, created_ms, expires_ms, used, hits, bytes," \
-               " knowledge, finish_reason, chunks, provider, model, query, sources, answer, exact_only)" \
-               " VALUES (?1,?2,?3,?4,?5,?6,?7,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)") \
+               " knowledge, finish_reason, chunks, provider, model, query, sources, answer, exact_only, rests_on)" \
+               " VALUES (?1,?2,?3,?4,?5,?6,?7,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)") \
   X(CACHE_BY_ID, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND id = ?2") \
   X(CACHE_BY_KEY, "SELECT no, bytes, expires_ms, knowledge FROM semantic_cache WHERE tenant_id = ?1 AND scope = ?2" \
                   " AND key = ?3") \
-  X(CACHE_BY_DOCUMENT, "SELECT s.entry, c.bytes FROM cache_sources s JOIN semantic_cache c ON c.no = s.entry" \
-                       " AND c.tenant_id = s.tenant_id WHERE s.tenant_id = ?1 AND s.document_id = ?2") \
+  X(CACHE_BY_DOCUMENT, "SELECT c.no, c.bytes FROM cache_documents d JOIN semantic_cache c ON c.no = d.entry" \
+                       " AND c.tenant_id = ?1 WHERE d.tenant = ?2 AND d.part = ?3 AND d.document = ?4 LIMIT 1") \
   X(CACHE_OLDEST_EXPIRED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms <= ?2" \
                           " ORDER BY expires_ms LIMIT 1") \
   X(CACHE_LEAST_USED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 ORDER BY used LIMIT 1") \
   X(CACHE_DROP, "DELETE FROM semantic_cache WHERE tenant_id = ?1 AND no = ?2") \
   X(CACHE_DROP_ALL, "DELETE FROM semantic_cache WHERE tenant_id = ?1") \
-  X(CACHE_SOURCES_DROP_ALL, "DELETE FROM cache_sources WHERE tenant_id = ?1") \
+  X(CACHE_DOCUMENTS_DROP_ALL, "DELETE FROM cache_documents WHERE tenant = ?1") \
   X(CACHE_TOUCH, "UPDATE semantic_cache SET hits = hits + ?3, used = ?4, created_ms = min(created_ms, ?5)," \
                  " expires_ms = expires_ms - max(created_ms - ?5, 0) WHERE tenant_id = ?1 AND id = ?2") \
   X(CACHE_REVALIDATED, "UPDATE semantic_cache SET knowledge = max(knowledge, ?3) WHERE tenant_id = ?1 AND id = ?2") \

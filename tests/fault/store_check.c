@@ -134,10 +134,14 @@ static void check_knowledge(checked *c) {
     " (SELECT count(*) FROM semantic_cache s WHERE s.tenant_id = t.tenant_id) OR cache_bytes <>"
     " (SELECT coalesce(sum(bytes), 0) FROM semantic_cache s WHERE s.tenant_id = t.tenant_id)");
   expect_none(c, "cached answers that rest on what is gone or has changed",
-              "SELECT count(*) FROM cache_sources s LEFT JOIN documents d ON d.id = s.document_id AND d.tenant_id ="
-              " s.tenant_id WHERE d.version IS NOT s.version");
+              "SELECT count(*) FROM cache_documents s JOIN tenants t ON t.no = s.tenant LEFT JOIN documents d ON d.no = s.document"
+              " AND d.tenant_id = t.tenant_id LEFT JOIN semantic_cache c ON c.no = s.entry AND c.tenant_id = t.tenant_id"
+              " WHERE coalesce(instr(c.rests_on, d.no || ' ' || d.version || ' ' || d.id || ' '), 0) = 0");
   expect_none(c, "sources without a cached answer",
-              "SELECT count(*) FROM cache_sources WHERE entry NOT IN (SELECT no FROM semantic_cache)");
+              "SELECT count(*) FROM cache_documents WHERE entry NOT IN (SELECT no FROM semantic_cache) OR part <> entry >> 8");
+  expect_none(c, "cached answers that are not found by what they rest on",
+              "SELECT (SELECT count(*) FROM cache_documents) <> (SELECT coalesce(sum(length(rests_on) -"
+              " length(replace(rests_on, ' ', ''))), 0) / 3 FROM semantic_cache)");
   check_vectors(c);
   if (sqlite3_exec(c->db, "INSERT INTO chunk_words(chunk_words) VALUES ('integrity-check')", NULL, NULL, NULL) !=
       SQLITE_OK)

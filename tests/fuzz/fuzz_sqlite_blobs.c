@@ -67,7 +67,7 @@ static const struct {
   {0, "UPDATE semantic_cache SET expires_ms = ?2, created_ms = ?2, hits = ?2"},
   {0, "UPDATE semantic_cache SET answer = ?1, query = ?3, provider = ?1, model = NULL || ''"},
   {0, "UPDATE semantic_cache SET finish_reason = ?2, knowledge = ?2, bytes = ?2"},
-  {0, "UPDATE cache_sources SET version = ?2"},
+  {0, "UPDATE semantic_cache SET rests_on = ?1"},
   {1, "UPDATE ai_api_calls SET cost_nano_usd = ?2, created_ms = ?2, input_tokens = ?2"},
   {1, "UPDATE ai_api_calls SET provider = ?1, model = ?3, user_id = ?1"},
   {1, "UPDATE ai_api_calls SET cost_nano_usd = ?3, status = ?3"},
@@ -88,6 +88,8 @@ static const struct {
   {0, "UPDATE vector_models SET kind = ?2, fingerprint = ?1"},
   {0, "UPDATE changes SET first = ?2, last = ?2 / 2"},
   {0, "UPDATE semantic_cache SET scope = ?1, exact_only = ?2"},
+  {0, "UPDATE semantic_cache SET rests_on = ?2 || ' ' || ?2 || ' ' || ?3 || ' '"},
+  {0, "UPDATE OR IGNORE cache_documents SET part = ?2, document = ?2"},
 };
 
 /* ---- the store before it is damaged ------------------------------------------------------------------------------ */

@@ -29,6 +29,8 @@ static void make_old(const fixture *f) {
            "INSERT INTO chunk_words (chunk_words, rowid, title, heading, body)"
            " SELECT 'delete', no, spread(title), spread(heading), spread(text) FROM (%s);"
            "INSERT INTO chunk_words (rowid, title, heading, body) %s;"
+           "ALTER TABLE semantic_cache DROP COLUMN rests_on; DROP TABLE cache_documents; CREATE TABLE cache_sources"
+           " (tenant_id TEXT, document_id TEXT, entry INTEGER, version INTEGER);"
            "UPDATE chunks SET words = 2; UPDATE tenants SET words = 2 * chunks;"
            "DELETE FROM schema_version WHERE version > %lld; PRAGMA user_version = %lld; COMMIT;",
            chunk, chunk, before, before);
