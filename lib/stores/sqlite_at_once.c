@@ -78,17 +78,36 @@ aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
 
 /* ---- on the thread of who drives the runs ----------------------------------------------------------------------- */
 
-/* All that is in the queue, up to a limit. */
+/* Settlements are none while the disk is busy with others: the thread commits them when it is free. */
+static bool may_take(const aio__sq_writer *w, const aio__sq_job *job) {
+  return !aio__sq_writer_is_syncing(w) || !aio__sq_job_is_durable(job);
+}
+
+/* Is there anything to commit now? */
+static bool any_to_take(aio__sq_writer *w) {
+  const aio__sq_job *job = w->first;
+  while (job != NULL && !may_take(w, job)) job = job->next;
+  if (job == NULL && w->first != NULL) w->held = true;
+  return job != NULL;
+}
+
+/* All that is in the queue and may be taken, up to a limit. */
 static size_t take_all(aio__sq_writer *w, aio__sq_job *out[AIO__SQ_BATCH_MAX]) {
+  aio__sq_job **at = &w->first, *last = NULL;
   size_t n = 0;
-  for (; w->first != NULL && n < AIO__SQ_BATCH_MAX; w->first = w->first->next) {
-    w->taken += w->first->op->company;
-    out[n++] = w->first;
+  while (*at != NULL) {
+    if (n < AIO__SQ_BATCH_MAX && may_take(w, *at)) {
+      w->taken += (*at)->op->company;
+      out[n++] = *at;
+      *at = (*at)->next;
+    } else {
+      w->held |= aio__sq_job_is_durable(*at);
+      last = *at;
+      at = &last->next;
+    }
   }
-  if (w->first == NULL) {
-    w->last = NULL;
-    atomic_store(&w->lingering, false);
-  }
+  w->last = last;
+  if (w->first == NULL) atomic_store(&w->lingering, false);
   return n;
 }
 
@@ -132,13 +151,17 @@ bool aio__sq_writer_flush(aio__sq_writer *w) {
   aio__sq_job *jobs[AIO__SQ_BATCH_MAX];
   size_t n = 0;
   aiorch_error error;
-  if (!atomic_load(&w->lingering)) return false;
+  if (!atomic_load(&w->lingering) || atomic_load(&w->ending)) return false;
   aio__error_init(&error);
   pthread_mutex_lock(&w->mutex);
-  bool here = !w->busy && !w->stopping && !aio__sq_checkpoint_is_due(conn);
+  w->waiting++;
+  while (w->busy && !w->slow && !w->stopping) pthread_cond_wait(&w->cond, &w->mutex);
+  w->waiting--;
+  bool due = !w->busy && aio__sq_checkpoint_is_due(conn), any = any_to_take(w);
+  bool here = any && !due && !w->busy && !w->stopping;
   if (here)
     w->busy = true;
-  else if (w->first != NULL)
+  else if (any)
     aio__sq_writer_call(w);
   pthread_mutex_unlock(&w->mutex);
   if (!here) return false;

@@ -100,6 +100,7 @@ typedef struct aio__sq_puts {
   bool synced;
   atomic_size_t n;
   aio__sq_put *first, *last, *idle;
+  size_t syncs; /* of the ledger's writer when the first of them came */
 } aio__sq_puts;
 
 typedef struct aio__sq_writer aio__sq_writer;
@@ -328,6 +329,7 @@ void aio__sq_writer_call_for_puts(aio__sq_writer *writer); /* has the thread go 
  * is no thread. watched: so many of them have been taken up. */
 bool aio__sq_writer_watch(aio__sq_writer *writer, aiorch_error *error);
 void aio__sq_writer_watched(aio__sq_writer *writer, size_t count);
+size_t aio__sq_writer_syncs(const aio__sq_writer *writer); /* changes when the disk is busy with settlements, or done; odd: busy */
 /* Applies a job inside a transaction. */
 aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
 

@@ -5,7 +5,7 @@
  */
 #include "stores/sqlite_private.h"
 
-enum { TOGETHER_MAX = 256 };
+enum { TOGETHER_MAX = 256, HELD_MAX = 128 };
 
 struct aio__sq_put {
   aio__sq_put *next;
@@ -59,7 +59,7 @@ aiorch_status aio__sq_put_entry(aio__sq_store *store, aio__op *op, aio__str tena
     if (puts->last != NULL)
       puts->last->next = waits;
     else
-      puts->first = waits;
+      puts->first = waits, puts->syncs = aio__sq_writer_syncs(store->writer);
     puts->last = waits;
     atomic_fetch_add(&puts->n, 1);
   }
@@ -112,13 +112,24 @@ static void end_puts(aio__sq_store *store, aio__sq_put *first, bool together) {
   }
 }
 
+/* A run that keeps its answer waits for the disk to take its cost row besides. While the disk is still busy with those before
+ * it, its answer may wait for more of them to come. */
+static bool may_wait(aio__sq_store *store) {
+  aio__sq_puts *puts = &store->puts;
+  size_t syncs = aio__sq_writer_syncs(store->writer);
+  pthread_mutex_lock(&puts->mutex);
+  bool may = syncs % 2 != 0 && puts->syncs == syncs && atomic_load(&puts->n) < HELD_MAX;
+  pthread_mutex_unlock(&puts->mutex);
+  return may;
+}
+
 /* Whoever drives the runs waits neither for another that writes nor for the disk: both are the thread's part. */
 void aio__sq_puts_flush(aio__sq_store *store) {
   aio__sq_db *db = &store->knowledge;
   aio__sq_conn *conn = NULL;
   aio__sq_put *first = NULL;
   aiorch_error error;
-  if (atomic_load(&store->puts.n) == 0) return;
+  if (atomic_load(&store->puts.n) == 0 || may_wait(store)) return;
   aio__error_init(&error);
   bool taken = aio__sq_take_writer(db, aio__clock_now(store->env.clock), &conn, &error) == AIORCH_OK;
   aiorch_status status = taken ? aio__sq_try_begin(conn, &error) : AIORCH_AGAIN;

@@ -11,8 +11,9 @@
  * disk, their caller carries them out: to wake the thread and to be woken by it takes longer.
  *
  * Calls in company (core/op.h) stay in the queue, and nobody is woken for them. Who drives the runs commits them together
- * when no run is left that can go on (aio__sq_writer_flush), and leaves to the thread what has to come to the disk. The
- * thread looks now and then whether somebody has forgotten them.
+ * when no run is left that can go on (aio__sq_writer_flush), and leaves to the thread what has to come to the disk. While
+ * the disk is busy with those before them, settlements stay in the queue: to commit them earlier would only make more and
+ * smaller transactions. The thread looks now and then whether somebody has forgotten a call.
  */
 #include <signal.h>
 #include <string.h>
@@ -27,9 +28,12 @@ enum {
   LINGER_NS = 10000000 /* how often the thread looks for calls in company that nobody commits */
 };
 
+/* Whoever is woken by the first of them does better not to commit what that one's run asks for: the others are about to ask, too.
+ * The last one wakes it for good. */
 static void finish_batch(aio__sq_writer *w, aiorch_status durable, const aiorch_error *error) {
   for (size_t i = 0; i < w->n; i++) {
     aio__sq_job *job = w->batch[i];
+    atomic_store(&w->ending, i + 1 < w->n);
     if (durable != AIORCH_OK && job->status == AIORCH_OK) job->status = aio__error_copy(&job->op->error, error);
     aio__sq_writer_finish(w, job, job->status);
   }
@@ -59,6 +63,13 @@ static bool has_durable(const aio__sq_writer *w) {
   return job != NULL;
 }
 
+static aiorch_status sync_batch(aio__sq_writer *w, aiorch_error *error) {
+  atomic_fetch_add(&w->syncs, 1);
+  aiorch_status status = aio__sq_writer_sync(w, error);
+  atomic_fetch_add(&w->syncs, 1);
+  return status;
+}
+
 static void carry_out_batch(aio__sq_writer *w, bool durable) {
   aiorch_error error;
   aiorch_status status = AIORCH_OK;
@@ -69,7 +80,7 @@ static void carry_out_batch(aio__sq_writer *w, bool durable) {
   pthread_mutex_lock(&w->mutex);
   aio__sq_writer_give(w);
   pthread_mutex_unlock(&w->mutex);
-  if (durable && w->n > 0) status = aio__sq_writer_sync(w, &error);
+  if (durable && w->n > 0) status = sync_batch(w, &error);
   finish_batch(w, status, &error);
   pthread_mutex_lock(&w->mutex);
 }
@@ -110,12 +121,21 @@ static void sync_flushed(aio__sq_writer *w) {
   aio__error_init(&error);
   w->unsynced = NULL;
   pthread_mutex_unlock(&w->mutex);
-  aiorch_status status = aio__sq_writer_sync(w, &error);
+  aiorch_status status = sync_batch(w, &error);
   for (aio__sq_job *next; job != NULL; job = next) {
     next = job->next;
+    atomic_store(&w->ending, next != NULL);
     aio__sq_writer_finish(w, job, status == AIORCH_OK ? status : aio__error_copy(&job->op->error, &error));
   }
   pthread_mutex_lock(&w->mutex);
+}
+
+/* What came while the disk was busy. */
+static void settle_held(aio__sq_writer *w) {
+  w->held = false;
+  take_batch(w, true);
+  if (w->n > 0) carry_out_batch(w, true);
+  if (w->first == NULL) atomic_store(&w->lingering, false);
 }
 
 static void carry_out_puts(aio__sq_writer *w) {
@@ -126,7 +146,7 @@ static void carry_out_puts(aio__sq_writer *w) {
 }
 
 static bool has_work(const aio__sq_writer *w) {
-  return w->called || w->puts_due || w->unsynced != NULL || w->stopping;
+  return w->called || w->held || w->puts_due || w->unsynced != NULL || w->stopping;
 }
 
 /* Has nobody come for what was there when the wait began? */
@@ -155,6 +175,7 @@ static void *run(void *ctx) {
   for (;;) {
     wait_for_work(w);
     if (w->unsynced != NULL) sync_flushed(w);
+    if (w->held) settle_held(w);
     if (w->puts_due) carry_out_puts(w);
     if (!w->called && !w->stopping) continue;
     take_batch(w, false);
@@ -259,6 +280,10 @@ void aio__sq_writer_call_for_puts(aio__sq_writer *w) {
   w->puts_due = true;
   aio__sq_writer_wake(w);
   pthread_mutex_unlock(&w->mutex);
+}
+
+size_t aio__sq_writer_syncs(const aio__sq_writer *w) {
+  return atomic_load(&w->syncs);
 }
 
 void aio__sq_writer_watched(aio__sq_writer *w, size_t count) {

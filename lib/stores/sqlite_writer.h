@@ -14,7 +14,7 @@ typedef struct block {
 
 struct aio__sq_writer {
   aio__sq_store *store;
-  pthread_mutex_t mutex; /* guards all but batch, n, fruitless and sync_ns */
+  pthread_mutex_t mutex; /* guards all but batch, n, fruitless, sync_ns and what is atomic */
   pthread_cond_t cond;
   pthread_t thread;
   bool started, stopping;
@@ -26,6 +26,9 @@ struct aio__sq_writer {
   uint64_t entered, taken; /* calls in company, those of aio__sq_writer_watch with them; how many of them have been taken up */
   bool busy; /* the thread, or a caller, is at the connection */
   bool slow; /* and waits there for another process or the disk */
+  bool held; /* what must come to the disk waits in the queue for the disk to be free: the thread commits it then */
+  atomic_bool ending; /* the thread ends calls one after the other: the runs behind them are about to go on */
+  atomic_size_t syncs; /* twice the times that the thread has brought something to the disk; odd while it does */
   aio__sq_job *first, *last, *idle;
   aio__sq_job *unsynced; /* committed by who drives the runs; the disk and the end of them are the thread's part */
   block *blocks;
@@ -64,6 +67,10 @@ aiorch_status aio__sq_writer_sync(aio__sq_writer *w, aiorch_error *error);
 void aio__sq_writer_wake(aio__sq_writer *w); /* the thread; and whoever waits with it */
 void aio__sq_writer_take(aio__sq_writer *w); /* the connection */
 void aio__sq_writer_give(aio__sq_writer *w);
+
+static inline bool aio__sq_writer_is_syncing(const aio__sq_writer *w) {
+  return atomic_load(&w->syncs) % 2 != 0;
+}
 
 /* ---- sqlite_writer.c: with the mutex held ----------------------------------------------------------------------- */
 

@@ -8,12 +8,37 @@
 
 enum { GROUP = 20 };
 
+/* The disk: takes as long as a test keeps it busy. */
 static atomic_int syncs;
+static struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
+  bool busy, asked;
+} disk = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
 
 int fdatasync(int fd) {
   (void)fd;
   atomic_fetch_add(&syncs, 1);
+  pthread_mutex_lock(&disk.mutex);
+  disk.asked = true;
+  pthread_cond_broadcast(&disk.cond);
+  while (disk.busy) pthread_cond_wait(&disk.cond, &disk.mutex);
+  pthread_mutex_unlock(&disk.mutex);
   return 0;
+}
+
+static void set_busy(bool busy) {
+  pthread_mutex_lock(&disk.mutex);
+  disk.busy = busy;
+  disk.asked = false;
+  pthread_cond_broadcast(&disk.cond);
+  pthread_mutex_unlock(&disk.mutex);
+}
+
+static void wait_until_asked(void) {
+  pthread_mutex_lock(&disk.mutex);
+  while (!disk.asked) pthread_cond_wait(&disk.cond, &disk.mutex);
+  pthread_mutex_unlock(&disk.mutex);
 }
 
 static bool is_done(waiting *w) {
@@ -67,6 +92,46 @@ static void test_flush__settlements_come_to_the_disk_together(void **state) {
   for (int i = 0; i < GROUP; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
   int made = atomic_load(&syncs) - before;
   assert_in_range(made, 1, GROUP - 1);
+  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), GROUP);
+}
+
+/* While the disk is busy, what has to come to it is not committed, nor are answers; what needs no disk goes on. */
+static void test_flush__while_the_disk_is_busy(void **state) {
+  fixture *f = *state;
+  static waiting w[GROUP];
+  static aio__run_row runs[GROUP];
+  waiting admit, put;
+  aio__admission out;
+  char id[AIO__UUID_LEN + 1];
+  aio__constraint c = runs_limit("u", 3, HOUR);
+  aio__cache_entry e = entry_of(1, "one", "a1", NULL);
+  bool stored = false;
+  set_busy(true);
+  for (int i = 0; i < GROUP; i++) {
+    runs[i] = run_of(i, 5, T0);
+    in_company(&w[i], AIO__NEVER);
+    assert_int_equal(f->store->ledger->settle(f->store, &w[i].op, ACME, &runs[i], NULL, 0), AIORCH_PENDING);
+    if (i > 0) continue;
+    f->store->flush(f->store);
+    wait_until_asked();
+  }
+  int before = atomic_load(&syncs);
+  in_company(&admit, AIO__NEVER);
+  in_company(&put, AIO__NEVER);
+  assert_int_equal(admit_later(f, &admit, id, 77, &c, &out), AIORCH_PENDING);
+  assert_int_equal(f->store->cache->put(f->store, &put.op, ACME, &e, &ROOMY, T0, &stored), AIORCH_PENDING);
+  f->store->flush(f->store);
+  assert_int_equal(waiting_end(&admit, AIORCH_PENDING), AIORCH_OK);
+  f->store->flush(f->store);
+  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), 1);
+  assert_int_equal(query_number(f, "knowledge.db", "SELECT count(*) FROM semantic_cache"), 0);
+  assert_false(is_done(&w[0]) || is_done(&w[1]) || is_done(&put));
+  set_busy(false);
+  for (int i = 0; i < GROUP; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
+  f->store->flush(f->store);
+  assert_int_equal(waiting_end(&put, AIORCH_PENDING), AIORCH_OK);
+  assert_true(stored);
+  assert_int_equal(atomic_load(&syncs) - before, 1);
   assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), GROUP);
 }
 
@@ -222,6 +287,7 @@ int main(void) {
   static const struct CMUnitTest tests[] = {
     SQLITE_CASE(test_flush__admits_in_order),
     SQLITE_CASE(test_flush__settlements_come_to_the_disk_together),
+    SQLITE_CASE(test_flush__while_the_disk_is_busy),
     SQLITE_CASE(test_flush__a_failing_call_takes_no_other_with_it),
     SQLITE_CASE(test_flush__late_calls),
     SQLITE_CASE(test_flush__waits_for_no_other_process),
