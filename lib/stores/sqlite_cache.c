@@ -395,7 +395,7 @@ static aiorch_status insert(aio__sq_conn *conn, aiorch_error *error, aio__str te
   int64_t no = sqlite3_last_insert_rowid(conn->db);
   if (status == AIORCH_OK) status = aio__sq_rests_on_add(conn, error, row, no, rests_on);
   if (status == AIORCH_OK && e->vector != NULL) status = aio__sq_cache_put_vector(conn, error, tenant, no, e);
-  return status == AIORCH_OK ? set_counts(conn, error, tenant, row) : status;
+  return status;
 }
 
 static aiorch_status is_there(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const char *id, bool *there) {
@@ -407,29 +407,47 @@ static aiorch_status is_there(aio__sq_conn *conn, aiorch_error *error, aio__str 
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-static aiorch_status put_new(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
+/* The tenant's row, as the answers before have left it. */
+static aiorch_status turn_to(aio__sq_keeping *keeping, aiorch_error *error, aio__str tenant) {
+  if (keeping->row.no != 0 && aio__str_eq(keeping->tenant, tenant)) return AIORCH_OK;
+  aiorch_status status = aio__sq_cache_put_end(keeping, error);
+  if (status == AIORCH_OK) status = aio__sq_tenant_make(keeping->conn, error, tenant, &keeping->row);
+  if (status != AIORCH_OK) keeping->row.no = 0;
+  keeping->tenant = tenant;
+  return status;
+}
+
+aiorch_status aio__sq_cache_put_end(aio__sq_keeping *keeping, aiorch_error *error) {
+  if (!keeping->changed) return AIORCH_OK;
+  keeping->changed = false;
+  return set_counts(keeping->conn, error, keeping->tenant, &keeping->row);
+}
+
+static aiorch_status put_new(aio__sq_keeping *keeping, aiorch_error *error, aio__str tenant, const aio__cache_entry *e,
                              const aio__cache_limits *limits, int64_t now_ms, aio__buf *rests_on, bool *stored) {
-  aio__sq_tenant row;
+  aio__sq_conn *conn = keeping->conn;
+  aio__sq_tenant *row = &keeping->row;
   bool ok = false;
   aiorch_status status = aio__sq_rests_on_write(conn, error, tenant, e, rests_on, &ok);
-  if (status == AIORCH_OK && ok) status = aio__sq_tenant_make(conn, error, tenant, &row);
-  if (status == AIORCH_OK && ok) status = make_place(conn, error, tenant, e, limits, now_ms, &row, &ok);
+  if (status == AIORCH_OK && ok) status = turn_to(keeping, error, tenant);
+  if (status == AIORCH_OK && ok) status = make_place(conn, error, tenant, e, limits, now_ms, row, &ok);
   if (status != AIORCH_OK || !ok) return status;
   int64_t bytes = entry_bytes(e);
-  status = make_room(conn, error, tenant, bytes, limits, now_ms, &row);
-  if (status == AIORCH_OK) status = insert(conn, error, tenant, e, aio__buf_view(rests_on), bytes, now_ms, &row);
+  keeping->changed = true;
+  status = make_room(conn, error, tenant, bytes, limits, now_ms, row);
+  if (status == AIORCH_OK) status = insert(conn, error, tenant, e, aio__buf_view(rests_on), bytes, now_ms, row);
   *stored = status == AIORCH_OK;
   return status;
 }
 
-aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+aiorch_status aio__sq_cache_put_row(aio__sq_keeping *keeping, aiorch_error *error, aio__str tenant,
                                     const aio__cache_entry *e, const aio__cache_limits *limits, int64_t now_ms,
                                     bool *stored) {
   aio__buf rests_on;
-  aiorch_status status = is_there(conn, error, tenant, e->id, stored);
+  aiorch_status status = is_there(keeping->conn, error, tenant, e->id, stored);
   if (status != AIORCH_OK || *stored) return status;
-  aio__sq_rests_on_init(conn, &rests_on);
-  status = put_new(conn, error, tenant, e, limits, now_ms, &rests_on, stored);
+  aio__sq_rests_on_init(keeping->conn, &rests_on);
+  status = put_new(keeping, error, tenant, e, limits, now_ms, &rests_on, stored);
   aio__buf_free(&rests_on);
   return status;
 }

@@ -99,7 +99,10 @@ aiorch_status aio__sq_jobs_apply(aio__sq_conn *conn, aio__sq_job **jobs, size_t 
     aio__sq_rollback(conn);
     return status;
   }
-  return aio__sq_commit(conn, error);
+  aiorch_status status = aio__sq_ledger_prune(conn, error, jobs, count);
+  if (status == AIORCH_OK) return aio__sq_commit(conn, error);
+  aio__sq_rollback(conn);
+  return status;
 }
 
 aiorch_status aio__sq_writer_transact(aio__sq_writer *w, aio__sq_conn *conn, aio__sq_job **jobs, size_t *count,

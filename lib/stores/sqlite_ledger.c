@@ -20,26 +20,39 @@ typedef struct asked {
   int64_t used;
 } asked;
 
+/* What stands under the key in the window, and its latest time; 0: nothing does. */
+static aiorch_status sum_window(aio__sq_conn *conn, const aio__sq_job *job, const aio__constraint *c, int64_t *used,
+                                int64_t *latest_ms) {
+  sqlite3_stmt *stmt = NULL;
+  aiorch_error *error = &job->op->error;
+  aiorch_status status =
+    aio__sq_query(conn, error, AIO__SQ_ADMISSION_SUM, &stmt, "szi", job->tenant, c->key, job->now_ms - c->window_ms);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status;
+  *used = money(stmt, 0);
+  *latest_ms = sqlite3_column_int64(stmt, 2);
+  aio__sq_reset(stmt);
+  return AIORCH_OK;
+}
+
 /* A stored time ahead of now counts as now, and is made so: otherwise it would count as now for ever. A little ahead is
  * another call that was faster; its time stays, or it would leave its window too early. */
 static aiorch_status look(aio__sq_conn *conn, const aio__sq_job *job, const aio__constraint *c, asked *out) {
   aiorch_error *error = &job->op->error;
   sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_CLAMP, "szid", job->tenant, c->key, job->now_ms,
-                                     (int)AIO__SQ_RACE_MS);
+  int64_t latest_ms = 0;
+  aiorch_status status = sum_window(conn, job, c, &out->used, &latest_ms);
+  if (status == AIORCH_OK && latest_ms > job->now_ms + AIO__SQ_RACE_MS) {
+    status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_CLAMP, "szid", job->tenant, c->key, job->now_ms,
+                         (int)AIO__SQ_RACE_MS);
+    if (status == AIORCH_OK) status = sum_window(conn, job, c, &out->used, &latest_ms);
+  }
   if (status == AIORCH_OK)
     status = aio__sq_query(conn, error, AIO__SQ_ADMITTED, &stmt, "ssz", job->tenant, job->run_id, c->key);
   if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
   out->counted = status == AIORCH_OK;
   if (status == AIORCH_OK) aio__sq_reset(stmt);
-  if (status != AIORCH_OK && status != AIORCH_DONE) return status;
-  status =
-    aio__sq_query(conn, error, AIO__SQ_ADMISSION_SUM, &stmt, "szi", job->tenant, c->key, job->now_ms - c->window_ms);
-  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
-  if (status != AIORCH_OK) return status;
-  out->used = money(stmt, 0);
-  aio__sq_reset(stmt);
-  return AIORCH_OK;
+  return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
 static bool holds(const aio__constraint *c, int64_t used) {
@@ -104,9 +117,17 @@ static aiorch_status admit(aio__sq_conn *conn, aio__sq_job *job) {
     }
     if (i == 0) out->used = all[0].used;
   }
-  if (status == AIORCH_OK)
-    status = aio__sq_run(conn, error, AIO__SQ_ADMISSIONS_PRUNE, "id", job->now_ms, (int)AIO__SQ_PRUNE_MAX);
   return status;
+}
+
+aiorch_status aio__sq_ledger_prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count) {
+  int64_t now_ms = INT64_MAX, most = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (jobs[i]->kind != AIO__SQ_ADMIT || !jobs[i]->admission_result.admitted) continue;
+    if (jobs[i]->now_ms < now_ms) now_ms = jobs[i]->now_ms;
+    most += AIO__SQ_PRUNE_MAX;
+  }
+  return most > 0 ? aio__sq_run(conn, error, AIO__SQ_ADMISSIONS_PRUNE, "ii", now_ms, most) : AIORCH_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */

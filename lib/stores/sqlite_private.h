@@ -264,10 +264,20 @@ void aio__sq_touches_flush(aio__sq_store *store);
 void aio__sq_touches_free(aio__sq_store *store);
 /* The same inside a write transaction. */
 aiorch_status aio__sq_touches_write(aio__sq_conn *conn, aiorch_error *error);
-/* cache->put inside a write transaction; *stored may be set although it fails. */
-aiorch_status aio__sq_cache_put_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
+/* Answers that are kept in one write transaction: the tenant's row is read and written once for those that follow each other.
+ * Begun with all 0 but `conn`. */
+typedef struct aio__sq_keeping {
+  aio__sq_conn *conn;
+  aio__str tenant; /* of the one before */
+  aio__sq_tenant row;
+  bool changed;
+} aio__sq_keeping;
+
+/* cache->put of one of them; *stored may be set although it fails. end: after the last. */
+aiorch_status aio__sq_cache_put_row(aio__sq_keeping *keeping, aiorch_error *error, aio__str tenant,
                                     const aio__cache_entry *entry, const aio__cache_limits *limits, int64_t now_ms,
                                     bool *stored);
+aiorch_status aio__sq_cache_put_end(aio__sq_keeping *keeping, aiorch_error *error);
 
 /* ---- sqlite_cache_documents.c ------------------------------------------------------------------------------------ */
 
@@ -332,5 +342,7 @@ void aio__sq_writer_watched(aio__sq_writer *writer, size_t count);
 size_t aio__sq_writer_syncs(const aio__sq_writer *writer); /* changes when the disk is busy with settlements, or done; odd: busy */
 /* Applies a job inside a transaction. */
 aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
+/* After all of them: lets old admissions go, a few for each new one. */
+aiorch_status aio__sq_ledger_prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count);
 
 #endif

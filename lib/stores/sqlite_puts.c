@@ -18,18 +18,19 @@ struct aio__sq_put {
   bool done; /* would be stored, if the transaction stood */
 };
 
-static aiorch_status put_row(aio__sq_conn *conn, aio__sq_put *put) {
+static aiorch_status put_row(aio__sq_keeping *keeping, aio__sq_put *put) {
   put->done = false;
-  return aio__sq_cache_put_row(conn, &put->op->error, put->tenant, put->entry, put->limits, put->now_ms, &put->done);
+  return aio__sq_cache_put_row(keeping, &put->op->error, put->tenant, put->entry, put->limits, put->now_ms, &put->done);
 }
 
 static aiorch_status put_alone(aio__sq_store *store, aio__sq_put *put) {
-  aio__sq_conn *conn = NULL;
-  aiorch_status status = aio__sq_write(&store->knowledge, put->op, &conn);
+  aio__sq_keeping keeping = {NULL};
+  aiorch_status status = aio__sq_write(&store->knowledge, put->op, &keeping.conn);
   if (status != AIORCH_OK) return status;
-  status = aio__sq_touches_write(conn, &put->op->error);
-  if (status == AIORCH_OK) status = put_row(conn, put);
-  status = aio__sq_write_end(conn, put->op, status);
+  status = aio__sq_touches_write(keeping.conn, &put->op->error);
+  if (status == AIORCH_OK) status = put_row(&keeping, put);
+  if (status == AIORCH_OK) status = aio__sq_cache_put_end(&keeping, &put->op->error);
+  status = aio__sq_write_end(keeping.conn, put->op, status);
   if (status == AIORCH_OK) *put->stored = put->done;
   return status;
 }
@@ -87,9 +88,10 @@ static aio__sq_put *take_all(aio__sq_store *store) {
 }
 
 static aiorch_status put_rows(aio__sq_conn *conn, aio__sq_put *first, aiorch_error *error) {
+  aio__sq_keeping keeping = {.conn = conn};
   aiorch_status status = aio__sq_touches_write(conn, error);
-  for (aio__sq_put *put = first; put != NULL && status == AIORCH_OK; put = put->next) status = put_row(conn, put);
-  return status;
+  for (aio__sq_put *put = first; put != NULL && status == AIORCH_OK; put = put->next) status = put_row(&keeping, put);
+  return status == AIORCH_OK ? aio__sq_cache_put_end(&keeping, error) : status;
 }
 
 static void end_put(aio__sq_store *store, aio__sq_put *put, aiorch_status status) {

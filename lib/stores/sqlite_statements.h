@@ -165,7 +165,7 @@
   X(ADMITTED, "SELECT 1 FROM admissions WHERE tenant_id = ?1 AND run_id = ?2 AND key = ?3") \
   X(ADMISSION_CLAMP, "UPDATE admissions SET at_ms = ?3, expires_ms = expires_ms - at_ms + ?3" \
                      " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3 + ?4") \
-  X(ADMISSION_SUM, "SELECT " AIO__SQ_MONEY("amount") " FROM admissions WHERE tenant_id = ?1 AND key = ?2" \
+  X(ADMISSION_SUM, "SELECT " AIO__SQ_MONEY("amount") ", max(at_ms) FROM admissions WHERE tenant_id = ?1 AND key = ?2" \
                    " AND at_ms > ?3") \
   X(ADMISSIONS_NEWEST, "SELECT at_ms, amount FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3" \
                        " ORDER BY at_ms DESC") \
