@@ -62,6 +62,8 @@ aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
   aiorch_status status = AIORCH_AGAIN;
   if (aio__sq_job_is_late(w, job)) return aio__sq_job_late(w, job->op);
   pthread_mutex_lock(&w->mutex);
+  /* The last of many runs has no company any more, but those before it are still in the queue. */
+  if (needs_no_disk(job) && w->first != NULL && atomic_load(&w->lingering)) job->op->company = true;
   if (may_go_at_once(w, job)) {
     w->busy = true;
     pthread_mutex_unlock(&w->mutex);
@@ -151,7 +153,7 @@ bool aio__sq_writer_flush(aio__sq_writer *w) {
   aio__sq_job *jobs[AIO__SQ_BATCH_MAX];
   size_t n = 0;
   aiorch_error error;
-  if (!atomic_load(&w->lingering) || atomic_load(&w->ending)) return false;
+  if (!atomic_load(&w->lingering)) return false;
   aio__error_init(&error);
   pthread_mutex_lock(&w->mutex);
   w->waiting++;

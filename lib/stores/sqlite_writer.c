@@ -28,12 +28,9 @@ enum {
   LINGER_NS = 10000000 /* how often the thread looks for calls in company that nobody commits */
 };
 
-/* Whoever is woken by the first of them does better not to commit what that one's run asks for: the others are about to ask, too.
- * The last one wakes it for good. */
 static void finish_batch(aio__sq_writer *w, aiorch_status durable, const aiorch_error *error) {
   for (size_t i = 0; i < w->n; i++) {
     aio__sq_job *job = w->batch[i];
-    atomic_store(&w->ending, i + 1 < w->n);
     if (durable != AIORCH_OK && job->status == AIORCH_OK) job->status = aio__error_copy(&job->op->error, error);
     aio__sq_writer_finish(w, job, job->status);
   }
@@ -124,7 +121,6 @@ static void sync_flushed(aio__sq_writer *w) {
   aiorch_status status = sync_batch(w, &error);
   for (aio__sq_job *next; job != NULL; job = next) {
     next = job->next;
-    atomic_store(&w->ending, next != NULL);
     aio__sq_writer_finish(w, job, status == AIORCH_OK ? status : aio__error_copy(&job->op->error, &error));
   }
   pthread_mutex_lock(&w->mutex);

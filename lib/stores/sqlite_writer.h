@@ -27,7 +27,6 @@ struct aio__sq_writer {
   bool busy; /* the thread, or a caller, is at the connection */
   bool slow; /* and waits there for another process or the disk */
   bool held; /* what must come to the disk waits in the queue for the disk to be free: the thread commits it then */
-  atomic_bool ending; /* the thread ends calls one after the other: the runs behind them are about to go on */
   atomic_size_t syncs; /* twice the times that the thread has brought something to the disk; odd while it does */
   aio__sq_job *first, *last, *idle;
   aio__sq_job *unsynced; /* committed by who drives the runs; the disk and the end of them are the thread's part */
