@@ -33,6 +33,8 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_TO] = {"--to", "N", "Up to this version; the newest when not given."},
     [OPT_STATUS] = {"--status", NULL, "Say which migrations are applied; change nothing."},
     [OPT_DRY_MIGRATION] = {"--dry-run", NULL, "Print the SQL that would be run; change nothing."},
+    [OPT_DRY] = {"--dry-run", NULL, "Say what would be done, with counts; change nothing."},
+    [OPT_RUNS_BEFORE] = {"--runs-before", "WHEN", "Also the runs from before then: 2026-01-31, or 400d, 52w ago."},
     [OPT_SINCE] = {"--since", "WHEN", "From then on: 2026-01-31, 2026-01-31T14:00Z, or 12h, 7d, 4w ago."},
     [OPT_UNTIL] = {"--until", "WHEN", "Up to then, in the same forms; now when not given."},
     [OPT_BY] = {"--by", "day|provider|model|user", "One row for each of them; day when not given."},
@@ -205,6 +207,7 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_METADATA: return add_pair(c, &o->metadata, id, value);
     case OPT_PRUNE: o->prune = true; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
+    case OPT_RUNS_BEFORE: o->runs_before = value; break;
     case OPT_SINCE: o->since = value; break;
     case OPT_UNTIL: o->until = value; break;
     case OPT_BY: o->by = value; break;

@@ -130,11 +130,21 @@ const cli_command cli_commands[] = {
      "Applies the migrations that are missing, each in a transaction of its own, in the schema that\n"
      "'postgres.schema' names. Run it before a new version of the library goes to work, as a login that may create\n"
      "roles and schemas in the database; several at once are fine, one does it. What is applied stays applied.\n"
+     "Then it makes the indexes of vectors that are wanted: of embedding models of which a tenant has more than 10,000.\n"
+     "Nobody waits for that; broken off, it is done the next time.\n"
      "A store in a folder needs none: opening it is enough.",
      "  aiorch migrate --store postgresql://owner@db.example.org/app\n"
      "  aiorch migrate --status --store postgresql://owner@db.example.org/app\n"
      "  aiorch migrate --dry-run > next.sql\n",
      command_migrate, 0, 0, OPT(TO) | OPT(STATUS) | OPT(DRY_MIGRATION)},
+    {"prune", "", "Remove what is old, of all tenants",
+     "Removes admissions whose window has passed and kept answers that have expired; nobody asks for them any more.\n"
+     "With --runs-before also the rows of old runs and of what they asked providers: what they have cost stays in the\n"
+     "sums of 'stats', and is gone from 'costs'. A thousand rows at a time, so that runs which go on meanwhile do not\n"
+     "wait; may be stopped at any time. A job once a day is enough.",
+     "  aiorch prune\n"
+     "  aiorch prune --runs-before 400d --dry-run\n",
+     command_prune, 0, 0, OPT(DRY) | OPT(RUNS_BEFORE)},
     {"model", "list | pull NAME | path [NAME] | verify [NAME...] | remove NAME...", "Local models: get, check, remove them",
      "A local model gives texts vectors, so that questions and passages are compared by meaning, without a\n"
      "server. 'list' shows those that are known and those that are here; 'pull' brings one, checks every file by\n"

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "document_file.h"
 #include "embed_pending.h"
+#include "vector_index.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -232,6 +233,8 @@ static void print_plain(const ingest *in) {
 static int finish(ingest *in, bool good) {
   cli *c = in->c;
   bool json = c->opt.json || c->opt.stream_json;
+  json_value *indexes = NULL;
+  int code = CLI_EXIT_OK;
   in->ended_ms = cli_mono_ms();
   if (!json) print_plain(in);
   fflush(stdout);
@@ -241,6 +244,9 @@ static int finish(ingest *in, bool good) {
     good = in->embedded.status >= 0;
     if (!json) embed_pending_print(c, &in->embedded);
   }
+  if (in->embeds && good && in->embedded.done > 0 && !cli_interrupted()) code = vector_index_after(c, &indexes);
+  json_free(indexes);
+  if (code != CLI_EXIT_OK) return code;
   if (json) print_json(in, good ? NULL : c->error);
   if (!good) {
     cli_error_line(c, aiorch_error_message(c->error));

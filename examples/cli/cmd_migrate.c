@@ -2,6 +2,7 @@
  * aiorch migrate: bring the schema of a PostgreSQL store up to date, or say what is missing.
  */
 #include "commands.h"
+#include "vector_index.h"
 
 #include <string.h>
 
@@ -38,27 +39,49 @@ static void print_end(const cli *c, const json_value *report) {
   }
 }
 
-int command_migrate(cli *c) {
-  int32_t mode = c->opt.status ? AIORCH_MIGRATE_STATUS : c->opt.dry_run ? AIORCH_MIGRATE_DRY_RUN : AIORCH_MIGRATE_APPLY;
-  aiorch_text *text;
+/* The report as the library made it, and how it stands with the indexes of vectors. */
+static void print_json(const aiorch_text *text, const json_value *indexes) {
+  const char *json = "{}";
+  size_t len = 2;
+  json_print p = {0};
+  aiorch_text_get(text, &json, &len);
+  cli_add(&p.out, json, len - 1);
+  p.comma = true;
+  vector_index_json(&p, indexes);
+  jp_close(&p, '}');
+  jp_finish(&p);
+}
+
+static void print_report(const cli *c, const aiorch_text *text, int32_t mode) {
   const char *json = "";
   size_t len = 0;
+  aiorch_text_get(text, &json, &len);
+  json_value *report = json_parse(json, len, NULL);
+  if (mode == AIORCH_MIGRATE_STATUS) {
+    print_list(c, report);
+  } else if (mode == AIORCH_MIGRATE_DRY_RUN) {
+    print_sql(c, report);
+  } else {
+    print_end(c, report);
+  }
+  json_free(report);
+}
+
+int command_migrate(cli *c) {
+  int32_t mode = c->opt.status ? AIORCH_MIGRATE_STATUS : c->opt.dry_run ? AIORCH_MIGRATE_DRY_RUN : AIORCH_MIGRATE_APPLY;
+  bool as_json = c->opt.json || c->opt.stream_json;
+  aiorch_text *text;
+  json_value *indexes = NULL;
   int code = cli_configure(c);
   if (code != CLI_EXIT_OK) return code;
   int64_t timeout_ms = c->timeout_ms > LEAST_TIME_MS ? c->timeout_ms : LEAST_TIME_MS;
   if (aiorch_migrate(c->config, c->opt.to, mode, timeout_ms, &text, c->error) != AIORCH_OK) return cli_fail(c);
-  if (!command_print_json(c, text)) {
-    aiorch_text_get(text, &json, &len);
-    json_value *report = json_parse(json, len, NULL);
-    if (mode == AIORCH_MIGRATE_STATUS) {
-      print_list(c, report);
-    } else if (mode == AIORCH_MIGRATE_DRY_RUN) {
-      print_sql(c, report);
-    } else {
-      print_end(c, report);
-    }
-    json_free(report);
-  }
+  if (!as_json) print_report(c, text, mode);
+  if (mode == AIORCH_MIGRATE_APPLY) code = vector_index_make(c, &indexes);
+  if (mode == AIORCH_MIGRATE_STATUS) indexes = vector_index_status(c);
+  if (mode == AIORCH_MIGRATE_STATUS && !as_json) vector_index_print(c, indexes);
+  if (as_json && code == CLI_EXIT_OK) print_json(text, indexes);
+  json_free(indexes);
   aiorch_text_free(text);
-  return CLI_EXIT_OK;
+  return code;
 }

@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 #include "embed_pending.h"
+#include "vector_index.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,8 @@ static const char *current_model(const json_value *models) {
   return "";
 }
 
-static void print_json(const embed_pending *e, const json_value *models, const forgotten *gone, const aiorch_error *error) {
+static void print_json(const embed_pending *e, const json_value *models, const forgotten *gone, const json_value *indexes,
+                       const aiorch_error *error) {
   json_print p = {0};
   jp_open(&p, '{');
   jp_kz(&p, "model", current_model(models));
@@ -62,6 +64,7 @@ static void print_json(const embed_pending *e, const json_value *models, const f
     jp_close(&p, '}');
   }
   jp_close(&p, ']');
+  vector_index_json(&p, indexes);
   jp_ki64(&p, "duration_ms", e->duration_ms);
   if (error) {
     jp_key(&p, "error");
@@ -84,9 +87,10 @@ static void print_plain(const cli *c, const embed_pending *e, const json_value *
   }
 }
 
-static int finish(cli *c, const embed_pending *e, const json_value *models, const forgotten *gone, aiorch_status status) {
+static int finish(cli *c, const embed_pending *e, const json_value *models, const forgotten *gone, const json_value *indexes,
+                  aiorch_status status) {
   if (c->opt.json || c->opt.stream_json) {
-    print_json(e, models, gone, status < 0 ? c->error : NULL);
+    print_json(e, models, gone, indexes, status < 0 ? c->error : NULL);
   } else {
     print_plain(c, e, models, gone);
   }
@@ -102,7 +106,7 @@ static int finish(cli *c, const embed_pending *e, const json_value *models, cons
 int command_reembed(cli *c) {
   embed_pending e;
   forgotten gone = {0};
-  json_value *models = NULL;
+  json_value *models = NULL, *indexes = NULL;
   int code = command_open_model(c, false);
   if (code != CLI_EXIT_OK) return code;
   embed_pending_run(c, &e);
@@ -116,7 +120,9 @@ int command_reembed(cli *c) {
     if (listed < 0) status = listed;
   }
   if (status == AIORCH_OK && c->opt.forget_old) status = forget_others(c, models, &gone);
-  code = finish(c, &e, models, &gone, status);
+  if (status >= 0 && !cli_interrupted()) code = vector_index_after(c, &indexes);
+  if (code == CLI_EXIT_OK) code = finish(c, &e, models, &gone, indexes, status);
+  json_free(indexes);
   json_free(models);
   cli_list_free(&gone.models);
   return code;

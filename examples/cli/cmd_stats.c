@@ -40,7 +40,9 @@ static void print_stats(const cli *c, const json_value *stats) {
   cli_usd_text(json_i64(stats, "cost_nano_usd"), usd);
   snprintf(text, sizeof text, "%lld, cost %s", (long long)json_i64(stats, "runs"), usd);
   print_line(c, "runs", text);
-  print_line(c, "search", json_text(stats, "search"));
+  snprintf(text, sizeof text, "%s%s%s", json_text(stats, "search"), json_is_null(stats, "vector_search") ? "" : ", vectors: ",
+           json_text(stats, "vector_search"));
+  print_line(c, "search", text);
   print_line(c, "cache", json_text(stats, "cache"));
   print_line(c, "providers", cli_z(&providers));
   print_spool(c, json_get(stats, "spool"));

@@ -17,6 +17,7 @@
 #include <aiorch/content.h>
 #include <aiorch/knowledge.h>
 #include <aiorch/metrics.h>
+#include <aiorch/operate.h>
 #include <aiorch/spool.h>
 
 #endif

@@ -151,6 +151,31 @@ enum {
 AIORCH_API aiorch_status aiorch_migrate(const aiorch_config *config, int64_t to, int32_t mode, int64_t timeout_ms, aiorch_text **out,
                                         aiorch_error *error);
 
+/** What aiorch_vector_indexes is to do. */
+enum {
+  AIORCH_INDEXES_STATUS = 0, /**< the report alone */
+  AIORCH_INDEXES_MAKE = 1    /**< makes the indexes that are wanted; takes minutes for a million vectors, and nobody waits for it */
+};
+
+/**
+ * Says how a PostgreSQL store searches vectors, and makes the index of each embedding model that is worth one: of which a tenant has more
+ * than "exact_up_to" vectors (up to there they are compared one by one, which is exact). The login has to be one that may migrate. What is
+ * broken off leaves searches as they were and is made up for by the next call.
+ *
+ * @param mode  AIORCH_INDEXES_*.
+ * @param out   {"store", "schema", "pgvector" (its version), "pgvector_defects" (what is wrong with it; null: nothing known),
+ *              "exact_up_to", "may_build" (is this login one that may), "models" (null where it may not): [{"model", "dimensions", "vectors",
+ *              "largest_tenant" (vectors of the tenant that has most), "index" none|valid|building|broken, "wanted", "made_now", "search" (of
+ *              such a tenant) exact|index}], "progress" (of the index that is being made: {"phase", "done", "total"}, else null)}. Members
+ *              are only ever added.
+ * @return AIORCH_OK; AIORCH_E_UNSUPPORTED when the store is no PostgreSQL, or this library was built without; AIORCH_E_INVALID,
+ *         AIORCH_E_CONFIG, AIORCH_E_NOMEM, AIORCH_E_DEADLINE, AIORCH_E_STORE and its kind.
+ * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: several at once with one configuration that nobody changes; blocks.
+ * Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_vector_indexes(const aiorch_config *config, int32_t mode, int64_t timeout_ms, aiorch_text **out,
+                                               aiorch_error *error);
+
 /**
  * Refuses new runs and calls from now on, cancels the runs that are under way, and waits until what they have spent is
  * in the store.

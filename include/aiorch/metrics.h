@@ -25,8 +25,9 @@ AIORCH_API aiorch_status aiorch_metrics_snapshot(aiorch *orch, aiorch_text **out
 /**
  * What the store holds for a tenant and how this orchestrator works, as a JSON object: {"store", "documents", "chunks",
  * "text_bytes", "cache_entries", "cache_bytes", "runs", "cost_nano_usd", "embedder", "vector_store", "search"
- * full_text|hybrid, "cache" exact|semantic|off, "providers" [...], "spool" {"path", "bytes", "max_bytes", "store_down"} (null when this
- * store has none: spool.h), "health" [...] (see aiorch_metrics_snapshot), "notes" [...]}.
+ * full_text|hybrid, "vector_search" exact (all vectors are compared)|index|plug-in (null without an embedder), "cache"
+ * exact|semantic|off, "providers" [...], "spool" {"path", "bytes", "max_bytes", "store_down"} (null when this store has none:
+ * spool.h), "health" [...] (see aiorch_metrics_snapshot), "notes" [...]}.
  *
  * @return AIORCH_OK and the errors that knowledge.h calls common.
  * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: any; blocks.  Since: 0.1

@@ -8,7 +8,7 @@
 #include "stores/spool.h"
 #include "stores/spooled.h"
 
-enum { REPORT_MAX = 64 << 20 };
+enum { REPORT_MAX = 64 << 20, EXACT_UP_TO = 10000 /* chunks of a tenant for which PostgreSQL needs no index, unless told otherwise */ };
 
 /* ---- what all of them share ---- */
 
@@ -86,7 +86,7 @@ static bool near_hits(const aiorch *orch) {
 
 static bool is_off(const char *setting) { return strcmp(setting, "off") == 0; }
 
-static void put_notes(aio__json_writer *w, const aiorch *orch) {
+static void put_notes(aio__json_writer *w, const aiorch *orch, const aio__store_stats *stats) {
   const aio__options *o = &orch->options;
   aio__jw_key(w, "notes");
   aio__jw_array(w);
@@ -104,6 +104,9 @@ static void put_notes(aio__json_writer *w, const aiorch *orch) {
   if (!o->retrieve_enabled) aio__jw_z(w, "\"retrieve.enabled\" is false: documents are not searched.");
   if (is_off(o->validate_rules)) aio__jw_z(w, "\"validate.rules\" is off: messages are not screened.");
   if (o->rate_requests == 0) aio__jw_z(w, "\"rate_limit.requests\" is 0: no user is limited.");
+  if (strcmp(orch->store->kind, "postgres") == 0 && semantic(orch) && !stats->by_index && stats->chunks > EXACT_UP_TO) {
+    aio__jw_z(w, "All vectors are compared with a question's: `aiorch migrate`, as who migrates, makes an index of them.");
+  }
   if (strcmp(orch->store->kind, "memory") == 0) aio__jw_z(w, "The store is in memory: it goes with this process.");
   aio__jw_array_end(w);
 }
@@ -118,6 +121,13 @@ static void put_setup(aio__json_writer *w, const aiorch *orch) {
   for (size_t i = 0; i < orch->plugins.provider_count; i++) aio__jw_z(w, orch->plugins.providers[i].name);
   if (orch->plugins.provider_count == 0) aio__jw_z(w, "extractive");
   aio__jw_array_end(w);
+}
+
+/* How the nearest are found, where anything is embedded: by looking at all of them, in an index, or by a plug-in. */
+static void put_vector_search(aio__json_writer *w, const aiorch *orch, const aio__store_stats *stats) {
+  const char *how = stats->by_index ? "index" : "exact";
+  if (orch->plugins.vector_store.vtbl.search) how = "plug-in";
+  aio__jw_kz(w, "vector_search", semantic(orch) ? how : NULL);
 }
 
 /* What of the ledger waits on this machine; null for a store that is never away. */
@@ -161,9 +171,10 @@ aiorch_status aiorch_stats(aiorch *orch, const char *tenant_in, size_t tenant_le
   aio__jw_ki64(&r.w, "runs", stats.runs);
   aio__jw_ki64(&r.w, "cost_nano_usd", stats.cost_nano_usd);
   put_setup(&r.w, orch);
+  put_vector_search(&r.w, orch, &stats);
   put_spool(&r.w, orch);
   put_health(&r.w, orch);
-  put_notes(&r.w, orch);
+  put_notes(&r.w, orch, &stats);
   return finish(&r, out, error);
 }
 

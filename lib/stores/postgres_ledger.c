@@ -274,6 +274,62 @@ static aiorch_status expire(aio__store *store, aio__op *op, int64_t now_ms, uint
   return aio__pg_step_start(step);
 }
 
+typedef struct pruning {
+  aio__pruned *out, sum;
+  int64_t limit;
+} pruning;
+
+static aiorch_status read_pruned(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  pruning *p = ctx;
+  (void)op;
+  p->sum.admissions = aio__pg_get_i64(rows, 0, 0);
+  p->sum.answers = aio__pg_get_i64(rows, 0, 1);
+  p->sum.runs = aio__pg_get_i64(rows, 0, 2);
+  p->sum.more = p->sum.admissions >= p->limit || p->sum.answers >= p->limit || p->sum.runs >= p->limit;
+  return AIORCH_OK;
+}
+
+static aiorch_status read_pruned_stand_in(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  pruning *p = ctx;
+  int64_t n = aio__pg_get_i64(rows, 0, 0);
+  (void)op;
+  p->sum.answers += n;
+  p->sum.more = p->sum.more || n >= p->limit;
+  return AIORCH_OK;
+}
+
+static aiorch_status give_pruned(aio__op *op, void *ctx) {
+  const pruning *p = ctx;
+  (void)op;
+  *p->out = p->sum;
+  return AIORCH_OK;
+}
+
+static void put_before(aio__pg_step *step, const aio__prune_args *args) {
+  if (args->runs_before_ms > 0)
+    aio__pg_i64(step, args->runs_before_ms);
+  else
+    aio__pg_null(step);
+}
+
+static aiorch_status prune(aio__store *store, aio__op *op, const aio__prune_args *args, aio__pruned *out) {
+  pruning p = {.out = out, .limit = args->count_only ? INT64_MAX : (int64_t)args->limit};
+  int flags = args->count_only ? AIO__PG_READ : AIO__PG_WRITE;
+  aio__pg_step *step = aio__pg_step_new(store, op, AIO__LIT(""), flags | AIO__PG_LONG, &p, sizeof p, give_pruned);
+  aio__pg_sql(step,
+              args->count_only ? "SELECT admissions, answers, calls FROM prune_counts($1::bigint, $2::bigint)"
+                               : "SELECT admissions, answers, calls FROM prune($1::bigint, $3, $2::bigint)",
+              read_pruned);
+  put_before(step, args);
+  put_now(step, store, args->now_ms);
+  if (args->count_only) return aio__pg_step_start(step);
+  aio__pg_i32(step, (int32_t)args->limit);
+  aio__pg_sql(step, "SELECT prune_stand_in($1, $2::bigint)", read_pruned_stand_in);
+  aio__pg_i32(step, (int32_t)args->limit);
+  put_now(step, store, args->now_ms);
+  return aio__pg_step_start(step);
+}
+
 /* ---- reading ------------------------------------------------------------------------------------------------------------------ */
 
 /* Tokens end at 2^53 as in aio__usage_add, money at the largest number there is. */
@@ -432,6 +488,12 @@ static aiorch_status read_totals(const aio__pg_rows *rows, aio__op *op, void *ct
   return AIORCH_OK;
 }
 
+static aiorch_status read_index(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  (void)op;
+  ((counting *)ctx)->all.by_index = aio__pg_get_bool(rows, 0, 0);
+  return AIORCH_OK;
+}
+
 static aiorch_status give_stats(aio__op *op, void *ctx) {
   const counting *c = ctx;
   (void)op;
@@ -456,6 +518,11 @@ static aiorch_status stats(aio__store *store, aio__op *op, aio__str tenant, int6
               " LEFT JOIN run_totals t ON t.tenant_id = $1",
               read_totals);
   aio__pg_text(step, tenant);
+  aio__pg_sql(step,
+              "SELECT coalesce(bool_or(t.chunks > exact_up_to() AND i.indisvalid), false) FROM tenant_models t"
+              " JOIN pg_index i ON i.indexrelid = to_regclass(format('chunk_vectors_near_%s', t.model)) WHERE t.tenant_id = $1",
+              read_index);
+  aio__pg_text(step, tenant);
   return aio__pg_step_start(step);
 }
 
@@ -465,4 +532,5 @@ const aio__ledger_ops aio__pg_ledger_ops = {.admit = admit,
                                             .expire = expire,
                                             .costs = costs,
                                             .attempts = attempts,
-                                            .stats = stats};
+                                            .stats = stats,
+                                            .prune = prune};

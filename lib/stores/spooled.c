@@ -295,6 +295,7 @@ PASS(attempts, ledger->attempts,
      LIST(aio__str tenant, aio__str run_id, aio__arena *arena, aio__attempt_row **rows, size_t *count),
      LIST(tenant, run_id, arena, rows, count))
 PASS(stats, ledger->stats, LIST(aio__str tenant, int64_t now_ms, aio__store_stats *out), LIST(tenant, now_ms, out))
+PASS(prune, ledger->prune, LIST(const aio__prune_args *args, aio__pruned *out), LIST(args, out))
 
 static const aio__knowledge_ops knowledge_ops = {.add = add,
                                                  .check = check,
@@ -324,7 +325,8 @@ static const aio__ledger_ops ledger_ops = {.admit = admit,
                                            .expire = expire,
                                            .costs = costs,
                                            .attempts = attempts,
-                                           .stats = stats};
+                                           .stats = stats,
+                                           .prune = prune};
 
 /* ---- replay when asked ---------------------------------------------------------------------------------------------- */
 

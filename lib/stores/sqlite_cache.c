@@ -291,6 +291,19 @@ aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *
   return status == AIORCH_OK ? set_counts(conn, error, tenant, &row) : status;
 }
 
+aiorch_status aio__sq_cache_drop_expired(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t now_ms,
+                                         size_t most, int64_t end_ns, size_t *dropped) {
+  aio__sq_tenant row;
+  aiorch_status status = aio__sq_tenant_get(conn, error, tenant, &row);
+  for (size_t i = 0; i < most && status == AIORCH_OK && aio__clock_now(conn->owner->store->env.clock) < end_ns; i++) {
+    sqlite3_stmt *stmt = NULL;
+    status = aio__sq_query(conn, error, AIO__SQ_CACHE_OLDEST_EXPIRED, &stmt, "si", tenant, now_ms);
+    if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, &row);
+    if (status == AIORCH_OK) ++*dropped;
+  }
+  return status == AIORCH_OK || status == AIORCH_DONE ? set_counts(conn, error, tenant, &row) : status;
+}
+
 /* `how` finds the document's number by a tag. */
 static aiorch_status drop_by_tag(aio__sq_conn *conn, aiorch_error *error, int how, aio__str tenant, aio__str tag,
                                  aio__sq_tenant *row) {

@@ -26,6 +26,7 @@ void aio__sq_writer_finish(aio__sq_writer *w, aio__sq_job *job, aiorch_status st
   aio__op *op = job->op;
   if (status == AIORCH_OK && job->kind == AIO__SQ_ADMIT) *job->admission = job->admission_result;
   if (status == AIORCH_OK && job->kind == AIO__SQ_EXPIRE) *job->expired = job->expired_result;
+  if (status == AIORCH_OK && job->kind == AIO__SQ_PRUNE) *job->pruned = job->pruned_result;
   op->status = status;
   pthread_mutex_lock(&w->mutex);
   job->next = w->idle;

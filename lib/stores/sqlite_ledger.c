@@ -174,6 +174,8 @@ aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job) {
     return put_attempt(conn, error, job->tenant, job->attempts);
   case AIO__SQ_SETTLE:
     return settle(conn, job);
+  case AIO__SQ_PRUNE:
+    return aio__sq_ledger_prune(conn, job);
   default:
     break;
   }
@@ -365,4 +367,5 @@ const aio__ledger_ops aio__sq_ledger_ops = {.admit = op_admit,
                                             .expire = op_expire,
                                             .costs = costs,
                                             .attempts = attempts,
-                                            .stats = stats};
+                                            .stats = stats,
+                                            .prune = aio__sq_prune};

@@ -257,6 +257,9 @@ aiorch_status aio__sq_postings_words(aio__sq_conn *conn, aiorch_error *error, in
 /* ---- sqlite_cache.c --------------------------------------------------------------------------------------------- */
 
 /* Removes cached answers that rest on a document; inside a write transaction. */
+/* At most `most` of the tenant's that have expired, until end_ns; *dropped counts up. Inside a write transaction. */
+aiorch_status aio__sq_cache_drop_expired(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t now_ms,
+                                         size_t most, int64_t end_ns, size_t *dropped);
 aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
                                               int64_t document);
 /* Writes the uses that wait. */
@@ -308,7 +311,7 @@ void aio__sq_puts_free(aio__sq_store *store); /* after a flush, when nobody puts
 
 /* ---- sqlite_writer.c: the ledger's thread, and what it does in sqlite_ledger.c ---------------------------------- */
 
-typedef enum aio__sq_ledger_kind { AIO__SQ_ADMIT, AIO__SQ_ATTEMPT, AIO__SQ_SETTLE, AIO__SQ_EXPIRE } aio__sq_ledger_kind;
+typedef enum aio__sq_ledger_kind { AIO__SQ_ADMIT, AIO__SQ_ATTEMPT, AIO__SQ_SETTLE, AIO__SQ_EXPIRE, AIO__SQ_PRUNE } aio__sq_ledger_kind;
 
 typedef struct aio__sq_job {
   struct aio__sq_job *next;
@@ -322,8 +325,11 @@ typedef struct aio__sq_job {
   int64_t now_ms;
   aio__admission *admission;
   uint64_t *expired;
+  const aio__prune_args *prune;
+  aio__pruned *pruned;
   aio__admission admission_result; /* handed over when the transaction is committed */
   uint64_t expired_result;
+  aio__pruned pruned_result;
   aiorch_status status;
 } aio__sq_job;
 
@@ -344,5 +350,7 @@ size_t aio__sq_writer_syncs(const aio__sq_writer *writer); /* changes when the d
 aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
 /* After all of them: lets old admissions go, a few for each new one. */
 aiorch_status aio__sq_ledger_prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count);
+/* The op. */
+aiorch_status aio__sq_prune(aio__store *base, aio__op *op, const aio__prune_args *args, aio__pruned *out);
 
 #endif

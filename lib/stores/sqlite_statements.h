@@ -141,6 +141,9 @@
                        " AND c.tenant_id = ?1 WHERE d.tenant = ?2 AND d.part = ?3 AND d.document = ?4 LIMIT 1") \
   X(CACHE_OLDEST_EXPIRED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 AND expires_ms <= ?2" \
                           " ORDER BY expires_ms LIMIT 1") \
+  X(CACHE_EXPIRED, "SELECT count(*) FROM semantic_cache WHERE expires_ms <= ?1") \
+  X(CACHE_EXPIRED_TENANT, "SELECT tenant_id FROM tenants t WHERE EXISTS (SELECT 1 FROM semantic_cache c" \
+                          " WHERE c.tenant_id = t.tenant_id AND c.expires_ms <= ?1) LIMIT 1") \
   X(CACHE_LEAST_USED, "SELECT no, bytes FROM semantic_cache WHERE tenant_id = ?1 ORDER BY used LIMIT 1") \
   X(CACHE_DROP, "DELETE FROM semantic_cache WHERE tenant_id = ?1 AND no = ?2") \
   X(CACHE_DROP_ALL, "DELETE FROM semantic_cache WHERE tenant_id = ?1") \
@@ -161,6 +164,11 @@
   "coalesce(sum(" column " / 1000000000), 0), coalesce(sum(" column " % 1000000000), 0)"
 #define AIO__SQ_TOKENS(name) "CAST(min(total(" name "_tokens), 9007199254740992.0) AS INTEGER)"
 
+/* By tenant, since that is how they are indexed; every tenant that has runs is in run_totals. */
+#define AIO__SQ_OLD_RUNS \
+  "SELECT c.tenant_id, c.id FROM run_totals t JOIN ai_api_calls c ON c.tenant_id = t.tenant_id AND c.created_ms < ?1" \
+  " ORDER BY t.tenant_id, c.created_ms, c.id LIMIT ?2"
+
 #define AIO__SQ_LEDGER_SQL(X) \
   X(ADMITTED, "SELECT 1 FROM admissions WHERE tenant_id = ?1 AND run_id = ?2 AND key = ?3") \
   X(ADMISSION_CLAMP, "UPDATE admissions SET at_ms = ?3, expires_ms = expires_ms - at_ms + ?3" \
@@ -173,6 +181,10 @@
                    " VALUES (?1,?2,?3,?4,?5,?6,?7)") \
   X(ADMISSIONS_PRUNE, "DELETE FROM admissions WHERE no IN (SELECT no FROM admissions WHERE expires_ms <= ?1" \
                       " ORDER BY expires_ms LIMIT ?2)") \
+  X(ADMISSIONS_OLD, "SELECT count(*) FROM admissions WHERE expires_ms <= ?1") \
+  X(RUNS_OLD, "SELECT count(*) FROM run_totals t JOIN ai_api_calls c ON c.tenant_id = t.tenant_id AND c.created_ms < ?1") \
+  X(ATTEMPTS_PRUNE, "DELETE FROM ai_attempts WHERE (tenant_id, run_id) IN (" AIO__SQ_OLD_RUNS ")") \
+  X(RUNS_PRUNE, "DELETE FROM ai_api_calls WHERE (tenant_id, id) IN (" AIO__SQ_OLD_RUNS ")") \
   X(ADMISSION_SETTLE, "UPDATE admissions SET amount = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND kind = 1") \
   X(ATTEMPT_PUT, "INSERT INTO ai_attempts (tenant_id, run_id, id, state, kind, status, http_status, provider, model," \
                  " request_id, input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens," \

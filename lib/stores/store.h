@@ -317,7 +317,19 @@ typedef struct aio__cost_row {
 
 typedef struct aio__store_stats {
   int64_t documents, chunks, text_bytes, cache_entries, cache_bytes, runs, cost_nano_usd;
+  bool by_index; /* the nearest chunks are looked for in an index, which may miss some; else all vectors are compared */
 } aio__store_stats;
+
+typedef struct aio__prune_args {
+  int64_t now_ms, runs_before_ms; /* 0: all runs stay */
+  size_t limit;                   /* rows of each kind */
+  bool count_only;                /* changes nothing, and counts all that there is */
+} aio__prune_args;
+
+typedef struct aio__pruned {
+  int64_t admissions, answers, runs;
+  bool more; /* there may be more to remove */
+} aio__pruned;
 
 typedef struct aio__ledger_ops {
   /* Atomic over all processes: either every constraint holds and one row each is written under `run_id`, or none is. */
@@ -338,6 +350,9 @@ typedef struct aio__ledger_ops {
   aiorch_status (*attempts)(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, aio__arena *arena,
                             aio__attempt_row **rows, size_t *count);
   aiorch_status (*stats)(aio__store *store, aio__op *op, aio__str tenant, int64_t now_ms, aio__store_stats *out);
+  /* Of all tenants: admissions out of their window, answers that have expired, and runs (with their attempts) from before a time, whose
+   * sums stay. One part, short enough that nobody who waits for the store notices. NULL: the store sees to it by itself. */
+  aiorch_status (*prune)(aio__store *store, aio__op *op, const aio__prune_args *args, aio__pruned *out);
 } aio__ledger_ops;
 
 /* ---- a store -------------------------------------------------------------------------------------------------------- */
@@ -378,6 +393,10 @@ aiorch_status aio__store_postgres_open(const aio__store_env *env, const char *ur
 /* Applies migrations up to version `to` (0: the newest), or says what it would do (AIORCH_MIGRATE_*); writes the members of the report
  * that config.h describes into an object that the caller has begun. Waits; not on the I/O thread. */
 aiorch_status aio__store_postgres_migrate(const aio__store_env *env, const char *url, int64_t to, int32_t mode, int64_t deadline_ns,
+                                          aio__json_writer *report, aiorch_error *error);
+/* Says how it stands with the indexes of vectors, and with AIORCH_INDEXES_MAKE makes those that are worth it; writes the members of the
+ * report that config.h describes into an object that the caller has begun. As aio__store_postgres_migrate otherwise. */
+aiorch_status aio__store_postgres_indexes(const aio__store_env *env, const char *url, int32_t mode, int64_t deadline_ns,
                                           aio__json_writer *report, aiorch_error *error);
 
 #endif

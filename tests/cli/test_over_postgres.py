@@ -7,7 +7,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.environ.get("AIORCH_ROOT") or os.path.dirname(os.path.dirname(HERE))
 # Those whose commands use a store.
-TESTS = ("test_commands.py", "test_ask_provider.py", "test_chat.py", "test_ingest.py", "test_meaning.py", "test_options.py")
+TESTS = ("test_commands.py", "test_ask_provider.py", "test_chat.py", "test_ingest.py", "test_meaning.py", "test_options.py", "test_prune.py")
 
 
 def in_cluster():

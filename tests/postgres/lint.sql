@@ -30,7 +30,7 @@ SELECT is_empty($$SELECT oid::regprocedure FROM functions
                   WHERE prosqlbody IS NULL AND NOT coalesce((SELECT setting ~ '^search_path=pg_catalog, .*, pg_temp$' FROM unnest(proconfig) setting WHERE setting ~ '^search_path='), false)$$,
                 'functions have their search_path pinned: pg_catalog first, pg_temp last (or names that were looked up when they were made)');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE prosecdef$$,
-              ARRAY['embedding_model', 'expire_attempts', 'prune', 'ranked_chunks'], 'functions with the rights of their owner are these alone');
+              ARRAY['embedding_indexes', 'embedding_model', 'expire_attempts', 'prune', 'prune_counts', 'prune_stand_in', 'ranked_chunks'], 'functions with the rights of their owner are these alone');
 SELECT is_empty($$SELECT oid::regprocedure, proowner::regrole FROM functions WHERE prosecdef
                   AND proowner <> CASE proname WHEN 'embedding_model' THEN 'aiorch_owner' ELSE 'aiorch_keeper' END::regrole$$, 'and they belong to whom they should');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE NOT prosecdef AND proowner <> 'aiorch_owner'::regrole$$, 'the owner owns the others');

@@ -115,6 +115,9 @@ BEGIN
   -- These two look over all tenants and say numbers alone; of what is not due they take nothing.
   bad := bad || pg_temp.case_is(expire_attempts()::text, '0', 'expire_attempts() of nothing due');
   bad := bad || pg_temp.case_is((SELECT p::text FROM prune() p), '(0,0,0)', 'prune() of nothing due');
+  bad := bad || pg_temp.case_is(prune_stand_in()::text, '0', 'prune_stand_in() of nothing due');
+  bad := bad || pg_temp.case_is((SELECT p::text FROM prune_counts() p), '(0,0,0)', 'prune_counts() of nothing due');
+  bad := bad || pg_temp.case_is(trial.outcome('SELECT FROM embedding_indexes()'), '42501', 'embedding_indexes() is the owner''s');
   bad := bad || pg_temp.case_is(embedding_model('trial model', 3)::text, '1', 'embedding_model()');
   bad := bad || pg_temp.case_is(trial.outcome('INSERT INTO embedding_models VALUES (9, ''x'', 1)'), '42501', 'INSERT into embedding_models');
   bad := bad || pg_temp.case_is(trial.outcome('UPDATE settings SET value = ''sub'''), '42501', 'UPDATE of settings');
@@ -138,7 +141,7 @@ SELECT set_eq(
   'SELECT tab FROM trial.rows', 'every table with a tenant is tested');
 SELECT set_eq(
   format($q$SELECT proname::text FROM pg_proc WHERE pronamespace = %L::regnamespace AND has_function_privilege('aiorch_app', oid, 'EXECUTE')$q$, :'schema'),
-  $q$SELECT unnest(ARRAY['admit_call', 'admit_calls', 'admit_call_by_rate', 'admit_calls_by_rate', 'current_tenant', 'embedding_model', 'expire_attempts', 'now_ms', 'prune', 'require_tenant'])
+  $q$SELECT unnest(ARRAY['admit_call', 'admit_calls', 'admit_call_by_rate', 'admit_calls_by_rate', 'current_tenant', 'embedding_model', 'expire_attempts', 'now_ms', 'prune', 'prune_counts', 'prune_stand_in', 'require_tenant'])
      UNION SELECT m[1] FROM trial.calls, regexp_matches(statement, '([a-z_]+)\(', 'g') m WHERE m[1] NOT IN ('unnest', 'set_config')$q$, 'every function of the application is tested');
 
 -- Unset comes first: once it was set, a setting is never unset again in its session, only empty.
@@ -239,7 +242,10 @@ SELECT is((SELECT format('%s %s %s %s %s %s', documents, chunks, cache_rows, (SE
 -- What looks over all tenants finds what is due of each, and the counts stay right.
 SET LOCAL ROLE aiorch_app;
 SELECT is(expire_attempts(9100000000000), 3::bigint, 'expire_attempts() of all tenants');
+SELECT is((SELECT p::text FROM prune_counts(9000000000000, 9100000000000) p), '(6,7,3)', 'prune_counts() of all tenants');
 SELECT is((SELECT p::text FROM prune(9000000000000, 10000, 9100000000000) p), '(6,4,3)', 'prune() of all tenants');
+SELECT is(prune_stand_in(10000, 9100000000000), 3::bigint, 'prune_stand_in() of all tenants');
+SELECT is((SELECT p::text FROM prune_counts(9000000000000, 9100000000000) p), '(0,0,0)', 'and nothing is left that is due');
 RESET ROLE;
 SELECT is((SELECT string_agg(format('%s %s %s %s', tenant_id, documents, cache_rows, cache_bytes), ', ' ORDER BY tenant_id) FROM tenants),
           'acme 1 0 0, rival 0 0 0, third 1 0 0', 'counts of tenants after it');

@@ -105,9 +105,10 @@ INSERT INTO trial.calls VALUES
   ('drop_answers('''', NULL) n WHERE n = 2', '1', '0'),
   ('drop_answers(''source-00000000-0000-7000-8000-000000000001'', NULL) n WHERE n = 1', '1', '0');
 INSERT INTO trial.calls VALUES
-  ('unnest(documents_that_fit(''{year}'', ''{0}'', ''{2024}'', ''{NULL}''))', '1', '0', '0'),
-  ('unnest(documents_that_fit(''{year}'', ''{1}'', ''{20}'', ''{NULL}''))', '1', '0', '0'),
-  ('unnest(documents_that_fit(''{year}'', ''{2}'', ''{1000}'', ''{3000}''))', '1', '0', '0'),
+  ('unnest(documents_that_fit(''{year}'', ''{0}'', ''{2024}'', ''{NULL}''))', '1', '0', '42501'),
+  ('unnest(documents_that_fit(''{year}'', ''{1}'', ''{20}'', ''{NULL}''))', '1', '0', '42501'),
+  ('unnest(documents_that_fit(''{year}'', ''{2}'', ''{1000}'', ''{3000}''))', '1', '0', '42501'),
+  ('unnest(documents_that_fit(''{}'', ''{}'', ''{}'', ''{}''))', '0', '0', '42501'), ('exact_up_to()', '1', '1', '1'),
   ('how_often(0.5)', '1', '1', '1'), ('language_lexeme(''german'', ''markwort'')', '1', '1', '1'),
   ('language_words(''german'', ''markwort:1'')', '1', '1', '1'), ('make_room(''acme'', 1, 0, 0, 1)', '1', '1', '1');
 
