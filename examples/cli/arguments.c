@@ -34,6 +34,8 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_STATUS] = {"--status", NULL, "Say which migrations are applied; change nothing."},
     [OPT_DRY_MIGRATION] = {"--dry-run", NULL, "Print the SQL that would be run; change nothing."},
     [OPT_DRY] = {"--dry-run", NULL, "Say what would be done, with counts; change nothing."},
+    [OPT_FROM_SCHEMA] = {"--from-schema", "NAME", "Where the tables are; public when not given."},
+    [OPT_FOR_ROLE] = {"--for-role", "NAME", "Who uses them, and may from now on; may come several times."},
     [OPT_RUNS_BEFORE] = {"--runs-before", "WHEN", "Also the runs from before then: 2026-01-31, or 400d, 52w ago."},
     [OPT_SINCE] = {"--since", "WHEN", "From then on: 2026-01-31, 2026-01-31T14:00Z, or 12h, 7d, 4w ago."},
     [OPT_UNTIL] = {"--until", "WHEN", "Up to then, in the same forms; now when not given."},
@@ -207,6 +209,8 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_METADATA: return add_pair(c, &o->metadata, id, value);
     case OPT_PRUNE: o->prune = true; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
+    case OPT_FROM_SCHEMA: o->from_schema = value; break;
+    case OPT_FOR_ROLE: cli_list_add(&o->roles, value, strlen(value)); break;
     case OPT_RUNS_BEFORE: o->runs_before = value; break;
     case OPT_SINCE: o->since = value; break;
     case OPT_UNTIL: o->until = value; break;
@@ -351,6 +355,7 @@ void cli_options_free(cli *c) {
   cli_list_free(&c->opt.metadata);
   cli_list_free(&c->opt.sha256);
   cli_list_free(&c->opt.image);
+  cli_list_free(&c->opt.roles);
   free(c->args);
 }
 

@@ -137,6 +137,17 @@ const cli_command cli_commands[] = {
      "  aiorch migrate --status --store postgresql://owner@db.example.org/app\n"
      "  aiorch migrate --dry-run > next.sql\n",
      command_migrate, 0, 0, OPT(TO) | OPT(STATUS) | OPT(DRY_MIGRATION)},
+    {"import", "supabase", "Take over the tables of a program on Supabase",
+     "Takes over tables 'documents', 'semantic_cache' and 'ai_api_calls' of the database that --store names, for --tenant:\n"
+     "they are renamed (..._before_aiorch), what calls have cost is copied to the nano-dollar, documents are taken in, with\n"
+     "their vectors when those are of the local model, else they are embedded; and functions 'find_cached_response' and\n"
+     "'match_documents' and tables of the old names are put in their place, so that the program goes on. Kept answers\n"
+     "stay in 'semantic_cache_before_aiorch' and are not given again: they do not say for whom they were made. No row\n"
+     "is removed. May be stopped at any time, and goes on the next time. As a login that may migrate and owns the\n"
+     "tables; 'aiorch migrate' comes first.",
+     "  aiorch import supabase --store postgresql://postgres@db.example.org/postgres --tenant acme --dry-run\n"
+     "  aiorch import supabase --tenant acme --for-role service_role\n",
+     command_import, 1, 1, OPT(DRY) | OPT(FROM_SCHEMA) | OPT(FOR_ROLE) | OPT(NO_EMBED) | OPT(THREADS) | OPT(MAX_TIME)},
     {"prune", "", "Remove what is old, of all tenants",
      "Removes admissions whose window has passed and kept answers that have expired; nobody asks for them any more.\n"
      "With --runs-before also the rows of old runs and of what they asked providers: what they have cost stays in the\n"

@@ -22,6 +22,7 @@ int command_reembed(cli *c);
 int command_config(cli *c);
 int command_migrate(cli *c);
 int command_prune(cli *c);
+int command_import(cli *c);
 int command_stage(cli *c);
 int command_screen(cli *c);
 int command_version(cli *c);

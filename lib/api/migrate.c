@@ -1,16 +1,19 @@
-/* aiorch_migrate, aiorch_vector_indexes: what a store is made of that others share is changed by who is told to, not by who opens it. */
+/* aiorch_migrate, aiorch_vector_indexes, aiorch_import: what a store is made of that others share is changed by who is told to, not by who opens it. */
+#include <aiorch/operate.h>
+
 #include "api/config.h"
 #include "core/json_writer.h"
 #include "core/text_handle.h"
 #include "stores/store.h"
 
-enum { REPORT_MAX = 16 << 20 };
+enum { REPORT_MAX = 256 << 20, REQUEST_MAX = 1 << 20 };
 
 /* What is asked of the store, by somebody who owns it. */
 typedef struct task {
   const char *name;
   int32_t mode, mode_max;
   int64_t to;
+  aio__str request; /* of an import, whose report is a value of its own */
   aiorch_status (*run)(const struct task *task, const aio__store_env *env, int64_t deadline_ns, aio__json_writer *w, aiorch_error *error);
 } task;
 
@@ -38,9 +41,9 @@ static aiorch_status carry_out(const aiorch_config *config, const task *t, int64
   aio__store_env env = {.al = &config->al, .clock = config->clock, .log = log, .options = &config->options};
   aio__buf_init(&buf, &config->al, REPORT_MAX);
   aio__jw_init(&w, &buf);
-  aio__jw_object(&w);
+  if (t->request.n == 0) aio__jw_object(&w);
   status = t->run(t, &env, aio__clock_after_ms(config->clock, timeout_ms > 0 ? timeout_ms : 0), &w, error);
-  aio__jw_object_end(&w);
+  if (t->request.n == 0) aio__jw_object_end(&w);
   if (status == AIORCH_OK && (status = aio__text_from_buf(&buf, out)) != AIORCH_OK)
     (void)aio__error_set(error, status, "out of memory for the report");
   aio__buf_free(&buf);
@@ -64,5 +67,18 @@ aiorch_status aiorch_migrate(const aiorch_config *config, int64_t to, int32_t mo
 
 aiorch_status aiorch_vector_indexes(const aiorch_config *config, int32_t mode, int64_t timeout_ms, aiorch_text **out, aiorch_error *error) {
   const task t = {.name = "aiorch_vector_indexes", .mode = mode, .mode_max = AIORCH_INDEXES_MAKE, .run = run_indexes};
+  return carry_out(config, &t, timeout_ms, out, error);
+}
+
+static aiorch_status run_import(const task *t, const aio__store_env *env, int64_t deadline_ns, aio__json_writer *w, aiorch_error *error) {
+  return aio__store_postgres_import(env, env->options->store, t->request, deadline_ns, w, error);
+}
+
+aiorch_status aiorch_import(const aiorch_config *config, const char *request_json, size_t len, int64_t timeout_ms, aiorch_text **out,
+                            aiorch_error *error) {
+  const task t = {.name = "aiorch_import", .request = aio__str_n(request_json, len), .run = run_import};
+  aio__error_clear(error);
+  if (request_json == NULL || len == 0 || len > REQUEST_MAX)
+    return aio__error_set(error, AIORCH_E_INVALID, "aiorch_import needs a request of at most %d bytes", REQUEST_MAX);
   return carry_out(config, &t, timeout_ms, out, error);
 }

@@ -31,3 +31,11 @@ aiorch_status aio__store_postgres_indexes(const aio__store_env *env, const char 
   (void)report;
   return aio__store_postgres_open(env, url, NULL, error);
 }
+
+aiorch_status aio__store_postgres_import(const aio__store_env *env, const char *url, aio__str request, int64_t deadline_ns,
+                                         aio__json_writer *report, aiorch_error *error) {
+  (void)request;
+  (void)deadline_ns;
+  (void)report;
+  return aio__store_postgres_open(env, url, NULL, error);
+}

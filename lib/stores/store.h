@@ -398,5 +398,9 @@ aiorch_status aio__store_postgres_migrate(const aio__store_env *env, const char 
  * report that config.h describes into an object that the caller has begun. As aio__store_postgres_migrate otherwise. */
 aiorch_status aio__store_postgres_indexes(const aio__store_env *env, const char *url, int32_t mode, int64_t deadline_ns,
                                           aio__json_writer *report, aiorch_error *error);
+/* One step of taking over what another program has in the database, by a login that may migrate: the request and the report are as
+ * sql/postgres/0009_take_over.sql has them; the report is written as one value. */
+aiorch_status aio__store_postgres_import(const aio__store_env *env, const char *url, aio__str request, int64_t deadline_ns,
+                                         aio__json_writer *report, aiorch_error *error);
 
 #endif

@@ -325,8 +325,10 @@ def take_over():
         ('00000000-0000-0000-0000-00000000000a', 'claude', 10, 20, 30, 0.00033, 'success', '2026-01-02T03:04:05Z'),
         ('00000000-0000-0000-0000-00000000000a', 'none', 10, 0, NULL, NULL, 'error', '2026-01-02T03:04:06Z');""")
     check(made.returncode == 0, "the tables of a program", made.stderr)
-    taken = psql(ENV["OWNER"], "SELECT * FROM %s.take_over('moved', 'old_app')" % SCHEMA)
-    check(taken.stdout.strip() == "2|1|2", "take_over() copies two calls and an answer, and leaves two documents", taken.stdout + taken.stderr)
+    taken = psql(ENV["OWNER"], "SELECT calls, cardinality(renamed) FROM %s.import_take('moved', 'old_app')" % SCHEMA)
+    check(taken.stdout.strip() == "2|5", "import_take() copies two calls and renames three tables and two functions", taken.stdout + taken.stderr)
+    taken = psql(ENV["OWNER"], "SELECT calls, cardinality(renamed) FROM %s.import_take('moved', 'old_app')" % SCHEMA)
+    check(taken.stdout.strip() == "0|0", "and finds nothing to do a second time", taken.stdout + taken.stderr)
     check(in_schema("SELECT user_id, provider, status, input_tokens, output_tokens, cost_nano_usd, created_ms, duration_us FROM SCHEMA.ai_api_calls"
                     " WHERE tenant_id = 'moved' ORDER BY created_ms") ==
           ["00000000-0000-0000-0000-00000000000a|claude|0|10|20|330000|1767323045000|30000",
@@ -336,7 +338,7 @@ def take_over():
     check("permission denied for schema old_app" in found.stderr, "a schema that is closed stays closed", found.stderr)
     psql(ENV["OWNER"], "GRANT USAGE ON SCHEMA old_app TO aiorch_app")
     found = psql(ENV["APP"], "BEGIN", "SET LOCAL aiorch.tenant = 'moved'", "SELECT response_text FROM old_app.find_cached_response('[1,0,0]', 0.95)")
-    check(found.stdout.strip() == "kept", "the answer is found by the name that it had", found.stdout + found.stderr)
+    check(found.returncode == 0 and found.stdout.strip() == "", "an answer of before is not given again", found.stdout + found.stderr)
     left = in_schema("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'old_app'::regnamespace AND relkind = 'r'")
     check(left == ["ai_api_calls_before_aiorch documents_before_aiorch semantic_cache_before_aiorch"], "what was there is there under another name", str(left))
 
