@@ -16,6 +16,37 @@ SELECT set_config('search_path', path_with_vector(), true);
 -- It copied answers, and left documents to others.
 DROP FUNCTION :"schema".take_over(text, text, text[]);
 
+-- ---- the tenant of a role ----------------------------------------------------------------------------------------------------------
+
+-- A key of Supabase names a role (service_role) and no tenant, and its owner may not say ALTER ROLE … SET aiorch.tenant. So the owner of the
+-- schema says for which tenant a token stands that names none:
+--   INSERT INTO aiorch.settings VALUES ('tenant_of_role.service_role', 'acme')
+ALTER TABLE settings DROP CONSTRAINT settings_name_check;
+ALTER TABLE settings ADD CONSTRAINT settings_name_check CHECK (name = 'tenant_claim' OR (name ~ '^tenant_of_role\..' AND value <> ''));
+COMMENT ON COLUMN :"schema".settings.value IS 'tenant_claim: where a token names the tenant, as "app_metadata.tenant_id" or "org_id". '
+  'tenant_of_role.ROLE: the tenant of tokens of this role that name none.';
+
+CREATE OR REPLACE FUNCTION :"schema".current_tenant() RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+DECLARE
+  named text := nullif(current_setting('aiorch.tenant', true), '');
+  claims text := nullif(current_setting('request.jwt.claims', true), '');
+  claimed text;
+BEGIN
+  IF claims IS NULL THEN
+    RETURN named;
+  END IF;
+  claimed := nullif(claims::jsonb #>> string_to_array(
+    coalesce((SELECT value FROM settings WHERE name = 'tenant_claim'), 'app_metadata.tenant_id'), '.'), '');
+  IF named IS NOT NULL AND claimed IS NOT NULL AND named <> claimed THEN
+    RETURN NULL;
+  END IF;
+  RETURN coalesce(claimed, named, (SELECT value FROM settings WHERE name = 'tenant_of_role.' || (claims::jsonb ->> 'role')));
+END
+$$;
+
+-- ---- the tables -------------------------------------------------------------------------------------------------------------------
+
 -- The table of a name, as it was or as it is called now; NULL: there is none.
 CREATE FUNCTION :"schema".import_table(target text, its_name text) RETURNS regclass
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
@@ -202,6 +233,19 @@ BEGIN
 END
 $$;
 
+-- Rights of its own for a role that does not inherit those of aiorch_app, as those of PostgREST on Supabase do not: what the stand-ins read and
+-- write, under the same policies.
+CREATE FUNCTION :"schema".stand_in_rights(its_role text) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = 'stand_in_answers'::regclass), its_role);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION stand_in_answer, stand_in_documents, stand_in_calls, stand_in_cache, require_tenant, current_tenant, now_ms TO %I', its_role);
+  EXECUTE format('GRANT SELECT ON settings, embedding_models, tenant_models, documents, chunks, chunk_vectors TO %I', its_role);
+  EXECUTE format('GRANT SELECT, INSERT ON ai_api_calls TO %I', its_role);
+  EXECUTE format('GRANT SELECT, INSERT, DELETE ON stand_in_answers TO %I', its_role);
+END
+$$;
+
 -- Renames what is there, copies what it has cost and makes the stand-ins, in one transaction: a program that writes meanwhile waits for its
 -- end, and then writes to the stand-ins. Done already, it does what is missing.
 CREATE FUNCTION :"schema".import_take(its_tenant text, target text DEFAULT 'public', for_roles text[] DEFAULT '{}', OUT calls bigint, OUT renamed text[])
@@ -233,6 +277,7 @@ BEGIN
       renamed := renamed || one.it::text;
     END LOOP;
     PERFORM stand_in(target, for_roles);
+    PERFORM stand_in_rights(r) FROM unnest(for_roles) r;
   END IF;
 END
 $$;
@@ -271,4 +316,4 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION import_table, import_calls, import_vector_column, import_rows, import_pages, import_documents, import_sample, import_vectors,
-  import_plan, import_take, import_from FROM PUBLIC;
+  import_plan, stand_in_rights, import_take, import_from FROM PUBLIC;
