@@ -175,7 +175,7 @@ aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job) {
   case AIO__SQ_SETTLE:
     return settle(conn, job);
   case AIO__SQ_PRUNE:
-    return aio__sq_ledger_prune(conn, job);
+    return aio__sq_prune_rows(conn, job);
   default:
     break;
   }

@@ -256,10 +256,10 @@ aiorch_status aio__sq_postings_words(aio__sq_conn *conn, aiorch_error *error, in
 
 /* ---- sqlite_cache.c --------------------------------------------------------------------------------------------- */
 
-/* Removes cached answers that rest on a document; inside a write transaction. */
 /* At most `most` of the tenant's that have expired, until end_ns; *dropped counts up. Inside a write transaction. */
 aiorch_status aio__sq_cache_drop_expired(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t now_ms,
                                          size_t most, int64_t end_ns, size_t *dropped);
+/* Removes cached answers that rest on a document; inside a write transaction. */
 aiorch_status aio__sq_cache_drop_for_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
                                               int64_t document);
 /* Writes the uses that wait. */
@@ -350,6 +350,8 @@ size_t aio__sq_writer_syncs(const aio__sq_writer *writer); /* changes when the d
 aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
 /* After all of them: lets old admissions go, a few for each new one. */
 aiorch_status aio__sq_ledger_prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count);
+/* What a call for pruning asks of the ledger; inside its transaction. */
+aiorch_status aio__sq_prune_rows(aio__sq_conn *conn, aio__sq_job *job);
 /* The op. */
 aiorch_status aio__sq_prune(aio__store *base, aio__op *op, const aio__prune_args *args, aio__pruned *out);
 

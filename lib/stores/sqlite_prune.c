@@ -76,7 +76,7 @@ static aiorch_status drop_runs(aio__sq_conn *conn, aio__sq_job *job) {
   return status;
 }
 
-aiorch_status aio__sq_ledger_prune(aio__sq_conn *conn, aio__sq_job *job) {
+aiorch_status aio__sq_prune_rows(aio__sq_conn *conn, aio__sq_job *job) {
   aio__pruned *out = &job->pruned_result;
   int limit = (int)job->prune->limit;
   aiorch_status status = aio__sq_run(conn, &job->op->error, AIO__SQ_ADMISSIONS_PRUNE, "id", job->prune->now_ms, limit);
