@@ -42,7 +42,7 @@ THIRD_PARTY = {
 SYSTEM = re.compile(
     r"(assert|ctype|errno|fcntl|float|inttypes|limits|locale|math|netdb|poll|pthread|sched|setjmp|signal|stdalign|stdarg|stdatomic"
     r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|time|unistd|dirent|dlfcn|endian|spawn|termios"
-    r"|immintrin|arm_neon|(sys|linux|netinet|arpa)/\w+)\.h")
+    r"|[ei]mmintrin|arm_neon|(sys|linux|netinet|arpa)/\w+)\.h")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 LEFT_OPEN = re.compile(r"\b(TODO|FIXME|XXX|HACK|not implemented|stub)\b", re.IGNORECASE)

@@ -338,7 +338,7 @@ static void test_nearest__through_the_index(void **state) {
     for (size_t i = 1; i < n; i++) assert_true(found[i - 1].similarity >= found[i].similarity);
   }
   admin("ALTER ROLE app RESET aiorch.exact_up_to", NULL);
-  admin("DROP INDEX aiorch.chunk_vectors_near_1, aiorch.entry_vectors_near_1", NULL);
+  admin("DROP INDEX aiorch.chunk_vectors_near_1", NULL);
 }
 
 int main(int argc, char **argv) {
