@@ -90,6 +90,7 @@ typedef struct aio__call_meaning {
 /* What is asked. aio__call_new copies all of it but `meaning`, unless it is borrowed. */
 typedef struct aio__call_request {
   bool borrowed; /* it lives until the slot has returned, which reads nothing of it afterwards, nor lets anybody read it */
+  bool company;  /* others are about to be called by whoever calls this one, who then sees to it that all of them go on */
   aio__str tenant, run_id;
   /* generate */
   aio__str model, system, provider_options, question;

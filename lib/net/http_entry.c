@@ -37,7 +37,8 @@ static aiorch_status hand_over(aio__http *h, aio__exchange *e, aiorch_error *err
   else if (!h->started) status = aio__io_start(h->io, error);
   if (status == AIORCH_OK) {
     h->started = true;
-    aio__io_post(h->io, &e->poke);
+    if (e->limits.company && !h->own_io) aio__io_post_quietly(h->io, &e->poke);
+    else aio__io_post(h->io, &e->poke);
   }
   pthread_mutex_unlock(&h->mutex);
   return status;

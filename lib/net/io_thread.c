@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -29,6 +30,7 @@ struct aio__io_thread {
   pthread_mutex_t mutex; /* guards all up to `last` */
   pthread_t thread;
   bool started, stopping;
+  atomic_int quiet; /* tasks that nobody was woken for; read without the mutex */
   aio__io_task *first, *last;
   aio__io_task *after; /* these are the thread's alone */
   aio__io_timer *timers;
@@ -125,18 +127,42 @@ static void wake_up(const aio__io_thread *io) {
   } while (done < 0 && errno == EINTR);
 }
 
-void aio__io_post(aio__io_thread *io, aio__io_task *task) {
-  bool first;
+/* With the mutex held. True when the thread is to be woken: nobody has done that for what was posted before. */
+static bool add_task(aio__io_thread *io, aio__io_task *task) {
+  bool first = io->first == NULL || atomic_load_explicit(&io->quiet, memory_order_relaxed) > 0;
   task->next = NULL;
-  pthread_mutex_lock(&io->mutex);
-  first = io->first == NULL;
-  if (first)
+  if (io->first == NULL)
     io->first = task;
   else
     io->last->next = task;
   io->last = task;
+  return first;
+}
+
+void aio__io_post(aio__io_thread *io, aio__io_task *task) {
+  pthread_mutex_lock(&io->mutex);
+  bool wake = add_task(io, task);
+  atomic_store_explicit(&io->quiet, 0, memory_order_relaxed);
   pthread_mutex_unlock(&io->mutex);
-  if (first) wake_up(io);
+  if (wake) wake_up(io);
+}
+
+void aio__io_post_quietly(aio__io_thread *io, aio__io_task *task) {
+  pthread_mutex_lock(&io->mutex);
+  bool unknown = add_task(io, task);
+  if (unknown) atomic_fetch_add_explicit(&io->quiet, 1, memory_order_relaxed);
+  bool many = atomic_load_explicit(&io->quiet, memory_order_relaxed) >= AIO__IO_QUIET_MAX;
+  pthread_mutex_unlock(&io->mutex);
+  if (many) aio__io_wake(io);
+}
+
+void aio__io_wake(aio__io_thread *io) {
+  if (!io || atomic_load_explicit(&io->quiet, memory_order_relaxed) == 0) return;
+  pthread_mutex_lock(&io->mutex);
+  bool wake = atomic_load_explicit(&io->quiet, memory_order_relaxed) > 0;
+  atomic_store_explicit(&io->quiet, 0, memory_order_relaxed);
+  pthread_mutex_unlock(&io->mutex);
+  if (wake) wake_up(io);
 }
 
 /* False when there is nothing left to do and never will be. *stopping: the wake-up for the end may have been taken already. */
@@ -146,6 +172,7 @@ static bool run_tasks(aio__io_thread *io, bool *stopping) {
   *stopping = io->stopping;
   bool more = task || !io->stopping;
   io->first = io->last = NULL;
+  atomic_store_explicit(&io->quiet, 0, memory_order_relaxed);
   pthread_mutex_unlock(&io->mutex);
   while (task) {
     aio__io_task *next = task->next;

@@ -17,6 +17,7 @@ enum {
   AIO__IO_STACK_BYTES = 1 << 19,
   AIO__IO_EVENTS_MAX = 64,   /* descriptors that are looked at before tasks and timers have their turn again */
   AIO__IO_TIMERS_MAX = 256,  /* the same for timers */
+  AIO__IO_QUIET_MAX = 16,    /* tasks that wait for a wake-up in common */
   AIO__IO_SOURCES_MAX = 4096
 };
 
@@ -44,6 +45,10 @@ struct aio__io_task {
 /* Runs the task on the thread, after those that were posted before; without a thread, when it has started. Not while it is posted
  * already. */
 void aio__io_post(aio__io_thread *io, aio__io_task *task);
+/* The same for whoever knows that more is about to come, and calls aio__io_wake when it has: the thread is woken then, or when it has
+ * something else to do, or when AIO__IO_QUIET_MAX wait. */
+void aio__io_post_quietly(aio__io_thread *io, aio__io_task *task);
+void aio__io_wake(aio__io_thread *io); /* takes NULL; costs little when nothing was posted quietly */
 
 /* ---- on the thread ---------------------------------------------------------------------------------------------------- */
 

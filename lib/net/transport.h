@@ -30,6 +30,8 @@ typedef struct aio__exchange_limits {
   int64_t deadline_ns;   /* the exchange is over by then, whatever happens */
   int64_t connect_ms;    /* name, TCP and TLS, from the time that its turn has come (http.connections_max) */
   int64_t first_byte_ms; /* from the last byte of the request until the head has come */
+  bool company;          /* others are about to be started, and whoever starts them wakes the I/O thread (aio__io_wake): this one may
+                            wait for them */
   int64_t idle_ms;       /* between two pieces of the body, or of the request that is taken; a paused transfer is not idle */
   size_t response_max;   /* bytes of the body, unpacked; at most SIZE_MAX / 2 */
   size_t buffer_max;     /* bytes that wait for the driver before the transfer pauses; what one read brings comes on top, and what

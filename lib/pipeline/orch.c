@@ -311,6 +311,7 @@ bool aio__orch_has_company(const aiorch *orch) {
 }
 
 void aio__orch_flush(aiorch *orch) {
+  aio__io_wake(orch->io);
   if (orch->store->flush) orch->store->flush(orch->store);
 }
 

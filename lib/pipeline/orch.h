@@ -91,7 +91,7 @@ aiorch_status aio__orch_open_providers(aiorch *orch, aio__plugins *plugins, aio_
 void aio__orch_take_providers(aiorch *orch, aio__plugins *made);
 /* Does a store call that is made now have company? Others can go on, and each makes calls of its own. */
 bool aio__orch_has_company(const aiorch *orch);
-/* Goes on with the store calls that waited for company: nothing else can go on, or somebody is about to wait. */
+/* Goes on with the store calls and requests that waited for company: nothing else can go on, or somebody is about to wait. */
 void aio__orch_flush(aiorch *orch);
 aiorch *aio__orch_retain(aiorch *orch);
 void aio__orch_release(aiorch *orch);

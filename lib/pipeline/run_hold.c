@@ -45,6 +45,7 @@ static void free_held(aiorch_run *run) {
   if (run->phase == AIO__RUN_ACTIVE) fail_unended(run);
   aio__waker_on_ready(run->waker, NULL, NULL);
   aio__sched_remove(orch->sched, &run->sched);
+  if (!aio__orch_has_company(orch)) aio__io_wake(orch->io); /* it may have been the company that others wait for */
   if (run->phase != AIO__RUN_NEW) aio__run_end(run);
   pthread_mutex_lock(&orch->mutex);
   if (run->phase == AIO__RUN_NEW) {

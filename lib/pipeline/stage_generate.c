@@ -72,6 +72,7 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
   }
   /* What speaks HTTP has written its request when its slot returns. */
   request.borrowed = run->plan.targets[run->plan.at].whom.provider->api != NULL;
+  request.company = aio__orch_has_company(run->orch);
   if (run->plan.targets[run->plan.at].built_in) request.meaning = aio__run_meaning(run);
   request.max_tokens = run->options->generate_max_tokens;
   request.temperature = run->options->generate_temperature;
@@ -330,6 +331,7 @@ void aio__generate_begin_check(aiorch_run *run, aio__str canary) {
 
 static void start_call(aiorch_run *run) {
   const aio__plugin_provider *provider = run->plan.targets[run->plan.at].whom.provider;
+  if (!provider->api) aio__io_wake(run->orch->io); /* a plug-in may take its time */
   aio__call_start(run->call, provider->vtbl.generate, provider->vtbl.cancel, provider->self, provider->vtbl.flags,
                   provider->serial);
 }

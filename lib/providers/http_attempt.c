@@ -334,6 +334,7 @@ static aiorch_status send(attempt *a, aiorch_error *error) {
   if (st == AIORCH_OK) {
     bool whole = wire.framing == AIO__WIRE_WHOLE; /* its head comes when all of it was thought */
     aio__exchange_limits limits = {.deadline_ns = aio__call_deadline(a->call),
+                                   .company = aio__call_request_of(a->call)->company,
                                    .connect_ms = s->connect_ms,
                                    .first_byte_ms = s->first_byte_ms + (whole ? s->first_token_ms : 0),
                                    .idle_ms = s->idle_ms > s->first_token_ms ? s->idle_ms : s->first_token_ms,
@@ -357,7 +358,7 @@ static attempt *make_attempt(aio__http_provider *p, aiorch_call *call) {
   a->sink = (aio__codec_sink){a, take_event};
   a->target = (aio__codec_target){.base_url = e->base_url,
                                   .key = e->key,
-                                  .server = p->server,
+                                  .server = e->server,
                                   .version = aio__str_z(s->version),
                                   .bearer = s->bearer != 0,
                                   .refuse = p->refuse,
