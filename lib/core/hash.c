@@ -78,7 +78,7 @@ static uint64_t rotl64(uint64_t x, int by) {
   return x << by | x >> (64 - by);
 }
 
-static void sip_round(uint64_t v[4]) {
+static inline __attribute__((always_inline)) void sip_round(uint64_t v[4]) {
   v[0] += v[1];
   v[2] += v[3];
   v[1] = rotl64(v[1], 13) ^ v[0];
@@ -90,7 +90,7 @@ static void sip_round(uint64_t v[4]) {
   v[2] = rotl64(v[2], 32);
 }
 
-static void sip_word(uint64_t v[4], uint64_t word) {
+static inline __attribute__((always_inline)) void sip_word(uint64_t v[4], uint64_t word) {
   v[3] ^= word;
   sip_round(v);
   v[0] ^= word;

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 static const uint64_t ONES = UINT64_C(0x0101010101010101);
 static const uint64_t HIGH_BITS = UINT64_C(0x8080808080808080);
 
@@ -59,10 +63,27 @@ static bool is_plain(char c) {
   return (uint8_t)c >= 0x20 && c != '"' && c != '\\';
 }
 
+#if defined(__SSE2__)
+/* Which of 16 bytes need an escape, a bit a byte. */
+static unsigned escapes_in(const char *p) {
+  __m128i bytes, control;
+  memcpy(&bytes, p, sizeof bytes);
+  control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+  __m128i signs = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+  return (unsigned)_mm_movemask_epi8(_mm_or_si128(control, signs));
+}
+#endif
+
 /* The length of the run at p that needs no escape. In a word of 8 bytes, (w - n * ONES) & ~w & HIGH_BITS is not 0 just
  * when some byte is below n (n <= 128); a byte equals c when the word xor c has a byte below 1. */
 static size_t plain_run(const char *p, size_t n) {
   size_t i = 0;
+#if defined(__SSE2__)
+  for (; i + 16 <= n; i += 16) {
+    unsigned escapes = escapes_in(p + i);
+    if (escapes != 0) return i + (size_t)__builtin_ctz(escapes);
+  }
+#endif
   for (; i + 8 <= n; i += 8) {
     uint64_t word;
     memcpy(&word, p + i, 8);

@@ -13,7 +13,7 @@ enum { FENCE_BYTES = 12, FENCE_LEN = 6 + 2 * FENCE_BYTES, SYSTEM_MAX = 64 << 20 
 static aiorch_status make_fence(aiorch_run *run) {
   uint8_t random[FENCE_BYTES];
   char fence[FENCE_LEN + 1] = "=====";
-  aiorch_status st = aio__random(random, sizeof random);
+  aiorch_status st = aio__random_take(&run->random, random, sizeof random);
   if (st) return st;
   fence[5] = '-';
   aio__hex(random, sizeof random, fence + 6);

@@ -65,26 +65,25 @@ static uint64_t word_hash(aio__str text, size_t begin, size_t end) {
   return mix(hash, eight_of(text, begin, end - begin)) | 1;
 }
 
+/* The last words, each turned by its place, so that the order counts: the oldest leaves, and all move on by one. */
 typedef struct shingler {
-  uint64_t *out, last[SHINGLE_WORDS];
+  uint64_t *out, last[SHINGLE_WORDS], together;
   size_t n, words;
 } shingler;
 
-/* Each word is turned by its place, so that the order counts. */
-static uint64_t join(const shingler *s) {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < SHINGLE_WORDS; i++) {
-    uint64_t word = s->last[(s->words + i) % SHINGLE_WORDS];
-    sum += word << 16 * i | word >> (64 - 16 * i) % 64;
-  }
-  uint64_t hash = mix(0, sum ^ sum >> 32);
-  return hash ^ hash >> 32;
+static uint64_t turned(uint64_t x, unsigned by) { return x << by | x >> (64 - by); }
+
+static void put_shingle(shingler *s) {
+  uint64_t hash = mix(0, s->together ^ s->together >> 32);
+  s->out[s->n++] = hash ^ hash >> 32;
 }
 
 static void add_word(shingler *s, uint64_t word) {
   if (s->n == SHINGLES_MAX) return;
-  s->last[s->words++ % SHINGLE_WORDS] = word;
-  if (s->words >= SHINGLE_WORDS) s->out[s->n++] = join(s);
+  uint64_t *oldest = &s->last[s->words++ % SHINGLE_WORDS];
+  s->together = turned(s->together ^ *oldest, 48) ^ turned(word, 48);
+  *oldest = word;
+  if (s->words >= SHINGLE_WORDS) put_shingle(s);
 }
 
 /* Hashes of every run of four words; of a shorter text its words together. Words are letters, digits, and what is beyond ASCII. */
@@ -103,7 +102,7 @@ static size_t shingle(aio__str text, uint64_t out[SHINGLES_MAX]) {
     }
   }
   if (inside && s.n < SHINGLES_MAX) add_word(&s, word_hash(text, begin, text.n));
-  if (s.n == 0 && s.words > 0) out[s.n++] = join(&s);
+  if (s.n == 0 && s.words > 0) put_shingle(&s);
   return s.n;
 }
 

@@ -65,7 +65,7 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   aio__buf_init(&run->event_json, orch->al, SIZE_MAX / 2);
   aio__buf_init(&run->report_json, orch->al, SIZE_MAX / 2);
   run->created_ms = aio__clock_wall_ms(orch->clock);
-  aiorch_status st = aio__uuid_v7(run->created_ms, run->id);
+  aiorch_status st = aio__uuid_v7_from(&run->random, run->created_ms, run->id);
   if (st) {
     aio__error_set(error, st, "the system gave no random bytes for a run's id");
     goto fail;
@@ -173,7 +173,7 @@ aio__attempt *aio__run_attempt(aiorch_run *run, int32_t kind) {
   attempt->provider = attempt->model = attempt->request_id = attempt->message = "";
   attempt->created_ms = aio__clock_wall_ms(run->orch->clock);
   attempt->started_ns = aio__run_now(run);
-  if (aio__uuid_v7(attempt->created_ms, attempt->id) != AIORCH_OK) return NULL;
+  if (aio__uuid_v7_from(&run->random, attempt->created_ms, attempt->id) != AIORCH_OK) return NULL;
   run->attempt_count++;
   aio__count(&run->orch->counters, AIO__N_ATTEMPTS);
   return attempt;

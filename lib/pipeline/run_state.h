@@ -143,6 +143,7 @@ struct aiorch_run {
   bool final_given;
   struct aiorch_event *events, *events_last, *event_given, final_event;
   aio__buf event_json, report_json;
+  aio__random_pool random;         /* for its ids and its fence */
   aio__waker *waker;
   aio__sched_node sched;
   aio__op op;                      /* the store op of the current step */

@@ -151,7 +151,7 @@ static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
   aio__cache_entry *e = &run->entry;
   memset(e, 0, sizeof *e);
   if (run->host_sources) aio__cache_scope(run, run->scope); /* anew: it may have added them since the lookup */
-  aiorch_status st = aio__uuid_v7(now_ms, e->id);
+  aiorch_status st = aio__uuid_v7_from(&run->random, now_ms, e->id);
   if (st) return st;
   e->scope = aio__str_n((const char *)run->scope, sizeof run->scope);
   e->key = aio__str_n((const char *)run->key, sizeof run->key);

@@ -72,7 +72,8 @@ static const char *own_address(const aio__http_provider *p) {
 static aiorch_status add_endpoint(aio__http_provider *p, aio__str base_url, aio__str key, uint64_t weight, aiorch_error *error) {
   if (p->endpoint_count == AIO__ENDPOINTS_MAX) return bad(p, "key", "has too many entries: at most 64 keys and addresses together", error);
   aio__str host = aio__wire_host(base_url.n ? base_url : aio__str_z(own_address(p)));
-  p->endpoints[p->endpoint_count] = (aio__http_endpoint){base_url, aio__str_trim(key)};
+  const aio__openai_server *server = p->codec == &aio__codec_openai ? aio__openai_server_find(p->server, base_url) : NULL;
+  p->endpoints[p->endpoint_count] = (aio__http_endpoint){base_url, aio__str_trim(key), server ? aio__str_z(server->name) : p->server};
   p->weights[p->endpoint_count] = (uint32_t)weight; /* at most 1000 * 1000 */
   p->names[p->endpoint_count] = aio__arena_strn(&p->memory, host.p, host.n);
   return p->names[p->endpoint_count++] ? AIORCH_OK : no_memory(p, error);

@@ -7,6 +7,7 @@
 
 typedef struct aio__http_endpoint {
   aio__str base_url, key;
+  aio__str server; /* of OpenAI's interface: whose, by its name, also where the address tells */
 } aio__http_endpoint;
 
 typedef struct aio__http_provider {
