@@ -31,6 +31,27 @@ struct aio__prices {
   size_t count[SOURCES];
 };
 
+static uint32_t letter_bit(char c) { return UINT32_C(1) << ((unsigned char)c % 32); }
+
+static uint32_t letters_of(aio__str patterns) {
+  uint32_t letters = 0;
+  for (size_t i = 0; i < patterns.n; i++) {
+    if (i > 0 && patterns.p[i - 1] != '|') continue;
+    letters |= patterns.p[i] == '*' || patterns.p[i] == '?' ? UINT32_MAX : letter_bit(patterns.p[i]);
+  }
+  return patterns.n > 0 ? letters : UINT32_MAX;
+}
+
+static void note_letters(aio__prices *prices) {
+  for (int i = 0; i < SOURCES; i++) {
+    for (size_t k = 0; k < prices->count[i]; k++) {
+      aio__price_line *line = &prices->lines[i][k];
+      line->provider_begins = letters_of(line->provider);
+      line->model_begins = letters_of(line->model);
+    }
+  }
+}
+
 aiorch_status aio__prices_new(const aio__alloc *al, aio__str overrides, aio__prices **out, aiorch_error *error) {
   aio__prices *prices = aio__calloc(al, 1, sizeof *prices);
   if (prices == NULL) return aio__error_set(error, AIORCH_E_NOMEM, "out of memory for prices");
@@ -51,6 +72,7 @@ aiorch_status aio__prices_new(const aio__alloc *al, aio__str overrides, aio__pri
     aio__prices_free(prices);
     return status;
   }
+  note_letters(prices);
   *out = prices;
   return AIORCH_OK;
 }
@@ -121,7 +143,10 @@ static bool holds_at(const aio__price_line *line, int64_t wall_ms) {
 const aio__price_line *aio__prices_find(const aio__prices *prices, aio__str provider, aio__str model,
                                         int64_t prompt_tokens, int64_t wall_ms) {
   const aio__price_line *line;
+  uint32_t provider_letter = provider.n > 0 ? letter_bit(provider.p[0]) : UINT32_MAX;
+  uint32_t model_letter = model.n > 0 ? letter_bit(model.p[0]) : UINT32_MAX;
   for (size_t i = 0; (line = aio__prices_line(prices, i)) != NULL; i++) {
+    if (!(line->provider_begins & provider_letter) || !(line->model_begins & model_letter)) continue;
     if (prompt_tokens <= line->above_tokens || !holds_at(line, wall_ms)) continue;
     if (line->provider.n > 0 && !aio__prices_match(line->provider, provider)) continue;
     if (aio__prices_match(line->model, model)) return line;

@@ -23,6 +23,7 @@ bool aio__prices_cost(const aio__prices *prices, aio__str provider, aio__str mod
 /* A line of the file. The first that matches is the one that counts. Texts live in the table. */
 typedef struct aio__price_line {
   aio__str provider, model;     /* patterns, alternatives separated by '|'; provider empty: any */
+  uint32_t provider_begins, model_begins; /* a bit for each letter that a name which fits may begin with, modulo 32 */
   int64_t from_ms;              /* the first instant it holds */
   int64_t above_tokens;         /* holds for prompts of more tokens than this; -1: for all */
   int32_t begin_min, end_min;   /* minutes of the UTC day in which it holds: [begin, end) */

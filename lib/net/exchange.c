@@ -122,8 +122,7 @@ aiorch_status aio__exchange_copy_request(const aio__alloc *al, const aio__wire_r
 
 void aio__exchange_free_request(const aio__alloc *al, aio__exchange_request *request) {
   if (!request) return;
-  volatile char *p = (volatile char *)request;
-  for (size_t i = 0, n = request->wiped; i < n; i++) p[i] = 0;
+  explicit_bzero(request, request->wiped);
   aio__free(al, request);
 }
 

@@ -7,7 +7,7 @@
 
 #define RUN_MAGIC UINT64_C(0x61696f2e72756e21)
 
-enum { ARENA_BLOCK = 2048, SEARCH_BLOCK = 8192 };
+enum { ARENA_BLOCK = 2048, SEARCH_BLOCK = 32768 };
 enum { ANSWER_GROWTH = 4 /* times what came: "[redacted:host]" may be longer than the host */ };
 
 aiorch_status aio__run_check(const aiorch_run *run) {

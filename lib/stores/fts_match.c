@@ -15,7 +15,7 @@ void aio__fts_match_init(aio__fts_match *match, const aio__fts_query *query) {
   memset(match->first, 0, sizeof match->first);
   match->query = query;
   for (size_t i = query->n; i-- > 0;) { /* so that of two alike the first is found */
-    match->stem[i] = stem_copy(&query->term[i].word, match->text[i]);
+    match->stem[i] = aio__fts_term_form(&query->term[i], match->text[i]);
     uint8_t *first = &match->first[(unsigned char)match->text[i][0]];
     match->next[i] = *first;
     *first = (uint8_t)(i + 1);

@@ -244,8 +244,21 @@ static void add_term(parser *p, const aio__fts_word *word, double weight) {
     if (p->stems.hash[i] == hash && has_stem(&p->stems, i, stem)) return;
   p->stems.hash[out->n] = hash;
   p->stems.n[out->n] = stem.n;
-  out->term[out->n].word = *word;
-  out->term[out->n++].weight = weight;
+  aio__fts_term *term = &out->term[out->n++];
+  term->word = *word;
+  term->weight = weight;
+  term->stem_n = (uint8_t)stem.n;
+  size_t end = stem.n < sizeof term->stem_end ? stem.n : sizeof term->stem_end;
+  memcpy(term->stem_end, stem.p + stem.n - end, end);
+}
+
+size_t aio__fts_term_form(const aio__fts_term *term, char out[AIO__FTS_WORD_MAX]) {
+  memcpy(out, term->word.text, term->word.n);
+  if (term->word.compound) return term->word.n;
+  if (term->stem_n == 0) return aio__fts_stem(out, term->word.n);
+  size_t end = term->stem_n < sizeof term->stem_end ? term->stem_n : sizeof term->stem_end;
+  memcpy(out + term->stem_n - end, term->stem_end, end);
+  return term->stem_n;
 }
 
 /* Where words stood that were looked at: long texts say the same ones again and again. */

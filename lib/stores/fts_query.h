@@ -47,7 +47,12 @@ size_t aio__fts_stem(char *word, size_t n);
 typedef struct aio__fts_term {
   aio__fts_word word;
   double weight;
+  uint8_t stem_n;                       /* 0: its stem is not known yet */
+  char stem_end[AIO__FTS_STEM_CHANGES]; /* the last letters of the stem: the others are the word's */
 } aio__fts_term;
+
+/* The form in which a word is kept in indexes: reduced, unless it is a compound. */
+size_t aio__fts_term_form(const aio__fts_term *term, char out[AIO__FTS_WORD_MAX]);
 
 typedef struct aio__fts_query {
   aio__fts_term term[AIO__FTS_TERMS_MAX];

@@ -230,8 +230,8 @@ static void find_words(search *s) {
   s->query = aio__search_terms(s->args, &s->parsed);
   for (size_t i = 0; i < s->query->n; i++) {
     const aio__fts_term *term = &s->query->term[i];
-    aio__fts_word word = term->word;
-    aio__str text = {word.text, index_form(&word)};
+    char form[AIO__FTS_WORD_MAX];
+    aio__str text = {form, aio__fts_term_form(term, form)};
     const aio__mem_word *found = aio__map_get(&s->tenant->words, text);
     if (found != NULL)
       add_word(s, term, i, found);
