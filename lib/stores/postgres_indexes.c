@@ -129,7 +129,7 @@ static aiorch_status make(indexes *x, model *m, aiorch_error *error) {
   if (status == AIORCH_OK) return AIORCH_OK;
   return aio__error_set(error, status,
                         "the index of the vectors of \"%.*s\" was not made, searches go on without it; run it again (where the server ends"
-                        " long statements, with ?options=-c%%20statement_timeout%%3D0 in the URL): %s",
+                        " long statements, after ALTER ROLE CURRENT_USER SET statement_timeout = 0): %s",
                         (int)(m->fingerprint.n < 120 ? m->fingerprint.n : 120), m->fingerprint.p, why.message);
 }
 
