@@ -255,7 +255,7 @@ static void stop_found(PGconn *pg, const char *sql) {
 }
 
 static void stop_backend(PGconn *pg) {
-  stop_found(pg, "SELECT pid " OURS " ORDER BY state_change DESC LIMIT 1");
+  stop_found(pg, "SELECT pid " OURS " ORDER BY state = 'active' DESC, state_change DESC LIMIT 1");
 }
 
 /* All of it, so that a connection is taken by the system and then nobody speaks. */

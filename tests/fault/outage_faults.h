@@ -12,7 +12,7 @@ typedef struct outage_fault {
   void (*begin)(PGconn *pg); /* of the superuser; it stays open until end */
   void (*end)(PGconn *pg);
   bool is_hasty;  /* runs have less time than a call of the store may take: many fail */
-  bool is_slight; /* one that most may not notice: a single run that fails will do */
+  bool is_slight; /* one that most do not notice: with little time a single run that fails will do */
   bool is_slow;   /* each run waits for the server: fewer of them, unless all are wanted */
   bool needs_namespace;
   bool needs_standby;

@@ -259,8 +259,8 @@ static void begin(const outage_fault *fault) {
 
 /* As long as it takes: under "closed" it is runs that fail, with little time runs that end, well or not; else calls of the provider. */
 static void wait_through(const outage_fault *fault, int called, int refused) {
-  if (strcmp(b.mode, "closed") == 0 && !fault->is_hasty)
-    wait_for("runs that fail", &b.refused, refused + (fault->is_slight ? 1 : REFUSALS));
+  if (strcmp(b.mode, "closed") == 0 && !fault->is_hasty && !fault->is_slight)
+    wait_for("runs that fail", &b.refused, refused + REFUSALS);
   else if (fault->is_hasty && fault->is_slight)
     wait_for("a run that fails", &b.refused, refused + 1);
   else if (fault->is_hasty)
