@@ -13,8 +13,12 @@ static aiorch *open_orch(const char *url, const char *const *settings) {
   assert_int_equal(aiorch_error_new(&error), AIORCH_OK);
   assert_int_equal(aiorch_config_new(&config), AIORCH_OK);
   assert_int_equal(aiorch_config_set_str(config, "store", url, strlen(url), NULL), AIORCH_OK);
-  for (; settings != NULL && settings[0] != NULL; settings += 2)
-    assert_int_equal(aiorch_config_set_str(config, settings[0], settings[1], strlen(settings[1]), NULL), AIORCH_OK);
+  for (; settings != NULL && settings[0] != NULL; settings += 2) {
+    bool is_number = settings[1][0] >= '0' && settings[1][0] <= '9';
+    assert_int_equal(is_number ? aiorch_config_set_i64(config, settings[0], strtoll(settings[1], NULL, 10), NULL)
+                               : aiorch_config_set_str(config, settings[0], settings[1], strlen(settings[1]), NULL),
+                     AIORCH_OK);
+  }
   if (aiorch_open(config, &orch, error) != AIORCH_OK) fail_msg("%s", aiorch_error_message(error));
   aiorch_config_free(config);
   aiorch_error_free(error);
@@ -144,6 +148,42 @@ static void test_execute__from_several_threads_to_the_limit(void **state) {
   assert_int_equal(admin_number("SELECT count(*) FROM aiorch.ai_api_calls"), 20);
 }
 
+/* How many of three runs are admitted where two may be. */
+static int admitted_of_three(const char *const *settings) {
+  int n = 0;
+  empty_tables();
+  aiorch *orch = open_orch(variable("AIORCH_TEST_POSTGRES"), settings);
+  for (int i = 0; i < 3; i++) {
+    aiorch_run *run = ask(orch, "When is the shop open?");
+    aiorch_status status = aiorch_stage_rate_limit(run);
+    n += status == AIORCH_OK;
+    if (status != AIORCH_OK) {
+      assert_int_equal(status, AIORCH_E_RATE_LIMITED);
+      assert_true(aiorch_error_retry_after_ms(aiorch_run_error(run)) > 0);
+    }
+    aiorch_run_free(run);
+  }
+  assert_int_equal(aiorch_close(orch, 10000), AIORCH_OK);
+  assert_int_equal(aiorch_free(orch), AIORCH_OK);
+  return n;
+}
+
+static void test_rate_limit__by_rate_in_one_row(void **state) {
+  static const char *const by_log[] = {"rate_limit.requests", "2", NULL};
+  static const char *const by_rate[] = {"rate_limit.requests", "2", "postgres.limiter", "rate", NULL};
+  static const char *const money[] = {"rate_limit.requests", "2", "postgres.limiter", "rate", "budget.user_nano_usd", "1000000", NULL};
+  (void)state;
+  assert_int_equal(admitted_of_three(by_log), 2);
+  assert_int_equal(admin_number("SELECT count(*) FROM aiorch.admissions"), 2);
+  assert_int_equal(admin_number("SELECT count(*) FROM aiorch.admission_rates"), 0);
+  assert_int_equal(admitted_of_three(by_rate), 2);
+  assert_int_equal(admin_number("SELECT count(*) FROM aiorch.admissions"), 0);
+  assert_int_equal(admin_number("SELECT count(*) FROM aiorch.admission_rates"), 1);
+  assert_int_equal(admitted_of_three(money), 2); /* which the log alone can set right afterwards */
+  assert_true(admin_number("SELECT count(*) FROM aiorch.admissions") >= 2);
+  assert_int_equal(admin_number("SELECT count(*) FROM aiorch.admission_rates"), 0);
+}
+
 /* The password is in nothing that can be read from outside. */
 static void test_open__password_is_not_told(void **state) {
   (void)state;
@@ -175,6 +215,7 @@ int main(int argc, char **argv) {
     cmocka_unit_test(test_next__pulled_to_the_end),
     cmocka_unit_test(test_free__in_mid_call),
     cmocka_unit_test(test_execute__from_several_threads_to_the_limit),
+    cmocka_unit_test(test_rate_limit__by_rate_in_one_row),
     cmocka_unit_test(test_open__password_is_not_told),
   };
   need_server_with(argv, "--schema=aiorch");
