@@ -25,6 +25,7 @@ enum { THREADS = 6, STEPS = 4000, PROOF_STEPS = 2500, TENANTS = 5, DIM = 8, WORD
 
 /* None is a part of another's canary. */
 static const char *const TENANT_NAMES[TENANTS] = {"acme", "ACME", "rival' OR true --", "third", "a%"};
+static const char LEAK[] = "a step that leaves its tenant in the session";
 static const char SCOPE[] = "scope-of-thirty-two-bytes-exact.";
 static const aio__str MODEL = {"model-1", 7};
 static const aio__cache_limits ROOMY = {10000, 1 << 24, 1};
@@ -43,8 +44,11 @@ static const char *const COUNTS[] = {
   "SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM ai_attempts",
   "SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM tenants",
   "SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM tenant_models",
+  "SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM admission_rates",
+  "SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM run_totals",
+  "SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM stand_in_answers",
 };
-enum { TABLES = sizeof COUNTS / sizeof COUNTS[0] };
+enum { TABLES = sizeof COUNTS / sizeof COUNTS[0], FILLED = TABLES - 3 }; /* in the first each tenant always has a row */
 
 typedef struct scene {
   aio__options options;
@@ -53,7 +57,7 @@ typedef struct scene {
   unsigned long seed;
   int steps; /* of each thread */
   atomic_int done, wrong, refused, late, stranger; /* stranger: rows of another tenant */
-  bool quiet, bypasses;
+  bool quiet, bypasses, leaks;
   atomic_bool stop; /* of a proof: one is enough */
 } scene;
 
@@ -175,11 +179,9 @@ static aio__pg_step *step_as(actor *a, bool nobody, int flags, counted *c) {
   return aio__pg_step_new(a->s->store, &a->wait.op, nobody ? AIO__LIT("") : tenant_of(a), flags, c, sizeof *c, NULL);
 }
 
-/* Own rows are there: each tenant has been given one of everything. */
 static void count_all(actor *a, bool nobody) {
-  counted c = {a, "count", nobody, nobody ? 0 : 1};
   size_t at = roll(a, TABLES);
-  c.what = COUNTS[at];
+  counted c = {a, COUNTS[at], nobody, nobody || at >= FILLED ? 0 : 1};
   aio__pg_step *step = step_as(a, nobody, AIO__PG_READ, &c);
   aio__pg_sql(step, COUNTS[at], read_counts);
   aio__pg_text(step, tenant_of(a));
@@ -204,6 +206,15 @@ static void read_all(actor *a, bool nobody) {
   aio__pg_sql(step, c.what, read_texts);
   aiorch_status status = end(a, aio__pg_step_start(step));
   expect_ok(a, c.what, status);
+}
+
+/* What the library never does: its tenant stays in the session, for whoever comes next. */
+static void leave_tenant(actor *a) {
+  counted c = {a, "a tenant that stays", false, 0};
+  aio__pg_step *step = step_as(a, true, AIO__PG_WRITE | AIO__PG_OWN, &c);
+  aio__pg_sql(step, "SELECT set_config('aiorch.tenant', $1, false)", NULL);
+  aio__pg_text(step, tenant_of(a));
+  expect_ok(a, c.what, end(a, aio__pg_step_start(step)));
 }
 
 /* A function of the store, called by nobody. */
@@ -373,6 +384,7 @@ static void settle_run(actor *a, int n) {
 static void one_step(actor *a) {
   int n = 1 + (int)roll(a, 19);
   a->tenant = (int)roll(a, TENANTS);
+  if (a->s->leaks && roll(a, 20) == 0) leave_tenant(a);
   switch (roll(a, 14)) {
   case 0: count_all(a, true); break;
   case 1: read_all(a, true); break;
@@ -452,7 +464,8 @@ static int play(const char *url, unsigned long seed, int steps, bool quiet, cons
   fill(&s);
   s.quiet = quiet;
   if (atomic_load(&s.wrong) > 0) die("filling", "failed");
-  if (change != NULL) admin(change);
+  s.leaks = change != NULL && strcmp(change, LEAK) == 0;
+  if (change != NULL && !s.leaks) admin(change);
   for (int i = 0; i < THREADS; i++) {
     actor_init(&actors[i], &s, i);
     if (pthread_create(&actors[i].thread, NULL, act, &actors[i]) != 0) abort();
@@ -490,7 +503,8 @@ static const char *const CHANGES[] = {
   "ALTER TABLE aiorch.entry_vectors DISABLE ROW LEVEL SECURITY",
   "DROP POLICY tenant ON aiorch.documents",
   "DROP POLICY tenant ON aiorch.chunk_vectors",
-  "ALTER ROLE app SET aiorch.tenant = 'acme'", /* as if a step had left its tenant in the session */
+  "ALTER ROLE app SET aiorch.tenant = 'acme'",
+  LEAK,
 };
 
 static bool prove(const char *url, unsigned long seed) {
