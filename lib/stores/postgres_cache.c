@@ -161,6 +161,8 @@ static aiorch_status list(aio__store *store, aio__op *op, aio__str tenant, size_
 
 typedef struct kept {
   const aio__cache_entry *entry;
+  const aio__cache_limits *limits;
+  int64_t now_ms;
   bool *stored;
   /* found */
   bool done;
@@ -220,9 +222,30 @@ static void put_vector(aio__pg_step *step, const aio__vectors *vector) {
   aio__pg_floats(step, vector != NULL ? vector->rows : NULL, vector != NULL ? vector->dimensions : 0);
 }
 
+static void put_keep(aio__pg_step *step, const kept *k) {
+  aio__pg_sql(step,
+              "SELECT kept, code, stored FROM keep_answer($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,"
+              "$23,$24)",
+              read_kept);
+  put_entry(step, k->entry);
+  put_vector(step, k->entry->vector);
+  aio__pg_i64(step, k->limits->max_rows);
+  aio__pg_i64(step, k->limits->max_bytes);
+  aio__pg_bool(step, k->limits->replace != 0);
+  aio__pg_i64(step, k->now_ms);
+}
+
+/* They wait for the lock of the tenant's row. */
+static void gather_kept(aio__pg_step *whole, aio__pg_step *const *parts, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    aio__pg_step_part(whole, i);
+    put_keep(whole, aio__pg_step_ctx(parts[i]));
+  }
+}
+
 static aiorch_status put(aio__store *store, aio__op *op, aio__str tenant, const aio__cache_entry *entry, const aio__cache_limits *limits,
                          int64_t now_ms, bool *stored) {
-  kept k = {.entry = entry, .stored = stored};
+  kept k = {.entry = entry, .limits = limits, .now_ms = now_ms, .stored = stored};
   aiorch_status status = entry->vector != NULL ? aio__pg_vectors_check(entry->vector, 1, &op->error) : AIORCH_OK;
   if (status != AIORCH_OK) return status;
   int64_t whole = entry_bytes(entry) + (entry->vector != NULL ? (int64_t)(entry->vector->dimensions * sizeof(float)) : 0);
@@ -231,16 +254,8 @@ static aiorch_status put(aio__store *store, aio__op *op, aio__str tenant, const 
     return AIORCH_OK;
   }
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_LOOSE, &k, sizeof k, give_kept);
-  aio__pg_sql(step,
-              "SELECT kept, code, stored FROM keep_answer($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,"
-              "$23,$24)",
-              read_kept);
-  put_entry(step, entry);
-  put_vector(step, entry->vector);
-  aio__pg_i64(step, limits->max_rows);
-  aio__pg_i64(step, limits->max_bytes);
-  aio__pg_bool(step, limits->replace != 0);
-  aio__pg_i64(step, now_ms);
+  put_keep(step, &k);
+  aio__pg_step_gathers(step, gather_kept);
   return aio__pg_step_start(step);
 }
 

@@ -56,6 +56,7 @@ typedef struct aio__pg_statement {
   aio__pg_decode decode;
   aio__pg_param *params;
   size_t count, cap;
+  size_t part;         /* of a whole: whose it is, from 1; 0: everybody's */
 } aio__pg_statement;
 
 struct aio__pg_step {
@@ -100,6 +101,8 @@ struct aio__pg_step {
   aio__pg_step *whole;   /* the step that it travels in */
   aio__pg_step **parts;  /* of a whole; NULL where one left before it ended */
   size_t part_count;
+  size_t part;           /* the one whose statements come next, from 1 */
+  bool copies;           /* what is put does not live long enough */
 };
 
 struct aio__pg_rows {

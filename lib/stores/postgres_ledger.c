@@ -160,7 +160,6 @@ static aiorch_status admit(aio__store *store, aio__op *op, aio__str tenant, aio_
 
 static void put_usage(aio__pg_step *step, const aio__usage *usage) {
   for (size_t i = 0; i < USAGES; i++) aio__pg_i64(step, usage->n[USAGE_ORDER[i]]);
-  aio__pg_bool(step, usage->estimated);
 }
 
 static void put_cost(aio__pg_step *step, bool known, int64_t cost) {
@@ -170,76 +169,90 @@ static void put_cost(aio__pg_step *step, bool known, int64_t cost) {
     aio__pg_null(step);
 }
 
-/* What is settled stays; pending becomes settled or unknown, unknown may still be settled. */
-static void put_attempt(aio__pg_step *step, aio__str tenant, const aio__attempt_row *a) {
-  aio__pg_sql(step,
-              "INSERT INTO ai_attempts AS old (tenant_id, run_id, id, state, kind, status, http_status, provider, model, request_id,"
-              " input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated,"
-              " cost_nano_usd, created_ms, duration_us, lease_until_ms)"
-              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
-              " ON CONFLICT (tenant_id, run_id, id) DO UPDATE SET state = excluded.state, status = excluded.status,"
-              " http_status = excluded.http_status, provider = excluded.provider, model = excluded.model,"
-              " request_id = excluded.request_id, input_tokens = excluded.input_tokens,"
-              " cache_read_tokens = excluded.cache_read_tokens, cache_write_tokens = excluded.cache_write_tokens,"
-              " cache_write_1h_tokens = excluded.cache_write_1h_tokens, output_tokens = excluded.output_tokens,"
-              " reasoning_tokens = excluded.reasoning_tokens, estimated = excluded.estimated,"
-              " cost_nano_usd = excluded.cost_nano_usd, duration_us = excluded.duration_us,"
-              " lease_until_ms = excluded.lease_until_ms"
-              " WHERE (excluded.state = 1 AND old.state <> 1) OR (excluded.state = 2 AND old.state = 0)",
-              NULL);
-  aio__pg_text(step, tenant);
-  aio__pg_uuid(step, aio__str_z(a->run_id));
-  aio__pg_uuid(step, aio__str_z(a->id));
-  aio__pg_i32(step, (int32_t)a->state);
-  aio__pg_i32(step, a->kind);
-  aio__pg_i32(step, a->status);
-  aio__pg_i32(step, a->http_status);
-  put_text(step, a->provider);
-  put_text(step, a->model);
-  put_text(step, a->request_id);
-  put_usage(step, &a->usage);
-  put_cost(step, a->cost_known, a->cost_nano_usd);
-  aio__pg_i64(step, a->created_ms);
-  aio__pg_i64(step, a->duration_us);
-  aio__pg_i64(step, a->lease_until_ms);
+/* One item of each attempt: an array of integers. */
+#define INTEGERS(step, type, put, value)                              \
+  do {                                                                \
+    aio__pg_array(step, type, count);                                 \
+    for (size_t i = 0; i < count; i++) put(step, attempts[i].value);  \
+  } while (0)
+#define TEXTS(step, value)                                                \
+  do {                                                                    \
+    aio__pg_array(step, AIO__PG_TEXT, count);                             \
+    for (size_t i = 0; i < count; i++) put_text(step, attempts[i].value); \
+  } while (0)
+
+static void put_attempts(aio__pg_step *step, const aio__attempt_row *attempts, size_t count) {
+  aio__pg_array(step, AIO__PG_UUID, count);
+  for (size_t i = 0; i < count; i++) aio__pg_uuid(step, aio__str_z(attempts[i].id));
+  INTEGERS(step, AIO__PG_INT4, aio__pg_i32, state);
+  INTEGERS(step, AIO__PG_INT4, aio__pg_i32, kind);
+  INTEGERS(step, AIO__PG_INT4, aio__pg_i32, status);
+  INTEGERS(step, AIO__PG_INT4, aio__pg_i32, http_status);
+  TEXTS(step, provider);
+  TEXTS(step, model);
+  TEXTS(step, request_id);
+  aio__pg_array(step, AIO__PG_INT8, count * USAGES);
+  for (size_t i = 0; i < count; i++) put_usage(step, &attempts[i].usage);
+  INTEGERS(step, AIO__PG_BOOL, aio__pg_bool, usage.estimated);
+  aio__pg_array(step, AIO__PG_INT8, count);
+  for (size_t i = 0; i < count; i++) put_cost(step, attempts[i].cost_known, attempts[i].cost_nano_usd);
+  INTEGERS(step, AIO__PG_INT8, aio__pg_i64, created_ms);
+  INTEGERS(step, AIO__PG_INT8, aio__pg_i64, duration_us);
+  INTEGERS(step, AIO__PG_INT8, aio__pg_i64, lease_until_ms);
 }
 
-static aiorch_status attempt(aio__store *store, aio__op *op, aio__str tenant, const aio__attempt_row *row) {
-  int flags = row->state == AIO__ATTEMPT_PENDING ? AIO__PG_WRITE | AIO__PG_LOOSE : AIO__PG_WRITE;
-  aio__pg_step *step = aio__pg_step_new(store, op, tenant, flags, NULL, 0, NULL);
-  put_attempt(step, tenant, row);
-  return aio__pg_step_start(step);
-}
-
-/* The run's row, and what was reserved for it at what it has cost; a row that is there already changes neither. */
-static void put_run(aio__pg_step *step, aio__str tenant, const aio__run_row *r) {
-  aio__pg_sql(step,
-              "WITH new AS (INSERT INTO ai_api_calls (tenant_id, id, user_id, provider, model, status, cache, input_tokens,"
-              " cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated,"
-              " cost_nano_usd, created_ms, duration_us)"
-              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::bigint, $16, $17)"
-              " ON CONFLICT (tenant_id, id) DO NOTHING RETURNING tenant_id, id, cost_nano_usd)"
-              " UPDATE admissions a SET amount = new.cost_nano_usd FROM new WHERE a.tenant_id = new.tenant_id AND a.run_id = new.id"
-              " AND a.kind = 1 AND new.cost_nano_usd IS NOT NULL",
-              NULL);
-  aio__pg_text(step, tenant);
-  aio__pg_uuid(step, aio__str_z(r->id));
-  put_text(step, r->user);
-  put_text(step, r->provider);
-  put_text(step, r->model);
+/* The run's row, what was reserved for it at what it has cost, and its attempts; without `run` (NULL) attempts of one run alone. */
+static void put_call(aio__pg_step *step, const aio__run_row *run, const aio__attempt_row *attempts, size_t count) {
+  static const aio__run_row none;
+  const aio__run_row *r = run != NULL ? run : &none;
+  const aio__str names[] = {r->user, r->provider, r->model};
+  size_t n = run != NULL ? sizeof names / sizeof names[0] : 0;
+  aio__pg_sql(step, "SELECT FROM log_call($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)", NULL);
+  aio__pg_uuid(step, aio__str_z(run != NULL ? run->id : attempts[0].run_id));
+  aio__pg_array(step, AIO__PG_TEXT, n);
+  for (size_t i = 0; i < n; i++) put_text(step, names[i]);
   aio__pg_i32(step, r->status);
   aio__pg_i32(step, r->cache);
+  aio__pg_array(step, AIO__PG_INT8, USAGES);
   put_usage(step, &r->usage);
+  aio__pg_bool(step, r->usage.estimated);
   put_cost(step, r->cost_known, r->cost_nano_usd);
   aio__pg_i64(step, r->created_ms);
   aio__pg_i64(step, r->duration_us);
+  put_attempts(step, attempts, count);
+}
+
+/* What is to be written; the rows are their caller's, who waits. */
+typedef struct logging {
+  const aio__run_row *run;
+  const aio__attempt_row *attempts;
+  size_t count;
+} logging;
+
+/* Rows of several runs are one transaction: the server's disk is waited for once. */
+static void gather_calls(aio__pg_step *whole, aio__pg_step *const *parts, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const logging *l = aio__pg_step_ctx(parts[i]);
+    aio__pg_step_part(whole, i);
+    put_call(whole, l->run, l->attempts, l->count);
+  }
+}
+
+static aiorch_status attempt(aio__store *store, aio__op *op, aio__str tenant, const aio__attempt_row *row) {
+  bool pending = row->state == AIO__ATTEMPT_PENDING;
+  logging l = {.attempts = row, .count = 1};
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, pending ? AIO__PG_WRITE | AIO__PG_LOOSE : AIO__PG_WRITE, &l, sizeof l, NULL);
+  put_call(step, NULL, row, 1);
+  aio__pg_step_gathers(step, gather_calls);
+  return aio__pg_step_start(step);
 }
 
 static aiorch_status settle(aio__store *store, aio__op *op, aio__str tenant, const aio__run_row *run, const aio__attempt_row *attempts,
                             size_t count) {
-  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_MONEY, NULL, 0, NULL);
-  put_run(step, tenant, run);
-  for (size_t i = 0; i < count; i++) put_attempt(step, tenant, &attempts[i]);
+  logging l = {.run = run, .attempts = attempts, .count = count};
+  aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_MONEY, &l, sizeof l, NULL);
+  put_call(step, run, attempts, count);
+  aio__pg_step_gathers(step, gather_calls);
   return aio__pg_step_start(step);
 }
 

@@ -66,6 +66,10 @@ void aio__pg_step_refuse(aio__pg_step *step, aiorch_status status) {
   if (step != NULL && step->refused == AIORCH_OK) step->refused = status;
 }
 
+void aio__pg_step_part(aio__pg_step *whole, size_t part) {
+  whole->part = part + 1;
+}
+
 void aio__pg_step_gathers(aio__pg_step *step, aio__pg_gather gather) {
   if (step != NULL) step->gather = gather;
 }
@@ -119,6 +123,7 @@ void aio__pg_sql(aio__pg_step *step, const char *sql, aio__pg_decode decode) {
   if (statement == NULL) return;
   statement->sql = sql;
   statement->decode = decode;
+  statement->part = step->part;
   if (step->last != NULL)
     step->last->next = statement;
   else
@@ -208,7 +213,7 @@ static void put_value(aio__pg_step *step, aio__pg_type type, const char *bytes, 
   if (bytes == NULL) return;
   param->length = (int)n;
   param->value = bytes;
-  if (!keep) return;
+  if (!keep && !step->copies) return;
   char *copy = aio__pg_step_alloc(step, n);
   if (copy != NULL) memcpy(copy, bytes, n);
   param->value = copy;

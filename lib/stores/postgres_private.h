@@ -108,16 +108,17 @@ aio__pg_step *aio__pg_step_new(aio__store *store, aio__op *op, aio__str tenant, 
 aiorch_status aio__pg_step_start(aio__pg_step *step);
 
 /*
- * Steps that may travel together: where several of one tenant with the same `gather` wait for a connection at the same time, it is called to
- * put the statements of all of them into `whole` (their contexts are as given: aio__pg_step_ctx). What the whole's statements give is written
- * into the contexts of the parts (aio__pg_part_ctx); each part ends with its own finish. When the server refuses something, each is sent by
- * itself. One that is alone is sent as it was put together. For calls that would wait for each other's locks. All that `gather` puts has to be
- * copied, since a part may end before the whole: what stands in arrays is.
+ * Steps that may travel together: where several of one tenant with the same `gather` and flags wait for a connection at the same time, it is
+ * called to put the statements of all of them into `whole`, which copies what it is given; the contexts of the parts are as they were given
+ * (aio__pg_step_ctx). Each part ends with its own finish. When the server refuses something, each is sent by itself; one that is alone is sent
+ * as it was put together. For calls that would wait for each other's locks, or for the same disk.
  */
 typedef void (*aio__pg_gather)(aio__pg_step *whole, aio__pg_step *const *parts, size_t count);
 void aio__pg_step_gathers(aio__pg_step *step, aio__pg_gather gather);
 void *aio__pg_step_ctx(const aio__pg_step *step);
-/* Of part `part`, from 0; NULL: there is none, or nobody waits for it any more. */
+/* The statements that follow are those of one part (from 0): their decode gets its context, unless nobody waits for it any more. */
+void aio__pg_step_part(aio__pg_step *whole, size_t part);
+/* For statements of all: the context of part `part`. NULL: there is none, or nobody waits for it any more. */
 void *aio__pg_part_ctx(const aio__pg_rows *rows, int64_t part);
 size_t aio__pg_parts(const aio__pg_rows *rows);
 

@@ -13,6 +13,7 @@ enum {
   AIO__PG_ROWS_MAX = 10000,   /* of a list */
   AIO__PG_HITS_MAX = 1000,    /* of a search */
   AIO__PG_VECTOR_MAX = 16000, /* numbers that pgvector keeps in one */
+  AIO__PG_TEXTS_WITH_LEAN = 24, /* of the best of a search come though they may be left out: so nobody has to fetch what they most likely want */
   AIO__PG_MARK = 4            /* bytes of a tenant's mark before each of its words */
 };
 

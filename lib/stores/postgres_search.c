@@ -118,17 +118,11 @@ aiorch_status aio__pg_search(aio__store *store, aio__op *op, aio__str tenant, co
     return s.rows != NULL ? give_searched(op, &s) : aio__pg_nomem(&op->error);
   }
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &s, sizeof s, give_searched);
-  aio__pg_sql(step,
-              "SELECT " AIO__PG_CHUNK("CASE WHEN $10 THEN NULL ELSE c.text END") ", r.score, r.word_count, r.often"
-              " FROM search_chunks($1,$2,$3,$4,$5,$6,$7,$8,$9) WITH ORDINALITY r(chunk_id, score, word_count, often, nth)"
-              " JOIN chunks c ON c.tenant_id = $11 AND c.id = r.chunk_id"
-              " JOIN documents d ON d.tenant_id = $11 AND d.id = c.document_id ORDER BY r.nth",
-              read_searched);
+  aio__pg_sql(step, "SELECT * FROM found_chunks($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)", read_searched);
   put_terms(step, tenant, &query);
   aio__pg_filters(step, args->filters, args->filter_count);
   aio__pg_i32(step, args->limit < AIO__PG_HITS_MAX ? (int32_t)args->limit : AIO__PG_HITS_MAX);
-  aio__pg_bool(step, args->lean);
-  aio__pg_text(step, tenant);
+  aio__pg_i32(step, args->lean ? AIO__PG_TEXTS_WITH_LEAN : AIO__PG_HITS_MAX);
   return aio__pg_step_start(step);
 }
 

@@ -139,7 +139,9 @@ static void decode(aio__pg_step *step, PGresult *result) {
     return;
   }
   aio__pg_rows rows = {result, step};
-  step->status = s->decode(&rows, step->op, step->ctx);
+  void *ctx = s->part > 0 ? aio__pg_part_ctx(&rows, (int64_t)s->part - 1) : step->ctx;
+  if (s->part > 0 && ctx == NULL) return;
+  step->status = s->decode(&rows, step->op, ctx);
   if (!step->bad || step->status != AIORCH_OK) return;
   step->status = aio__error_set(&step->op->error, AIORCH_E_INTERNAL, "the store did not give what was expected by: %.300s", s->sql);
 }

@@ -8,7 +8,7 @@
 #include "stores/postgres_engine.h"
 
 static bool same_way(const aio__pg_step *a, const aio__pg_step *b) {
-  return a->gather != NULL && a->gather == b->gather && aio__str_eq(a->tenant, b->tenant);
+  return a->gather != NULL && a->gather == b->gather && a->flags == b->flags && aio__str_eq(a->tenant, b->tenant);
 }
 
 bool aio__pg_held_back(const aio__pg_pool *pool, const aio__pg_step *step) {
@@ -90,6 +90,7 @@ static aio__pg_step *whole_new(const aio__pg_step *first) {
     return NULL;
   }
   whole->gather = first->gather;
+  whole->copies = true;
   whole->ended = whole_ended;
   whole->parts = aio__pg_step_alloc(whole, AIO__PG_TOGETHER_MAX * sizeof *whole->parts);
   aio__io_timer_init(&whole->timer, aio__pg_pool_on_step_timer);

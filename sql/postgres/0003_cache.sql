@@ -111,8 +111,8 @@ CREATE TRIGGER entry_vectors_came AFTER INSERT ON entry_vectors REFERENCING NEW 
 CREATE TRIGGER entry_vectors_went AFTER DELETE ON entry_vectors REFERENCING OLD TABLE AS went
   FOR EACH STATEMENT EXECUTE FUNCTION entry_vectors_changed();
 
--- With a document goes what rested on it, whether it is replaced or removed. Who stores an answer locks its documents' rows
--- (FOR SHARE), so that of the two one comes after the other.
+-- With a document goes what rested on it, whether it is replaced or removed. Who stores an answer has locked the tenant's row, and so has
+-- documents_changed(), which comes before this (triggers go by their names): of the two one comes after the other.
 CREATE FUNCTION :"schema".answers_lose_document() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -127,9 +127,9 @@ BEGIN
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER answers_lose_changed AFTER UPDATE ON documents REFERENCING OLD TABLE AS went NEW TABLE AS came
+CREATE TRIGGER then_answers_lose_changed AFTER UPDATE ON documents REFERENCING OLD TABLE AS went NEW TABLE AS came
   FOR EACH STATEMENT EXECUTE FUNCTION answers_lose_document();
-CREATE TRIGGER answers_lose_removed AFTER DELETE ON documents REFERENCING OLD TABLE AS went
+CREATE TRIGGER then_answers_lose_removed AFTER DELETE ON documents REFERENCING OLD TABLE AS went
   FOR EACH STATEMENT EXECUTE FUNCTION answers_lose_document();
 REVOKE ALL ON FUNCTION semantic_cache_changed, entry_vectors_changed, answers_lose_document FROM PUBLIC;
 

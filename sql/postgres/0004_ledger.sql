@@ -88,6 +88,49 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON admissions, admission_rates, ai_api_call
 GRANT SELECT ON run_totals TO aiorch_app;
 GRANT SELECT ON admissions, admission_rates, ai_api_calls, ai_attempts, run_totals TO aiorch_reader;
 
+-- ---- writing --------------------------------------------------------------------------------------------------------------------
+
+-- A run's row, what was reserved for it at what it has cost, and its attempts: `names` are its user, provider and model, `usage` its tokens as
+-- the columns stand. A row that is there already changes neither. Without names there are only attempts, one an item of the arrays after it
+-- (of `usages` six): what is settled stays, pending becomes settled or unknown, unknown may still be settled.
+CREATE FUNCTION :"schema".log_call(
+  its_run uuid, names text[], its_status int, its_cache int, usage bigint[], its_estimated boolean, its_cost bigint, its_created_ms bigint,
+  its_duration_us bigint, ids uuid[], states int[], kinds int[], statuses int[], https int[], providers text[], models text[], requests text[],
+  usages bigint[], estimates boolean[], costs bigint[], created_ms bigint[], durations_us bigint[], leases_ms bigint[]) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  tenant text := require_tenant();
+BEGIN
+  IF cardinality(names) = 3 THEN
+    INSERT INTO ai_api_calls (tenant_id, id, user_id, provider, model, status, cache, input_tokens, cache_read_tokens, cache_write_tokens,
+                              cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us)
+      VALUES (tenant, its_run, names[1], names[2], names[3], its_status, its_cache, usage[1], usage[2], usage[3], usage[4], usage[5], usage[6],
+              its_estimated, its_cost, its_created_ms, its_duration_us)
+      ON CONFLICT (tenant_id, id) DO NOTHING;
+    IF FOUND AND its_cost IS NOT NULL THEN
+      UPDATE admissions a SET amount = its_cost WHERE a.tenant_id = tenant AND a.run_id = its_run AND a.kind = 1;
+    END IF;
+  END IF;
+  FOR i IN 1 .. cardinality(ids) LOOP
+    INSERT INTO ai_attempts AS old (tenant_id, run_id, id, state, kind, status, http_status, provider, model, request_id, input_tokens,
+                                    cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, estimated,
+                                    cost_nano_usd, created_ms, duration_us, lease_until_ms)
+      VALUES (tenant, its_run, ids[i], states[i], kinds[i], statuses[i], https[i], providers[i], models[i], requests[i], usages[6 * i - 5],
+              usages[6 * i - 4], usages[6 * i - 3], usages[6 * i - 2], usages[6 * i - 1], usages[6 * i], estimates[i], costs[i],
+              log_call.created_ms[i], durations_us[i], leases_ms[i])
+      ON CONFLICT (tenant_id, run_id, id) DO UPDATE SET state = excluded.state, status = excluded.status, http_status = excluded.http_status,
+        provider = excluded.provider, model = excluded.model, request_id = excluded.request_id, input_tokens = excluded.input_tokens,
+        cache_read_tokens = excluded.cache_read_tokens, cache_write_tokens = excluded.cache_write_tokens,
+        cache_write_1h_tokens = excluded.cache_write_1h_tokens, output_tokens = excluded.output_tokens,
+        reasoning_tokens = excluded.reasoning_tokens, estimated = excluded.estimated, cost_nano_usd = excluded.cost_nano_usd,
+        duration_us = excluded.duration_us, lease_until_ms = excluded.lease_until_ms
+        WHERE (excluded.state = 1 AND old.state <> 1) OR (excluded.state = 2 AND old.state = 0);
+  END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION log_call FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION log_call TO aiorch_app;
+
 -- ---- admission ------------------------------------------------------------------------------------------------------------------
 
 -- What an admission answers.

@@ -262,6 +262,23 @@ BEGIN
 END
 $$;
 
+-- The same with what a source needs of each chunk; the texts of the first `texts` alone. Here, and not in the caller's statement, so that its
+-- plan is kept.
+CREATE FUNCTION :"schema".found_chunks(lexemes text[], plain text[], begins text[], weights float8[], names text[], kinds int[], vals text[],
+                                       uptos text[], most int, texts int)
+RETURNS TABLE (id uuid, document_id uuid, version bigint, ordinal int, tokens int, start bigint, stop bigint, source text, title text,
+               anchor text, heading text, body text, score float8, word_count int, often real[])
+LANGUAGE plpgsql STABLE ROWS 60 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  tenant text := require_tenant();
+BEGIN
+  RETURN QUERY SELECT c.id, d.id, d.version, c.ordinal, c.tokens, c.start, c.stop, d.source COLLATE "default", d.title, c.anchor, c.heading,
+      CASE WHEN r.nth <= texts THEN c.text END, r.score, r.word_count, r.often
+    FROM search_chunks(lexemes, plain, begins, weights, names, kinds, vals, uptos, most) WITH ORDINALITY r(chunk_id, score, word_count, often, nth)
+    JOIN chunks c ON c.tenant_id = tenant AND c.id = r.chunk_id JOIN documents d ON d.tenant_id = tenant AND d.id = c.document_id ORDER BY r.nth;
+END
+$$;
+
 -- ---- vectors --------------------------------------------------------------------------------------------------------------------
 
 -- The model under which the tenant has vectors of a fingerprint: chunks, or kept answers (`of_entries`).
@@ -431,9 +448,9 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION language_lexeme, language_words, lock_tenant, put_document, remove_document, documents_that_fit, how_often,
-  ranked_chunks, search_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors FROM PUBLIC;
+  ranked_chunks, search_chunks, found_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION language_lexeme, language_words, lock_tenant, put_document, remove_document, documents_that_fit, how_often,
-  ranked_chunks, search_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors TO aiorch_app;
+  ranked_chunks, search_chunks, found_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors TO aiorch_app;
 GRANT EXECUTE ON FUNCTION how_often TO aiorch_keeper;
 GRANT CREATE ON SCHEMA :"schema" TO aiorch_keeper;
 ALTER FUNCTION ranked_chunks OWNER TO aiorch_keeper;

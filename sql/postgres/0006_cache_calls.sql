@@ -86,26 +86,34 @@ CREATE FUNCTION :"schema".keep_answer(
   new_finish_reason int, new_exact_only boolean, new_chunks bytea, new_provider text, new_model text, new_query text, new_sources text,
   new_answer text, documents_of uuid[], versions_of bigint[], its_fingerprint text, d int, numbers real[],
   max_rows bigint, max_bytes bigint, replace_it boolean, at_ms bigint, OUT kept boolean, OUT code int, OUT stored int)
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT
+  -- Plans are kept, also when they were made while there were few rows.
+  SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
-  it tenants := lock_tenant(true);
-  old semantic_cache;
+  tenant text := require_tenant();
+  it tenants;
+  old_id uuid;
+  old_stays boolean;
   stood bigint;
   its_model int;
 BEGIN
   code := 0;
   stored := 0;
+  SELECT t.* INTO it FROM tenants t WHERE t.tenant_id = tenant FOR UPDATE;
+  IF NOT FOUND THEN
+    it := lock_tenant(true);
+  END IF;
   kept := EXISTS (SELECT FROM semantic_cache e WHERE e.tenant_id = it.tenant_id AND e.id = new_id);
   IF kept THEN
     RETURN;
   END IF;
-  PERFORM FROM documents o WHERE o.tenant_id = it.tenant_id AND o.id = ANY (documents_of) ORDER BY o.id FOR SHARE;
   IF EXISTS (SELECT FROM unnest(documents_of, versions_of) r(id, version)
              LEFT JOIN documents o ON o.tenant_id = it.tenant_id AND o.id = r.id WHERE o.version IS DISTINCT FROM r.version) THEN
     RETURN;
   END IF;
-  SELECT e.* INTO old FROM semantic_cache e WHERE e.tenant_id = it.tenant_id AND e.scope = its_scope AND e.key = its_key;
-  IF old.id IS NOT NULL AND NOT replace_it AND old.expires_ms > at_ms AND old.knowledge >= it.knowledge THEN
+  SELECT e.id, e.expires_ms > at_ms AND e.knowledge >= it.knowledge INTO old_id, old_stays FROM semantic_cache e
+    WHERE e.tenant_id = it.tenant_id AND e.scope = its_scope AND e.key = its_key;
+  IF old_stays AND NOT replace_it THEN
     RETURN;
   END IF;
   IF d IS NOT NULL THEN
@@ -114,10 +122,13 @@ BEGIN
       RETURN;
     END IF;
   END IF;
-  IF old.id IS NOT NULL THEN
-    DELETE FROM semantic_cache e WHERE e.tenant_id = it.tenant_id AND e.id = old.id;
+  IF old_id IS NOT NULL THEN
+    DELETE FROM semantic_cache e WHERE e.tenant_id = it.tenant_id AND e.id = old_id;
   END IF;
-  PERFORM make_room(it.tenant_id, new_bytes + 4 * coalesce(d, 0), max_rows, max_bytes, at_ms);
+  IF it.cache_rows >= max_rows OR it.cache_bytes + new_bytes + 4 * coalesce(d, 0) > max_bytes
+     OR EXISTS (SELECT FROM semantic_cache e WHERE e.tenant_id = it.tenant_id AND e.expires_ms <= at_ms) THEN
+    PERFORM make_room(it.tenant_id, new_bytes + 4 * coalesce(d, 0), max_rows, max_bytes, at_ms);
+  END IF;
   -- Without a knowledge of its own the answer is as new as new_created_ms, and what was added in that very millisecond came later.
   stood := CASE WHEN its_knowledge > 0 THEN its_knowledge - 1
                 WHEN it.knowledge > 0 AND new_created_ms <= least(it.knowledge_ms, at_ms) THEN it.knowledge - 1 ELSE it.knowledge END;
@@ -125,8 +136,10 @@ BEGIN
                               provider, model, query, sources, answer)
     VALUES (it.tenant_id, new_id, its_scope, its_key, new_created_ms, new_expires_ms, new_bytes, least(stood, it.knowledge),
             new_finish_reason, new_exact_only, new_chunks, new_provider, new_model, new_query, new_sources, new_answer);
-  INSERT INTO cache_sources (tenant_id, document_id, entry_id, version)
-    SELECT it.tenant_id, r.id, new_id, r.version FROM unnest(documents_of, versions_of) r(id, version) ON CONFLICT DO NOTHING;
+  IF cardinality(documents_of) > 0 THEN
+    INSERT INTO cache_sources (tenant_id, document_id, entry_id, version)
+      SELECT it.tenant_id, r.id, new_id, r.version FROM unnest(documents_of, versions_of) r(id, version) ON CONFLICT DO NOTHING;
+  END IF;
   IF d IS NOT NULL THEN
     INSERT INTO entry_vectors (tenant_id, model, entry_id, scope, vector)
       VALUES (it.tenant_id, its_model, new_id, its_scope, CASE WHEN d > 0 THEN numbers::vector END);

@@ -83,6 +83,8 @@ INSERT INTO trial.calls VALUES
   ('remove_document(''source-00000000-0000-7000-8000-000000000001'')', '2', '0'),
   ('ranked_chunks(''{t:canary}'', ''{NULL}'', ''{1}'', ''{1}'', 4, 8, NULL, 10)', '2', '0'),
   ('search_chunks(''{t:canary}'', ''{NULL}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10)', '2', '0'),
+  ('found_chunks(''{t:canary}'', ''{NULL}'', ''{NULL}'', ''{1}'', NULL, NULL, NULL, NULL, 10, 10)', '2', '0'),
+  ('log_call(gen_random_uuid(), ''{u,p,m}'', 0, 1, ''{0,0,0,0,0,0}'', false, 1, 1, 1, ARRAY[gen_random_uuid()], ''{0}'', ''{0}'', ''{0}'', ''{0}'', ''{p}'', ''{m}'', ''{r}'', ''{0,0,0,0,0,0}'', ''{f}'', ''{1}'', ''{1}'', ''{1}'', ''{1}'')', '1', '1'),
   ('search_chunks(''{t:canary}'', ''{NULL}'', ''{NULL}'', ''{1}'', ''{year}'', ''{0}'', ''{2024}'', ''{NULL}'', 10)', '2', '0'),
   ('tenant_model(''trial model'', false) m WHERE m.no IS NOT NULL', '1', '0'),
   ('model_for(''trial model'', 3, false)', '1', '1'),
