@@ -356,7 +356,7 @@ HOT = (
     ("search_chunks('{t7:w7,t7:v1}', '{NULL,NULL}', '{NULL,NULL}', '{1,1}', NULL, NULL, NULL, NULL, 10)", ["chunks_by_words"]),
     ("found_chunks('{t7:w7,t7:v1}', '{NULL,NULL}', '{NULL,NULL}', '{1,1}', NULL, NULL, NULL, NULL, 10, 10)", ["chunks_pkey"]),
     ("found_chunks('{t7:w7,t7:v1}', '{NULL,NULL}', '{NULL,NULL}', '{1,1}', NULL, NULL, NULL, NULL, 10, 10)", ["documents_pkey"]),
-    ("""log_call('{7}', '{u,p,m}', 0, 1, '{0,0,0,0,0,0}', false, 1, 1, 1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+    ("""log_call('00000007-0000-7000-8000-fffffffffffe', '{u,p,m}', 0, 1, '{0,0,0,0,0,0}', false, 1, 1, 1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
         '{}', '{}')""", ["admissions_pkey"]),
     ("documents_that_fit('{name 3}', '{0}', '{21}', '{NULL}')", ["document_metadata_by_value"]),
     ("nearest_chunks('plans', '{V}', 0, 10, '{}', NULL, NULL, NULL, NULL)", ["chunk_vectors_pkey|chunk_vectors_of_chunk"]),
