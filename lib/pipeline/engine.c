@@ -272,6 +272,7 @@ void aio__run_end(aiorch_run *run) {
 aiorch_status aio__run_advance(aiorch_run *run) {
   if (run->phase == AIO__RUN_ENDED) return AIORCH_DONE;
   int64_t now = aio__run_now(run);
+  run->walks = true;
   while (run->stage < AIORCH_STAGE_COUNT) {
     int stage = run->stage;
     if (run->stages[stage].done) {

@@ -170,6 +170,9 @@ struct aiorch_run {
   char entry_id[AIO__UUID_LEN + 1];
   double cache_similarity;
   const char *cache_refused_by, *cache_refused_detail;
+  bool walks;                      /* driven through all stages in their order */
+  bool asked;                      /* the lookup travelled with the admission: for this place */
+  uint8_t asked_scope[AIO__SHA256_SIZE], asked_key[AIO__SHA256_SIZE];
   bool stored;
   aio__cache_limits cache_limits;
   aio__cache_near_state near;      /* cache_near.c */

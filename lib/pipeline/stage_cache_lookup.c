@@ -176,21 +176,35 @@ static aiorch_status looked_up(aiorch_run *run, aiorch_status st) {
   return too_old(run) ? miss(run) : found(run);
 }
 
-static aiorch_status start(aiorch_run *run) {
+aiorch_status aio__cache_ask_place(aiorch_run *run, aio__str *scope, aio__str *key) {
   const char *mode = run->options->cache_mode;
   aiorch_status st = aio__cache_place(run);
-  if (st == AIORCH_PASS) {
+  if (st) return st;
+  if (run->answered) return AIORCH_PASS; /* only the key was needed, to keep it */
+  *scope = aio__str_n((const char *)run->scope, sizeof run->scope);
+  *key = aio__str_n((const char *)run->key, sizeof run->key);
+  /* Who looks nothing up asks for a place where nothing is, to know where the tenant's knowledge stands. */
+  if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) *scope = *key = AIO__LIT("");
+  return AIORCH_OK;
+}
+
+/* It went along with the admission, and nothing has changed since that would belong to another place. */
+static bool was_asked(const aiorch_run *run) {
+  return run->asked && memcmp(run->asked_scope, run->scope, sizeof run->scope) == 0 &&
+         memcmp(run->asked_key, run->key, sizeof run->key) == 0;
+}
+
+static aiorch_status start(aiorch_run *run) {
+  aio__str scope, key;
+  aiorch_status st = aio__cache_ask_place(run, &scope, &key);
+  if (st == AIORCH_PASS && !run->keyed) {
     run->cache_outcome = AIORCH_CACHE_OFF;
     run->stages[AIORCH_STAGE_CACHE_LOOKUP].outcome = AIORCH_OUTCOME_SKIPPED;
-    return st;
   }
+  if (st == AIORCH_PASS) return st;
   if (st) return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, st, "out of memory for the cache key");
-  if (run->answered) return AIORCH_PASS; /* only the key was needed, to keep it */
-  aio__str scope = aio__str_n((const char *)run->scope, sizeof run->scope);
-  aio__str key = aio__str_n((const char *)run->key, sizeof run->key);
-  /* Who looks nothing up asks for a place where nothing is, to know where the tenant's knowledge stands. */
-  if (strcmp(mode, "write") == 0 || strcmp(mode, "refresh") == 0) scope = key = AIO__LIT("");
   run->step = LOOKUP;
+  if (was_asked(run)) return looked_up(run, AIORCH_OK);
   aio__store *store = run->orch->store;
   aio__op *op = aio__run_op_begin(run, run->deadline_ns);
   return looked_up(run, aio__run_op(run, store->cache->lookup(store, op, run->tenant, scope, key, run->lookup_ms,

@@ -64,15 +64,35 @@ static aiorch_status store_down(aiorch_run *run, aiorch_status st) {
 
 static aiorch_status admitted(aiorch_run *run, aiorch_status st) {
   if (st == AIORCH_PENDING) return st;
-  if (st < 0) return store_down(run, st);
+  if (st < 0) {
+    run->asked = false;
+    return store_down(run, st);
+  }
   if (!run->admission.admitted) return refuse(run);
   run->admitted = true;
   return AIORCH_OK;
 }
 
+/* Where a call of the store is a journey, the lookup that comes next goes along. */
+static aiorch_status ask_store(aiorch_run *run) {
+  aio__store *store = run->orch->store;
+  aio__cache_ask ask = {.arena = &run->arena, .entry = &run->entry, .found = &run->entry_found};
+  aio__str id = aio__str_n(run->id, AIO__UUID_LEN);
+  run->asked = store->ledger->enter && run->walks && aio__cache_ask_place(run, &ask.scope, &ask.key) == AIORCH_OK;
+  int64_t now_ms = aio__clock_wall_ms(run->orch->clock);
+  aio__op *op = aio__run_op_begin(run, run->deadline_ns);
+  if (!run->asked) {
+    return aio__run_op(run, store->ledger->admit(store, op, run->tenant, id, run->constraints, run->constraint_count, now_ms,
+                                                 &run->admission));
+  }
+  memcpy(run->asked_scope, run->scope, sizeof run->asked_scope);
+  memcpy(run->asked_key, run->key, sizeof run->asked_key);
+  return aio__run_op(run, store->ledger->enter(store, op, run->tenant, id, run->constraints, run->constraint_count, &ask, run->lookup_ms,
+                                               &run->admission));
+}
+
 aiorch_status aio__stage_rate_limit(aiorch_run *run) {
   if (run->step == WAIT) return admitted(run, aio__run_op_poll(run));
-  aio__store *store = run->orch->store;
   run->constraint_count = aio__limits_for_run(run->options, run->user, reserve(run), run->constraints);
   if (run->constraint_count == 0) {
     run->admitted = true;
@@ -80,9 +100,5 @@ aiorch_status aio__stage_rate_limit(aiorch_run *run) {
     return AIORCH_OK;
   }
   run->step = WAIT;
-  aio__op *op = aio__run_op_begin(run, run->deadline_ns);
-  return admitted(run, aio__run_op(run, store->ledger->admit(store, op, run->tenant,
-                                                             aio__str_n(run->id, AIO__UUID_LEN), run->constraints,
-                                                             run->constraint_count,
-                                                             aio__clock_wall_ms(run->orch->clock), &run->admission)));
+  return admitted(run, ask_store(run));
 }

@@ -44,6 +44,8 @@ aiorch_status aio__cache_key(aiorch_run *run, uint8_t key[AIO__SHA256_SIZE]);
 void aio__cache_scope_hex(const uint8_t scope[AIO__SHA256_SIZE], char out[2 * AIO__SHA256_SIZE + 1]);
 /* Both, onto the run, where its answer may be kept at all. AIORCH_PASS where not; AIORCH_E_NOMEM. */
 aiorch_status aio__cache_place(aiorch_run *run);
+/* The same, and what the store is to be asked for. AIORCH_PASS also where an answer is there already. */
+aiorch_status aio__cache_ask_place(aiorch_run *run, aio__str *scope, aio__str *key);
 
 /* ---- run_embed.c ---- */
 /* Before an embedding is sent: its attempt and, in the ledger, its pending row. AIORCH_OK: go on; AIORCH_PENDING; an error of the

@@ -8,16 +8,6 @@ enum { ENTRY_OVERHEAD = 256, SOURCE_OVERHEAD = 48 };
 
 /* ---- lookup, read ------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct taken {
-  aio__str scope;
-  aio__arena *arena;
-  aio__cache_entry *entry;
-  bool *found;
-  /* found */
-  bool hit;
-  aio__cache_entry row;
-} taken;
-
 /* "document version document version": what string_agg put together. */
 static aiorch_status read_sources(aio__str text, aio__op *op, aio__arena *arena, aio__cache_entry *out) {
   size_t most = text.n / (AIO__UUID_LEN + 2) + 1, n = 0;
@@ -35,46 +25,48 @@ static aiorch_status read_sources(aio__str text, aio__op *op, aio__arena *arena,
   return AIORCH_OK;
 }
 
-#define TAKEN \
-  "SELECT found, stale, knowledge, neighbours, id, created_ms, expires_ms, hits, finish_reason, exact_only, key, chunks, provider, model," \
-  " query, sources, answer, rests_on FROM take_answer($1, $2, $3, $4)"
-
-static aiorch_status read_taken(const aio__pg_rows *rows, aio__op *op, void *ctx) {
-  taken *t = ctx;
+aiorch_status aio__pg_taken_read(const aio__pg_rows *rows, size_t row, size_t first, aio__op *op, aio__pg_taken *t) {
   aio__cache_entry *out = &t->row;
-  t->hit = aio__pg_get_bool(rows, 0, 0);
-  out->knowledge = aio__pg_get_i64(rows, 0, 2) + 1;
-  out->neighbours = aio__pg_get_bool(rows, 0, 3);
+  t->hit = aio__pg_get_bool(rows, row, first);
+  out->knowledge = aio__pg_get_i64(rows, row, first + 2) + 1;
+  out->neighbours = aio__pg_get_bool(rows, row, first + 3);
   if (!t->hit) return AIORCH_OK;
-  out->stale = aio__pg_get_bool(rows, 0, 1);
-  aio__pg_get_uuid(rows, 0, 4, out->id);
-  out->created_ms = aio__pg_get_i64(rows, 0, 5);
-  out->expires_ms = aio__pg_get_i64(rows, 0, 6);
-  out->hits = aio__pg_get_i64(rows, 0, 7);
-  out->finish_reason = (int32_t)aio__pg_get_i64(rows, 0, 8);
-  out->exact_only = aio__pg_get_bool(rows, 0, 9);
+  out->stale = aio__pg_get_bool(rows, row, first + 1);
+  aio__pg_get_uuid(rows, row, first + 4, out->id);
+  out->created_ms = aio__pg_get_i64(rows, row, first + 5);
+  out->expires_ms = aio__pg_get_i64(rows, row, first + 6);
+  out->hits = aio__pg_get_i64(rows, row, first + 7);
+  out->finish_reason = (int32_t)aio__pg_get_i64(rows, row, first + 8);
+  out->exact_only = aio__pg_get_bool(rows, row, first + 9);
   aio__str *const texts[] = {&out->key, &out->chunks, &out->provider, &out->model, &out->query, &out->sources, &out->answer};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    if (!aio__pg_copy(rows, 0, 10 + i, t->arena, texts[i])) return aio__pg_nomem(&op->error);
-  out->scope = aio__arena_str(t->arena, t->scope);
+    if (!aio__pg_copy(rows, row, first + 10 + i, t->ask.arena, texts[i])) return aio__pg_nomem(&op->error);
+  out->scope = aio__arena_str(t->ask.arena, t->ask.scope);
   if (out->scope.p == NULL) return aio__pg_nomem(&op->error);
-  return read_sources(aio__pg_get_bytes(rows, 0, 17), op, t->arena, out);
+  return read_sources(aio__pg_get_bytes(rows, row, first + 17), op, t->ask.arena, out);
+}
+
+void aio__pg_taken_give(const aio__pg_taken *t) {
+  *t->ask.entry = t->row;
+  *t->ask.found = t->hit;
+}
+
+static aiorch_status read_taken(const aio__pg_rows *rows, aio__op *op, void *ctx) {
+  return aio__pg_taken_read(rows, 0, 0, op, ctx);
 }
 
 static aiorch_status give_taken(aio__op *op, void *ctx) {
-  const taken *t = ctx;
   (void)op;
-  *t->entry = t->row;
-  *t->found = t->hit;
+  aio__pg_taken_give(ctx);
   return AIORCH_OK;
 }
 
 /* By key, or by id when `key` is NULL. */
 static aiorch_status take(aio__store *store, aio__op *op, aio__str tenant, aio__str scope, const aio__str *key, aio__str id,
                           int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
-  taken t = {.scope = scope, .arena = arena, .entry = entry, .found = found};
+  aio__pg_taken t = {.ask = {.scope = scope, .arena = arena, .entry = entry, .found = found}};
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_WRITE | AIO__PG_LOOSE, &t, sizeof t, give_taken);
-  aio__pg_sql(step, TAKEN, read_taken);
+  aio__pg_sql(step, "SELECT " AIO__PG_TAKEN " FROM take_answer($1, $2, $3, $4)", read_taken);
   aio__pg_bytea(step, scope);
   if (key != NULL)
     aio__pg_bytea(step, *key);

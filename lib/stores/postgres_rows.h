@@ -41,6 +41,23 @@ bool aio__pg_words_of(aio__pg_words *words, aio__str title, aio__str heading, ai
 /* A term of a query as a lexeme: the mark, and the word as it is kept. Into `out`, which has the room for it. */
 aio__str aio__pg_lexeme(aio__str tenant, const aio__fts_word *word, bool stem, char out[AIO__PG_MARK + AIO__FTS_WORD_MAX]);
 
+/* ---- postgres_cache.c ----------------------------------------------------------------------------------------------------------- */
+
+/* A lookup on its way. */
+typedef struct aio__pg_taken {
+  aio__cache_ask ask;
+  bool hit;
+  aio__cache_entry row;
+} aio__pg_taken;
+
+/* Columns of take_answer. */
+#define AIO__PG_TAKEN                                                                                                                      \
+  "found, stale, knowledge, neighbours, id, created_ms, expires_ms, hits, finish_reason, exact_only, key, chunks, provider, model, query," \
+  " sources, answer, rests_on"
+/* From column `first` on. */
+aiorch_status aio__pg_taken_read(const aio__pg_rows *rows, size_t row, size_t first, aio__op *op, aio__pg_taken *taken);
+void aio__pg_taken_give(const aio__pg_taken *taken);
+
 /* ---- postgres_search.c ---------------------------------------------------------------------------------------------------------- */
 
 /* Columns of chunks c and documents d; `text` is an expression. */

@@ -286,6 +286,10 @@ PASS(admit, ledger->admit,
      LIST(aio__str tenant, aio__str run_id, const aio__constraint *constraints, size_t count, int64_t now_ms,
           aio__admission *out),
      LIST(tenant, run_id, constraints, count, now_ms, out))
+PASS(enter, ledger->enter,
+     LIST(aio__str tenant, aio__str run_id, const aio__constraint *constraints, size_t count, const aio__cache_ask *ask,
+          int64_t now_ms, aio__admission *out),
+     LIST(tenant, run_id, constraints, count, ask, now_ms, out))
 PASS(expire, ledger->expire, LIST(int64_t now_ms, uint64_t *expired), LIST(now_ms, expired))
 PASS(costs, ledger->costs,
      LIST(aio__str tenant, int64_t since_ms, int64_t until_ms, aio__str by, aio__arena *arena, aio__cost_row **rows,
@@ -320,6 +324,7 @@ static const aio__cache_ops cache_ops = {.lookup = lookup,
                                          .list = list_entries,
                                          .invalidate = invalidate};
 static const aio__ledger_ops ledger_ops = {.admit = admit,
+                                           .enter = enter,
                                            .attempt = attempt,
                                            .settle = settle,
                                            .expire = expire,
@@ -397,7 +402,9 @@ static aiorch_status init(aio__spooled *s, const aio__store_env *env, aio__store
   s->head = *inner;
   s->head.knowledge = &knowledge_ops;
   s->head.cache = &cache_ops;
-  s->head.ledger = &ledger_ops;
+  s->ledger = ledger_ops;
+  if (inner->ledger->enter == NULL) s->ledger.enter = NULL;
+  s->head.ledger = &s->ledger;
   s->head.flush = flush_inner;
   s->head.close = close_spooled;
   s->due_ns = AIO__NEVER;

@@ -67,6 +67,7 @@ typedef struct aio__replay {
 
 struct aio__spooled {
   aio__store head;
+  aio__ledger_ops ledger;       /* without what the inner store does not have */
   aio__store_env env;
   aio__store *inner;
   aio__spool *spool;

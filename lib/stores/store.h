@@ -331,10 +331,22 @@ typedef struct aio__pruned {
   bool more; /* there may be more to remove */
 } aio__pruned;
 
+/* What lookup is asked for, and where its results go. */
+typedef struct aio__cache_ask {
+  aio__str scope, key;
+  aio__arena *arena;
+  aio__cache_entry *entry;
+  bool *found;
+} aio__cache_ask;
+
 typedef struct aio__ledger_ops {
   /* Atomic over all processes: either every constraint holds and one row each is written under `run_id`, or none is. */
   aiorch_status (*admit)(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id,
                          const aio__constraint *constraints, size_t count, int64_t now_ms, aio__admission *out);
+  /* admit, and when it has admitted, the cache's lookup, as if one came after the other; what was asked for is written only then. For a
+   * store to which each call is a journey; NULL where there is nothing to be saved. */
+  aiorch_status (*enter)(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, const aio__constraint *constraints,
+                         size_t count, const aio__cache_ask *ask, int64_t now_ms, aio__admission *out);
   /* Writes or updates attempts by id (pending, then settled). */
   aiorch_status (*attempt)(aio__store *store, aio__op *op, aio__str tenant, const aio__attempt_row *row);
   /* The run row, its attempts as settled, and the run's MONEY admissions at the cost that it had: one transaction, durable

@@ -40,6 +40,42 @@ BEGIN
 END
 $$;
 
+-- Admissions as admit_calls (by_rate: admit_calls_by_rate), and of each call that was admitted what take_answer gives for its scope and key.
+-- times: what is now for the answers. Answers of several calls are locked in the order of their keys.
+CREATE FUNCTION :"schema".enter_calls(
+  its_runs uuid[], first_of int[], kinds int[], keys text[], windows_ms bigint[], limits bigint[], amounts bigint[], by_rate boolean,
+  scopes bytea[], keys_of bytea[], times bigint[], at_ms bigint DEFAULT NULL)
+RETURNS TABLE (call int, admitted boolean, violated int, used bigint, retry_after_ms bigint,
+               found boolean, stale boolean, knowledge bigint, neighbours boolean, id uuid, created_ms bigint, expires_ms bigint, hits bigint,
+               finish_reason int, exact_only boolean, key bytea, chunks bytea, provider text, model text, query text, sources text,
+               answer text, rests_on text)
+LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  it admission;
+BEGIN
+  -- Who was not admitted asks for no scope, and finds nothing.
+  IF cardinality(its_runs) = 1 THEN
+    IF by_rate THEN
+      it := admit_call_by_rate(its_runs[1], keys, windows_ms, limits, amounts, at_ms);
+    ELSE
+      it := admit_call(its_runs[1], kinds, keys, windows_ms, limits, amounts, at_ms);
+    END IF;
+    RETURN QUERY SELECT 1, it.admitted, it.violated, it.used, it.retry_after_ms, t.*
+      FROM take_answer(CASE WHEN it.admitted THEN scopes[1] END, keys_of[1], NULL, times[1]) t;
+  ELSIF by_rate THEN
+    RETURN QUERY SELECT a.*, t.*
+      FROM (SELECT * FROM admit_calls_by_rate(its_runs, first_of, keys, windows_ms, limits, amounts, at_ms) r
+            ORDER BY scopes[r.call], keys_of[r.call]) a,
+        LATERAL take_answer(CASE WHEN a.admitted THEN scopes[a.call] END, keys_of[a.call], NULL, times[a.call]) t;
+  ELSE
+    RETURN QUERY SELECT a.*, t.*
+      FROM (SELECT * FROM admit_calls(its_runs, first_of, kinds, keys, windows_ms, limits, amounts, at_ms) r
+            ORDER BY scopes[r.call], keys_of[r.call]) a,
+        LATERAL take_answer(CASE WHEN a.admitted THEN scopes[a.call] END, keys_of[a.call], NULL, times[a.call]) t;
+  END IF;
+END
+$$;
+
 -- Room for an answer of new_bytes: of what has expired some goes, all when there is no room, then what was used longest ago.
 CREATE FUNCTION :"schema".make_room(tenant text, new_bytes bigint, max_rows bigint, max_bytes bigint, at_ms bigint) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -250,7 +286,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION take_answer, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
+REVOKE ALL ON FUNCTION take_answer, enter_calls, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
   drop_answers FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION take_answer, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
+GRANT EXECUTE ON FUNCTION take_answer, enter_calls, make_room, keep_answer, near_answers, keep_answer_vectors, answers_without_vector,
   drop_answers TO aiorch_app;

@@ -95,6 +95,8 @@ INSERT INTO trial.calls VALUES
   ('forget_vectors(''trial model'', 10) n WHERE n = 2', '1', '0'),
   ($q$take_answer('\x01', '00000000-0000-7000-8000-000000000001'::bytea, NULL, 1) a WHERE a.found$q$, '1', '0'),
   ($q$take_answer('\x01', NULL, '00000000-0000-7000-8000-000000000001', 1) a WHERE a.found$q$, '1', '0'),
+  ($q$enter_calls(ARRAY[gen_random_uuid()], '{1}', '{0}', '{new key}', '{1000}', '{5}', '{1}', false, ARRAY['\x01'::bytea],
+      ARRAY['00000000-0000-7000-8000-000000000001'::bytea], '{1}') a WHERE a.admitted AND a.found$q$, '1', '0'),
   ($q$keep_answer('00000000-0000-7000-8000-000000000009', '\x02', '\x02', 1, 9000000000000, 1, 0, 1, false, '', 'p', 'm', 'q', '[]', 'a', '{}', '{}', '', NULL, NULL,
       10, 1000, false, 1) k WHERE k.kept$q$, '1', '1'),
   ($q$near_answers('trial model', '\x01', '{1,0,0}', 0, 10, 1)$q$, '1', '0'),

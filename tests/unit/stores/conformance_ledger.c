@@ -402,6 +402,38 @@ static void test_stats__count_what_is_there(void **state) {
   assert_int_equal(stats.cache_entries, 0);
 }
 
+/* Where a store has it, it does what admit and lookup would. */
+static void test_enter__looks_up_when_it_has_admitted(void **state) {
+  fixture *f = *state;
+  aio__constraint c = runs_limit("u", 2, HOUR);
+  aio__cache_entry e = entry_of(1, "q", "the answer", NULL), got = {.hits = -7};
+  aio__admission out;
+  bool found = false;
+  char id[AIO__UUID_LEN + 1];
+  aio__cache_ask wanted = {.scope = e.scope, .key = e.key, .arena = &f->arena, .entry = &got, .found = &found};
+  if (f->store->ledger->enter == NULL) return;
+  assert_true(keep(f, ACME, &e, &ROOMY, T0));
+  assert_int_equal(CALL(f, ledger, enter, ACME, aio__str_z(id_of(id, "runs", 1)), &c, 1, &wanted, T0 + 5, &out), AIORCH_OK);
+  assert_true(out.admitted && found);
+  assert_int_equal(out.used, 1);
+  expect_str(got.answer, "the answer");
+  assert_int_equal(got.hits, 1);
+  wanted.key = (aio__str){hash_of("another"), 32};
+  assert_int_equal(CALL(f, ledger, enter, ACME, aio__str_z(id_of(id, "runs", 2)), &c, 1, &wanted, T0 + 6, &out), AIORCH_OK);
+  assert_true(out.admitted && !found);
+  assert_int_equal(out.used, 2);
+  assert_int_equal(got.knowledge, 1);
+  assert_true(got.neighbours);
+  wanted.key = e.key;
+  got.hits = -7;
+  assert_int_equal(CALL(f, ledger, enter, ACME, aio__str_z(id_of(id, "runs", 3)), &c, 1, &wanted, T0 + 7, &out), AIORCH_OK);
+  assert_false(out.admitted);
+  assert_int_equal(out.violated, 0);
+  assert_int_equal(got.hits, -7);
+  assert_true(ask(f, ACME, "q", T0 + 8, &got));
+  assert_int_equal(got.hits, 2); /* the denied one was none */
+}
+
 /* ---- threads ---------------------------------------------------------------------------------------------------- */
 
 enum { RACERS = 8, RACES = 25, RACE_LIMIT = 60 };

@@ -271,6 +271,97 @@ static void test_search__lean_leaves_the_text_out(void **state) {
   assert_int_equal(found[0].words, 5);
 }
 
+/* ---- calls that travel together -------------------------------------------------------------------------------------------------- */
+
+enum { CROWD = 24, CROWD_CALLS = 20, CROWD_LIMIT = 100 };
+
+static const char KEYS[3][33] = {"the key of thirty-two bytes, one", "the key of thirty-two bytes, two", "the key of thirty-two bytes, 3rd"};
+
+typedef struct member {
+  fixture *f;
+  const aio__cache_entry *first;
+  int number, admitted, found;
+  aiorch_error failed;
+} member;
+
+static void note_end(member *m, waiting *w, aiorch_status status) {
+  status = waiting_end(w, status);
+  if (status < 0 && m->failed.status >= 0) aio__error_copy(&m->failed, &w->op.error);
+}
+
+/* Admitted, with and without a lookup of an answer that is there, settled, and an answer kept. */
+static void *live(void *ctx) {
+  member *m = ctx;
+  aio__store *store = m->f->store;
+  for (int i = 0; i < CROWD_CALLS; i++) {
+    aio__constraint c[] = {runs_limit("hot", CROWD_LIMIT, 1000 * HOUR), runs_limit("wide", 100000, HOUR)};
+    aio__arena arena;
+    aio__cache_entry kept = *m->first, got;
+    aio__admission out = {0};
+    aio__run_row run = run_of(m->number * 1000 + i, 5, T0);
+    bool found = false, stored;
+    aio__cache_ask wanted = {.scope = m->first->scope, .key = m->first->key, .arena = &arena, .entry = &got, .found = &found};
+    waiting w;
+    id_of(kept.id, "cach", 100 + m->number * CROWD_CALLS + i);
+    kept.key = (aio__str){KEYS[1 + m->number % 2], 32};
+    waiting_init(&w, AIO__NEVER);
+    aio__arena_init(&arena, m->f->env.al, 512);
+    if (m->number % 3 == 0)
+      note_end(m, &w, store->ledger->admit(store, &w.op, ACME, aio__str_z(run.id), c, 1 + (size_t)i % 2, T0, &out));
+    else
+      note_end(m, &w, store->ledger->enter(store, &w.op, ACME, aio__str_z(run.id), c, 1, &wanted, T0, &out));
+    m->admitted += out.admitted;
+    m->found += found;
+    waiting_init(&w, AIO__NEVER);
+    note_end(m, &w, store->ledger->settle(store, &w.op, ACME, &run, NULL, 0));
+    waiting_init(&w, AIO__NEVER);
+    note_end(m, &w, store->cache->put(store, &w.op, ACME, &kept, &ROOMY, T0, &stored));
+    aio__arena_free(&arena);
+  }
+  return NULL;
+}
+
+static void crowd(fixture *f, const char *limiter) {
+  static member members[CROWD];
+  pthread_t threads[CROWD];
+  int admitted = 0, found = 0, most = 0;
+  aio__store_stats stats;
+  aio__cache_entry e = entry_of(1, "q", "a", NULL);
+  e.key = e.chunks = (aio__str){KEYS[0], 32}; /* what hash_of gives belongs to one thread */
+  close_store(f);
+  set_text(f, "postgres.clock", "server");
+  set_text(f, "postgres.limiter", limiter);
+  empty_tables();
+  assert_int_equal(open_url(f, variable("AIORCH_TEST_POSTGRES")), AIORCH_OK);
+  assert_true(keep(f, ACME, &e, &ROOMY, T0));
+  for (int i = 0; i < CROWD; i++) {
+    members[i] = (member){.f = f, .first = &e, .number = i};
+    aio__error_init(&members[i].failed);
+    assert_int_equal(pthread_create(&threads[i], NULL, live, &members[i]), 0);
+  }
+  for (int i = 0; i < CROWD; i++) {
+    assert_int_equal(pthread_join(threads[i], NULL), 0);
+    if (members[i].failed.status < 0) fail_msg("%s", members[i].failed.message);
+    admitted += members[i].admitted;
+    found += members[i].found;
+    most += i % 3 == 0 ? 0 : members[i].admitted;
+  }
+  assert_int_equal(admitted, CROWD_LIMIT);
+  assert_int_equal(found, most); /* whoever was admitted found it, nobody else looked */
+  assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
+  assert_int_equal(stats.runs, CROWD * CROWD_CALLS);
+  assert_int_equal(stats.cost_nano_usd, CROWD * CROWD_CALLS * 5);
+  assert_int_equal(stats.cache_entries, 3);
+}
+
+static void test_calls__together_by_the_log(void **state) {
+  crowd(*state, "log");
+}
+
+static void test_calls__together_by_rate(void **state) {
+  crowd(*state, "rate");
+}
+
 static void add_in(fixture *f, const char *source, const char *language, const char *text, int number) {
   aio__pair pair = {AIO__LIT("language"), aio__str_z(language)};
   aio__store_document d = {.source = aio__str_z(source), .hash = {hash_of(source), 32}, .metadata = &pair, .metadata_count = 1};
@@ -357,6 +448,8 @@ int main(int argc, char **argv) {
     CASE(test_calls__any_changes_from_several_handles),
     CASE(test_search__ranks_as_the_memory_store_does),
     CASE(test_search__lean_leaves_the_text_out),
+    CASE(test_calls__together_by_the_log),
+    CASE(test_calls__together_by_rate),
     CASE(test_search__a_language_a_document),
     CASE(test_search__a_word_that_is_everywhere),
     CASE(test_nearest__through_the_index),
