@@ -441,8 +441,8 @@ static aiorch_status put_new(aio__sq_keeping *keeping, aiorch_error *error, aio_
   aio__sq_conn *conn = keeping->conn;
   aio__sq_tenant *row = &keeping->row;
   bool ok = false;
-  aiorch_status status = aio__sq_rests_on_write(conn, error, tenant, e, rests_on, &ok);
-  if (status == AIORCH_OK && ok) status = turn_to(keeping, error, tenant);
+  aiorch_status status = turn_to(keeping, error, tenant);
+  if (status == AIORCH_OK) status = aio__sq_rests_on_write(conn, error, tenant, row, e, rests_on, &ok);
   if (status == AIORCH_OK && ok) status = make_place(conn, error, tenant, e, limits, now_ms, row, &ok);
   if (status != AIORCH_OK || !ok) return status;
   int64_t bytes = entry_bytes(e);

@@ -7,7 +7,24 @@
 
 #include "stores/sqlite_private.h"
 
-enum { PART_SHIFT = 8, DIGITS_MAX = 18, TEXT_MAX = 1 << 24 };
+enum { PART_SHIFT = 8, DIGITS_MAX = 18, TEXT_MAX = 1 << 24, KNOWN_MAX = 1024 };
+
+/*
+ * Documents that answers were kept for before, on the connection that writes. The tenant's `knowledge` counts those that
+ * are added or changed and never goes back; while it stands still documents only go. So it and their count together tell
+ * one state of them from any other.
+ */
+typedef struct known {
+  uint64_t round; /* of the state under which it was read */
+  int64_t document, version;
+  char id[AIO__UUID_LEN + 1];
+} known;
+
+struct aio__sq_known {
+  uint64_t round;
+  int64_t tenant, knowledge, documents;
+  known one[KNOWN_MAX];
+};
 
 static int64_t part_of(int64_t entry) {
   return entry >> PART_SHIFT;
@@ -70,25 +87,65 @@ void aio__sq_rests_on_init(aio__sq_conn *conn, aio__buf *text) {
   aio__buf_init(text, conn->owner->store->env.al, TEXT_MAX);
 }
 
+void aio__sq_known_free(aio__sq_conn *conn) {
+  aio__free(conn->owner->store->env.al, conn->known);
+  conn->known = NULL;
+}
+
+/* Forgets what is of another state. Without memory nothing is known. */
+static void turn_known(aio__sq_conn *conn, const aio__sq_tenant *row) {
+  if (conn->known == NULL) conn->known = aio__calloc(conn->owner->store->env.al, 1, sizeof *conn->known);
+  aio__sq_known *k = conn->known;
+  if (k == NULL || (k->tenant == row->no && k->knowledge == row->knowledge && k->documents == row->documents)) return;
+  k->round++;
+  k->tenant = row->no;
+  k->knowledge = row->knowledge;
+  k->documents = row->documents;
+}
+
+static known *place_of(aio__sq_conn *conn, const char *id) {
+  uint32_t hash = 2166136261u;
+  for (const char *c = id; *c != '\0'; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
+  return conn->known != NULL ? &conn->known->one[hash % KNOWN_MAX] : NULL;
+}
+
+/* AIORCH_DONE: it is not there. */
+static aiorch_status find_document(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const char *id,
+                                   int64_t *document, int64_t *version) {
+  known *k = place_of(conn, id);
+  if (k == NULL || k->round != conn->known->round || strcmp(k->id, id) != 0) {
+    sqlite3_stmt *stmt = NULL;
+    aiorch_status status = aio__sq_query(conn, error, AIO__SQ_DOCUMENT_VERSION, &stmt, "sz", tenant, id);
+    if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+    if (status != AIORCH_OK) return status;
+    *document = sqlite3_column_int64(stmt, 0);
+    *version = sqlite3_column_int64(stmt, 1);
+    aio__sq_reset(stmt);
+    if (k == NULL) return AIORCH_OK;
+    *k = (known){.round = conn->known->round, .document = *document, .version = *version};
+    memcpy(k->id, id, strlen(id) + 1);
+  }
+  *document = k->document;
+  *version = k->version;
+  return AIORCH_OK;
+}
+
 aiorch_status aio__sq_rests_on_write(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
-                                     const aio__cache_entry *e, aio__buf *text, bool *hold) {
+                                     const aio__sq_tenant *row, const aio__cache_entry *e, aio__buf *text, bool *hold) {
   aiorch_status status = AIORCH_OK;
   *hold = true;
+  turn_known(conn, row);
   for (size_t i = 0; i < e->rests_on_count && *hold && status == AIORCH_OK; i++) {
-    sqlite3_stmt *stmt = NULL;
-    status = aio__sq_query(conn, error, AIO__SQ_DOCUMENT_VERSION, &stmt, "sz", tenant, e->rests_on[i].document_id);
-    if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
-    *hold = status == AIORCH_OK && sqlite3_column_int64(stmt, 1) == e->rests_on[i].version;
-    if (status == AIORCH_OK) {
-      aio__buf_i64(text, sqlite3_column_int64(stmt, 0));
-      aio__buf_char(text, ' ');
-      aio__buf_i64(text, e->rests_on[i].version);
-      aio__buf_char(text, ' ');
-      aio__buf_z(text, e->rests_on[i].document_id);
-      aio__buf_char(text, ' ');
-      aio__sq_reset(stmt);
-    }
+    int64_t document = 0, version = 0;
+    status = find_document(conn, error, tenant, e->rests_on[i].document_id, &document, &version);
+    *hold = status == AIORCH_OK && version == e->rests_on[i].version;
     if (status == AIORCH_DONE) status = AIORCH_OK;
+    aio__buf_i64(text, document);
+    aio__buf_char(text, ' ');
+    aio__buf_i64(text, version);
+    aio__buf_char(text, ' ');
+    aio__buf_z(text, e->rests_on[i].document_id);
+    aio__buf_char(text, ' ');
   }
   return status == AIORCH_OK && text->failed != AIORCH_OK ? aio__sq_nomem(error) : status;
 }

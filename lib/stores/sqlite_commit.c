@@ -91,6 +91,7 @@ bool aio__sq_job_is_durable(const aio__sq_job *job) {
 }
 
 aiorch_status aio__sq_jobs_apply(aio__sq_conn *conn, aio__sq_job **jobs, size_t count, aiorch_error *error) {
+  aio__sq_ledger_begin(conn);
   for (size_t i = 0; i < count; i++) {
     aio__sq_job *job = jobs[i];
     job->status = aio__sq_ledger_apply(conn, job);
@@ -100,7 +101,7 @@ aiorch_status aio__sq_jobs_apply(aio__sq_conn *conn, aio__sq_job **jobs, size_t 
     aio__sq_rollback(conn);
     return status;
   }
-  aiorch_status status = aio__sq_ledger_prune(conn, error, jobs, count);
+  aiorch_status status = aio__sq_ledger_end(conn, error, jobs, count);
   if (status == AIORCH_OK) return aio__sq_commit(conn, error);
   aio__sq_rollback(conn);
   return status;

@@ -40,6 +40,7 @@ static void conn_free(aio__sq_conn *conn) {
   if (conn == NULL) return;
   const aio__sq_db *db = conn->owner;
   aio__sq_postings_free(conn);
+  aio__sq_known_free(conn);
   for (int i = 0; conn->statements != NULL && i < db->statements; i++) sqlite3_finalize(conn->statements[i]);
   sqlite3_close(conn->db);
   aio__free(alloc_of(db), conn->statements);

@@ -120,7 +120,7 @@ static aiorch_status admit(aio__sq_conn *conn, aio__sq_job *job) {
   return status;
 }
 
-aiorch_status aio__sq_ledger_prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count) {
+static aiorch_status prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count) {
   int64_t now_ms = INT64_MAX, most = 0;
   for (size_t i = 0; i < count; i++) {
     if (jobs[i]->kind != AIO__SQ_ADMIT || !jobs[i]->admission_result.admitted) continue;
@@ -142,6 +142,24 @@ static aiorch_status put_attempt(aio__sq_conn *conn, aiorch_error *error, aio__s
                      (int)a->usage.estimated, a->cost_nano_usd, a->created_ms, a->duration_us, a->lease_until_ms);
 }
 
+static aiorch_status write_totals(aio__sq_conn *conn, aiorch_error *error) {
+  aio__sq_totals all = conn->totals;
+  conn->totals.runs = 0;
+  if (all.runs == 0) return AIORCH_OK;
+  return aio__sq_run(conn, error, AIO__SQ_TOTALS_ADD, "sii", all.tenant, all.cost_nano_usd, all.runs);
+}
+
+static aiorch_status add_to_totals(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t cost_nano_usd) {
+  aio__sq_totals *all = &conn->totals;
+  int64_t sum;
+  bool other = all->runs > 0 && !aio__str_eq(all->tenant, tenant);
+  aiorch_status status = other ? write_totals(conn, error) : AIORCH_OK;
+  if (all->runs == 0) *all = (aio__sq_totals){.tenant = tenant};
+  all->runs++;
+  all->cost_nano_usd = __builtin_add_overflow(all->cost_nano_usd, cost_nano_usd, &sum) ? INT64_MAX : sum;
+  return status;
+}
+
 static aiorch_status put_run(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__run_row *r) {
   const int64_t *n = r->usage.n;
   aiorch_status status = aio__sq_run(
@@ -151,7 +169,7 @@ static aiorch_status put_run(aio__sq_conn *conn, aiorch_error *error, aio__str t
     (int)r->usage.estimated, r->cost_nano_usd, r->created_ms, r->duration_us);
   bool is_new = status == AIORCH_OK && sqlite3_changes(conn->db) == 1;
   if (is_new)
-    status = aio__sq_run(conn, error, AIO__SQ_TOTALS_ADD, "si", tenant, r->cost_known ? r->cost_nano_usd : (int64_t)0);
+    status = add_to_totals(conn, error, tenant, r->cost_known ? r->cost_nano_usd : 0);
   if (is_new && status == AIORCH_OK && r->cost_known)
     status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_SETTLE, "szi", tenant, r->id, r->cost_nano_usd);
   return status;
@@ -182,6 +200,15 @@ aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job) {
   status = aio__sq_run(conn, error, AIO__SQ_ATTEMPTS_EXPIRE, "i", job->now_ms);
   job->expired_result = (uint64_t)sqlite3_changes(conn->db);
   return status;
+}
+
+void aio__sq_ledger_begin(aio__sq_conn *conn) {
+  conn->totals.runs = 0;
+}
+
+aiorch_status aio__sq_ledger_end(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count) {
+  aiorch_status status = write_totals(conn, error);
+  return status == AIORCH_OK ? prune(conn, error, jobs, count) : status;
 }
 
 /* ---- calls that the thread carries out -------------------------------------------------------------------------- */

@@ -41,6 +41,14 @@ typedef struct aio__sq_store aio__sq_store;
 typedef struct aio__sq_db aio__sq_db;
 typedef struct aio__sq_postings aio__sq_postings;
 
+typedef struct aio__sq_known aio__sq_known;
+
+/* What the runs of a tenant add to its row of run_totals. */
+typedef struct aio__sq_totals {
+  aio__str tenant;
+  int64_t runs, cost_nano_usd;
+} aio__sq_totals;
+
 typedef struct aio__sq_conn {
   sqlite3 *db;
   aio__sq_db *owner;
@@ -50,6 +58,8 @@ typedef struct aio__sq_conn {
   int64_t deadline_ns; /* of the call under way; a long statement ends by then */
   int wal_pages;       /* as of the last commit */
   int checkpoint_at;
+  aio__sq_totals totals; /* of the transaction under way: not yet written */
+  aio__sq_known *known;  /* sqlite_cache_documents.c; NULL: nothing yet */
 } aio__sq_conn;
 
 /* Who waits for the writer: on its thread's stack. */
@@ -290,7 +300,9 @@ aiorch_status aio__sq_rests_on_read(aio__sq_conn *conn, aiorch_error *error, aio
 /* Writes it; *hold false: a document is not at the version any more, or gone. */
 void aio__sq_rests_on_init(aio__sq_conn *conn, aio__buf *text);
 aiorch_status aio__sq_rests_on_write(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
-                                     const aio__cache_entry *entry, aio__buf *text, bool *hold);
+                                     const aio__sq_tenant *row, const aio__cache_entry *entry, aio__buf *text,
+                                     bool *hold);
+void aio__sq_known_free(aio__sq_conn *conn); /* with the connection */
 /* Notes by document, or forgets, what answer `entry` rests on. */
 aiorch_status aio__sq_rests_on_add(aio__sq_conn *conn, aiorch_error *error, const aio__sq_tenant *row, int64_t entry,
                                    aio__str text);
@@ -348,8 +360,9 @@ void aio__sq_writer_watched(aio__sq_writer *writer, size_t count);
 size_t aio__sq_writer_syncs(const aio__sq_writer *writer); /* changes when the disk is busy with settlements, or done; odd: busy */
 /* Applies a job inside a transaction. */
 aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
-/* After all of them: lets old admissions go, a few for each new one. */
-aiorch_status aio__sq_ledger_prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count);
+/* Before the first of them, and after the last: writes the sums, and lets old admissions go, a few for each new one. */
+void aio__sq_ledger_begin(aio__sq_conn *conn);
+aiorch_status aio__sq_ledger_end(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count);
 /* What a call for pruning asks of the ledger; inside its transaction. */
 aiorch_status aio__sq_prune_rows(aio__sq_conn *conn, aio__sq_job *job);
 /* The op. */

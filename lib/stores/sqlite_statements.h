@@ -199,8 +199,8 @@
              " input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens," \
              " reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us)" \
              " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)") \
-  X(TOTALS_ADD, "INSERT INTO run_totals (tenant_id, runs, cost_nano_usd) VALUES (?1, 1, ?2)" \
-                " ON CONFLICT (tenant_id) DO UPDATE SET runs = runs + 1, cost_nano_usd = CASE WHEN" \
+  X(TOTALS_ADD, "INSERT INTO run_totals (tenant_id, runs, cost_nano_usd) VALUES (?1, ?3, ?2)" \
+                " ON CONFLICT (tenant_id) DO UPDATE SET runs = runs + ?3, cost_nano_usd = CASE WHEN" \
                 " cost_nano_usd > 9223372036854775807 - ?2 THEN 9223372036854775807 ELSE cost_nano_usd + ?2 END") \
   X(TOTALS, "SELECT runs, cost_nano_usd FROM run_totals WHERE tenant_id = ?1") \
   X(ATTEMPTS_EXPIRE, "UPDATE ai_attempts SET state = 2 WHERE state = 0 AND lease_until_ms <= ?1") \

@@ -50,6 +50,33 @@ static void test_rests_on__each_part_is_looked_into(void **state) {
   assert_int_equal(rows_by_document(f), 0);
 }
 
+/* What is remembered of a document holds no longer than its state, whoever changes it. */
+static void test_rests_on__documents_change_in_between(void **state) {
+  fixture *f = *state;
+  aio__store *ours = f->store, *theirs;
+  aio__store_document a = add_text(f, ACME, "a", "T", "one text", 1, T0 - 9);
+  add_text(f, ACME, "b", "T", "another text", 2, T0 - 9);
+  aio__cache_source old = source_of(&a), new = old;
+  new.version++;
+  aio__cache_entry e = entry_of(9, "q9", "a", &old);
+  keep_many(f, ACME, 1, 2, &old, 1);
+  assert_int_equal(open_store(f), AIORCH_OK); /* as another process would */
+  theirs = f->store;
+  add_text(f, ACME, "a", "T", "one text that has changed", 3, T0 - 4);
+  f->store = ours;
+  assert_false(keep(f, ACME, &e, &ROOMY, T0));
+  keep_many(f, ACME, 3, 2, &new, 1);
+  f->store = theirs;
+  aio__str *removed;
+  size_t count;
+  assert_int_equal(CALL(f, knowledge, remove, ACME, AIO__LIT("a"), T0, &f->arena, &removed, &count), AIORCH_OK);
+  f->store = ours;
+  e.rests_on = &new;
+  assert_false(keep(f, ACME, &e, &ROOMY, T0));
+  assert_int_equal(rows_by_document(f), 0);
+  theirs->close(theirs);
+}
+
 /* What an earlier version would have written. */
 static void make_old(const fixture *f) {
   execute(f, "knowledge.db",
@@ -111,6 +138,7 @@ static void test_rests_on__damaged(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_rests_on__each_part_is_looked_into, setup, teardown_folder),
+    cmocka_unit_test_setup_teardown(test_rests_on__documents_change_in_between, setup, teardown_folder),
     cmocka_unit_test_setup_teardown(test_migrate__kept_answers_stay, setup, teardown_folder),
     cmocka_unit_test_setup_teardown(test_rests_on__damaged, setup, teardown_folder),
   };
