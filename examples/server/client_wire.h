@@ -1,0 +1,48 @@
+/*
+ * How one family of clients says what it wants and hears what it gets. Pure: bytes and runs in, bytes out; no sockets, no waiting.
+ */
+#ifndef CLIENT_WIRE_H
+#define CLIENT_WIRE_H
+
+#include "http_front.h"
+#include "identity.h"
+
+/* One request for an answer. */
+typedef struct exchange {
+  aiorch *orch;                /* lent */
+  const caller *who;
+  const http_request *request;
+  bool streamed;               /* set by begin */
+  bool started;                /* the head of the stream is on its way: a problem is an event in it */
+  aiorch_run *run;             /* made by begin, owned by the exchange */
+  cli_bytes out;               /* bytes for the client; the front takes and empties it */
+  http_headers headers;        /* more of them for the answer's head, beside those that every answer has */
+  void *state;                 /* the wire's own, freed by end */
+} exchange;
+
+typedef struct wire {
+  const char *content_type_streamed;                            /* "text/event-stream" */
+  /* Body to run (made, filled, not submitted). False: `why` has status, code, param, words. */
+  bool (*begin)(exchange *x, const char *body, size_t len, http_problem *why);
+  /* Streamed: what the client gets for it, appended to out; nothing for what it does not get. The final event comes here too, when the
+   * run has ended well; when it has not, problem is called in its place. */
+  void (*event)(exchange *x, const aiorch_event *event);
+  void (*whole)(exchange *x);                                   /* the run has ended well, not streamed: the body, to out */
+  void (*problem)(exchange *x, const http_problem *why);        /* the error's body, or with `started` the event in the stream */
+  void (*heartbeat)(exchange *x);                               /* a comment of SSE */
+  void (*end)(exchange *x);                                     /* frees state; called once, also after a begin that failed */
+} wire;
+
+extern const wire wire_ask; /* POST /ask */
+
+/* What several wires do: the head of a run, messages about it. */
+/* aiorch_run_new for the caller. */
+bool exchange_run_new(exchange *x, http_problem *why);
+/* A call on x->run that failed: its words, with `param` as the member that it is about. Always false. */
+bool exchange_refused(exchange *x, aiorch_status status, const char *param, http_problem *why);
+/* "event: NAME\ndata: JSON\n\n"; without a name when NULL. */
+void sse_event(cli_bytes *out, const char *name, const char *json, size_t len);
+/* The members of our `aiorch` object, without its braces: run_id, provider, model, cache, cost_usd, sources, ... */
+void exchange_aiorch_members(const exchange *x, json_print *p);
+
+#endif
