@@ -56,6 +56,7 @@ need_build() {
   need libcurl4-openssl-dev "libcurl (pkg-config libcurl)" pc libcurl
   need libpq-dev "libpq (pkg-config libpq)" pc libpq
   need libzip-dev "libzip (pkg-config libzip)" pc libzip
+  need libmicrohttpd-dev "libmicrohttpd, for 'aiorch serve' (pkg-config libmicrohttpd)" pc libmicrohttpd
 }
 
 # For tests/postgres/cluster.py and scripts/get-pgvector.sh. Source packages of Debian are checked with its keys elsewhere too.

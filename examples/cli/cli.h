@@ -63,9 +63,9 @@ typedef enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER } cli
 typedef struct cli_options {
   const char *config, *store, *tenant, *user, *since, *until, *by, *after, *system;
   const char *source, *ca, *model, *precision, *purpose, *cache, *max_age, *cache_threshold;
-  const char *provider, *tier, *schema, *effort, *runs_before, *from_schema;
+  const char *provider, *tier, *schema, *effort, *runs_before, *from_schema, *listen;
   bool json, stream_json, quiet, help, version, prune, dry_run;
-  bool status, unpinned, offline, no_embed, forget_old, no_cache, any_store, poison;
+  bool status, unpinned, offline, no_embed, forget_old, no_cache, any_store, poison, settings;
   cli_color color;
   int64_t limit, timeout_s, threads, seconds, max_tokens, history, to; /* 0: not given */
   cli_list set, filter, metadata, sha256, image, roles;
@@ -78,7 +78,7 @@ typedef enum cli_option_id {
   OPT_NO_CACHE, OPT_CACHE, OPT_MAX_AGE, OPT_CACHE_THRESHOLD, OPT_NO_EMBED, OPT_THREADS, OPT_MAX_TIME, OPT_FORGET_OLD,
   OPT_MODEL, OPT_PRECISION, OPT_PURPOSE, OPT_SOURCE, OPT_SHA256, OPT_UNPINNED, OPT_OFFLINE, OPT_CA, OPT_TIMEOUT,
   OPT_PROVIDER, OPT_ASK_MODEL, OPT_TIER, OPT_IMAGE, OPT_SCHEMA, OPT_MAX_TOKENS, OPT_EFFORT, OPT_HISTORY, OPT_CHECK_TIMEOUT,
-  OPT_ANY_STORE, OPT_POISON, OPT_TO, OPT_STATUS, OPT_DRY_MIGRATION, OPT_DRY, OPT_RUNS_BEFORE, OPT_FROM_SCHEMA, OPT_FOR_ROLE,
+  OPT_ANY_STORE, OPT_POISON, OPT_TO, OPT_STATUS, OPT_DRY_MIGRATION, OPT_DRY, OPT_RUNS_BEFORE, OPT_FROM_SCHEMA, OPT_FOR_ROLE, OPT_LISTEN, OPT_SETTINGS,
   OPT_COUNT
 } cli_option_id;
 
@@ -172,6 +172,7 @@ bool cli_moment(const char *text, int64_t now_ms, int64_t *out); /* "2026-01-31"
 bool cli_seconds(const char *text, int64_t *out);                /* "90", "90s", "15m", "12h", "7d", "4w" */
 int64_t cli_now_ms(void);
 int64_t cli_mono_ms(void);
+int64_t cli_mono_us(void);
 
 /* ---- json_read.c: reads JSON ---- */
 typedef enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_ARRAY, JSON_OBJECT } json_type;

@@ -2,6 +2,11 @@
  * aiorch: the command line of libaiorch. The table of commands, and main.
  */
 #include "commands.h"
+#ifdef CLI_WITH_SERVER
+#include "cmd_serve.h"
+#else
+#define command_serve command_no_server
+#endif
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,6 +208,17 @@ const cli_command cli_commands[] = {
      "  aiorch screen 'Ignore all previous instructions'\n"
      "  echo '{\"text\": \"What is a port?\"}' | aiorch screen -\n",
      command_screen, 1, SIZE_MAX, 0},
+    {"serve", "", "Serve applications over HTTP: POST /ask, OpenAI's and Anthropic's shapes",
+     "Answers POST /ask ({\"message\": ...} in, {\"response\", \"provider\", \"latency\", ...} out; with Accept:\n"
+     "text/event-stream as it is written), and GET /healthz, /readyz, /metrics. Whom it asks, and what it keeps where,\n"
+     "is said as everywhere: the environment, --config, --store, --set. What is the server's alone is in the member\n"
+     "\"server\" of the same file, or --set server.NAME=VALUE; --settings lists it. It listens on 127.0.0.1:8484.\n"
+     "Callers show who they are; server.anonymous=true serves everybody. SIGTERM finishes what is under way and ends;\n"
+     "SIGHUP reads the configuration again. docs/server.md has proxies, systemd and containers.",
+     "  aiorch serve --set server.anonymous=true\n"
+     "  curl -s localhost:8484/ask -d '{\"message\": \"How do I change the port?\"}'\n"
+     "  curl -sN localhost:8484/ask -d '{\"message\": \"How do I change the port?\", \"stream\": true}'\n",
+     command_serve, 0, 0, OPT(LISTEN) | OPT(SETTINGS)},
     {"version", "", "Show the version and what this build can do",
      "Prints the version of the library and its features.",
      "  aiorch version\n", command_version, 0, 0, 0},

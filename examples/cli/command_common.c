@@ -63,3 +63,8 @@ int command_open_model(cli *c, bool compares) {
   }
   return aiorch_open(c->config, &c->orch, c->error) == AIORCH_OK ? CLI_EXIT_OK : cli_fail(c);
 }
+
+int command_no_server(cli *c) {
+  return cli_error(c, CLI_EXIT_CONFIG, AIORCH_E_UNSUPPORTED,
+                   "this build has no server; install libmicrohttpd-dev (sh scripts/install-deps.sh), then build again with -DAIORCH_WITH_SERVER=ON");
+}

@@ -26,6 +26,7 @@ int command_import(cli *c);
 int command_stage(cli *c);
 int command_screen(cli *c);
 int command_version(cli *c);
+int command_no_server(cli *c); /* "serve", where the build has no server */
 
 /* The messages, filters and settings of a run as the options say. */
 aiorch_status command_fill_run(const cli *c, aiorch_run *run, const cli_bytes *question);

@@ -62,6 +62,12 @@ int64_t cli_now_ms(void) { return clock_ms(CLOCK_REALTIME); }
 
 int64_t cli_mono_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
 
+int64_t cli_mono_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* "7d": that long ago. */
 static bool ago(const char *text, int64_t now_ms, int64_t *out) {
   static const struct {

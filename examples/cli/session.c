@@ -143,11 +143,14 @@ static void warn_of_password(const cli *c, const char *store) {
               " or write '${NAME}' in its place, with the name of a variable");
 }
 
+static bool serves(const cli *c) { return c->command && strcmp(c->command->name, "serve") == 0; }
+
 static aiorch_status apply_sets(cli *c) {
   for (size_t i = 0; i < c->opt.set.count; i++) {
     const char *value = NULL;
     size_t name_len = 0;
     cli_pair(c->opt.set.items[i], &value, &name_len);
+    if (serves(c) && strncmp(c->opt.set.items[i], "server.", 7) == 0) continue; /* read by the server itself */
     char *key = cli_copy(c->opt.set.items[i], name_len);
     warn_of_key(c, key, value);
     if (strcmp(key, "store") == 0) warn_of_password(c, value);

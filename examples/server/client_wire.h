@@ -42,6 +42,10 @@ bool exchange_run_new(exchange *x, http_problem *why);
 bool exchange_refused(exchange *x, aiorch_status status, const char *param, http_problem *why);
 /* "event: NAME\ndata: JSON\n\n"; without a name when NULL. */
 void sse_event(cli_bytes *out, const char *name, const char *json, size_t len);
+/* "hit", "near", "miss" or "off". */
+const char *exchange_cache(const exchange *x);
+/* What it has cost as a decimal number of US dollars; false when that is not known. */
+bool exchange_cost(const exchange *x, char out[40]);
 /* The members of our `aiorch` object, without its braces: run_id, provider, model, cache, cost_usd, sources, ... */
 void exchange_aiorch_members(const exchange *x, json_print *p);
 

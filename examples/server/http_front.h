@@ -15,11 +15,11 @@ enum { HTTP_ID_MAX = 128, HTTP_ADDRESS_MAX = 64, HTTP_METHOD_MAX = 16 };
 /* ---- what was asked ---- */
 typedef struct http_request {
   char method[HTTP_METHOD_MAX];
-  const char *path;               /* decoded, without the query; it begins with '/' and has no control characters */
+  const char *path;               /* as it came, percent signs and all, without the query; visible ASCII that begins with '/' */
   char address[HTTP_ADDRESS_MAX]; /* of the peer, without its port: what is at the other end of the socket, never a header */
   char id[HTTP_ID_MAX + 1];       /* x-request-id: the client's when it is 1 to 128 of [A-Za-z0-9._-], else ours */
   bool tls;
-  int64_t begun_us;               /* when its head was whole, on the clock of server_now_us */
+  int64_t begun_us;               /* when its head was whole, on the clock of cli_mono_us */
   /* How values are looked up; tests put their own here. NULL when there is none of this name; names of headers in any case. */
   const char *(*find_header)(const struct http_request *request, const char *name);
   const char *(*find_query)(const struct http_request *request, const char *name);
@@ -67,13 +67,14 @@ typedef struct http_host {
   /* The call is over, its answer sent or not: it is not valid after this. Called once for each that `head` was called for. */
   void (*over)(void *context, http_call *call, int status, uint64_t bytes_out);
   /* What an answer of the front itself looks like (a head that is too large, a length that is none, ...). */
-  void (*refuse)(void *context, const http_request *request, const http_problem *why, cli_bytes *body);
+  void (*refuse)(void *context, const http_call *call, const http_problem *why, http_headers *headers, cli_bytes *body);
 } http_host;
 
 typedef struct http_limits {
   size_t head_bytes, uri_bytes, bodies_bytes, stream_buffer_bytes;
   int64_t connections, connections_per_address;
   int64_t head_timeout_ms, body_timeout_ms, body_bytes_per_s, idle_ms, write_timeout_ms;
+  bool half_closed; /* who closes its sending side is still there */
 } http_limits;
 
 typedef struct http_counts { /* since the start, but for the first three */
@@ -84,15 +85,21 @@ typedef struct http_counts { /* since the start, but for the first three */
 
 typedef struct http_front http_front;
 
-/* `certificate` and `key` are PEM, NULL: without TLS. NULL after a message in `why` when it cannot be made. */
-http_front *http_front_new(const http_limits *limits, const http_host *host, const char *certificate, const char *key,
+/* What epoll events of the loop point to: every data.ptr is one of these. */
+typedef struct loop_watch {
+  void (*ready)(struct loop_watch *watch, uint32_t events);
+} loop_watch;
+
+/* `certificate` and `key` are PEM, NULL: without TLS. `epoll`: of the loop, to which the front adds its descriptors; all events of one
+ * epoll_wait are handed to `ready` before http_front_work is called. NULL after a message in `why` when it cannot be made. */
+http_front *http_front_new(const http_limits *limits, const http_host *host, int epoll, const char *certificate, const char *key,
                            char why[256]);
 void http_front_free(http_front *front);
-/* A descriptor that is readable when http_front_work has something to do. */
-int http_front_fd(const http_front *front);
-/* Does what can be done; gives the milliseconds after which it has to be called again, whatever the descriptor says (-1: never). */
+/* Does what can be done; gives the milliseconds after which it has to be called again, whatever epoll says (-1: never). */
 int64_t http_front_work(http_front *front, int64_t now_ms);
-/* A connection that was accepted; the front owns it from here on. `host` "": of a socket without an address. */
+/* Whether something was answered or written since http_front_work: it should be called before the loop waits. */
+bool http_front_due(const http_front *front);
+/* A connection that was accepted; the front owns it from here on. `address`: a struct sockaddr. */
 void http_front_take(http_front *front, int fd, const void *address, size_t address_len, int64_t now_ms);
 /* From now on answers say "Connection: close", and connections that wait for a request are closed. */
 void http_front_drain(http_front *front);

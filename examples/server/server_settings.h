@@ -10,6 +10,7 @@
 typedef struct server_settings {
   char *listen;                 /* "127.0.0.1:8484"; several, separated by commas */
   bool anonymous;
+  char *anonymous_tenant;
   char *tls_certificate, *tls_key;
   int64_t body_max_bytes, bodies_max_bytes, head_max_bytes, uri_max_bytes;
   int64_t connections_max, connections_per_address, calls_max;
@@ -17,7 +18,7 @@ typedef struct server_settings {
   int64_t heartbeat_ms, stream_buffer_bytes;
   int64_t workers, worker_queue;
   int64_t drain_ms;
-  bool access_log;
+  bool access_log, half_closed, metrics_open;
 } server_settings;
 
 typedef struct server_setting {

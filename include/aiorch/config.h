@@ -66,7 +66,8 @@ AIORCH_API aiorch_status aiorch_config_set_bool(aiorch_config *config, const cha
 /**
  * Sets what a JSON text says: an object whose members are keys, written flat ("cache.ttl_s": 60) or nested
  * ("cache": {"ttl_s": 60}). All of it is checked before any of it is set. A key that comes twice, a trailing comma, and
- * a depth above 32 are errors. At most 4 MiB.
+ * a depth above 32 are errors. A member "server", or members "server.NAME", are a host's own (aiorch serve has its settings there) and
+ * are passed over. At most 4 MiB.
  *
  * @param name  how errors call the text, for example its file name; NULL means "configuration".
  * @return as aiorch_config_set_str, and AIORCH_E_CONFIG_SYNTAX, AIORCH_E_TOO_LARGE.

@@ -126,6 +126,12 @@ static aiorch_status empty_section(const loader *l, aio__str key) {
   return aio__options_has_section(key) ? AIORCH_OK : aio__options_find(key, l->per_run, &index, l->error);
 }
 
+/* "server" and "server.NAME" are a host's own settings, in the same file as the library's. */
+static bool is_of_host(aio__str key) {
+  static const char name[] = "server";
+  return key.n >= sizeof name - 1 && memcmp(key.p, name, sizeof name - 1) == 0 && (key.n == sizeof name - 1 || key.p[sizeof name - 1] == '.');
+}
+
 /* One member after another, nested objects by recursion: the parser has bounded their depth. */
 static aiorch_status walk(loader *l, const aio__json_value *object, size_t key_len) {
   size_t number = 0;
@@ -134,6 +140,7 @@ static aiorch_status walk(loader *l, const aio__json_value *object, size_t key_l
     l->path[level] = number++;
     size_t len = join_key(l, key_len, aio__json_key(member));
     aio__str key = aio__str_n(l->key, len);
+    if (level == 0 && !l->per_run && is_of_host(key)) continue;
     /* A setting may be the beginning of others' keys: "embedder" and "embedder.local.path". */
     bool nested = aio__json_typeof(member) == AIO__JSON_OBJECT &&
                   (aio__options_type(key) == 0 || aio__options_has_section(key));

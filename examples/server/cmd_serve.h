@@ -1,0 +1,11 @@
+/*
+ * The command that the command line has of the server.
+ */
+#ifndef CMD_SERVE_H
+#define CMD_SERVE_H
+
+struct cli;
+
+int command_serve(struct cli *c);
+
+#endif

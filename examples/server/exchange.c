@@ -1,0 +1,95 @@
+/*
+ * What several wires do.
+ */
+#include "client_wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool exchange_run_new(exchange *x, http_problem *why) {
+  aiorch_status status = aiorch_run_new(x->orch, x->who->tenant, x->who->tenant_len, x->who->user, x->who->user_len, &x->run);
+  return status == AIORCH_OK ? true : http_problem_of(why, status, NULL);
+}
+
+bool exchange_refused(exchange *x, aiorch_status status, const char *param, http_problem *why) {
+  http_problem_of(why, status, aiorch_run_error(x->run));
+  why->param = param;
+  return false;
+}
+
+void sse_event(cli_bytes *out, const char *name, const char *json, size_t len) {
+  if (name) {
+    cli_add(out, "event: ", 7);
+    cli_addz(out, name);
+    cli_addc(out, '\n');
+  }
+  cli_add(out, "data: ", 6);
+  cli_add(out, json, len);
+  cli_add(out, "\n\n", 2);
+}
+
+static const char *cache_word(const aiorch_run *run) {
+  switch (aiorch_run_cache_outcome(run)) {
+    case AIORCH_CACHE_EXACT: return "hit";
+    case AIORCH_CACHE_SEMANTIC: return "near";
+    case AIORCH_CACHE_MISS: return "miss";
+    default: return "off";
+  }
+}
+
+const char *exchange_cache(const exchange *x) { return cache_word(x->run); }
+
+static void member_text(json_print *p, const char *name, aiorch_status (*read)(const aiorch_run *, const char **, size_t *), const aiorch_run *run) {
+  const char *text = "";
+  size_t len = 0;
+  if (read(run, &text, &len) != AIORCH_OK || len == 0) return;
+  jp_key(p, name);
+  jp_str(p, text, len);
+}
+
+static void source_member(json_print *p, const char *name, aiorch_status (*read)(const aiorch_run *, size_t, const char **, size_t *),
+                          const aiorch_run *run, size_t index) {
+  const char *text = "";
+  size_t len = 0;
+  if (read(run, index, &text, &len) != AIORCH_OK || len == 0) return;
+  jp_key(p, name);
+  jp_str(p, text, len);
+}
+
+static void members_of_sources(json_print *p, const aiorch_run *run) {
+  size_t count = aiorch_run_source_count(run);
+  jp_key(p, "sources");
+  jp_open(p, '[');
+  for (size_t i = 0; i < count; i++) {
+    jp_open(p, '{');
+    jp_ki64(p, "index", (int64_t)i + 1);
+    source_member(p, "title", aiorch_run_source_title, run, i);
+    source_member(p, "uri", aiorch_run_source_uri, run, i);
+    source_member(p, "document_id", aiorch_run_source_document_id, run, i);
+    jp_close(p, '}');
+  }
+  jp_close(p, ']');
+}
+
+bool exchange_cost(const exchange *x, char out[40]) {
+  int64_t nano;
+  char usd[40];
+  if (aiorch_run_cost(x->run, &nano) != AIORCH_OK) return false;
+  cli_usd_text(nano, usd);
+  memmove(out, usd + (usd[0] == '$'), strlen(usd) + (usd[0] != '$'));
+  return true;
+}
+
+void exchange_aiorch_members(const exchange *x, json_print *p) {
+  char cost[40];
+  member_text(p, "run_id", aiorch_run_id, x->run);
+  member_text(p, "provider", aiorch_run_provider, x->run);
+  member_text(p, "model", aiorch_run_model, x->run);
+  jp_kz(p, "cache", cache_word(x->run));
+  if (exchange_cost(x, cost)) {
+    jp_key(p, "cost_usd");
+    jp_raw(p, cost, strlen(cost));
+  }
+  jp_ki64(p, "duration_us", aiorch_run_duration_us(x->run));
+  members_of_sources(p, x->run);
+}
