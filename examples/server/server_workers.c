@@ -29,7 +29,7 @@ struct workers {
   int64_t thread_count, queue_max, waiting;
   pthread_mutex_t lock;
   pthread_cond_t more;
-  tasks todo, done;
+  tasks queue, done;
   bool stop;
   int fd;
 };
@@ -53,7 +53,7 @@ static void *work(void *context) {
   uint64_t one = 1;
   pthread_mutex_lock(&w->lock);
   for (;;) {
-    task *t = take(&w->todo);
+    task *t = take(&w->queue);
     if (!t && w->stop) break;
     if (!t) {
       pthread_cond_wait(&w->more, &w->lock);
@@ -92,7 +92,7 @@ struct workers *workers_new(server *s, int64_t threads, int64_t queue_max) {
   w->watch.ready = on_done;
   w->server = s;
   w->queue_max = queue_max;
-  w->todo.last = &w->todo.first;
+  w->queue.last = &w->queue.first;
   w->done.last = &w->done.first;
   w->threads = cli_alloc((size_t)threads * sizeof *w->threads);
   w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -110,7 +110,7 @@ struct workers *workers_new(server *s, int64_t threads, int64_t queue_max) {
 }
 
 static void hand_over(struct workers *w, task *t) {
-  put(&w->todo, t);
+  put(&w->queue, t);
   pthread_cond_signal(&w->more);
 }
 
