@@ -59,7 +59,8 @@ static int open_with(cli *c, server_handle *handle, bool again, char why[1200]) 
     snprintf(why, 1200, "%s", words);
     return CLI_EXIT_CONFIG;
   }
-  int code = cli_configure(c);
+  int code = cli_configure(c); /* says on stderr itself what is wrong */
+  if (code != CLI_EXIT_OK && !again) return code;
   if (code == CLI_EXIT_OK && again && is_memory(c)) {
     snprintf(why, 1200, "the store is in memory, and a new one would know nothing of it; start the server anew to lose it");
     return CLI_EXIT_CONFIG;
