@@ -31,7 +31,7 @@ typedef struct server_request {
   struct server_request **place;
   endpoint_call *job;
   int64_t spoke_ms;                     /* when the stream last said something */
-  bool submitted, paused, cancelled, begun;
+  bool submitted, paused, cancelled, begun, counted;
 } server_request;
 
 typedef struct server_counts {
@@ -52,7 +52,7 @@ typedef struct server {
   struct listeners *listeners;
   const cli *cli;                       /* what was said on the command line, for the next configuration */
   int epoll;
-  int64_t now_ms, begun_ms, next_beat_ms, drain_until_ms, quiet_since_ms, requests;
+  int64_t now_ms, begun_ms, next_beat_ms, drain_until_ms, quiet_since_ms, requests, calls; /* all that are under way; those that calls_max counts */
   bool draining, stop, reloading, reload_again, work_due;
   loop_watch signals;
   int signal_fd;

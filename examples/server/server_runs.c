@@ -12,14 +12,18 @@ enum { OVERLOAD_RETRY_MS = 1000, DRAIN_RETRY_MS = 5000 };
 
 /* ---- the head ---- */
 
-static bool admit(server *s, const endpoint *e, http_problem *why) {
-  if (e->open) return true;
+static bool admit(server *s, server_request *r, http_problem *why) {
+  if (r->endpoint->open) return true;
   if (s->draining) {
     http_problem_set(why, 503, "shutting_down", NULL, "this server is going down; another will answer");
     why->retry_after_ms = DRAIN_RETRY_MS;
     return false;
   }
-  if (s->requests < s->handle->settings.calls_max) return true;
+  if (s->calls < s->handle->settings.calls_max) {
+    r->counted = true;
+    s->calls++;
+    return true;
+  }
   s->counts.overloaded++;
   http_problem_set(why, 503, "overloaded", NULL, "too many requests at once; try again in a moment");
   why->retry_after_ms = OVERLOAD_RETRY_MS;
@@ -38,7 +42,7 @@ static bool on_head(void *context, http_call *call, size_t *body_max, http_probl
   s->requests++;
   parts[0][0] = parts[1][0] = '\0';
   r->endpoint = endpoint_find(call->request.method, call->request.path, parts, allow, why);
-  if (!r->endpoint || !admit(s, r->endpoint, why)) return false;
+  if (!r->endpoint || !admit(s, r, why)) return false;
   if (parts[0][0]) {
     r->parts = cli_alloc(sizeof parts);
     memcpy(r->parts, parts, sizeof parts);
@@ -284,6 +288,7 @@ static void on_gone(void *context, http_call *call) {
   s->counts.cancelled++;
   aiorch_cancel(r->handle->orch, id, len);
   s->work_due = true;
+  if (r->paused) drive(s, r); /* it has its lease still: nobody else would */
 }
 
 static void on_room(void *context, http_call *call) {
@@ -341,6 +346,7 @@ static void on_over(void *context, http_call *call, int status, uint64_t bytes) 
   free(r->parts);
   r->handle->users--;
   s->requests--;
+  if (r->counted) s->calls--;
   free(r);
 }
 

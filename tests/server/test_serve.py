@@ -59,7 +59,7 @@ def test_ask__bodies_that_are_none(folder):
 
 @case
 def test_ask__provider_down_is_a_real_status(folder):
-    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+    with FakeLlm() as llm, Server(folder, llm=llm, config={"generate.extractive_last": False}) as s:
         llm.always = Reply(status=401, message="no such key")
         for stream in (False, True):
             a = s.ask("Down?", stream=stream)
@@ -81,7 +81,7 @@ def test_places_and_methods(folder):
 
 @case
 def test_readyz__no_provider_left(folder):
-    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+    with FakeLlm() as llm, Server(folder, llm=llm, config={"generate.extractive_last": False}) as s:
         llm.always = Reply(status=500, message="broken")
         assert s.request("GET", "/readyz").status == 200
 
@@ -177,7 +177,7 @@ def test_stream__heartbeats(folder):
     import threading
     gate = threading.Event()
     with FakeLlm() as llm, Server(folder, {"heartbeat_ms": 50}, llm=llm) as s:
-        llm.always = Reply(pieces=["x" * 2000, " and more"], gate=gate)
+        llm.always = Reply(pieces=["words " * 400, " and more"], gate=gate)
         c = s.raw(post("slow", stream=True))
         read_until(c, b": still here\n\n")
         gate.set()
