@@ -12,13 +12,15 @@ enum { OVERLOAD_RETRY_MS = 1000, DRAIN_RETRY_MS = 5000 };
 
 /* ---- the head ---- */
 
+static bool refuse_in_drain(http_problem *why) {
+  http_problem_set(why, 503, "shutting_down", NULL, "this server is going down; another will answer");
+  why->retry_after_ms = DRAIN_RETRY_MS;
+  return false;
+}
+
 static bool admit(server *s, server_request *r, http_problem *why) {
   if (r->endpoint->open) return true;
-  if (s->draining) {
-    http_problem_set(why, 503, "shutting_down", NULL, "this server is going down; another will answer");
-    why->retry_after_ms = DRAIN_RETRY_MS;
-    return false;
-  }
+  if (s->draining) return refuse_in_drain(why);
   if (s->calls < s->handle->settings.calls_max) {
     r->counted = true;
     s->calls++;
@@ -254,10 +256,14 @@ static void begin_job(server *s, server_request *r) {
   http_problem why;
   r->job = cli_alloc(sizeof *r->job);
   make_job(s, r, r->job);
-  if (workers_serve(s->workers, r)) return;
-  s->counts.worker_refused++;
-  http_problem_set(&why, 503, "overloaded", NULL, "too many requests of this kind wait already; try again in a moment");
-  why.retry_after_ms = OVERLOAD_RETRY_MS;
+  if (!s->draining && workers_serve(s->workers, r)) return;
+  if (!s->draining) {
+    s->counts.worker_refused++;
+    http_problem_set(&why, 503, "overloaded", NULL, "too many requests of this kind wait already; try again in a moment");
+    why.retry_after_ms = OVERLOAD_RETRY_MS;
+  } else { /* GET /readyz, which is for everybody at any time */
+    refuse_in_drain(&why);
+  }
   endpoint_problem(r->job, &why);
   server_worker_done(s, r);
 }

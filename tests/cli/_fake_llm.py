@@ -84,6 +84,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 512
+
+    def handle_error(self, request, client_address):
+        """A client that cuts its connection, which tests have it do, is no news."""
+
+
 class FakeLlm:
     """with FakeLlm() as llm: ... llm.url; what it was asked stands in llm.requests, the keys in llm.keys."""
 
@@ -91,7 +98,7 @@ class FakeLlm:
         self.requests, self.keys, self.replies, self.always = [], [], [], Reply()
         self.broken = 0
         self.lock = threading.Lock()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.daemon_threads = True
         self.server.llm = self
         self.port = self.server.server_address[1]

@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,12 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
+
+
+def cost_rows(folder, store="kept"):
+    """The runs that a SQLite store in the folder has written down."""
+    with contextlib.closing(sqlite3.connect(os.path.join(folder, store, "ledger.db"))) as db:
+        return db.execute("select count(*) from ai_api_calls").fetchone()[0]
 
 
 def until(condition, what="it"):
@@ -209,7 +216,12 @@ def read_all(s):
 
 
 def read_answer(s):
-    """One answer with a Content-Length from a connection that stays open: (status, body)."""
+    """One answer with a Content-Length from a connection that stays open: (status, body, what came after it)."""
+    return read_answer_head(s)[1:]
+
+
+def read_answer_head(s):
+    """The same, after its head."""
     data = b""
     while b"\r\n\r\n" not in data:
         got = s.recv(65536)
@@ -221,7 +233,7 @@ def read_answer(s):
         got = s.recv(65536)
         assert got, "closed early"
         body += got
-    return int(head.split()[1]), body[:length], body[length:]
+    return head, int(head.split()[1]), body[:length], body[length:]
 
 
 def is_closed(s):

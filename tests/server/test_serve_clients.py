@@ -1,25 +1,12 @@
 """aiorch serve and clients as they are: gone, slow, half-closed, many, and those that want one program to read what another does not."""
 
-import contextlib
 import json
-import os
 import resource
 import socket
-import sqlite3
 import threading
 
-from _serve import Server, case, is_closed, main, post, read_all, read_answer, until
+from _serve import Server, case, cost_rows, is_closed, main, post, read_all, read_answer, until
 from _fake_llm import FakeLlm, Reply
-
-
-def rows(folder):
-    path = os.path.join(folder, "kept", "aiorch.db")
-    if not os.path.exists(path):
-        path = next(os.path.join(folder, "kept", n) for n in os.listdir(os.path.join(folder, "kept")) if n.endswith((".db", ".sqlite")))
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        tables = {r[0] for r in db.execute("select name from sqlite_master where type='table'")}
-        table = next(t for t in ("ai_api_calls", "runs") if t in tables)
-        return db.execute(f"select count(*) from {table}").fetchone()[0]
 
 
 @case
@@ -38,7 +25,7 @@ def test_client_gone__cancels_and_settles(folder):
             until(lambda: s.metric("aiorch_server_runs_cancelled_total") == before + 1, "a cancelled run")
         until(lambda: llm.broken == 2, "the provider's connections to be cut")
         until(lambda: s.metric("aiorch_http_calls") == 1, "the end of both calls")  # this one
-        until(lambda: rows(folder) >= 2, "a cost row for each")
+        until(lambda: cost_rows(folder) >= 2, "a cost row for each")
 
 
 @case
@@ -238,7 +225,6 @@ SMUGGLED = {
     "1.0 and chunked": b"POST /ask HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
     "no host": b"POST /ask HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
     "two hosts": b"POST /ask HTTP/1.1\r\nHost: x\r\nHost: y\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
-    "nul": b"POST /ask HTTP/1.1\r\nHost: x\r\nX-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
     "absolute address": b"GET http://other/healthz HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
     "no name": b"POST /ask HTTP/1.1\r\nHost: x\r\n: y\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
     "bare return": b"POST /ask HTTP/1.1\r\nHost: x\r\nX-A: a\rContent-Length: 40\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
