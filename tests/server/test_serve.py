@@ -1,12 +1,12 @@
 """aiorch serve: what it answers, how it says what is wrong, its limits, its settings."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 
-from _serve import CLI, ROOT, Server, case, main, post, read_all, read_answer, until
+import _settings_table
+from _serve import CLI, Server, case, main, post, read_all, read_answer, until
 from _fake_llm import FakeLlm, Reply
 
 
@@ -219,16 +219,7 @@ def test_start__what_is_wrong(folder):
 @case
 def test_settings__as_documented(folder):
     del folder
-    listed = json.loads(subprocess.run([CLI, "serve", "--settings", "--json"], capture_output=True, check=True).stdout)
-    with open(os.path.join(ROOT, "docs", "server.md"), encoding="utf-8") as f:
-        text = f.read()
-    for row in listed:
-        default = row["default"] or '""'
-        line = f"| `server.{row['key']}` | `{default}` |"
-        assert line in text, f"docs/server.md lacks a line that begins {line}"
-        assert row["help"] in text, f"docs/server.md says something else of server.{row['key']}: {row['help']}"
-    named = set(re.findall(r"^\| `server\.([a-z_.0-9]+)` \|", text, re.M))
-    assert named == {row["key"] for row in listed}, named ^ {row["key"] for row in listed}
+    assert _settings_table.in_document() == _settings_table.table(CLI), "python3 tests/server/_settings_table.py writes the table of docs/server.md"
 
 
 @case
