@@ -111,7 +111,7 @@ def check_includes():
             else:
                 check_angled(path, number, match.group(2))
     # The command line is a stranger to the library: public headers only.
-    for path in files("examples/*.c", "examples/cli/**/*.[ch]", "tests/api/**/*.[ch]"):
+    for path in files("examples/*.c", "examples/cli/**/*.[ch]", "examples/server/**/*.[ch]", "tests/api/**/*.[ch]"):
         for number, line in enumerate(lines_of(path), 1):
             match = INCLUDE.match(line)
             if match and match.group(1) == '"' and match.group(2).split("/")[0] in ROW_OF \

@@ -383,6 +383,14 @@ static void test_json_line__follows_the_path(void **state) {
   assert_int_equal(aio__config_json_line(AIO__LIT("{\"a\\"), (const size_t[]){0, 0}, 2), 0);
 }
 
+/* aiorch serve keeps its settings in the same file. */
+static void test_load_json__members_of_a_host(void **state) {
+  fixture *f = *state;
+  assert_int_equal(load(f, "{\"server\": {\"listen\": 1}, \"server.workers\": [], \"deadline_ms\": 5000}"), AIORCH_OK);
+  assert_int_equal(load(f, "{\"servers\": {\"listen\": 1}}"), AIORCH_E_CONFIG_KEY);
+  assert_int_equal(load(f, "{\"cache\": {\"server\": 1}}"), AIORCH_E_CONFIG_KEY);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
@@ -406,6 +414,7 @@ int main(void) {
       CASE(test_from_env__a_fault_names_the_variable_and_sets_nothing),
       CASE(test_apply_json__per_run),
       CASE(test_load_json__out_of_memory_sets_nothing),
+      CASE(test_load_json__members_of_a_host),
       cmocka_unit_test(test_json_line__follows_the_path),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
