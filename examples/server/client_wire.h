@@ -10,6 +10,7 @@
 /* One request for an answer. */
 typedef struct exchange {
   aiorch *orch;                /* lent */
+  const struct model_catalog *models; /* of `orch`; lent */
   const caller *who;
   const http_request *request;
   bool streamed;               /* set by begin */
@@ -34,6 +35,8 @@ typedef struct wire {
 } wire;
 
 extern const wire wire_ask; /* POST /ask */
+extern const wire wire_openai_chat; /* POST /v1/chat/completions */
+extern const wire wire_anthropic_messages; /* POST /v1/messages */
 
 /* What several wires do: the head of a run, messages about it. */
 /* aiorch_run_new for the caller. */

@@ -20,6 +20,7 @@ enum { ENDPOINT_PARTS_MAX = 2, ENDPOINT_PART_MAX = 1024 };
 typedef struct endpoint_call {
   struct server *server;        /* ENDPOINT_INLINE alone */
   aiorch *orch;                 /* lent until `serve` returns */
+  const struct model_catalog *models; /* of `orch`; lent likewise */
   const caller *who;
   const http_request *request;
   const char *body;

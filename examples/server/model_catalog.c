@@ -145,15 +145,18 @@ bool model_catalog_find(const model_catalog *c, const char *name, size_t len, mo
   return choose(out, e->provider, slash + 1, model_len);
 }
 
-static bool takes_it(const model_entry *e) { return strcmp(e->api, "openai") == 0 || strcmp(e->kind, "builtin") == 0; }
+/* What is built in takes nothing and minds nothing. */
+static bool speaks(const model_entry *e, const char *language) { return strcmp(e->api, language) == 0 || strcmp(e->kind, "builtin") == 0; }
 
-bool model_catalog_speaks_openai(const model_catalog *c, const char *provider) {
+bool model_catalog_speaks(const model_catalog *c, const char *provider, const char *language) {
   bool good = true;
-  for (size_t i = 0; *provider == '\0' && i < c->count; i++) good = good && (c->entries[i].chain == 0 || takes_it(&c->entries[i]));
+  for (size_t i = 0; *provider == '\0' && i < c->count; i++) {
+    good = good && (c->entries[i].chain == 0 || speaks(&c->entries[i], language));
+  }
   while (*provider) {
     size_t len = strcspn(provider, ",");
     const model_entry *e = model_catalog_provider(c, provider, len);
-    good = good && e && takes_it(e);
+    good = good && e && speaks(e, language);
     provider += len;
     if (*provider == ',') provider++;
   }

@@ -46,8 +46,9 @@ void model_catalog_free(model_catalog *c);
 /* What a name stands for; false when it is none that may be asked for. */
 bool model_catalog_find(const model_catalog *c, const char *name, size_t len, model_choice *out);
 const model_entry *model_catalog_provider(const model_catalog *c, const char *name, size_t len);
-/* Whether all who may be asked take members of OpenAI's requests as they are. `provider`: "" for the chain, or a list with commas. */
-bool model_catalog_speaks_openai(const model_catalog *c, const char *provider);
+/* Whether all who may be asked speak a language ("openai", "anthropic"), so that members of its requests can be handed to them as they are.
+ * `provider`: "" for the chain, or a list with commas. */
+bool model_catalog_speaks(const model_catalog *c, const char *provider, const char *language);
 /* Name number `index` of those that are listed, counted from 0, into `out`; false past the last. `owner` is who has it. */
 bool model_catalog_listed(const model_catalog *c, size_t index, cli_bytes *out, const char **owner);
 

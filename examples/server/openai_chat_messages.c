@@ -1,0 +1,173 @@
+/* See openai_chat.h. The messages of a request: roles, parts, tool calls and their results. */
+#include "openai_chat.h"
+
+#include <string.h>
+
+/* ---- content ---- */
+
+typedef struct content_rules {
+  int32_t role;
+  bool pictures;
+} content_rules;
+
+/* Text: the message's own when it has none yet, else a further part. */
+typedef struct writing {
+  making *m;
+  bool begun;
+} writing;
+
+static bool begin_message(writing *w, int32_t role, const char *text, size_t len) {
+  w->begun = true;
+  return making_check(w->m, aiorch_run_add_message(w->m->x->run, role, text, len), "content");
+}
+
+static bool add_text(writing *w, int32_t role, const body_node *text) {
+  if (!text) return making_refuse(w->m, "text", "a part of text has a text");
+  if (!w->begun) return begin_message(w, role, text->text, text->len);
+  return making_check(w->m, aiorch_run_add_text(w->m->x->run, text->text, text->len), "text");
+}
+
+static bool add_picture(writing *w, const content_rules *rules, const body_node *part) {
+  const body_node *image = body_get(part, "image_url"), *url = image && image->type == BODY_TEXT ? image : body_get_text(image, "url");
+  if (!rules->pictures) return making_refuse(w->m, "type", "a picture stands in a message of the user or of a tool");
+  if (!url) return making_refuse(w->m, "image_url", "must be {\"url\": \"https://...\"} or a data: URL with base64");
+  if (!w->begun && !begin_message(w, rules->role, "", 0)) return false;
+  return making_image_url(w->m, url->text, url->len);
+}
+
+static bool add_part(writing *w, const content_rules *rules, const body_node *part) {
+  const body_node *type = body_get(part, "type");
+  bool good;
+  if (body_is(type, "text")) {
+    good = add_text(w, rules->role, body_get_text(part, "text"));
+  } else if (body_is(type, "image_url")) {
+    good = add_picture(w, rules, part);
+  } else if (body_is(type, "refusal") && rules->role == AIORCH_ROLE_ASSISTANT) {
+    good = add_text(w, rules->role, body_get_text(part, "refusal"));
+  } else {
+    return making_refuse(w->m, "type", "must be \"text\" or \"image_url\"; other parts are not served here");
+  }
+  return good && (!body_get(part, "cache_control") || making_check(w->m, aiorch_run_add_cache_marker(w->m->x->run), "cache_control"));
+}
+
+static bool add_parts(writing *w, const content_rules *rules, const body_node *parts) {
+  size_t i = 0;
+  for (const body_node *part = parts->child; part; part = part->next) {
+    making_sub(w->m, "content", i++);
+    if (!add_part(w, rules, part)) return false;
+  }
+  w->m->sub = NULL;
+  return true;
+}
+
+static bool add_content(writing *w, const content_rules *rules, const body_node *content) {
+  if (content && content->type == BODY_TEXT) {
+    if (!w->begun) return begin_message(w, rules->role, content->text, content->len);
+    return content->len == 0 || making_check(w->m, aiorch_run_add_text(w->m->x->run, content->text, content->len), "content");
+  }
+  if (!content || content->type != BODY_ARRAY) return making_refuse(w->m, "content", "must be a text or a list of parts");
+  return add_parts(w, rules, content);
+}
+
+/* ---- roles ---- */
+
+static bool add_plain(making *m, const body_node *message, int32_t role) {
+  writing w = {m, false};
+  content_rules rules = {role, role == AIORCH_ROLE_USER};
+  if (!add_content(&w, &rules, body_get(message, "content"))) return false;
+  return w.begun || making_refuse(m, "content", "a list without a part");
+}
+
+static bool add_tool_call(making *m, const body_node *call) {
+  const body_node *f = body_get(call, "function"), *arguments = body_get(f, "arguments");
+  if (body_get(call, "type") && !body_is(body_get(call, "type"), "function")) {
+    return making_refuse(m, "type", "must be \"function\"; other calls are not served here");
+  }
+  bool text = arguments && arguments->type == BODY_TEXT, object = arguments && arguments->type == BODY_OBJECT;
+  if (arguments && !text && !object) return making_refuse(m, "function.arguments", "must be a text that holds a JSON object");
+  const char *from = text ? arguments->text : object ? arguments->raw : NULL;
+  if (!making_add_call(m, body_get(call, "id"), body_get(f, "name"), from, text ? arguments->len : object ? arguments->raw_len : 0)) {
+    return false;
+  }
+  const body_node *signature = body_get_text(body_get(body_get(call, "extra_content"), "google"), "thought_signature");
+  return !signature || making_check(m, aiorch_run_add_signature(m->x->run, signature->text, signature->len), "extra_content");
+}
+
+/* What came as aiorch.reasoning, with its signatures, or as plain text. */
+static bool add_reasoning(making *m, const body_node *message) {
+  const body_node *pieces = body_get(body_get(message, "aiorch"), "reasoning"), *plain = body_get_text(message, "reasoning_content");
+  if (!pieces || pieces->type != BODY_ARRAY) {
+    if (!plain || plain->len == 0) return true;
+    return making_check(m, aiorch_run_add_reasoning(m->x->run, plain->text, plain->len, NULL, 0), "reasoning_content");
+  }
+  for (const body_node *piece = pieces->child; piece; piece = piece->next) {
+    const body_node *text = body_get_text(piece, "text"), *signature = body_get_text(piece, "signature");
+    aiorch_status status = aiorch_run_add_reasoning(m->x->run, text ? text->text : NULL, text ? text->len : 0,
+                                                    signature ? signature->text : NULL, signature ? signature->len : 0);
+    if (!making_check(m, status, "aiorch.reasoning")) return false;
+  }
+  return true;
+}
+
+static bool add_assistant(making *m, const body_node *message) {
+  const body_node *content = body_get(message, "content"), *calls = body_get(message, "tool_calls"), *refusal = body_get_text(message, "refusal");
+  writing w = {m, false};
+  content_rules rules = {AIORCH_ROLE_ASSISTANT, false};
+  size_t i = 0;
+  if (body_get(message, "function_call")) return making_refuse(m, "function_call", "not served here: use \"tool_calls\"");
+  if (content && !add_content(&w, &rules, content)) return false;
+  if (!w.begun && refusal && !add_text(&w, AIORCH_ROLE_ASSISTANT, refusal)) return false;
+  if (calls && calls->type != BODY_ARRAY) return making_refuse(m, "tool_calls", "must be a list");
+  if (!w.begun && (!calls || !calls->child)) return making_refuse(m, "content", "needed, or \"tool_calls\"");
+  if (!w.begun && !begin_message(&w, AIORCH_ROLE_ASSISTANT, "", 0)) return false;
+  if (!add_reasoning(m, message)) return false;
+  for (const body_node *call = calls ? calls->child : NULL; call; call = call->next) {
+    making_sub(m, "tool_calls", i++);
+    if (!add_tool_call(m, call)) return false;
+  }
+  return true;
+}
+
+static bool add_tool_result(making *m, const body_node *message) {
+  const body_node *content = body_get(message, "content");
+  const making_call *call;
+  if (!making_find_call(m, body_get(message, "tool_call_id"), &call)) return false;
+  bool text = content && content->type == BODY_TEXT;
+  writing w = {m, true};
+  content_rules rules = {AIORCH_ROLE_TOOL, true};
+  if (!text && (!content || content->type != BODY_ARRAY)) return making_refuse(m, "content", "must be a text or a list of parts");
+  const body_node *first = text ? NULL : content->child;
+  const body_node *lead = first && body_is(body_get(first, "type"), "text") ? body_get_text(first, "text") : NULL;
+  const char *words = text ? content->text : lead ? lead->text : NULL;
+  size_t words_len = text ? content->len : lead ? lead->len : 0;
+  if (!making_check(m, aiorch_run_add_tool_result(m->x->run, call->id, call->id_len, call->name, call->name_len, words, words_len, 0),
+                    "content")) {
+    return false;
+  }
+  size_t i = lead ? 1 : 0;
+  for (const body_node *part = lead ? first->next : first; part; part = part->next) {
+    making_sub(m, "content", i++);
+    if (!add_part(&w, &rules, part)) return false;
+  }
+  return true;
+}
+
+static bool add_message(making *m, const body_node *message) {
+  const body_node *role = body_get(message, "role");
+  if (body_is(role, "user")) return add_plain(m, message, AIORCH_ROLE_USER);
+  if (body_is(role, "assistant")) return add_assistant(m, message);
+  if (body_is(role, "system") || body_is(role, "developer")) return add_plain(m, message, AIORCH_ROLE_SYSTEM);
+  if (body_is(role, "tool")) return add_tool_result(m, message);
+  return making_refuse(m, "role", "must be system, developer, user, assistant or tool");
+}
+
+bool openai_chat_messages(making *m, const body_node *messages) {
+  size_t i = 0;
+  if (!messages || messages->type != BODY_ARRAY || !messages->child) return making_refuse(m, "messages", "needed: a list of messages");
+  for (const body_node *message = messages->child; message; message = message->next) {
+    making_at(m, "messages", i++);
+    if (!add_message(m, message)) return false;
+  }
+  m->list = NULL;
+  return true;
+}
