@@ -127,6 +127,8 @@ void cli_options_free(cli *c);
 bool cli_pair(const char *text, const char **value, size_t *name_len);
 /* All arguments from `from` on, joined by spaces; "-" alone reads stdin. Usage or system errors are printed. */
 int cli_text_argument(cli *c, size_t from, cli_bytes *out);
+
+/* ---- nearest.c ---- */
 /* The candidate nearest to `word` by edits, NULL when none is near. `next` gives NULL past the last. */
 const char *cli_nearest(const char *word, const char *(*next)(size_t index, void *context), void *context);
 

@@ -22,11 +22,27 @@ void jp_close(json_print *p, char bracket) {
   p->comma = true;
 }
 
+/* The length of the run of bytes at `text` that stand for themselves. */
+static size_t plain_len(const char *text, size_t len) {
+  size_t i = 0;
+  while (i < len) {
+    unsigned char c = (unsigned char)text[i];
+    if (c == '"' || c == '\\' || c < 0x20 || c == 0x7F) break;
+    size_t n = c < 0x80 ? 1 : cli_utf8_len(text + i, len - i);
+    if (n == 0) break;
+    i += n;
+  }
+  return i;
+}
+
 static void add_escaped(cli_bytes *out, const char *text, size_t len) {
   cli_addc(out, '"');
   for (size_t i = 0; i < len;) {
-    unsigned char c = (unsigned char)text[i];
-    size_t n = cli_utf8_len(text + i, len - i);
+    size_t plain = plain_len(text + i, len - i);
+    cli_add(out, text + i, plain);
+    i += plain;
+    if (i == len) break;
+    unsigned char c = (unsigned char)text[i++];
     if (c == '"' || c == '\\') {
       cli_addc(out, '\\');
       cli_addc(out, (char)c);
@@ -34,12 +50,9 @@ static void add_escaped(cli_bytes *out, const char *text, size_t len) {
       cli_addz(out, "\\n");
     } else if (c < 0x20 || c == 0x7F) {
       cli_addf(out, "\\u%04x", c);
-    } else if (n == 0) {
-      cli_addz(out, "\xEF\xBF\xBD");
     } else {
-      cli_add(out, text + i, n);
+      cli_addz(out, "\xEF\xBF\xBD");
     }
-    i += n ? n : 1;
   }
   cli_addc(out, '"');
 }

@@ -111,7 +111,7 @@ static bool add_block(writing *w, const body_node *block) {
     return making_refuse(w->m, "type", "must be text, image, tool_use, tool_result, thinking or redacted_thinking; others are not served here");
   }
   if (!kinds[i].add(w, block)) return false;
-  return !body_get(block, "cache_control") || making_check(w->m, aiorch_run_add_cache_marker(w->m->x->run), "cache_control");
+  return making_cache(w->m, body_get(block, "cache_control"), w->role, "cache_control");
 }
 
 static bool add_message(making *m, const body_node *message) {

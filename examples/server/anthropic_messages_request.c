@@ -113,13 +113,6 @@ static bool take_output(making *m, const body_node *output) {
   return take_format(m, body_get(output, "format"), "output_config.format");
 }
 
-/* {"type": "ephemeral", "ttl": "5m"} of the whole request: the prompt is kept up to the end of the system text. */
-static bool take_cache(making *m, const body_node *cache) {
-  if (!cache) return true;
-  bool hour = body_is(body_get(cache, "ttl"), "1h");
-  return making_option(m, "generate.cache_prompt", hour ? "1h" : "5m", 2, "cache_control");
-}
-
 static bool take_all(making *m) {
   const body_node *f[MEMBER_COUNT] = {0};
   if (m->root->type != BODY_OBJECT) return making_refuse(m, NULL, "the body must be a JSON object");
@@ -133,7 +126,7 @@ static bool take_all(making *m) {
          anthropic_conversation(m, f[M_MESSAGES]) && making_number(m, "generate.temperature", f[M_TEMPERATURE], "temperature") &&
          making_number(m, "generate.max_tokens", f[M_MAX_TOKENS], "max_tokens") && making_stop(m, f[M_STOP], "stop_sequences") &&
          take_tools(m, f[M_TOOLS]) && take_tool_choice(m, f[M_TOOL_CHOICE]) && take_thinking(m, f[M_THINKING]) &&
-         take_output(m, f[M_OUTPUT]) && take_format(m, f[M_FORMAT], "output_format") && take_cache(m, f[M_CACHE]) && making_finish(m);
+         take_output(m, f[M_OUTPUT]) && take_format(m, f[M_FORMAT], "output_format") && making_cache(m, f[M_CACHE], AIORCH_ROLE_SYSTEM, "cache_control") && making_finish(m);
 }
 
 bool anthropic_messages_begin(exchange *x, const char *body, size_t len, http_problem *why) {

@@ -1,13 +1,21 @@
 /*
  * What is served.
  */
+#include "embeddings_page.h"
 #include "endpoints.h"
+#include "models_page.h"
 #include "server.h"
 
 #include <string.h>
 
 static const endpoint table[] = {
     {"POST", "/ask", ENDPOINT_ANSWER, false, 0, &wire_ask, NULL},
+    {"POST", "/v1/chat/completions", ENDPOINT_ANSWER, false, 0, &wire_openai_chat, NULL},
+    {"POST", "/v1/messages", ENDPOINT_ANSWER, false, 0, &wire_anthropic_messages, NULL},
+    {"POST", "/v1/embeddings", ENDPOINT_WORKER, false, 0, NULL, embeddings_serve},
+    {"GET", "/v1/models", ENDPOINT_INLINE, false, 1, NULL, models_list},
+    {"GET", "/v1/models/{id}", ENDPOINT_INLINE, false, 1, NULL, models_one},
+    {"GET", "/v1/models/{provider}/{name}", ENDPOINT_INLINE, false, 1, NULL, models_one},
     {"GET", "/healthz", ENDPOINT_INLINE, true, 1, NULL, endpoint_healthz},
     {"GET", "/readyz", ENDPOINT_WORKER, true, 1, NULL, endpoint_readyz},
     {"GET", "/metrics", ENDPOINT_INLINE, false, 1, NULL, endpoint_metrics},

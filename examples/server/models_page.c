@@ -51,9 +51,10 @@ void models_list(endpoint_call *call) {
 }
 
 void models_one(endpoint_call *call) {
-  const char *name = call->parts[0];
+  char name[2 * (ENDPOINT_PART_MAX + 1)];
   model_choice choice;
   http_problem why;
+  snprintf(name, sizeof name, "%s%s%s", call->parts[0], call->parts[1][0] ? "/" : "", call->parts[1]);
   if (!model_catalog_find(call->models, name, strlen(name), &choice)) {
     http_problem_set(&why, 404, "model_not_found", "model", "the model \"%.100s\" is none that this server asks for; GET /v1/models has them",
                      name);

@@ -47,7 +47,7 @@ static bool add_part(writing *w, const content_rules *rules, const body_node *pa
   } else {
     return making_refuse(w->m, "type", "must be \"text\" or \"image_url\"; other parts are not served here");
   }
-  return good && (!body_get(part, "cache_control") || making_check(w->m, aiorch_run_add_cache_marker(w->m->x->run), "cache_control"));
+  return good && making_cache(w->m, body_get(part, "cache_control"), rules->role, "cache_control");
 }
 
 static bool add_parts(writing *w, const content_rules *rules, const body_node *parts) {

@@ -167,6 +167,12 @@ bool making_model(making *m, const body_node *model) {
   return false;
 }
 
+bool making_cache(making *m, const body_node *control, int32_t role, const char *member) {
+  if (!control) return true;
+  if (role != AIORCH_ROLE_SYSTEM) return making_check(m, aiorch_run_add_cache_marker(m->x->run), member);
+  return making_option(m, "generate.cache_prompt", body_is(body_get(control, "ttl"), "1h") ? "1h" : "5m", 2, member);
+}
+
 bool making_stop(making *m, const body_node *stop, const char *member) {
   if (!stop) return true;
   if (stop->type == BODY_TEXT) return making_check(m, aiorch_run_add_stop(m->x->run, stop->text, stop->len), member);

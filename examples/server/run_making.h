@@ -81,6 +81,8 @@ bool making_option(making *m, const char *key, const char *value, size_t len, co
 /* A number of the body, 0 or above, as it was written. */
 bool making_number(making *m, const char *key, const body_node *node, const char *member);
 bool making_model(making *m, const body_node *model);
+/* {"type": "ephemeral", "ttl"}: the prompt up to here is worth keeping. Of the system text it is an option, in messages a mark. */
+bool making_cache(making *m, const body_node *control, int32_t role, const char *member);
 bool making_stop(making *m, const body_node *stop, const char *member);
 bool making_image_url(making *m, const char *url, size_t len);
 bool making_image_data(making *m, const char *type, size_t type_len, const char *data, size_t len);

@@ -14,6 +14,7 @@ typedef struct server_handle {
   struct server_handle *next;
   aiorch *orch;
   identity *ids;
+  struct model_catalog *models;
   server_settings settings;
   int64_t users;    /* requests that go by it */
   bool ready, retired, closing;

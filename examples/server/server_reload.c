@@ -3,6 +3,7 @@
  * serves; from then on requests go by the new one, and the old one is closed when its last has ended. What cannot be changed so (where the
  * server listens, its limits of connections) stays as it was.
  */
+#include "model_catalog.h"
 #include "server.h"
 
 #include <stdlib.h>
@@ -70,6 +71,11 @@ static int open_with(cli *c, server_handle *handle, bool again, char why[1200]) 
     snprintf(why, 1200, "%s", c->error ? aiorch_error_message(c->error) : "out of memory");
     return code;
   }
+  handle->models = model_catalog_make(c->orch, c->config, handle->settings.models);
+  if (!handle->models) {
+    snprintf(why, 1200, "the providers cannot be listed");
+    return CLI_EXIT_INTERNAL;
+  }
   handle->ids = identity_open(&handle->settings, words);
   if (!handle->ids) snprintf(why, 1200, "%s", words);
   return handle->ids ? CLI_EXIT_OK : CLI_EXIT_CONFIG;
@@ -114,6 +120,8 @@ static bool close_handle(server_handle *handle, int64_t ms) {
   handle->orch = NULL;
   identity_close(handle->ids);
   handle->ids = NULL;
+  model_catalog_free(handle->models);
+  handle->models = NULL;
   return status != AIORCH_AGAIN;
 }
 

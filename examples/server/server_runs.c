@@ -210,6 +210,7 @@ static void begin_run(server *s, server_request *r) {
   http_problem why;
   aiorch_status status = AIORCH_OK;
   r->x.orch = r->handle->orch;
+  r->x.models = r->handle->models;
   r->x.who = &r->who;
   r->x.request = &r->call->request;
   r->begun = true;
@@ -229,7 +230,7 @@ static void begin_run(server *s, server_request *r) {
 }
 
 static void make_job(server *s, server_request *r, endpoint_call *job) {
-  *job = (endpoint_call){.server = s, .orch = r->handle->orch, .who = &r->who, .request = &r->call->request, .body = r->call->body,
+  *job = (endpoint_call){.server = s, .orch = r->handle->orch, .models = r->handle->models, .who = &r->who, .request = &r->call->request, .body = r->call->body,
                          .body_len = r->call->body_len, .status = 200, .content_type = "application/json"};
   if (r->parts) memcpy(job->parts, r->parts, sizeof job->parts);
 }

@@ -21,6 +21,7 @@ static const server_setting rows[] = {
     TEXT(anonymous_tenant, "default", "the tenant of callers who do not say who they are"),
     {"tls.certificate", 's', offsetof(server_settings, tls_certificate), "", 0, 0, "file of the certificate and those above it, PEM; with it HTTPS alone is spoken"},
     {"tls.key", 's', offsetof(server_settings, tls_key), "", 0, 0, "file of the certificate's private key, PEM"},
+    TEXT(models, "", "models beyond the providers' own that clients may name: PROVIDER/MODEL, PROVIDER/* or *, separated by commas"),
     NUMBER(body_max_bytes, "16777216", KIB, 1024LL * MIB, "the most bytes of a request's body"),
     NUMBER(bodies_max_bytes, "268435456", KIB, 65536LL * MIB, "the most bytes of all bodies that are here at once; beyond it 503"),
     NUMBER(head_max_bytes, "16384", KIB, MIB, "the most bytes of a request's line and headers"),

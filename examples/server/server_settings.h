@@ -12,6 +12,7 @@ typedef struct server_settings {
   bool anonymous;
   char *anonymous_tenant;
   char *tls_certificate, *tls_key;
+  char *models;                 /* model_catalog.h */
   int64_t body_max_bytes, bodies_max_bytes, head_max_bytes, uri_max_bytes;
   int64_t connections_max, connections_per_address, calls_max;
   int64_t head_timeout_ms, body_timeout_ms, body_bytes_per_s, idle_ms, write_timeout_ms;
