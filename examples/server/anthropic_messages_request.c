@@ -132,6 +132,7 @@ static bool take_all(making *m) {
 bool anthropic_messages_begin(exchange *x, const char *body, size_t len, http_problem *why) {
   body_json json;
   bool good = body_parse(&json, body, len);
+  headers_set(&x->headers, "request-id", x->request->id); /* where Anthropic's clients look for it */
   making m = {.x = x, .root = json.root, .why = why, .state = wire_state_of(x), .language = "anthropic"};
   if (!good) {
     http_problem_set(why, 400, "invalid_json", NULL, "the body is no JSON: %s, at byte %zu", json.wrong, json.where);

@@ -168,13 +168,12 @@ static bool read_report(const char *json, size_t len, report *out) {
   return good;
 }
 
-/* "aiorch" is whatever is there; else the model's name as the report has it, its last part, or with what is before a colon left out. */
+/* "aiorch" is whatever is there; else the library's name of it, MODEL/DIGEST/PRECISION or SERVICE:MODEL:DIMENSIONS, or the MODEL in it. */
 static bool is_that_model(const body_node *asked_for, const char *model) {
-  const char *slash = strrchr(model, '/'), *at = strchr(model, '@');
-  size_t len = at ? (size_t)(at - model) : strlen(model);
-  bool whole = asked_for->len == len && memcmp(asked_for->text, model, len) == 0;
-  bool last = slash && body_is(asked_for, slash + 1);
-  return body_is(asked_for, "aiorch") || body_is(asked_for, model) || whole || last;
+  const char *colon = strchr(model, ':'), *last = strrchr(model, ':'), *slash = strchr(model, '/');
+  const char *from = colon && last > colon ? colon + 1 : model, *end = colon && last > colon ? last : slash ? slash : model + strlen(model);
+  bool named = asked_for->len == (size_t)(end - from) && memcmp(asked_for->text, from, asked_for->len) == 0;
+  return named || body_is(asked_for, "aiorch") || body_is(asked_for, model);
 }
 
 static bool put_answer(endpoint_call *call, const asked *a, const char *json, size_t len, http_problem *why) {
@@ -184,8 +183,10 @@ static bool put_answer(endpoint_call *call, const asked *a, const char *json, si
   int64_t index = 0;
   if (!at || !read_report(json, len, &r)) return http_problem_of(why, AIORCH_E_INTERNAL, NULL);
   if (!is_that_model(a->model, r.model)) {
-    return http_problem_set(why, 404, "model_not_found", "model", "the model \"%.*s\" is not the one that this server embeds with: use "
-                            "\"aiorch\", or \"%.200s\"", a->model->len < 100 ? (int)a->model->len : 100, a->model->text, r.model);
+    http_problem_set(why, 404, "model_not_found", "model", "the model \"%.*s\" is not the one that this server embeds with: use \"aiorch\", "
+                     "or \"%.200s\"", a->model->len < 100 ? (int)a->model->len : 100, a->model->text, r.model);
+    why->type = "invalid_request_error"; /* as OpenAI says it */
+    return false;
   }
   if (a->dimensions && a->dimensions != r.dimensions) {
     return http_problem_set(why, 400, NULL, "dimensions", "dimensions: this model has %lld", (long long)r.dimensions);
@@ -229,6 +230,11 @@ static bool embed(endpoint_call *call, const asked *a, http_problem *why) {
     good = put_answer(call, a, json, len, why);
   } else {
     http_problem_of(why, status, error);
+    if (status == AIORCH_E_UNSUPPORTED) { /* no embedder is a model that is not there */
+      why->status = 404;
+      why->type = "invalid_request_error";
+      why->code = "model_not_found";
+    }
   }
   aiorch_text_free(text);
   aiorch_error_free(error);

@@ -80,6 +80,29 @@ bool exchange_cost(const exchange *x, char out[40]) {
   return true;
 }
 
+/* Who was asked, one after the other; the questions' vectors are none of the client's business. */
+static void members_of_attempts(json_print *p, const aiorch_run *run) {
+  size_t count = aiorch_run_attempt_count(run);
+  jp_key(p, "attempts");
+  jp_open(p, '[');
+  for (size_t i = 0; i < count; i++) {
+    const char *provider = "", *model = "", *request_id = "";
+    aiorch_status outcome = AIORCH_OK;
+    int32_t kind = 0, http_status = 0;
+    int64_t duration_us = 0;
+    if (aiorch_run_attempt(run, i, &kind, &outcome, &http_status, &duration_us) != AIORCH_OK || kind != AIORCH_ATTEMPT_GENERATE) continue;
+    aiorch_run_attempt_names(run, i, &provider, &model, &request_id);
+    jp_open(p, '{');
+    jp_kz(p, "provider", provider);
+    jp_kz(p, "model", model);
+    jp_kz(p, "outcome", aiorch_status_name(outcome));
+    if (http_status) jp_ki64(p, "http_status", http_status);
+    jp_ki64(p, "duration_us", duration_us);
+    jp_close(p, '}');
+  }
+  jp_close(p, ']');
+}
+
 void exchange_aiorch_members(const exchange *x, json_print *p) {
   char cost[40];
   member_text(p, "run_id", aiorch_run_id, x->run);
@@ -92,4 +115,5 @@ void exchange_aiorch_members(const exchange *x, json_print *p) {
   }
   jp_ki64(p, "duration_us", aiorch_run_duration_us(x->run));
   members_of_sources(p, x->run);
+  members_of_attempts(p, x->run);
 }

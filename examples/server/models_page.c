@@ -58,6 +58,7 @@ void models_one(endpoint_call *call) {
   if (!model_catalog_find(call->models, name, strlen(name), &choice)) {
     http_problem_set(&why, 404, "model_not_found", "model", "the model \"%.100s\" is none that this server asks for; GET /v1/models has them",
                      name);
+    why.type = "invalid_request_error"; /* as OpenAI says it */
     endpoint_problem(call, &why);
     return;
   }

@@ -1,0 +1,138 @@
+"""The endpoints of OpenAI's and Anthropic's clients over HTTP, byte for byte, and by curl. The clients themselves: clients/run_clients.sh."""
+
+import json
+import shutil
+import subprocess
+
+from _serve import Server, case, main  # which knows where _fake_llm is
+from _fake_llm import FakeLlm, Reply
+
+HELLO = [{"role": "user", "content": "Hello?"}]
+CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Ulm"}'}}
+
+
+def chat(s, **more):
+    return s.request("POST", "/v1/chat/completions", {"model": "aiorch", "messages": HELLO, **more})
+
+
+def message(s, **more):
+    return s.request("POST", "/v1/messages", {"model": "aiorch", "max_tokens": 50, "messages": HELLO, **more})
+
+
+@case
+def test_chat__whole_has_headers_and_body(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+        answer = chat(s, aiorch={"filters": {"lang": "en"}})
+        assert answer.status == 200 and answer.headers["content-type"] == "application/json"
+        assert answer.headers["x-aiorch-provider"] == "fake" and answer.headers["x-aiorch-cache"] == "off"
+        body = answer.json
+        assert body["id"].startswith("chatcmpl-") and body["aiorch"]["run_id"] == answer.headers["x-aiorch-run-id"]
+        assert body["aiorch"]["attempts"][0]["provider"] == "fake" and body["aiorch"]["attempts"][0]["outcome"] == "OK"
+        assert body["aiorch"]["sources"] == []
+
+
+@case
+def test_chat__streams_and_ends_with_done(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+        answer = chat(s, stream=True, stream_options={"include_usage": True})
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        events = [data for _, data in answer.events]
+        assert events[-1] == "[DONE]" and events[-2]["choices"] == [] and events[-2]["usage"]["total_tokens"] == 120
+        assert len({e["id"] for e in events[:-1]}) == 1
+        assert events[-3]["choices"][0]["finish_reason"] == "stop" and events[-3]["aiorch"]["provider"] == "fake"
+
+
+@case
+def test_chat__an_error_before_the_stream_is_a_status(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm, config={"generate.extractive_last": False, "generate.attempts": 1}) as s:
+        llm.always = Reply(status=400, message="too many cats")
+        answer = chat(s, stream=True)
+        assert answer.status >= 400 and answer.headers["content-type"] == "application/json"
+        assert set(answer.json["error"]) == {"message", "type", "param", "code"}
+
+
+@case
+def test_chat__members_are_passed_on_to_who_takes_them(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm, config={"generate.provider_options": '{"seed": 1, "min_p": 0.1}'}) as s:
+        assert chat(s, model="fake", seed=5, top_p=0.5, logit_bias={"50256": -100}).status == 200
+        sent = llm.requests[-1]
+        assert sent["seed"] == 1 and sent["top_p"] == 0.5 and sent["logit_bias"] == {"50256": -100} and sent["min_p"] == 0.1
+
+
+@case
+def test_chat__sources_of_documents_are_in_it(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm, config={"retrieve.enabled": True}) as s:
+        assert chat(s, aiorch={"retrieve": False}).json["aiorch"]["sources"] == []
+        refused = chat(s, aiorch={"retrieve": {"top": 3}})
+        assert refused.status == 400 and refused.json["error"]["param"] == "aiorch.retrieve"
+
+
+@case
+def test_chat__operators_own_models(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm, server={"models": "fake/large-2"}) as s:
+        assert chat(s, model="fake/large-2").json["model"] == "large-2"
+        assert chat(s, model="fake/huge-3").status == 404
+        names = [m["id"] for m in s.request("GET", "/v1/models").json["data"]]
+        assert names == ["aiorch", "aiorch/simple", "aiorch/complex", "aiorch/auto", "fake/tiny-1", "fake/large-2"], names
+
+
+@case
+def test_messages__tools_stream_as_blocks(folder):
+    tools = [{"name": "weather", "input_schema": {"type": "object"}}]
+    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+        llm.always = Reply(pieces=("Let me see.",), tool_calls=[CALL], finish="tool_calls")
+        names = [name for name, _ in message(s, stream=True, tools=tools).events]
+        assert names == ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "content_block_start",
+                         "content_block_delta", "content_block_stop", "message_delta", "message_stop"], names
+        whole = message(s, tools=tools).json
+        assert [b["type"] for b in whole["content"]] == ["text", "tool_use"] and whole["stop_reason"] == "tool_use"
+        assert llm.requests[-1]["max_tokens"] == 50
+
+
+@case
+def test_messages__problems_have_their_shape(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm, server={"body_max_bytes": 4096}) as s:
+        for body, status, kind in ((b"{", 400, "invalid_request_error"), (b'{"model":"x","max_tokens":1,"messages":[]}', 404, "not_found_error"),
+                                   (b"[" * 5000, 413, "request_too_large")):
+            answer = s.request("POST", "/v1/messages", body)
+            assert answer.status == status and answer.json["type"] == "error" and answer.json["error"]["type"] == kind, answer.text
+            assert answer.json["request_id"] == answer.headers["x-request-id"]
+
+
+@case
+def test_models__one_and_none(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+        for path in ("/v1/models/fake%2Ftiny-1", "/v1/models/fake/tiny-1"):
+            assert s.request("GET", path).json["id"] == "fake/tiny-1"
+        missing = s.request("GET", "/v1/models/gpt-99")
+        assert missing.status == 404 and missing.json["error"]["code"] == "model_not_found"
+        assert s.request("POST", "/v1/models", {}).status == 405
+
+
+@case
+def test_embeddings__without_an_embedder(folder):
+    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+        answer = s.request("POST", "/v1/embeddings", {"model": "aiorch", "input": "x"})
+        assert answer.status == 404 and answer.json["error"]["code"] == "model_not_found"
+        for body, param in (({"model": "aiorch"}, "input"), ({"model": "aiorch", "input": []}, "input"), ({"input": "x"}, "model"),
+                            ({"model": "aiorch", "input": ["x"] * 2049}, "input"), ({"model": "aiorch", "input": "x", "dimensions": 0}, "dimensions"),
+                            ({"model": "aiorch", "input": "x", "encoding_format": "hex"}, "encoding_format")):
+            answer = s.request("POST", "/v1/embeddings", body)
+            assert answer.status == 400 and answer.json["error"]["param"] == param, answer.text
+
+
+@case
+def test_curl__whole_and_streamed(folder):
+    if not shutil.which("curl"):
+        return
+    with FakeLlm() as llm, Server(folder, llm=llm) as s:
+        url = f"http://127.0.0.1:{s.port}/v1/chat/completions"
+        for more in ({}, {"stream": True}):
+            body = json.dumps({"model": "aiorch", "messages": HELLO, **more})
+            out = subprocess.run(["curl", "-sS", "-N", "--fail", "--max-time", "30", url, "-H", "Content-Type: application/json", "-d", body],
+                                 capture_output=True, check=True, text=True).stdout
+            assert ("[DONE]" in out) == bool(more) and "Hello from the fake." in out, out
+
+
+if __name__ == "__main__":
+    main()
