@@ -3,7 +3,6 @@
  */
 #include "cli.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static void separate(json_print *p) {
@@ -22,16 +21,16 @@ void jp_close(json_print *p, char bracket) {
   p->comma = true;
 }
 
+static bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
 /* The length of the run of bytes at `text` that stand for themselves. */
 static size_t plain_len(const char *text, size_t len) {
-  size_t i = 0;
-  while (i < len) {
-    unsigned char c = (unsigned char)text[i];
-    if (c == '"' || c == '\\' || c < 0x20 || c == 0x7F) break;
-    size_t n = c < 0x80 ? 1 : cli_utf8_len(text + i, len - i);
-    if (n == 0) break;
+  size_t i = 0, n;
+  do {
+    while (i < len && is_plain((unsigned char)text[i])) i++;
+    n = i < len && (unsigned char)text[i] >= 0x80 ? cli_utf8_len(text + i, len - i) : 0;
     i += n;
-  }
+  } while (n > 0);
   return i;
 }
 
@@ -78,8 +77,13 @@ void jp_z(json_print *p, const char *text) {
 }
 
 void jp_i64(json_print *p, int64_t value) {
+  char digits[24], *at = digits + sizeof digits;
+  uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  do *--at = (char)('0' + left % 10);
+  while ((left /= 10) > 0);
+  if (value < 0) *--at = '-';
   separate(p);
-  cli_addf(&p->out, "%" PRId64, value);
+  cli_add(&p->out, at, (size_t)(digits + sizeof digits - at));
 }
 
 void jp_bool(json_print *p, bool value) { jp_raw(p, value ? "true" : "false", value ? 4 : 5); }
