@@ -54,6 +54,7 @@ typedef struct server {
   const cli *cli;                       /* what was said on the command line, for the next configuration */
   int epoll;
   int64_t now_ms, begun_ms, next_beat_ms, drain_until_ms, quiet_since_ms, requests, calls; /* all that are under way; those that calls_max counts */
+  int64_t busy_ms;                      /* when there was last something under way; 0: nothing since memory was given back */
   bool draining, stop, reloading, reload_again, work_due;
   loop_watch signals;
   int signal_fd;
@@ -98,6 +99,10 @@ bool handles_tidy(server *s);
 /* Ends all of them, within `ms`. False: something could not be settled in that time. */
 bool handles_close(server *s, int64_t ms);
 void server_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- server_memory.c ---- */
+void memory_trim(void *context); /* a worker's task */
+void memory_forget_start(void);
 
 /* ---- endpoint_*.c ---- */
 void endpoint_healthz(endpoint_call *call);

@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, BEAT_MS = 250, QUIET_MS = 300, CUT_MS = 2000, CLOSE_MS = 10000, REFRESH_BEATS = 20, FILE_MAX = 1 << 20 };
+enum { EVENTS = 256, BEAT_MS = 250, QUIET_MS = 300, CALM_MS = 1000, CUT_MS = 2000, CLOSE_MS = 10000, REFRESH_BEATS = 20, FILE_MAX = 1 << 20 };
 
 static void begin_drain(server *s) {
   int64_t ms = s->handle->settings.drain_ms;
@@ -134,6 +134,11 @@ static void beat(server *s) {
   if (s->now_ms < s->next_beat_ms) return;
   s->next_beat_ms = s->now_ms + every;
   server_heartbeats(s);
+  if (s->requests > 0) s->busy_ms = s->now_ms;
+  if (s->busy_ms && s->now_ms - s->busy_ms > CALM_MS) {
+    s->busy_ms = 0;
+    workers_task(s->workers, memory_trim, NULL, NULL);
+  }
   handles_tidy(s);
   if ((s->now_ms - s->begun_ms) / every % REFRESH_BEATS == 0 && !s->draining) {
     s->handle->users++;
@@ -205,6 +210,7 @@ int server_run(server *s) {
   s->signal_fd = -1;
   int code = start(s);
   if (code == CLI_EXIT_OK) {
+    memory_forget_start();
     say_start(s);
     loop(s);
     if (s->requests > 0) server_say("%lld request%s cut off", (long long)s->requests, s->requests == 1 ? " was" : "s were");
