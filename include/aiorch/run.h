@@ -274,6 +274,18 @@ AIORCH_API int32_t aiorch_run_usage_estimated(const aiorch_run *run);
 /** What the run has cost, in nano-USD. AIORCH_E_NOT_FOUND when a price is unknown. */
 AIORCH_API aiorch_status aiorch_run_cost(const aiorch_run *run, int64_t *nano_usd);
 
+/**
+ * What the limit "rate_limit.requests" says of the run's user, once the stage rate_limit has ended.
+ *
+ * @param limit      runs in a window.
+ * @param remaining  how many more may begin now; 0 after a refusal.
+ * @param reset_ms   after which all of them may, when none begins meanwhile: at most so long.
+ * @return AIORCH_OK; AIORCH_E_NOT_FOUND when no such limit holds for the run, the stage has not ended, or the store could not be
+ *         asked; AIORCH_E_INVALID. Outputs may be NULL.
+ * Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_run_rate_limit(const aiorch_run *run, int64_t *limit, int64_t *remaining, int64_t *reset_ms);
+
 /** AIORCH_CACHE_*. */
 AIORCH_API int32_t aiorch_run_cache_outcome(const aiorch_run *run);
 /** The id of the cache entry that answered, or that was stored; "" when none. */

@@ -101,6 +101,23 @@ aiorch_status aiorch_run_cost(const aiorch_run *run, int64_t *nano_usd) {
   return AIORCH_OK;
 }
 
+/* ---- limits ---- */
+
+/* The ledger says what is used of the first constraint, or of the one that refused: of runs, when those are limited. */
+aiorch_status aiorch_run_rate_limit(const aiorch_run *run, int64_t *limit, int64_t *remaining, int64_t *reset_ms) {
+  if (!good(run)) return AIORCH_E_INVALID;
+  int32_t outcome = run->stages[AIORCH_STAGE_RATE_LIMIT].outcome;
+  size_t at = run->admission.admitted || run->admission.violated < 0 ? 0 : (size_t)run->admission.violated;
+  bool asked = outcome == AIORCH_OUTCOME_OK || outcome == AIORCH_OUTCOME_REFUSED;
+  if (!asked || at >= run->constraint_count || run->constraints[at].kind != AIO__LIMIT_RUNS) return AIORCH_E_NOT_FOUND;
+  const aio__constraint *c = &run->constraints[at];
+  int64_t left = c->limit - run->admission.used;
+  if (limit) *limit = c->limit;
+  if (remaining) *remaining = left > 0 && run->admission.admitted ? left : 0;
+  if (reset_ms) *reset_ms = c->window_ms;
+  return AIORCH_OK;
+}
+
 /* ---- cache ---- */
 
 int32_t aiorch_run_cache_outcome(const aiorch_run *run) { return good(run) ? run->cache_outcome : AIORCH_CACHE_OFF; }
