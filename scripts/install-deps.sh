@@ -57,6 +57,8 @@ need_build() {
   need libpq-dev "libpq (pkg-config libpq)" pc libpq
   need libzip-dev "libzip (pkg-config libzip)" pc libzip
   need libmicrohttpd-dev "libmicrohttpd, for 'aiorch serve' (pkg-config libmicrohttpd)" pc libmicrohttpd
+  need libcjose-dev "cjose (pkg-config cjose), for 'aiorch serve'" pc cjose
+  need libssl-dev "OpenSSL's libcrypto (pkg-config libcrypto), for 'aiorch serve'" pc libcrypto
 }
 
 # For tests/postgres/cluster.py and scripts/get-pgvector.sh. Source packages of Debian are checked with its keys elsewhere too.
@@ -88,6 +90,8 @@ need_tests() {
   need python3-jsonschema "jsonschema for that Python" module jsonschema
   need openssl "openssl" have openssl
   need tinyproxy-bin "tinyproxy" have tinyproxy
+  need slowhttptest "slowhttptest" have slowhttptest
+  need python3-venv "venv for that Python" module ensurepip
   need_postgres
 }
 

@@ -39,6 +39,8 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_RUNS_BEFORE] = {"--runs-before", "WHEN", "Also the runs from before then: 2026-01-31, or 400d, 52w ago."},
     [OPT_LISTEN] = {"--listen", "ADDRESS:PORT", "Where to listen, in place of server.listen; several separated by commas."},
     [OPT_SETTINGS] = {"--settings", NULL, "List the settings of the server (server.NAME), and end."},
+    [OPT_KEY_NAME] = {"--name", "TEXT", "What the key is for; shown by 'keys list'."},
+    [OPT_EXPIRES] = {"--expires", "WHEN", "Until then: 90d, 12h, 2030-01-31; for ever when not given."},
     [OPT_SINCE] = {"--since", "WHEN", "From then on: 2026-01-31, 2026-01-31T14:00Z, or 12h, 7d, 4w ago."},
     [OPT_UNTIL] = {"--until", "WHEN", "Up to then, in the same forms; now when not given."},
     [OPT_BY] = {"--by", "day|provider|model|user", "One row for each of them; day when not given."},
@@ -216,6 +218,8 @@ static int set_option(cli *c, int id, const char *value) {
     case OPT_TO: return set_number(c, id, value, VERSIONS_MAX, &o->to);
     case OPT_STATUS: o->status = true; break;
     case OPT_DRY_MIGRATION: o->dry_run = true; break;
+    case OPT_KEY_NAME: return set_name(c, id, value, &o->name);
+    case OPT_EXPIRES: o->expires = value; break;
     case OPT_LISTEN: o->listen = value; break;
     case OPT_SETTINGS: o->settings = true; break;
     case OPT_HISTORY: return set_number(c, id, value, TOKENS_MAX, &o->history);

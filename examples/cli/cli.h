@@ -63,7 +63,7 @@ typedef enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER } cli
 typedef struct cli_options {
   const char *config, *store, *tenant, *user, *since, *until, *by, *after, *system;
   const char *source, *ca, *model, *precision, *purpose, *cache, *max_age, *cache_threshold;
-  const char *provider, *tier, *schema, *effort, *runs_before, *from_schema, *listen;
+  const char *provider, *tier, *schema, *effort, *runs_before, *from_schema, *listen, *name, *expires;
   bool json, stream_json, quiet, help, version, prune, dry_run;
   bool status, unpinned, offline, no_embed, forget_old, no_cache, any_store, poison, settings;
   cli_color color;
@@ -79,6 +79,7 @@ typedef enum cli_option_id {
   OPT_MODEL, OPT_PRECISION, OPT_PURPOSE, OPT_SOURCE, OPT_SHA256, OPT_UNPINNED, OPT_OFFLINE, OPT_CA, OPT_TIMEOUT,
   OPT_PROVIDER, OPT_ASK_MODEL, OPT_TIER, OPT_IMAGE, OPT_SCHEMA, OPT_MAX_TOKENS, OPT_EFFORT, OPT_HISTORY, OPT_CHECK_TIMEOUT,
   OPT_ANY_STORE, OPT_POISON, OPT_TO, OPT_STATUS, OPT_DRY_MIGRATION, OPT_DRY, OPT_RUNS_BEFORE, OPT_FROM_SCHEMA, OPT_FOR_ROLE, OPT_LISTEN, OPT_SETTINGS,
+  OPT_KEY_NAME, OPT_EXPIRES,
   OPT_COUNT
 } cli_option_id;
 

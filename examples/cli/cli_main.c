@@ -3,9 +3,11 @@
  */
 #include "commands.h"
 #ifdef CLI_WITH_SERVER
+#include "cmd_keys.h"
 #include "cmd_serve.h"
 #else
 #define command_serve command_no_server
+#define command_keys command_no_server
 #endif
 
 #include <errno.h>
@@ -219,6 +221,15 @@ const cli_command cli_commands[] = {
      "  curl -s localhost:8484/ask -d '{\"message\": \"How do I change the port?\"}'\n"
      "  curl -sN localhost:8484/ask -d '{\"message\": \"How do I change the port?\", \"stream\": true}'\n",
      command_serve, 0, 0, OPT(LISTEN) | OPT(SETTINGS)},
+    {"keys", "create | list | revoke ID...", "Keys for callers of 'aiorch serve': make, list, take back",
+     "'create' makes a key for a user of a tenant (--tenant, --user) and prints it, once: only its hash is kept. Who\n"
+     "calls the server sends it as Authorization: Bearer KEY, or x-api-key. 'list' shows all of them by their ids, and\n"
+     "'revoke' takes them back: a server that runs knows within a second. They are kept beside the store, in\n"
+     "server.db, or with a store in PostgreSQL in its schema aiorch_server; server.keys names another place.",
+     "  aiorch keys create --tenant acme --user web --name 'the web front end' --expires 90d\n"
+     "  aiorch keys list --json\n"
+     "  aiorch keys revoke key_0123456789ab\n",
+     command_keys, 1, SIZE_MAX, OPT(KEY_NAME) | OPT(EXPIRES)},
     {"version", "", "Show the version and what this build can do",
      "Prints the version of the library and its features.",
      "  aiorch version\n", command_version, 0, 0, 0},

@@ -143,7 +143,10 @@ static void warn_of_password(const cli *c, const char *store) {
               " or write '${NAME}' in its place, with the name of a variable");
 }
 
-static bool serves(const cli *c) { return c->command && strcmp(c->command->name, "serve") == 0; }
+/* "serve" and "keys" have settings of their own. */
+static bool serves(const cli *c) {
+  return c->command && (strcmp(c->command->name, "serve") == 0 || strcmp(c->command->name, "keys") == 0);
+}
 
 static aiorch_status apply_sets(cli *c) {
   for (size_t i = 0; i < c->opt.set.count; i++) {

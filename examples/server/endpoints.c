@@ -2,11 +2,17 @@
  * What is served.
  */
 #include "embeddings_page.h"
+#include "endpoint_documents.h"
 #include "endpoints.h"
 #include "models_page.h"
 #include "server.h"
 
 #include <string.h>
+
+/* What a browser asks before a request: the headers of the answer are CORS's matter (identity_headers). */
+static void answer_preflight(endpoint_call *call) { call->status = 204; }
+
+static const endpoint preflight = {"OPTIONS", "*", ENDPOINT_INLINE, true, 1, NULL, answer_preflight};
 
 static const endpoint table[] = {
     {"POST", "/ask", ENDPOINT_ANSWER, false, 0, &wire_ask, NULL},
@@ -19,6 +25,13 @@ static const endpoint table[] = {
     {"GET", "/healthz", ENDPOINT_INLINE, true, 1, NULL, endpoint_healthz},
     {"GET", "/readyz", ENDPOINT_WORKER, true, 1, NULL, endpoint_readyz},
     {"GET", "/metrics", ENDPOINT_INLINE, false, 1, NULL, endpoint_metrics},
+    {"POST", "/v1/documents", ENDPOINT_WORKER, false, 0, NULL, endpoint_documents_add},
+    {"GET", "/v1/documents", ENDPOINT_WORKER, false, 1, NULL, endpoint_documents_list},
+    {"DELETE", "/v1/documents", ENDPOINT_WORKER, false, 1, NULL, endpoint_documents_delete_by_uri},
+    {"GET", "/v1/documents/{id}", ENDPOINT_WORKER, false, 1, NULL, endpoint_documents_show},
+    {"DELETE", "/v1/documents/{id}", ENDPOINT_WORKER, false, 1, NULL, endpoint_documents_delete},
+    {"POST", "/v1/search", ENDPOINT_WORKER, false, 0, NULL, endpoint_search},
+    {"GET", "/openapi.json", ENDPOINT_INLINE, true, 1, NULL, endpoint_openapi},
 };
 
 enum { COUNT = sizeof table / sizeof table[0] };
@@ -78,6 +91,7 @@ const endpoint *endpoint_find(const char *method, const char *path, char parts[E
     size_t len = strlen(allow);
     snprintf(allow + len, 64 - len, "%s%s", len ? ", " : "", e->method);
   }
+  if (allow[0] && strcmp(method, "OPTIONS") == 0) return &preflight;
   if (allow[0]) http_problem_set(why, 405, "method_not_allowed", NULL, "%.16s is not served here, but %s", method, allow);
   else http_problem_set(why, 404, "not_found", NULL, "nothing is served at %.200s", path);
   return NULL;

@@ -19,8 +19,20 @@ enum { DISCARD_MAX = 65536, STREAM_BLOCK = 16384, POOL_EXTRA = 4096, BACKLOG_ROU
 
 /* ---- what a request says ---- */
 
+static enum MHD_Result keep_last(void *cls, enum MHD_ValueKind kind, const char *name, const char *value) {
+  (void)kind;
+  if (strcasecmp(name, "x-forwarded-for") == 0) *(const char **)cls = value;
+  return MHD_YES;
+}
+
+/* Of a header that may come more than once the last is what the nearest proxy wrote: some add a line of their own. */
 static const char *find_header(const http_request *request, const char *name) {
   const call_state *s = request->carrier;
+  const char *last = NULL;
+  if (strcasecmp(name, "x-forwarded-for") == 0) {
+    MHD_get_connection_values(s->conn->mhd, MHD_HEADER_KIND, keep_last, &last);
+    return last;
+  }
   return MHD_lookup_connection_value(s->conn->mhd, MHD_HEADER_KIND, name);
 }
 

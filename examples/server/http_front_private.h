@@ -89,7 +89,7 @@ void conn_gone(http_conn *conn);
 
 /* ---- http_strict.c: what a head may look like ---- */
 typedef struct strict_head {
-  int hosts, lengths, encodings, types, authorizations, request_ids;
+  int hosts, lengths, encodings, types, authorizations, api_keys, origins, request_ids;
   const char *bad; /* what is wrong, NULL when nothing is */
   uint64_t length;
   bool chunked;

@@ -44,8 +44,12 @@ static void note_framing(strict_head *head, const char *name, size_t name_len, c
     head->hosts++;
   } else if (named(name, name_len, "content-type")) {
     head->types++;
-  } else if (named(name, name_len, "authorization") || named(name, name_len, "x-api-key")) {
+  } else if (named(name, name_len, "authorization")) {
     head->authorizations++;
+  } else if (named(name, name_len, "x-api-key")) {
+    head->api_keys++;
+  } else if (named(name, name_len, "origin")) {
+    head->origins++;
   } else if (named(name, name_len, "x-request-id")) {
     head->request_ids++;
   }
@@ -70,7 +74,9 @@ void strict_end(strict_head *head, bool http_1_1) {
   if (head->lengths > 0 && head->encodings > 0) note(head, "Content-Length and Transfer-Encoding exclude each other");
   if (head->encodings > 0 && !http_1_1) note(head, "HTTP/1.0 knows no Transfer-Encoding");
   if (head->types > 1) note(head, "Content-Type comes more than once");
-  if (head->authorizations > 2) note(head, "Authorization comes more than once");
+  if (head->authorizations > 1) note(head, "Authorization comes more than once");
+  if (head->api_keys > 1) note(head, "x-api-key comes more than once");
+  if (head->origins > 1) note(head, "Origin comes more than once");
   if (head->request_ids > 1) note(head, "X-Request-Id comes more than once");
 }
 

@@ -5,6 +5,7 @@
 #define IDENTITY_H
 
 #include "http_front.h"
+#include "rate_headers.h"
 
 enum { CALLER_NAME_MAX = 255, CALLER_CREDENTIAL_MAX = 63 };
 
@@ -12,22 +13,23 @@ typedef struct caller {
   char tenant[CALLER_NAME_MAX + 1], user[CALLER_NAME_MAX + 1];
   size_t tenant_len, user_len;
   bool anonymous;
+  bool read_only;                             /* may ask and search, not change documents */
   char credential[CALLER_CREDENTIAL_MAX + 1]; /* the id of a key, or "jwt:" and the id of its key: for logs, never the secret */
+  rate_left left;                             /* of the limit by address, for callers without a name; limit 0: none */
 } caller;
 
 struct server_settings;
 typedef struct identity identity;
 
-/* Reads keys and key sets as the settings say. NULL after a message in `why`. */
-identity *identity_open(const struct server_settings *settings, char why[512]);
-/* Whatever waits (a fetch of keys over the network) is done on a worker; this never waits. False: `why` says what to answer. */
+/* Reads keys and key sets as the settings say; `config` says where the store is. Starts threads of its own, which wait for what has
+ * to be waited for (a key set over the network, keys that another process changed). NULL after a message in `why`. */
+identity *identity_open(const struct server_settings *settings, const aiorch_config *config, char why[512]);
+/* Of the loop's thread alone; never waits. False: `why` says what to answer (401, 403 for pages of other places, 429, 503). */
 bool identity_find(identity *ids, const http_request *request, int64_t now_s, caller *out, http_problem *why);
-/* Headers that go with every answer to this request, of CORS for one. */
+/* Headers of CORS that go with every answer to this request, that to a browser's question before it among them. */
 void identity_headers(const identity *ids, const http_request *request, http_headers *out);
 /* One line for people: how callers are told apart. */
 void identity_describe(const identity *ids, cli_bytes *out);
-/* Work that may wait (key sets that are due); called by a worker every few seconds. */
-void identity_refresh(identity *ids, int64_t now_s);
 void identity_close(identity *ids);
 
 #endif

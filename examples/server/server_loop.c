@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, BEAT_MS = 250, QUIET_MS = 300, CALM_MS = 1000, CUT_MS = 2000, CLOSE_MS = 10000, REFRESH_BEATS = 20, FILE_MAX = 1 << 20 };
+enum { EVENTS = 256, BEAT_MS = 250, QUIET_MS = 300, CALM_MS = 1000, CUT_MS = 2000, CLOSE_MS = 10000, FILE_MAX = 1 << 20 };
 
 static void begin_drain(server *s) {
   int64_t ms = s->handle->settings.drain_ms;
@@ -124,10 +124,6 @@ static void say_start(server *s) {
   cli_release(&providers);
 }
 
-static void refresh(void *context) { identity_refresh(((server_handle *)context)->ids, cli_now_ms() / 1000); }
-
-static void refreshed(void *context) { ((server_handle *)context)->users--; }
-
 /* Four times a second: what goes by the clock. */
 static void beat(server *s) {
   static const int64_t every = BEAT_MS;
@@ -140,10 +136,6 @@ static void beat(server *s) {
     workers_task(s->workers, memory_trim, NULL, NULL);
   }
   handles_tidy(s);
-  if ((s->now_ms - s->begun_ms) / every % REFRESH_BEATS == 0 && !s->draining) {
-    s->handle->users++;
-    workers_task(s->workers, refresh, refreshed, s->handle);
-  }
 }
 
 /* Nothing under way for a moment, in which a connection that was idle may still ask and be told to go elsewhere; or the time is up: then

@@ -24,25 +24,6 @@ void server_say(const char *format, ...) {
   cli_release(&line);
 }
 
-/* The file of the environment, that of the command line, then what was set there. */
-static bool read_settings(const cli *told, server_settings *settings, char why[256]) {
-  static const char section[] = "server.";
-  const char *file = getenv("AIORCH_CONFIG");
-  server_settings_init(settings);
-  if (file && *file && !server_settings_file(settings, file, why)) return false;
-  if (told->opt.config && !server_settings_file(settings, told->opt.config, why)) return false;
-  for (size_t i = 0; i < told->opt.set.count; i++) {
-    const char *value = NULL;
-    size_t name_len = 0;
-    if (strncmp(told->opt.set.items[i], section, sizeof section - 1) != 0 || !cli_pair(told->opt.set.items[i], &value, &name_len)) continue;
-    char *name = cli_copy(told->opt.set.items[i] + sizeof section - 1, name_len - (sizeof section - 1));
-    bool good = server_settings_set(settings, name, value, why);
-    free(name);
-    if (!good) return false;
-  }
-  return !told->opt.listen || server_settings_set(settings, "listen", told->opt.listen, why);
-}
-
 static bool is_memory(const cli *c) {
   aiorch_text *text;
   const char *store = "";
@@ -56,7 +37,7 @@ static bool is_memory(const cli *c) {
 /* All but the opening. */
 static int open_with(cli *c, server_handle *handle, bool again, char why[1200]) {
   char words[512] = "";
-  if (!read_settings(c, &handle->settings, words)) {
+  if (!server_settings_told(&handle->settings, c, words)) {
     snprintf(why, 1200, "%s", words);
     return CLI_EXIT_CONFIG;
   }
@@ -76,7 +57,7 @@ static int open_with(cli *c, server_handle *handle, bool again, char why[1200]) 
     snprintf(why, 1200, "the providers cannot be listed");
     return CLI_EXIT_INTERNAL;
   }
-  handle->ids = identity_open(&handle->settings, words);
+  handle->ids = identity_open(&handle->settings, c->config, words);
   if (!handle->ids) snprintf(why, 1200, "%s", words);
   return handle->ids ? CLI_EXIT_OK : CLI_EXIT_CONFIG;
 }

@@ -64,6 +64,7 @@ static void on_refuse(void *context, const http_call *call, const http_problem *
     endpoint_find(call->request.method, call->request.path, NULL, allow, &ignored);
     headers_set(headers, "Allow", allow);
   }
+  if (r) rate_headers(headers, &r->who.left);
   if (why->status == 401) headers_set(headers, "WWW-Authenticate", "Bearer");
   if (why->retry_after_ms >= 0) headers_setf(headers, "Retry-After", "%lld", (long long)(why->retry_after_ms + 999) / 1000);
   exchange x = {.request = &call->request};
@@ -82,6 +83,9 @@ static void add_run_headers(server_request *r) {
   const char *text;
   char cost[40];
   size_t len;
+  rate_left left = r->who.left;
+  if (x->run) aiorch_run_rate_limit(x->run, &left.limit, &left.remaining, &left.reset_ms);
+  rate_headers(&r->x.headers, &left);
   if (!x->run) return;
   if (aiorch_run_id(x->run, &text, &len) == AIORCH_OK && len) headers_set(&r->x.headers, "x-aiorch-run-id", text);
   if (aiorch_run_provider(x->run, &text, &len) == AIORCH_OK && len) headers_set(&r->x.headers, "x-aiorch-provider", text);
@@ -241,6 +245,7 @@ static void answer_job(server_request *r, endpoint_call *job) {
   int status = job->status;
   const char *content_type = job->content_type;
   identity_headers(r->handle->ids, &r->call->request, &headers);
+  rate_headers(&headers, &r->who.left);
   http_answer(r->call, status, content_type, &headers, &body);
   headers_free(&headers);
 }

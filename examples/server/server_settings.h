@@ -20,6 +20,18 @@ typedef struct server_settings {
   int64_t workers, worker_queue;
   int64_t drain_ms;
   bool access_log, half_closed, metrics_open;
+  char *keys;                   /* where keys are; "": beside the store */
+  int64_t anonymous_per_minute; /* a client's address */
+  bool anonymous_documents;
+  char *trusted_proxies;
+  char *cors_origins;
+  int64_t cors_max_age_s;
+  char *jwt_algorithms;         /* "": no tokens */
+  char *jwt_secret, *jwt_jwks, *jwt_jwks_ca;
+  int64_t jwt_jwks_max_age_s, jwt_jwks_stale_s;
+  char *jwt_issuer, *jwt_audience;
+  int64_t jwt_leeway_s;
+  char *jwt_tenant_claim, *jwt_tenant, *jwt_user_claim, *jwt_role_claim, *jwt_roles;
 } server_settings;
 
 typedef struct server_setting {
@@ -36,6 +48,8 @@ void server_settings_init(server_settings *settings);
 bool server_settings_set(server_settings *settings, const char *name, const char *value, char why[256]);
 /* The member "server" of a configuration file, flat or nested; a file without one sets nothing. */
 bool server_settings_file(server_settings *settings, const char *path, char why[256]);
+/* All that was said: the defaults, the file of $AIORCH_CONFIG, that of --config, --set and --listen. */
+bool server_settings_told(server_settings *settings, const cli *told, char why[256]);
 void server_settings_free(server_settings *settings);
 /* Row number `index`, NULL past the last. */
 const server_setting *server_settings_row(size_t index);

@@ -1,0 +1,33 @@
+/*
+ * The keys that are good now, in memory. A thread of their own looks for changes and reads them; whoever asks gets an answer from what
+ * was read last, at once.
+ */
+#ifndef API_KEYS_H
+#define API_KEYS_H
+
+#include "key_store.h"
+
+enum { API_KEYS_LOOK_MS = 250, API_KEYS_STALE_MS = 60000 };
+
+typedef enum api_key_verdict {
+  API_KEY_GOOD,
+  API_KEY_UNKNOWN,
+  API_KEY_EXPIRED,
+  API_KEY_REVOKED,
+  API_KEY_UNAVAILABLE /* the place of the keys was out of reach for so long that nobody can say who was revoked meanwhile */
+} api_key_verdict;
+
+typedef struct api_key_owner {
+  char id[64], tenant[256], user[256];
+} api_key_owner;
+
+typedef struct api_keys api_keys;
+
+/* Reads them once, and starts the thread. `store` is taken over in any case. NULL after `why`. */
+api_keys *api_keys_open(key_store *store, cli_bytes *why);
+void api_keys_close(api_keys *keys);
+api_key_verdict api_keys_find(api_keys *keys, const char *text, size_t len, int64_t now_ms, api_key_owner *out);
+/* How many are known, with those that are over. */
+size_t api_keys_count(api_keys *keys);
+
+#endif
