@@ -146,7 +146,7 @@ static process start_aiorch(const char *store, const char *place) {
              "{\"store\": \"%s\", \"embedder\": \"none\", \"rate_limit.requests\": 1000000000, \"http.connections_max\": 20000,"
              " \"http.connections_per_host\": 20000, \"providers.instant.api\": \"openai\", \"providers.instant.model\": \"m\","
              " \"providers.instant.base_url\": \"http://127.0.0.1:%d/openai/%s\", \"providers.instant.key\": \"sk-bench\","
-             " \"providers.instant.stream\": %s, \"server\": {\"anonymous\": true, \"connections_per_address\": 0, \"calls_max\": 20000}}",
+             " \"providers.instant.stream\": %s, \"server\": {\"anonymous\": true, \"anonymous_per_minute\": 0, \"connections_per_address\": 0, \"calls_max\": 20000}}",
              store, upstream_port, place, strcmp(place, "whole") == 0 ? "false" : "true");
   snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
   return start((const char *const[]){program, "serve", "--config", path, "--listen", listen, NULL}, port);

@@ -110,8 +110,8 @@ class Server:
                  pass_fds=(), preexec=None, llm=None):
         self.folder, self.lines, self.port = folder, [], None
         self.config_path = os.path.join(folder, "aiorch.json")
-        self.settings = {"store": store if store == "memory" else os.path.join(folder, store), "embedder": "none",
-                         "server": {"anonymous": anonymous, **(server or {})}, **(config or {})}
+        self.settings = {"store": store if store == "memory" else os.path.join(folder, store), "embedder": "none", "rate_limit.requests": 0,
+                         "server": {"anonymous": anonymous, "anonymous_per_minute": 0, **(server or {})}, **(config or {})}
         if llm:
             self.settings.update({"providers.fake.api": "openai", "providers.fake.base_url": llm.url, "providers.fake.model": "tiny-1",
                                   "providers.fake.key": KEY, "retrieve.enabled": False, "cache.mode": "off"})
