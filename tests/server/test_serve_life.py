@@ -143,7 +143,7 @@ def test_hup__takes_over_and_says_why_not(folder):
             got += old.recv(65536)
         assert b'"model":"tiny-1"' in got
         old.close()
-        for broken in ("{", {**s.settings, "no.such.setting": 1}, {**s.settings, "server": {"anonymous": False}}):
+        for broken in ("{", {**s.settings, "no.such.setting": 1}, {**s.settings, "server": {"jwt.algorithms": "none"}}):
             failed = s.metric("aiorch_server_reloads_failed_total")
             s.write_config(broken)
             s.signal(signal.SIGHUP)

@@ -178,6 +178,48 @@ static void test_status__of_a_stage_that_has_failed_before_the_run_has_ended(voi
   fixture_close(&f);
 }
 
+/* The whole trip of one question of user u1. */
+static void ask_once(fixture *f, aiorch_status expected, int64_t remaining) {
+  int64_t limit = -1, left = -1, reset_ms = -1;
+  aiorch_run *run = fixture_ask(f, "acme", "u1", "Which stripes has a zebra?");
+  assert_int_equal(aiorch_run_rate_limit(run, &limit, &left, &reset_ms), AIORCH_E_NOT_FOUND);
+  assert_int_equal(limit, -1);
+  assert_int_equal(aiorch_run_execute(run), expected);
+  assert_int_equal(aiorch_run_rate_limit(run, &limit, &left, &reset_ms), AIORCH_OK);
+  assert_int_equal(limit, 2);
+  assert_int_equal(left, remaining);
+  assert_int_equal(reset_ms, 3600000);
+  assert_int_equal(aiorch_run_rate_limit(run, NULL, NULL, NULL), AIORCH_OK);
+  aiorch_run_free(run);
+}
+
+static void test_rate_limit__counts_down(void **state) {
+  (void)state;
+  fixture f;
+  fixture_open(&f, "{\"rate_limit.requests\": 2}", good, 1, NULL, 0);
+  ask_once(&f, AIORCH_OK, 1);
+  ask_once(&f, AIORCH_OK, 0);
+  ask_once(&f, AIORCH_E_RATE_LIMITED, 0);
+  fixture_close(&f);
+}
+
+/* A budget counts money; where no limit of runs holds there is nothing to tell. */
+static void test_rate_limit__none(void **state) {
+  (void)state;
+  const char *const settings[] = {"{\"rate_limit.requests\": 0}", "{\"rate_limit.requests\": 0, \"budget.user_nano_usd\": 1000000000}"};
+  for (size_t i = 0; i < 2; i++) {
+    fixture f;
+    int64_t limit;
+    fixture_open(&f, settings[i], good, 1, NULL, 0);
+    aiorch_run *run = fixture_ask(&f, "acme", "u1", "Which stripes has a zebra?");
+    assert_int_equal(aiorch_run_execute(run), AIORCH_OK);
+    assert_int_equal(aiorch_run_rate_limit(run, &limit, NULL, NULL), AIORCH_E_NOT_FOUND);
+    aiorch_run_free(run);
+    fixture_close(&f);
+  }
+  assert_int_equal(aiorch_run_rate_limit(NULL, NULL, NULL, NULL), AIORCH_E_INVALID);
+}
+
 static void test_events__outcome_index_and_none(void **state) {
   (void)state;
   fixture f;
@@ -250,7 +292,9 @@ int main(void) {
       cmocka_unit_test(test_run__names_times_and_the_cache),
       cmocka_unit_test(test_times__of_a_run_in_virtual_time),
       cmocka_unit_test(test_status__of_a_stage_that_has_failed_before_the_run_has_ended),
-      cmocka_unit_test(test_events__outcome_index_and_none),
+      cmocka_unit_test(test_rate_limit__counts_down),
+    cmocka_unit_test(test_rate_limit__none),
+    cmocka_unit_test(test_events__outcome_index_and_none),
       cmocka_unit_test(test_read__what_is_no_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
