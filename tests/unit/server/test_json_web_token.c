@@ -276,6 +276,10 @@ static void test_jwt_keys_parse__what_counts(void **state) {
   jwt_key_set *keys = jwt_keys_parse(set.data, set.len, why);
   assert_int_equal(jwt_keys_count(keys), 2);
   jwt_keys_free(keys);
+  cli_clear(&set); /* what is no base64url: cjose would end the program */
+  cli_addz(&set, "{\"keys\":[{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"AA=BAAAA\"},{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"\"},"
+                 "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"AAAAA\"},{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"A===\",\"y\":\"=AAA\"}]}");
+  assert_null(jwt_keys_parse(set.data, set.len, why));
   assert_null(jwt_keys_secret("short", 5, why));
   assert_int_equal(jwt_algorithms_of("RS256, ES256"), JWT_RS256 | JWT_ES256);
   assert_int_equal(jwt_algorithms_of("HS256"), JWT_HS256);
