@@ -52,6 +52,10 @@ await check("errors have a class and a type", async () => {
   assert.ok(missing instanceof Anthropic.NotFoundError);
   assert.equal(missing.error.error.type, "not_found_error");
   assert.ok(missing.requestID);
+  const stranger = new Anthropic({ baseURL: url, apiKey: "wrong", authToken: null, maxRetries: 0 });
+  const unknown = await thrown(() => stranger.messages.create({ model: "aiorch", max_tokens: 9, messages: [{ role: "user", content: "x" }] }));
+  assert.ok(unknown instanceof Anthropic.AuthenticationError);
+  assert.equal(unknown.error.error.type, "authentication_error");
   const bad = await thrown(() => ask([{ type: "document", source: { type: "text", media_type: "text/plain", data: "x" } }]));
   assert.ok(bad instanceof Anthropic.BadRequestError);
   assert.equal(bad.error.error.type, "invalid_request_error");

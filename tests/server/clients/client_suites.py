@@ -12,7 +12,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from _serve import KEY, Server  # noqa: E402
+from _serve import CLI, KEY, Server, until  # noqa: E402
 from _fake_llm import FakeLlm, Reply, _Handler  # noqa: E402
 
 WORDS = "word " * 400  # more than the output check holds back
@@ -106,13 +106,22 @@ def programs(words):
     return out
 
 
+def new_key(server):
+    """A key of the server's own, by the command that users have, when the server knows it."""
+    made = subprocess.run([CLI, "keys", "create", "--tenant", "acme", "--user", "alice", "--config", server.config_path, "--json"], env=server.env,
+                          capture_output=True, timeout=60, check=True)
+    key = json.loads(made.stdout)["key"]
+    until(lambda: server.request("GET", "/v1/models", headers={"Authorization": "Bearer " + key}).status == 200, "the key")
+    return key
+
+
 def run(name, command, folder):
     config = {"embedder": "openai", "embedder.model": "tiny-embed", "embedder.dimensions": DIMENSIONS, "embedder.key": KEY,
               "retrieve.threshold": 0.5, "cache.threshold": 0.9, "rate_limit.requests": 0, "generate.attempts": 1, "generate.extractive_last": False}
     with Model() as llm:
         config["embedder.base_url"] = llm.url
-        with Server(folder, config=config, llm=llm) as server:
-            env = {**os.environ, "AIORCH_URL": f"http://127.0.0.1:{server.port}", "AIORCH_KEY": KEY, "NO_PROXY": "*", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        with Server(folder, config=config, llm=llm, anonymous=False, store="data") as server:
+            env = {**os.environ, "AIORCH_URL": f"http://127.0.0.1:{server.port}", "AIORCH_KEY": new_key(server), "NO_PROXY": "*", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
             ended = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    timeout=240, check=False)
             for line in ended.stdout.splitlines():

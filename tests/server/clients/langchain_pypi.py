@@ -48,6 +48,7 @@ def json_by_a_schema():
 @check
 def errors():
     assert thrown(openai.NotFoundError, lambda: ChatOpenAI(base_url=URL + "/v1", api_key=KEY, model="nobody", max_retries=0).invoke("x"))
+    assert thrown(openai.AuthenticationError, lambda: ChatOpenAI(base_url=URL + "/v1", api_key="wrong", model="aiorch", max_retries=0).invoke("x"))
     text = []
     assert thrown(openai.APIError, lambda: text.extend(c.content for c in model.stream("break off")))
     assert "".join(text).startswith("word")

@@ -58,6 +58,7 @@ def json_by_a_schema():
 @check
 def errors():
     thrown(litellm.NotFoundError, lambda: ask("x", model="openai/nobody"))
+    thrown(litellm.AuthenticationError, lambda: ask("x", {**OPENAI, "api_key": "wrong"}))
     thrown(litellm.BadRequestError, lambda: ask("x", n=3))
     thrown(litellm.NotFoundError, lambda: ask("x", {**ANTHROPIC, "model": "anthropic/nobody"}))
     thrown(Exception, lambda: list(ask("break off", stream=True)))

@@ -83,6 +83,9 @@ await check("errors have a class, a type, a code", async () => {
   const missing = await thrown(() => ask("x", { model: "nobody/x" }));
   assert.ok(missing instanceof OpenAI.NotFoundError);
   assert.equal(missing.code, "model_not_found");
+  const stranger = await thrown(() => new OpenAI({ baseURL: `${url}/v1`, apiKey: "wrong", maxRetries: 0 }).models.list());
+  assert.ok(stranger instanceof OpenAI.AuthenticationError);
+  assert.equal(stranger.code, "invalid_api_key");
   const bad = await thrown(() => ask("x", { n: 3 }));
   assert.ok(bad instanceof OpenAI.BadRequestError);
   assert.deepEqual([bad.type, bad.param, bad.code], ["invalid_request_error", "n", "unsupported_parameter"]);

@@ -75,6 +75,8 @@ def json_by_a_schema():
 def errors():
     missing = thrown(openai.NotFoundError, lambda: ask("x", model="nobody"))
     assert missing.code == "model_not_found" and missing.type == "invalid_request_error"
+    stranger = openai.OpenAI(base_url=URL + "/v1", api_key="wrong", max_retries=0)
+    assert thrown(openai.AuthenticationError, stranger.models.list).code == "invalid_api_key"
     bad = thrown(openai.BadRequestError, lambda: ask("x", extra_body={"tempertaure": 1}))
     assert bad.code == "unknown_parameter" and bad.param == "tempertaure"
     assert thrown(openai.InternalServerError, lambda: ask("be busy", stream=True)).status_code >= 500

@@ -60,6 +60,11 @@ await check("an error has its status", async () => {
   assert.ok(error.message.includes("nobody/x"), error.message);
 });
 
+await check("a wrong key is an error", async () => {
+  const other = createOpenAICompatible({ name: "aiorch", baseURL: `${url}/v1`, apiKey: "wrong" });
+  assert.equal((await thrown(() => generateText({ model: other("aiorch"), prompt: "x", maxRetries: 0 }))).statusCode, 401);
+});
+
 await check("an error after the first token", async () => {
   let text = "", error = null;
   const answer = streamText({ model, prompt: "break off", maxRetries: 0, ...quiet });
