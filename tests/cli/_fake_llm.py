@@ -9,11 +9,11 @@ class Reply:
     """What one request is answered with. `gate`: an Event that is waited for before the last piece."""
 
     def __init__(self, pieces=("Hello", " from", " the fake."), status=200, message="", headers=None, usage=None, gate=None,
-                 tool_calls=None, finish="stop", model=None):
+                 tool_calls=None, finish="stop", model=None, reasoning=None):
         self.pieces, self.status, self.message, self.headers = list(pieces), status, message, headers or {}
         self.usage = usage or {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
                                "prompt_tokens_details": {"cached_tokens": 40}}
-        self.gate, self.tool_calls, self.finish, self.model = gate, tool_calls, finish, model
+        self.gate, self.tool_calls, self.finish, self.model, self.reasoning = gate, tool_calls, finish, model, reasoning
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -37,7 +37,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             elif body.get("stream"):
                 self.stream(body, reply)
             else:
-                message = {"role": "assistant", "content": "".join(reply.pieces), "tool_calls": reply.tool_calls}
+                message = {"role": "assistant", "content": "".join(reply.pieces), "tool_calls": reply.tool_calls,
+                           "reasoning_content": reply.reasoning}
                 self.whole(200, {"id": "chat-1", "model": reply.model or body["model"], "usage": reply.usage,
                                  "choices": [{"index": 0, "message": message, "finish_reason": reply.finish}]}, {})
         except (BrokenPipeError, ConnectionResetError):
@@ -71,6 +72,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.event(body, reply, {"role": "assistant", "content": ""})
+        if reply.reasoning:
+            self.event(body, reply, {"reasoning_content": reply.reasoning})
         for i, piece in enumerate(reply.pieces):
             if reply.gate and i == len(reply.pieces) - 1:
                 while not reply.gate.wait(0.05):

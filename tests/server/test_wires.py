@@ -100,6 +100,29 @@ def test_messages__problems_have_their_shape(folder):
 
 
 @case
+def test_reasoning__comes_and_goes_back(folder):
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+    with FakeLlm() as llm, Server(folder, llm=llm, config={"providers.fake.server": "llama.cpp"}) as s:
+        llm.always = Reply(pieces=("See: ",), tool_calls=[CALL], finish="tool_calls", reasoning="I should look.")
+        first = chat(s, tools=tools).json["choices"][0]["message"]
+        assert first["reasoning_content"] == "I should look."
+        deltas = [e["choices"][0]["delta"] for _, e in chat(s, tools=tools, stream=True).events if e != "[DONE]"]
+        assert [d["reasoning_content"] for d in deltas if "reasoning_content" in d] == ["I should look."]
+        result = {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
+        assert chat(s, messages=[*HELLO, first, result], tools=tools).status == 200
+        assert [m.get("reasoning_content") for m in llm.requests[-1]["messages"] if m["role"] == "assistant"] == ["I should look."]
+        blocks = message(s, tools=[{"name": "weather", "input_schema": {}}]).json["content"]
+        assert [b["type"] for b in blocks] == ["thinking", "text", "tool_use"] and blocks[0]["thinking"] == "I should look."
+        named = [e["content_block"]["type"] for name, e in message(s, tools=[{"name": "weather", "input_schema": {}}], stream=True).events
+                 if name == "content_block_start"]
+        assert sorted(named) == ["text", "thinking", "tool_use"], named
+        back = [*HELLO, {"role": "assistant", "content": blocks},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "rain"}]}]
+        assert message(s, messages=back).status == 200
+        assert [m.get("reasoning_content") for m in llm.requests[-1]["messages"] if m["role"] == "assistant"] == ["I should look."]
+
+
+@case
 def test_models__one_and_none(folder):
     with FakeLlm() as llm, Server(folder, llm=llm) as s:
         for path in ("/v1/models/fake%2Ftiny-1", "/v1/models/fake/tiny-1"):
@@ -119,6 +142,17 @@ def test_embeddings__without_an_embedder(folder):
                             ({"model": "aiorch", "input": "x", "encoding_format": "hex"}, "encoding_format")):
             answer = s.request("POST", "/v1/embeddings", body)
             assert answer.status == 400 and answer.json["error"]["param"] == param, answer.text
+
+
+@case
+def test_no_key__is_also_the_word_none(folder):
+    for anonymous, key, status in ((True, "none", 200), (True, "nonesuch", 401), (False, "none", 401)):
+        with FakeLlm() as llm, Server(folder, llm=llm, anonymous=anonymous, store="data") as s:
+            for headers in ({"Authorization": "Bearer " + key}, {"x-api-key": key}):
+                answer = s.request("POST", "/v1/chat/completions", {"model": "aiorch", "messages": HELLO}, headers)
+                assert answer.status == status, answer.text
+                if status != 200:
+                    assert answer.json["error"]["code"] == ("missing_api_key" if key == "none" else "invalid_api_key"), answer.text
 
 
 @case
