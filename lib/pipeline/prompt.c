@@ -68,29 +68,26 @@ static size_t expected_bytes(const aiorch_run *run) {
 }
 
 aiorch_status aio__prompt_compose(aiorch_run *run) {
-  aio__buf out;
-  aio__buf_init(&out, run->al, SYSTEM_MAX);
-  (void)aio__buf_reserve(&out, expected_bytes(run));
+  aio__buf *out = &run->system_text;
+  aio__buf_free(out);
+  aio__buf_init(out, run->al, SYSTEM_MAX);
+  (void)aio__buf_reserve(out, expected_bytes(run));
   for (size_t i = 0; i < run->message_count; i++) {
     if (run->messages[i].role != AIORCH_ROLE_SYSTEM) continue;
-    if (out.n) aio__buf_z(&out, "\n\n");
-    aio__buf_str(&out, run->messages[i].text);
+    if (out->n) aio__buf_z(out, "\n\n");
+    aio__buf_str(out, run->messages[i].text);
   }
-  if (out.n == 0) aio__buf_z(&out, run->options->prompt_system);
+  if (out->n == 0) aio__buf_z(out, run->options->prompt_system);
   aiorch_status st = AIORCH_OK;
   if (run->source_count > 0) {
     st = make_fence(run);
     if (st == AIORCH_OK) {
-      if (out.n) aio__buf_z(&out, "\n\n");
-      add_context(run, &out);
+      if (out->n) aio__buf_z(out, "\n\n");
+      add_context(run, out);
     }
   }
-  if (st == AIORCH_OK) st = out.failed;
-  if (st == AIORCH_OK) {
-    run->system = out.n ? aio__arena_str(&run->arena, aio__buf_view(&out)) : AIO__LIT("");
-    if (!run->system.p) st = AIORCH_E_NOMEM;
-  }
-  aio__buf_free(&out);
+  if (st == AIORCH_OK) st = out->failed;
+  if (st == AIORCH_OK) run->system = out->n ? aio__buf_view(out) : AIO__LIT("");
   return st;
 }
 

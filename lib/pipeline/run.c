@@ -64,6 +64,8 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   aio__buf_init(&run->answer, orch->al, ANSWER_GROWTH * (size_t)orch->options.response_max_bytes);
   aio__buf_init(&run->event_json, orch->al, SIZE_MAX / 2);
   aio__buf_init(&run->report_json, orch->al, SIZE_MAX / 2);
+  aio__buf_init(&run->system_text, orch->al, 0);
+  aio__buf_init(&run->sources_json, orch->al, 0);
   run->created_ms = aio__clock_wall_ms(orch->clock);
   aiorch_status st = aio__uuid_v7_from(&run->random, run->created_ms, run->id);
   if (st) {
@@ -104,6 +106,8 @@ void aio__run_destroy(aiorch_run *run) {
   aio__buf_free(&run->answer);
   aio__buf_free(&run->event_json);
   aio__buf_free(&run->report_json);
+  aio__buf_free(&run->system_text);
+  aio__buf_free(&run->sources_json);
   if (run->own_options) {
     aio__options_free(run->own_options);
     aio__free(run->al, run->own_options);

@@ -143,6 +143,7 @@ struct aiorch_run {
   bool final_given;
   struct aiorch_event *events, *events_last, *event_given, final_event;
   aio__buf event_json, report_json;
+  aio__buf system_text, sources_json; /* the prompt; the sources as they are kept with the answer */
   aio__random_pool random;         /* for its ids and its fence */
   aio__waker *waker;
   aio__sched_node sched;

@@ -94,16 +94,17 @@ static aiorch_status stored(aiorch_run *run, aiorch_status st) {
 
 /* The sources as they are given again on a hit, with the version that schema/run.json does not show. */
 static aiorch_status write_sources(aiorch_run *run, aio__str *out) {
-  aio__buf buf;
+  aio__buf *buf = &run->sources_json;
   aio__json_writer w;
   size_t expected = 2;
   for (size_t i = 0; i < run->source_count; i++) {
     const aio__source *s = &run->sources[i];
     expected += SOURCE_FRAME + s->title.n + s->uri.n + s->text.n + s->text.n / 16;
   }
-  aio__buf_init(&buf, run->al, CACHED_SOURCES_MAX);
-  if (expected < CACHED_SOURCES_MAX) (void)aio__buf_reserve(&buf, expected);
-  aio__jw_init(&w, &buf);
+  aio__buf_free(buf);
+  aio__buf_init(buf, run->al, CACHED_SOURCES_MAX);
+  if (expected < CACHED_SOURCES_MAX) (void)aio__buf_reserve(buf, expected);
+  aio__jw_init(&w, buf);
   aio__jw_array(&w);
   for (size_t i = 0; i < run->source_count; i++) {
     const aio__source *s = &run->sources[i];
@@ -120,13 +121,8 @@ static aiorch_status write_sources(aiorch_run *run, aio__str *out) {
     aio__jw_object_end(&w);
   }
   aio__jw_array_end(&w);
-  aiorch_status st = buf.failed;
-  if (st == AIORCH_OK) {
-    *out = aio__arena_str(&run->arena, aio__buf_view(&buf));
-    if (!out->p) st = AIORCH_E_NOMEM;
-  }
-  aio__buf_free(&buf);
-  return st;
+  *out = aio__buf_view(buf);
+  return buf->failed;
 }
 
 static aiorch_status list_documents(aiorch_run *run, aio__cache_entry *entry) {

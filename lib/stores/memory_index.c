@@ -378,6 +378,8 @@ aiorch_status aio__mem_search(aio__store *base, aio__op *op, aio__str tenant, co
   if (status != AIORCH_OK) return status;
   search s = {.tenant = aio__mem_tenant_get(store, tenant), .args = args};
   s.top.cap = args->limit < SEARCH_LIMIT_MAX ? args->limit : SEARCH_LIMIT_MAX;
+  size_t most = s.tenant != NULL ? (size_t)s.tenant->chunks : 0;
+  if (s.top.cap > most) s.top.cap = most;
   s.top.hits = aio__malloc(store->env.al, (s.top.cap + 1) * sizeof *s.top.hits);
   if (s.tenant != NULL && s.tenant->words.n > 0 && s.top.hits != NULL) {
     find_words(&s);
