@@ -4,11 +4,13 @@
 
 #include <stddef.h>
 
-/* A file, packed (text/unpack.h): it is read once, when a handle is opened. */
+/* A file, packed (text/unpack.h): it is read once, when a handle is opened. Those of a folder are packed together, since they say much
+ * the same, and lie behind one another in what is unpacked. */
 typedef struct aio__packed {
   const char *name; /* "0001_knowledge.sql" */
   const char *bytes;
   size_t packed_len, len;
+  size_t from, all; /* where it begins in all that the bytes unpack to */
 } aio__packed;
 
 extern const aio__packed aio__data_input_rules;      /* lib/guard/input_rules.json */

@@ -21,12 +21,37 @@ static void test_unpack__each_file_is_json_of_its_length(void **state) {
   }
 }
 
+/* They are packed together: each is given alone, in its order. */
+static void test_unpack__files_of_a_folder_come_one_by_one(void **state) {
+  (void)state;
+  const aio__packed *list = aio__data_sqlite_knowledge;
+  size_t from = 0, count = 0;
+  for (; list[count].name != NULL; count++) {
+    char *text = aio__unpack(&list[count], aio__alloc_default());
+    assert_non_null(text);
+    assert_int_equal(list[count].from, from);
+    assert_int_equal(strlen(text), list[count].len);
+    assert_memory_equal(text, "--", 2);
+    assert_int_equal(text[list[count].len - 1], '\n');
+    from += list[count].len;
+    aio__free(aio__alloc_default(), text);
+  }
+  assert_true(count >= 3);
+  assert_int_equal(from, list[0].all);
+}
+
 static void test_unpack__damaged_cut_or_of_another_length_is_nothing(void **state) {
   (void)state;
   aio__packed whole = aio__data_prices, other = whole;
   other.len = whole.len + 1;
   assert_null(aio__unpack(&other, aio__alloc_default()));
-  other.len = whole.len - 1;
+  other = whole;
+  other.all = whole.all - 1;
+  assert_null(aio__unpack(&other, aio__alloc_default()));
+  other.all = whole.all + 1;
+  assert_null(aio__unpack(&other, aio__alloc_default()));
+  other = whole;
+  other.from = 1; /* so that its end is behind the end of all */
   assert_null(aio__unpack(&other, aio__alloc_default()));
   other = whole;
   other.packed_len = whole.packed_len / 2;
@@ -54,6 +79,7 @@ static void test_unpack__out_of_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_unpack__each_file_is_json_of_its_length),
+      cmocka_unit_test(test_unpack__files_of_a_folder_come_one_by_one),
       cmocka_unit_test(test_unpack__damaged_cut_or_of_another_length_is_nothing),
       cmocka_unit_test(test_unpack__out_of_memory),
   };
