@@ -6,7 +6,7 @@
 #include <string.h>
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 static const uint64_t ONES = UINT64_C(0x0101010101010101);
