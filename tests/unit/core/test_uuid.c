@@ -53,12 +53,28 @@ static void test_random__fills_all_of_it(void **state) {
   assert_int_equal(aio__random(bytes, 0), AIORCH_OK);
 }
 
+static void test_random_take__gives_each_byte_once(void **state) {
+  (void)state;
+  aio__random_pool pool = {.left = 0};
+  unsigned char got[64][8], many[sizeof pool.bytes + 1] = {0};
+  for (int i = 0; i < 64; i++) {
+    assert_int_equal(aio__random_take(&pool, got[i], sizeof got[i]), AIORCH_OK);
+    for (int k = 0; k < i; k++) assert_memory_not_equal(got[k], got[i], sizeof got[i]);
+    for (size_t b = pool.left; b < sizeof pool.bytes; b++) assert_int_equal(pool.bytes[b], 0); /* what was given is not kept */
+  }
+  assert_int_equal(aio__random_take(&pool, many, sizeof many), AIORCH_OK); /* more than it has room for */
+  size_t zeros = 0;
+  for (size_t i = 0; i < sizeof many; i++) zeros += many[i] == 0;
+  assert_true(zeros < sizeof many / 2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_uuid_v7__form),
     cmocka_unit_test(test_uuid_v7__distinct_and_sorted_by_time),
     cmocka_unit_test(test_uuid_v7__time_before_1970_is_zero),
     cmocka_unit_test(test_random__fills_all_of_it),
+    cmocka_unit_test(test_random_take__gives_each_byte_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* lib/net/io_thread.c. label: threads */
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -146,6 +147,58 @@ static void test_post__all_run_in_the_order_of_each_poster(void **state) {
 }
 
 /* A wake-up for the end that comes together with tasks is not forgotten over them: a bug that hung for a minute. */
+/* ---- quietly ---- */
+
+typedef struct quiet_jobs {
+  job jobs[AIO__IO_QUIET_MAX];
+  atomic_int ran;
+} quiet_jobs;
+
+static void count_job(job *j) { atomic_fetch_add((atomic_int *)j->ctx, 1); }
+
+static void post_quietly(aio__io_thread *io, quiet_jobs *all, int count) {
+  atomic_init(&all->ran, 0);
+  for (int i = 0; i < count; i++) {
+    all->jobs[i] = (job){.task.run = run_job, .io = io, .work = count_job, .ctx = &all->ran};
+    pthread_mutex_init(&all->jobs[i].mutex, NULL);
+    pthread_cond_init(&all->jobs[i].cond, NULL);
+    aio__io_post_quietly(io, &all->jobs[i].task);
+  }
+}
+
+static void wait_for_all(quiet_jobs *all, int count) {
+  for (int i = 0; i < count; i++) {
+    job *j = &all->jobs[i];
+    pthread_mutex_lock(&j->mutex);
+    while (!j->done) pthread_cond_wait(&j->cond, &j->mutex);
+    pthread_mutex_unlock(&j->mutex);
+    pthread_cond_destroy(&j->cond);
+    pthread_mutex_destroy(&j->mutex);
+  }
+  assert_int_equal(atomic_load(&all->ran), count);
+}
+
+static void do_nothing(job *j) { (void)j; }
+
+static void test_post_quietly__runs_when_it_is_woken_or_many_wait(void **state) {
+  (void)state;
+  static quiet_jobs all;
+  aio__io_thread *io = open_io(aio__alloc_default(), aio__clock_system());
+  aio__io_wake(NULL);
+  aio__io_wake(io);
+  post_quietly(io, &all, 3);
+  aio__io_wake(io);
+  wait_for_all(&all, 3);
+  post_quietly(io, &all, AIO__IO_QUIET_MAX); /* nobody has to wake it for so many */
+  wait_for_all(&all, AIO__IO_QUIET_MAX);
+  post_quietly(io, &all, 2);
+  on_thread(io, do_nothing, NULL); /* one that is not quiet takes those before it along */
+  wait_for_all(&all, 2);
+  post_quietly(io, &all, 1);
+  aio__io_free(io); /* and the end all that waits */
+  wait_for_all(&all, 1);
+}
+
 static void test_free__ends_at_once_while_tasks_wait(void **state) {
   (void)state;
   enum { ROUNDS = 500, TASKS = 16 };
@@ -354,6 +407,7 @@ int main(void) {
     cmocka_unit_test(test_start__blocks_signals_and_has_a_small_stack),
     cmocka_unit_test(test_new__out_of_memory),
     cmocka_unit_test(test_post__all_run_in_the_order_of_each_poster),
+    cmocka_unit_test(test_post_quietly__runs_when_it_is_woken_or_many_wait),
     cmocka_unit_test(test_free__ends_at_once_while_tasks_wait),
     cmocka_unit_test(test_free__runs_what_waits_for_a_thread_that_never_started),
     cmocka_unit_test(test_timer_set__all_run_in_order_and_never_early),

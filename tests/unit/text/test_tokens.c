@@ -85,10 +85,31 @@ static void test_cut__one_long_word(void **state) {
   assert_int_equal(aio__tokens_cut(aio__str_n(word, sizeof word), 0), 0);
 }
 
+/* One goes character by character, the other takes 64 bytes at once: wherever runs begin and end, they count the same. */
+static void test_estimate__counts_as_cut_does(void **state) {
+  (void)state;
+  static const char *const pieces[] = {"a", "letters", "Internationalization", "7", "2026", ".", "--", "{\"", " ", "\n", "\n\n", "\t", "\x7f", "\xc3\xa9", "\xe4\xb8\xad", "\xff"};
+  uint32_t random = 1;
+  char text[400];
+  for (int round = 0; round < 3000; round++) {
+    size_t n = 0, kinds = 1 + (size_t)round % 16;
+    for (size_t wanted = (size_t)round % 300; n < wanted;) {
+      random = random * 1664525 + 1013904223;
+      const char *piece = pieces[(random >> 16) % kinds];
+      memcpy(text + n, piece, strlen(piece));
+      n += strlen(piece);
+    }
+    size_t estimate = aio__tokens_estimate(aio__str_n(text, n));
+    assert_int_equal(aio__tokens_cut(aio__str_n(text, n), estimate), n);
+    if (estimate > 0) assert_true(aio__tokens_cut(aio__str_n(text, n), estimate - 1) < n);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_estimate__near_real_counts),        cmocka_unit_test(test_estimate__empty_and_blank),
     cmocka_unit_test(test_estimate__other_scripts_and_signs), cmocka_unit_test(test_estimate__adds_up_at_white_space),
+    cmocka_unit_test(test_estimate__counts_as_cut_does),
     cmocka_unit_test(test_cut__never_above_and_at_words),     cmocka_unit_test(test_cut__one_long_word),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
