@@ -5,7 +5,9 @@
 #include "core/json_writer.h"
 #include "stores/postgres_engine.h"
 
-enum { INDEXED_MAX = 4000 /* numbers of a vector: what pgvector indexes of halfvec */, MODELS_MAX = 4096, VERSION_MAX = 32, ARENA = 4096 };
+enum { INDEXED_MAX = 4000 /* numbers of a vector: what pgvector indexes of halfvec */, MODELS_MAX = 4096, VERSION_MAX = 32, ARENA = 4096, CREATE_TRIES = 5 };
+static const int64_t NAP_NS = 250000000;
+static const char DEADLOCK[] = "(40P01)"; /* in the words of the server's error */
 
 typedef struct model {
   int64_t no, dimensions, vectors, largest;
@@ -23,8 +25,7 @@ typedef struct indexes {
   char version[VERSION_MAX]; /* of pgvector */
   int64_t exact_up_to, done, total;
   bool may_build;
-  aio__str phase, statement;
-  bool is_ready;
+  aio__str phase, readiness, statement;
 } indexes;
 
 static aio__pg_step *step_of(indexes *x, int flags, void *ctx, size_t size) {
@@ -101,11 +102,18 @@ static bool is_wanted(const indexes *x, const model *m) {
 
 static aiorch_status read_statement(const aio__pg_rows *rows, aio__op *op, void *ctx) {
   indexes *x = *(indexes **)ctx;
-  x->is_ready = aio__pg_get_bool(rows, 0, 0);
-  return aio__pg_copy(rows, 0, 1, &x->arena, &x->statement) ? AIORCH_OK : aio__pg_nomem(&op->error);
+  bool copied = aio__pg_copy(rows, 0, 0, &x->arena, &x->readiness) && aio__pg_copy(rows, 0, 1, &x->arena, &x->statement);
+  return copied ? AIORCH_OK : aio__pg_nomem(&op->error);
 }
 
-/* Waits for another who makes it; what was broken off is removed. x->is_ready: it is not there now. */
+static void nap(indexes *x) {
+  int64_t until_ns = aio__clock_now(x->store->env.clock) + NAP_NS;
+  pthread_mutex_lock(&x->wait.mutex);
+  (void)aio__clock_wait(x->store->env.clock, &x->wait.cond, &x->wait.mutex, until_ns < x->deadline_ns ? until_ns : x->deadline_ns);
+  pthread_mutex_unlock(&x->wait.mutex);
+}
+
+/* What was broken off is removed. */
 static aiorch_status prepare(indexes *x, const model *m, aiorch_error *error) {
   aio__pg_step *step = step_of(x, AIO__PG_WRITE, &x, sizeof x);
   aio__pg_sql(step, "SELECT embedding_index_prepare($1), embedding_index_statement($1, true)", read_statement);
@@ -113,19 +121,37 @@ static aiorch_status prepare(indexes *x, const model *m, aiorch_error *error) {
   return aio__pg_wait_for(&x->wait, step, error);
 }
 
-static aiorch_status make(indexes *x, model *m, aiorch_error *error) {
-  aiorch_error why;
-  aio__error_init(&why);
-  aiorch_status status = prepare(x, m, error);
-  if (status != AIORCH_OK || !x->is_ready) return status;
+static aiorch_status create(indexes *x, aiorch_error *error) {
   char *sql = aio__strndup(x->store->env.al, x->statement.p, x->statement.n);
   if (sql == NULL) return aio__pg_nomem(error);
   aio__pg_step *step = step_of(x, AIO__PG_WRITE, NULL, 0);
   aio__pg_sql(step, sql, NULL);
   if (step != NULL) step->script = true; /* CONCURRENTLY: by itself, not in a transaction */
-  status = aio__pg_wait_for(&x->wait, step, &why);
+  aiorch_status status = aio__pg_wait_for(&x->wait, step, error);
   aio__free(x->store->env.al, sql);
-  m->made = status == AIORCH_OK;
+  return status;
+}
+
+/* Who makes an index concurrently waits for everybody, also for another who begins to do so and waits for him: one of them is ended by
+ * the server, and goes on here when the other is done. */
+static aiorch_status make(indexes *x, model *m, aiorch_error *error) {
+  aiorch_error why;
+  aio__error_init(&why);
+  aiorch_status status = AIORCH_OK;
+  int tries = 0;
+  while (!m->made) {
+    status = prepare(x, m, error);
+    if (status != AIORCH_OK || aio__str_eqz(x->readiness, "there")) return status;
+    if (aio__str_eqz(x->readiness, "busy")) {
+      if (aio__clock_now(x->store->env.clock) >= x->deadline_ns)
+        return aio__error_set(error, AIORCH_E_DEADLINE, "another is making an index of vectors, or vacuums them, and has not ended in time");
+      nap(x);
+      continue;
+    }
+    status = create(x, &why);
+    m->made = status == AIORCH_OK;
+    if (!m->made && (strstr(why.message, DEADLOCK) == NULL || ++tries >= CREATE_TRIES)) break;
+  }
   if (status == AIORCH_OK) return AIORCH_OK;
   return aio__error_set(error, status,
                         "the index of the vectors of \"%.*s\" was not made, searches go on without it; run it again (where the server ends"

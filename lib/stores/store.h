@@ -146,7 +146,9 @@ typedef struct aio__knowledge_ops {
   /* Adds or replaces the document of (tenant, source), its chunks, its full text, in one transaction; removes cached answers
    * that rest on it, and records that the tenant's knowledge has grown. `*document` gets id, version and updated_ms of what
    * is stored; `*what` AIORCH_DOCUMENT_*; `*removed_chunks` the ids of chunks that went, for the vector store. A chunk whose
-   * hash and title were there before keeps its id and its marks. */
+   * hash and title were there before keeps its id and its marks. Where a replacement is repeated, since its COMMIT was lost on the way, the
+   * store finds it done: AIORCH_DOCUMENT_UNCHANGED, and no ids. Vectors of theirs stay in the plug-in, and are never shown: fetch knows
+   * no such chunk. */
   aiorch_status (*add)(aio__store *store, aio__op *op, aio__str tenant, aio__store_document *document,
                        const aio__store_chunk *chunks, size_t count, int64_t now_ms, aio__arena *arena, int *what,
                        aio__str **removed_chunks, size_t *removed_count);

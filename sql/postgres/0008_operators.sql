@@ -111,9 +111,9 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 $$;
 
 -- Before an index is made, as the owner: removes one whose making was broken off, and sees to it that with a pgvector below 0.8.2 no index
--- of vectors is made by several processes (also by REINDEX), since they may write past their memory. Waits for who is making one now.
--- True when there is none.
-CREATE FUNCTION :"schema".embedding_index_prepare(its_no int) RETURNS boolean
+-- of vectors is made by several processes (also by REINDEX), since they may write past their memory. 'ready': there is none now; 'there';
+-- 'busy': somebody is making one, or vacuums. Nobody waits for those here: who makes one waits for all who look at anything.
+CREATE FUNCTION :"schema".embedding_index_prepare(its_no int) RETURNS text
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   name text := format('chunk_vectors_near_%s', its_no);
@@ -121,7 +121,11 @@ DECLARE
                      FROM pg_extension WHERE extname = 'vector');
   is_single boolean := coalesce((SELECT 'parallel_workers=0' = ANY (reloptions) FROM pg_class WHERE oid = 'chunk_vectors'::regclass), false);
 BEGIN
-  LOCK TABLE chunk_vectors IN SHARE UPDATE EXCLUSIVE MODE;
+  BEGIN
+    LOCK TABLE chunk_vectors IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
+  EXCEPTION WHEN lock_not_available THEN
+    RETURN 'busy';
+  END;
   IF is_old AND NOT is_single THEN
     ALTER TABLE chunk_vectors SET (parallel_workers = 0);
   ELSIF is_single AND NOT is_old THEN
@@ -130,7 +134,7 @@ BEGIN
   IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(name) AND NOT i.indisvalid) THEN
     EXECUTE format('DROP INDEX %I', name);
   END IF;
-  RETURN to_regclass(name) IS NULL;
+  RETURN CASE WHEN to_regclass(name) IS NULL THEN 'ready' ELSE 'there' END;
 END
 $$;
 
@@ -145,9 +149,14 @@ BEGIN
     RAISE EXCEPTION 'vectors of % numbers cannot be indexed: 1 to 4000 can', its_dimensions USING ERRCODE = 'invalid_parameter_value';
   END IF;
   EXECUTE format('DROP INDEX IF EXISTS entry_vectors_near_%s', known);
-  IF embedding_index_prepare(known) THEN
+  CASE embedding_index_prepare(known)
+  WHEN 'ready' THEN
     EXECUTE embedding_index_statement(known, false);
-  END IF;
+  WHEN 'busy' THEN
+    RAISE EXCEPTION 'another index is being made, or chunk_vectors is being vacuumed: try again later' USING ERRCODE = 'lock_not_available';
+  ELSE
+    NULL;
+  END CASE;
 END
 $$;
 

@@ -174,6 +174,7 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_costs__sums_are_exact),
   CASE(test_stats__count_what_is_there),
   CASE(test_enter__looks_up_when_it_has_admitted),
+  CASE(test_prune__what_is_old_of_all_tenants),
   CASE(test_admit__racing_threads),
   CASE(test_calls__from_several_threads),
   CASE(test_calls__after_the_deadline),

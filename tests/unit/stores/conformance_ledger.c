@@ -434,6 +434,62 @@ static void test_enter__looks_up_when_it_has_admitted(void **state) {
   assert_int_equal(got.hits, 2); /* the denied one was none */
 }
 
+/* ---- what is old ------------------------------------------------------------------------------------------------ */
+
+static aio__pruned prune(fixture *f, int64_t now_ms, int64_t runs_before_ms, size_t limit, bool count_only) {
+  const aio__prune_args args = {now_ms, runs_before_ms, limit, count_only};
+  aio__pruned out = {-1, -1, -1, false};
+  waiting w;
+  waiting_init(&w, AIO__NEVER);
+  assert_int_equal(waiting_end(&w, f->store->ledger->prune(f->store, &w.op, &args, &out)), AIORCH_OK);
+  return out;
+}
+
+static void expect_pruned(aio__pruned p, int64_t admissions, int64_t answers, int64_t runs) {
+  assert_int_equal(p.admissions, admissions);
+  assert_int_equal(p.answers, answers);
+  assert_int_equal(p.runs, runs);
+}
+
+/* Of all tenants, a part at a time; what is not old stays, and so do the sums. */
+static void test_prune__what_is_old_of_all_tenants(void **state) {
+  fixture *f = *state;
+  aio__constraint c = runs_limit("u", 100, HOUR);
+  aio__cache_entry e = entry_of(1, "q", "a", NULL), later = entry_of(2, "r", "a", NULL);
+  aio__attempt_row *rows;
+  aio__store_stats stats;
+  size_t n = 0;
+  if (f->store->ledger->prune == NULL) return; /* it sees to it by itself */
+  later.expires_ms = e.expires_ms + HOUR;
+  assert_true(keep(f, ACME, &e, &ROOMY, T0));
+  assert_true(keep(f, AIO__LIT("other"), &later, &ROOMY, T0));
+  for (int i = 0; i < 3; i++) {
+    aio__run_row run = run_of(i, 7, T0 + i * HOUR);
+    aio__attempt_row attempt = attempt_of(i, i, AIO__ATTEMPT_SETTLED, 7);
+    settle(f, ACME, &run, &attempt, 1);
+    settle(f, AIO__LIT("other"), &run, &attempt, 1);
+    assert_true(admit(f, ACME, i, &c, 1, T0 + i).admitted);
+  }
+  expect_pruned(prune(f, T0 + HOUR - 1, 0, 100, false), 0, 0, 0);
+  expect_pruned(prune(f, e.expires_ms, T0 + HOUR, 100, true), 3, 1, 2);
+  aio__pruned part = prune(f, e.expires_ms, T0 + HOUR, 2, false);
+  expect_pruned(part, 2, 1, 2);
+  assert_true(part.more);
+  part = prune(f, e.expires_ms, T0 + HOUR, 2, false);
+  expect_pruned(part, 1, 0, 0);
+  assert_false(part.more);
+  expect_pruned(prune(f, e.expires_ms, 0, 100, true), 0, 0, 0);
+  assert_int_equal(CALL(f, ledger, attempts, ACME, aio__str_z(run_of(0, 7, T0).id), &f->arena, &rows, &n), AIORCH_OK);
+  assert_int_equal(n, 0);
+  assert_int_equal(CALL(f, ledger, attempts, AIO__LIT("other"), aio__str_z(run_of(1, 7, T0).id), &f->arena, &rows, &n), AIORCH_OK);
+  assert_int_equal(n, 1);
+  assert_int_equal(CALL(f, ledger, stats, ACME, T0, &stats), AIORCH_OK);
+  assert_int_equal(stats.runs, 3);
+  assert_int_equal(stats.cost_nano_usd, 21);
+  assert_int_equal(CALL(f, ledger, stats, AIO__LIT("other"), e.expires_ms, &stats), AIORCH_OK);
+  assert_int_equal(stats.cache_entries, 1);
+}
+
 /* ---- threads ---------------------------------------------------------------------------------------------------- */
 
 enum { RACERS = 8, RACES = 25, RACE_LIMIT = 60 };
