@@ -404,6 +404,7 @@ static aiorch_status init(aio__spooled *s, const aio__store_env *env, aio__store
   s->head.cache = &cache_ops;
   s->ledger = ledger_ops;
   if (inner->ledger->enter == NULL) s->ledger.enter = NULL;
+  if (inner->ledger->prune == NULL) s->ledger.prune = NULL; /* it sees to what is old by itself */
   s->head.ledger = &s->ledger;
   s->head.flush = flush_inner;
   s->head.close = close_spooled;
