@@ -58,9 +58,9 @@ static void show_progress(cli_progress *bar, cli *c) {
   json_value *report = vector_index_status(c);
   const json_value *progress = json_get(report, "progress");
   int64_t total = json_i64(progress, "total"), done = json_i64(progress, "done");
-  if (total > 0 && done >= 0) {
-    bar->bytes_all = (uint64_t)total;
-    cli_progress_to(bar, done < total ? (uint64_t)done : (uint64_t)total);
+  if (total > 0 && done >= 0) { /* in blocks of the table: the bar counts vectors */
+    double share = done < total ? (double)done / (double)total : 1;
+    cli_progress_to(bar, (uint64_t)(share * (double)bar->bytes_all));
   }
   json_free(report);
 }

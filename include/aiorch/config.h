@@ -167,8 +167,8 @@ enum {
  * @param out   {"store", "schema", "pgvector" (its version), "pgvector_defects" (what is wrong with it; null: nothing known),
  *              "exact_up_to", "may_build" (is this login one that may), "models" (null where it may not): [{"model", "dimensions", "vectors",
  *              "largest_tenant" (vectors of the tenant that has most), "index" none|valid|building|broken, "wanted", "made_now", "search" (of
- *              such a tenant) exact|index}], "progress" (of the index that is being made: {"phase", "done", "total"}, else null)}. Members
- *              are only ever added.
+ *              such a tenant) exact|index}], "progress" (of the index that is being made: {"phase", "done", "total"} in blocks of the
+ *              table, else null)}. Members are only ever added.
  * @return AIORCH_OK; AIORCH_E_UNSUPPORTED when the store is no PostgreSQL, or this library was built without; AIORCH_E_INVALID,
  *         AIORCH_E_CONFIG, AIORCH_E_NOMEM, AIORCH_E_DEADLINE, AIORCH_E_STORE and its kind.
  * Ownership: the caller frees `*out` with aiorch_text_free.  Threads: several at once with one configuration that nobody changes; blocks.

@@ -84,7 +84,8 @@ static aiorch_status look(indexes *x, aiorch_error *error) {
   step = step_of(x, AIO__PG_READ, &x, sizeof x);
   aio__pg_sql(step, "SELECT no, fingerprint, dimensions, vectors, largest, state FROM embedding_indexes()", read_models);
   aio__pg_sql(step,
-              "SELECT coalesce(phase, ''), greatest(tuples_done, blocks_done), greatest(tuples_total, blocks_total)"
+              "SELECT phase, CASE WHEN blocks_total > 0 THEN blocks_done ELSE tuples_done END,"
+              " CASE WHEN blocks_total > 0 THEN blocks_total ELSE tuples_total END"
               " FROM pg_stat_progress_create_index WHERE relid = 'chunk_vectors'::regclass AND phase IS NOT NULL LIMIT 1",
               read_progress);
   return aio__pg_wait_for(&x->wait, step, error);
