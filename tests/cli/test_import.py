@@ -175,6 +175,28 @@ def vectors_of_another_model_are_made_anew(box):
 
 
 @case
+def what_is_written_meanwhile_is_there_once(box):
+    """Four writers go on while the table under them is renamed: each row is copied, or goes to the stand-in."""
+    admin("GRANT aiorch_app TO owner; CREATE SCHEMA live AUTHORIZATION owner; GRANT USAGE ON SCHEMA live TO PUBLIC")
+    psql(OWNER, "CREATE TABLE live.ai_api_calls (user_id text, provider text, input_tokens int, output_tokens int, latency_ms int,"
+         " estimated_cost numeric(14, 9), status text, created_at timestamptz);"
+         f"INSERT INTO live.ai_api_calls SELECT 'u', 'claude', i, i, 1, 0.000000001, 'success', now() FROM generate_series(1, {CALLS}) i")
+    insert = box.write("insert.sql", "INSERT INTO live.ai_api_calls (user_id, provider, input_tokens, output_tokens, latency_ms, estimated_cost,"
+                       " status, created_at) VALUES ('w', 'claude', 1, 1, 1, 0.000000002, 'success', now());\n")
+    writers = subprocess.Popen(["pgbench", "-n", "-c", "4", "-t", "300", "-f", insert, OWNER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "PGOPTIONS": "-c aiorch.tenant=live"})
+    while number("SELECT count(*) FROM live.ai_api_calls WHERE user_id = 'w'") < 50:
+        assert writers.poll() is None
+    done = box.run("import", "supabase", "--store", OWNER, "--tenant", "live", "--from-schema", "live", "--no-embed", "--json", store=False).json
+    out, err = writers.communicate(timeout=100)
+    assert writers.returncode == 0 and "1200/1200" in out, out + err
+    before = number("SELECT count(*) FROM live.ai_api_calls_before_aiorch")
+    assert CALLS + 50 <= before and done["calls_imported"] == before, (before, done)
+    assert number("SELECT count(*) FROM aiorch.ai_api_calls WHERE tenant_id = 'live'") == CALLS + 1200
+    assert number("SELECT sum(cost_nano_usd) FROM aiorch.ai_api_calls WHERE tenant_id = 'live'") == CALLS + 2 * 1200
+
+
+@case
 def what_is_in_the_way_is_named(box):
     with_model(box)
     admin("CREATE SCHEMA odd AUTHORIZATION owner; CREATE TABLE odd.documents (id int, content text)")
