@@ -77,6 +77,8 @@ static const cli_option_spec specs[OPT_COUNT] = {
     [OPT_CHECK_TIMEOUT] = {"--timeout", "SECONDS", "How long a provider has to answer (20)."},
 };
 
+_Static_assert(OPT_COUNT <= 64, "a command's options are bits of one number");
+
 const cli_option_spec *cli_option(int id) { return &specs[id]; }
 
 static const char *option_name(size_t index, void *context) {
