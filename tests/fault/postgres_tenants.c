@@ -198,8 +198,8 @@ static void read_all(actor *a, bool nobody) {
     "UPDATE documents SET title = title RETURNING text",
     "UPDATE semantic_cache SET hits = hits + 1 RETURNING answer",
     "DELETE FROM ai_api_calls WHERE created_ms > 1000 AND random() < 0.5 RETURNING user_id",
-    "INSERT INTO ai_attempts SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid()))).* FROM ai_attempts a LIMIT 2"
-    " RETURNING 'canary' || array_position(ARRAY['acme','ACME','rival'' OR true --','third','a%'], tenant_id) - 1 || ' pays'",
+    ("INSERT INTO ai_attempts SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid()))).* FROM ai_attempts a LIMIT 2"
+    " RETURNING 'canary' || array_position(ARRAY['acme','ACME','rival'' OR true --','third','a%'], tenant_id) - 1 || ' pays'"),
   };
   counted c = {a, texts[roll(a, sizeof texts / sizeof texts[0])], nobody, 0};
   aio__pg_step *step = step_as(a, nobody, AIO__PG_WRITE, &c);
