@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OTHERS_MAX = 200, STOPPED_MAX = 200, WORDS_MAX = 16, PATH_SIZE = 4096, BLOCK = 65536 };
+enum { OTHERS_MAX = 200, STOPPED_MAX = 200, WORDS_MAX = 16, PATH_SIZE = 4096, BLOCK = 65536, SEGMENTS_MAX = 50 };
 
 static struct {
   PGconn *others[OTHERS_MAX];
@@ -180,9 +180,16 @@ static PGconn *connect_as(const char *user, int port) {
   return PQconnectdb(url);
 }
 
+/* libpq would write them to stderr. */
+static void no_notice(void *ctx, const PGresult *result) {
+  (void)ctx;
+  (void)result;
+}
+
 PGconn *outage_admin(void) {
   PGconn *pg = connect_as("postgres", now.has_promoted ? now.port : first_port());
   if (PQstatus(pg) != CONNECTION_OK) outage_die("the superuser", PQerrorMessage(pg));
+  (void)PQsetNoticeReceiver(pg, no_notice, NULL);
   return pg;
 }
 
@@ -317,6 +324,14 @@ static void fill_disk(PGconn *pg) {
   (void)close(fd);
 }
 
+/* Its log needs a new file and has no room for it: the server ends, and cannot begin again. */
+static void fill_log(PGconn *pg) {
+  fill_disk(pg);
+  for (int i = 0; i < SEGMENTS_MAX && PQstatus(pg) == CONNECTION_OK; i++)
+    PQclear(PQexec(pg, "SELECT pg_logical_emit_message(false, 'outage', 'a row'), pg_switch_wal()"));
+  if (PQstatus(pg) == CONNECTION_OK) outage_die("the log of the server", "still finds room");
+}
+
 static void empty_disk(PGconn *pg) {
   char path[PATH_SIZE];
   static const char *const status[] = {"status", NULL};
@@ -409,6 +424,7 @@ const outage_fault OUTAGE_FAULTS[] = {
   {"partition", part_network, join_network, false, false, false, true, false},
   {"partition, little time", part_network, join_network, true, false, false, true, false},
   {"disk full", fill_disk, empty_disk, false, false, false, true, false},
+  {"disk full, also to its log", fill_log, empty_disk, false, false, false, true, false},
   {"failover", stop_server, promote_standby, false, false, false, false, true}, /* the last one: the first server is gone */
   {NULL, NULL, NULL, false, false, false, false, false},
 };
