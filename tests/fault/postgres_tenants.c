@@ -379,13 +379,52 @@ static void settle_run(actor *a, int n) {
   for (size_t i = 0; i < count; i++) expect_own(a, "costs", costs[i].group);
 }
 
+#define CALL_NOBODY(a, group, function, ...)                                                                                           \
+  (ready(a, LONG_MS), end(a, (a)->s->store->group->function((a)->s->store, &(a)->wait.op, AIO__LIT(""), __VA_ARGS__)))
+
+/* Nothing is found, and nothing can be written. */
+static void use_store_as_nobody(actor *a) {
+  aio__store_document *documents, shown;
+  aio__found_chunk *found;
+  aio__cache_entry e;
+  aio__cache_near *near_ones;
+  aio__cost_row *costs;
+  aio__attempt_row *attempts;
+  aio__admission admission = {.admitted = false};
+  size_t n = 0;
+  bool there = false;
+  char key[33], id[AIO__UUID_LEN + 1];
+  float query[DIM];
+  snprintf(key, sizeof key, "question %-23d", 0);
+  vector_of(0, query);
+  aio__search_args words = {.query = AIO__LIT("canary0 canary1 sings"), .limit = 50};
+  aio__nearest_args args = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = -1.0, .limit = 50};
+  aio__constraint c = {.kind = AIO__LIMIT_RUNS, .key = "runs:user", .window_ms = 3600000, .limit = 1000000, .amount = 1};
+  aiorch_status status;
+  switch (roll(a, 9)) {
+  case 0: status = CALL_NOBODY(a, knowledge, list, AIO__LIT(""), 50, &a->arena, &documents, &n); break;
+  case 1: status = CALL_NOBODY(a, knowledge, show, AIO__LIT("source 0"), &a->arena, &shown), n = status == AIORCH_OK; break;
+  case 2: status = CALL_NOBODY(a, knowledge, search, &words, &a->arena, &found, &n); break;
+  case 3: status = CALL_NOBODY(a, knowledge, nearest, &args, NULL, 0, &a->arena, &found, &n); break;
+  case 4: status = CALL_NOBODY(a, cache, lookup, ((aio__str){SCOPE, 32}), ((aio__str){key, 32}), 3000, &a->arena, &e, &there), n = there; break;
+  case 5: status = CALL_NOBODY(a, cache, near, ((aio__str){SCOPE, 32}), &args, 3000, &a->arena, &near_ones, &n); break;
+  case 6: status = CALL_NOBODY(a, ledger, costs, 0, INT64_MAX, AIO__LIT("user"), &a->arena, &costs, &n); break;
+  case 7: status = CALL_NOBODY(a, ledger, attempts, aio__str_z(id_of(id, RUN, 0)), &a->arena, &attempts, &n); break;
+  default:
+    status = CALL_NOBODY(a, ledger, admit, aio__str_z(id_of(id, RUN, 0)), &c, 1, 1000, &admission);
+    n = status == AIORCH_OK;
+    break;
+  }
+  if (n > 0) complain(a, true, "a call of the store without a tenant", "gives something");
+}
+
 /* ---- threads ------------------------------------------------------------------------------------------------------------------- */
 
 static void one_step(actor *a) {
   int n = 1 + (int)roll(a, 19);
   a->tenant = (int)roll(a, TENANTS);
   if (a->s->leaks && roll(a, 20) == 0) leave_tenant(a);
-  switch (roll(a, 14)) {
+  switch (roll(a, 15)) {
   case 0: count_all(a, true); break;
   case 1: read_all(a, true); break;
   case 2: call_as_nobody(a); break;
@@ -398,6 +437,7 @@ static void one_step(actor *a) {
   case 9: take_answer(a); break;
   case 10: settle_run(a, n); break;
   case 11: read_all(a, false); break;
+  case 12: use_store_as_nobody(a); break;
   default: count_all(a, false); break;
   }
 }
