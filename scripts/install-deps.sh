@@ -92,6 +92,7 @@ need_tests() {
   need tinyproxy-bin "tinyproxy" have tinyproxy
   need slowhttptest "slowhttptest" have slowhttptest
   need python3-venv "venv for that Python" module ensurepip
+  need iproute2 "tc (iproute2), which parts a server from its clients" have tc
   need_postgres
 }
 

@@ -64,13 +64,20 @@ static bool own_loopback(void) {
   return good;
 }
 
+static bool try_traffic(const char *verb, const char *kind) {
+  int how = 0;
+  (void)fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    execlp("tc", "tc", "qdisc", verb, "dev", "lo", "root", kind, (char *)NULL);
+    _exit(127);
+  }
+  return child > 0 && waitpid(child, &how, 0) == child && how == 0;
+}
+
 static bool enter_namespace(void) {
   if (geteuid() != 0 || unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) return false;
   return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && own_loopback();
-}
-
-bool outage_has_namespace(void) {
-  return getenv("AIORCH_TEST_OUTAGE_NAMESPACE") != NULL;
 }
 
 void outage_into_cluster(char **argv) {
@@ -83,12 +90,16 @@ void outage_into_cluster(char **argv) {
   snprintf(script, sizeof script, "%s/tests/postgres/cluster.py", root != NULL ? root : ".");
   if (enter_namespace()) {
     (void)setenv("AIORCH_TEST_OUTAGE_NAMESPACE", "1", 1);
+    if (try_traffic("replace", "blackhole") && try_traffic("del", NULL))
+      (void)setenv("AIORCH_TEST_OUTAGE_PARTS", "1", 1);
+    else
+      printf("without tc (of iproute2), or its kind blackhole: no partition\n");
     words[n++] = (char *)(uintptr_t)"--disk";
     words[n++] = (char *)(uintptr_t)"400";
   } else {
     printf("without namespaces (%s): no partition, no full disk\n", strerror(errno));
-    (void)fflush(stdout);
   }
+  (void)fflush(stdout);
   words[n++] = (char *)(uintptr_t)"--";
   for (size_t i = 0; argv[i] != NULL && i < WORDS_MAX; i++) words[n++] = argv[i];
   execvp(python != NULL ? python : "python3", words);
@@ -284,26 +295,15 @@ static void continue_stopped(PGconn *pg) {
 
 /* ---- partition and full disk: in a namespace of our own ---------------------------------------------------------------- */
 
-static void traffic(const char *verb, const char *kind) {
-  int how = 0;
-  (void)fflush(NULL);
-  pid_t child = fork();
-  if (child == 0) {
-    execlp("tc", "tc", "qdisc", verb, "dev", "lo", "root", kind, (char *)NULL);
-    _exit(127);
-  }
-  if (child < 0 || waitpid(child, &how, 0) != child || how != 0) outage_die("tc (of iproute2)", verb);
-}
-
 /* Every packet is lost, and nobody is told. */
 static void part_network(PGconn *pg) {
   (void)pg;
-  traffic("replace", "blackhole");
+  if (!try_traffic("replace", "blackhole")) outage_die("tc", "has worked before");
 }
 
 static void join_network(PGconn *pg) {
   (void)pg;
-  traffic("del", NULL);
+  if (!try_traffic("del", NULL)) outage_die("tc", "has worked before");
 }
 
 static void ballast_path(char out[PATH_SIZE]) {
@@ -408,6 +408,11 @@ void outage_end_standby(void) {
   standby_folder(folder);
   (void)pg_ctl(folder, stop);
   now.port = 0;
+}
+
+bool outage_is_possible(const outage_fault *fault) {
+  bool parts = fault->begin == part_network;
+  return !fault->needs_namespace || getenv(parts ? "AIORCH_TEST_OUTAGE_PARTS" : "AIORCH_TEST_OUTAGE_NAMESPACE") != NULL;
 }
 
 const outage_fault OUTAGE_FAULTS[] = {

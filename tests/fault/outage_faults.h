@@ -30,8 +30,8 @@ PGresult *outage_sql(PGconn *pg, const char *sql);
 /* Runs this program again inside a cluster of tests/postgres/cluster.py, unless it is in one: in namespaces of its own for network and
  * mounts where the system permits it. */
 void outage_into_cluster(char **argv);
-/* Whether it is in such namespaces, with the server's data on a small disk. */
-bool outage_has_namespace(void);
+/* Whether it can be played here: some need such namespaces, where the server's data are on a small disk, or tc. */
+bool outage_is_possible(const outage_fault *fault);
 
 /* Makes a standby that has all that was committed, and lets the primary wait for it. */
 void outage_make_standby(void);

@@ -321,7 +321,7 @@ int main(int argc, char **argv) {
   (void)atexit(outage_end_standby);
   for (const outage_fault *fault = OUTAGE_FAULTS; fault->name != NULL; fault++) {
     if (only != NULL && strcmp(only, fault->name) != 0) continue;
-    if (fault->needs_namespace && !outage_has_namespace())
+    if (!outage_is_possible(fault))
       printf("left out: %s\n", fault->name);
     else
       good = outage(fault) && good;
