@@ -25,6 +25,7 @@ postgres_major() {
 }
 postgres_has() { [ -n "$(ls /usr/lib/postgresql/*/"$1" 2>/dev/null)" ]; }
 pgtap() { [ -n "$(ls /usr/share/postgresql/*/extension/pgtap.control 2>/dev/null)" ]; }
+tc_there() { have tc || [ -x /usr/sbin/tc ] || [ -x /sbin/tc ]; }
 pgbouncer() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 header() { echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
 
@@ -92,7 +93,7 @@ need_tests() {
   need tinyproxy-bin "tinyproxy" have tinyproxy
   need slowhttptest "slowhttptest" have slowhttptest
   need python3-venv "venv for that Python" module ensurepip
-  need iproute2 "tc (iproute2), which parts a server from its clients" have tc
+  need iproute2 "tc (iproute2), which parts a server from its clients" tc_there
   need_postgres
 }
 
