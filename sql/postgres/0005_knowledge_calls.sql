@@ -410,7 +410,8 @@ BEGIN
             WHERE v.tenant_id = tenant AND v.model = its.no) n
       WHERE n.near >= threshold ORDER BY n.near DESC, n.id LIMIT most;
   ELSE
-    PERFORM set_config('hnsw.iterative_scan', 'strict_order', true), set_config('enable_sort', 'off', true),
+    -- In strict order the scan would drop what it meets late, though it is near; the order is made anew here anyway.
+    PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('enable_sort', 'off', true),
             set_config('hnsw.ef_search', least(greatest(2 * most, 100), 1000)::text, true);
     RETURN QUERY EXECUTE format(
       'SELECT 0, n.id, n.near, 0, '''' FROM (SELECT v.chunk_id AS id, -(v.vector <#> $2) AS near FROM chunk_vectors v'
