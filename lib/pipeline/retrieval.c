@@ -4,6 +4,7 @@
  *   BEGIN -> TEXT (store op; the query's embedding is under way meanwhile) -> EMBED -> NEAREST (store op) -> FUSE -> PACK
  * (store ops: texts, of those that will be read) -> ENDED
  *                       or, where a plug-in has the vectors: EMBED -> VECTORS (call) -> FETCH (store op) -> FUSE
+ *            or, with the query's vector at hand and a store to which each op is a journey: BOTH (store op) -> FUSE
  *
  * While a store op is out it may write into the arena from another thread, so nothing here touches the arena then.
  */
@@ -14,7 +15,7 @@
 
 #include "pipeline/retrieval_private.h"
 
-enum { BEGIN = 0, TEXT, EMBED, VECTORS, NEAREST, FETCH, FUSE, PACK, ENDED };
+enum { BEGIN = 0, TEXT, BOTH, EMBED, VECTORS, NEAREST, FETCH, FUSE, PACK, ENDED };
 
 void aio__retrieval_init(aio__retrieval *retrieval) {
   memset(retrieval, 0, sizeof *retrieval);
@@ -126,15 +127,20 @@ static aiorch_status ask_for_text_too(aio__retrieval *r) {
   return AIORCH_OK;
 }
 
-static aiorch_status start_nearest(aio__retrieval *r) {
+static void want_nearest(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
-  aio__store *store = r->orch->store;
   w->nearest = (aio__nearest_args){.fingerprint = aio__str_z(r->orch->plugins.embedder.fingerprint),
                                    .dimensions = r->vector.dimensions,
                                    .query = r->vector.unit,
                                    .threshold = w->threshold,
                                    .limit = aio__leg_limit(r),
                                    .lean = true};
+}
+
+static aiorch_status start_nearest(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aio__store *store = r->orch->store;
+  want_nearest(r);
   aiorch_status st = ask_for_text_too(r);
   if (st) return st;
   r->phase = NEAREST;
@@ -180,6 +186,16 @@ static aiorch_status searched(aio__retrieval *r) {
   return st;
 }
 
+static void start_both(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aio__store *store = r->orch->store;
+  want_nearest(r);
+  w->both = (aio__both_args){.search = &w->search, .nearest = &w->nearest};
+  aio__error_init(&w->both.near_error);
+  r->phase = BOTH;
+  op_started(r, store->knowledge->both(store, op_begin(r), r->tenant, &w->both, r->arena));
+}
+
 /* ---- phases ----------------------------------------------------------------------------------------------------- */
 
 static aiorch_status begin(aio__retrieval *r) {
@@ -201,16 +217,19 @@ static aiorch_status begin(aio__retrieval *r) {
   r->phase = EMBED;
   if (st || !has_text(r)) return st;
   aio__store *store = r->orch->store;
-  aio__search_args *args = aio__arena_alloc(r->arena, sizeof *args);
-  if (!args) return AIORCH_E_NOMEM;
-  *args = (aio__search_args){.query = r->query,
-                             .filters = r->filters,
-                             .filter_count = r->filter_count,
-                             .limit = aio__leg_limit(r) * AIO__TEXT_TIMES,
-                             .lean = true,
-                             .terms = &w->query};
-  r->phase = TEXT;
-  op_started(r, store->knowledge->search(store, op_begin(r), r->tenant, args, r->arena, &w->text, &w->text_count));
+  w->search = (aio__search_args){.query = r->query,
+                                 .filters = r->filters,
+                                 .filter_count = r->filter_count,
+                                 .limit = aio__leg_limit(r) * AIO__TEXT_TIMES,
+                                 .lean = true,
+                                 .terms = &w->query};
+  bool together = has_vectors(r) && r->vector.state == AIO__VECTOR_READY && !plugin_has_vectors(r->orch);
+  if (together && store->knowledge->both) {
+    start_both(r);
+  } else {
+    r->phase = TEXT;
+    op_started(r, store->knowledge->search(store, op_begin(r), r->tenant, &w->search, r->arena, &w->text, &w->text_count));
+  }
   return AIORCH_OK;
 }
 
@@ -259,13 +278,9 @@ static aiorch_status start_fetch(aio__retrieval *r) {
   return AIORCH_OK;
 }
 
-/* What is nearest has come whole from the store: in the form in which a plug-in's hits are fused. */
-static aiorch_status nearest_found(aio__retrieval *r) {
+/* In the form in which a plug-in's hits are fused. */
+static aiorch_status take_nearest(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
-  aiorch_status st = leg_ended(r, "vector search");
-  r->phase = FUSE;
-  if (st || r->op.status < 0) return st;
-  for (size_t i = 0; i < w->nearest.also_count; i++) w->text[i].similarity = w->nearest.also_similarity[i];
   if (w->near_count == 0) return AIORCH_OK;
   w->hits = aio__arena_alloc(r->arena, w->near_count * sizeof *w->hits);
   w->fetched = aio__arena_alloc(r->arena, w->near_count * sizeof *w->fetched);
@@ -278,6 +293,31 @@ static aiorch_status nearest_found(aio__retrieval *r) {
   return AIORCH_OK;
 }
 
+/* What is nearest has come whole from the store. */
+static aiorch_status nearest_found(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aiorch_status st = leg_ended(r, "vector search");
+  r->phase = FUSE;
+  if (st || r->op.status < 0) return st;
+  for (size_t i = 0; i < w->nearest.also_count; i++) w->text[i].similarity = w->nearest.also_similarity[i];
+  return take_nearest(r);
+}
+
+static aiorch_status both_found(aio__retrieval *r) {
+  aio__retrieval_work *w = work_of(r);
+  aiorch_status st = leg_ended(r, "full-text search");
+  bool failed = r->op.status < 0;
+  r->phase = FUSE;
+  if (failed && st == AIORCH_OK) degrade(r, "vector search", r->op.status, r->op.error.message);
+  if (failed) return st;
+  w->text = w->both.text;
+  w->text_count = w->both.text_count;
+  w->near = w->both.near;
+  w->near_count = w->both.near_count;
+  if (w->both.near_error.status < 0) degrade(r, "vector search", w->both.near_error.status, w->both.near_error.message);
+  st = aio__retrieval_rank_text(r);
+  return st ? st : take_nearest(r);
+}
 static aiorch_status fuse(aio__retrieval *r) {
   aio__retrieval_work *w = work_of(r);
   aiorch_status st = w->missing ? leg_ended(r, "the vector leg") : AIORCH_OK;
@@ -337,6 +377,8 @@ static aiorch_status step_once(aio__retrieval *r) {
     return begin(r);
   case TEXT:
     return text_found(r);
+  case BOTH:
+    return both_found(r);
   case EMBED:
     return embedded(r);
   case VECTORS:

@@ -42,7 +42,9 @@ typedef struct aio__retrieval_work {
   aio__str *lean;            /* ids of candidates whose text was left out */
   aio__found_chunk *filled;  /* the same with it */
   size_t lean_count;
+  aio__search_args search;
   aio__nearest_args nearest;
+  aio__both_args both;
   aio__found_chunk *near;    /* of the vector leg, when the store has the vectors */
   size_t near_count;
   int legs, failed;

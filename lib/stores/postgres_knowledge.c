@@ -269,6 +269,7 @@ const aio__knowledge_ops aio__pg_knowledge_ops = {
   .unembedded = aio__pg_unembedded,
   .mark_embedded = aio__pg_mark_embedded,
   .nearest = aio__pg_nearest,
+  .both = aio__pg_both,
   .models = models,
   .forget_model = forget_model,
 };

@@ -34,7 +34,7 @@ bool aio__pg_others_read(const aio__pg_rows *rows, size_t size_column, size_t na
   size_t n = aio__pg_count(rows);
   for (size_t i = 0; i < n; i++) {
     int64_t kind = aio__pg_get_i64(rows, i, 0);
-    if (kind < 2) continue;
+    if (kind < 2 || kind > 4) continue;
     out->kind = kind;
     out->size = aio__pg_get_i64(rows, i, size_column);
     if (out->names == NULL) out->names = aio__arena_alloc(arena, n * sizeof *out->names);
@@ -215,7 +215,7 @@ aiorch_status aio__pg_nearest(aio__store *store, aio__op *op, aio__str tenant, c
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &n, sizeof n, give_nearest);
   aio__pg_sql(step,
               "SELECT n.kind, n.similarity, n.size, n.fingerprint, n.chunk_id, "
-              AIO__PG_CHUNK("CASE WHEN $10 THEN NULL ELSE c.text END")
+              AIO__PG_CHUNK("CASE WHEN n.nth <= $10 THEN c.text END")
               " FROM nearest_chunks($1,$2,$3,$4,$5,$6,$7,$8,$9) WITH ORDINALITY n(kind, chunk_id, similarity, size, fingerprint, nth)"
               " LEFT JOIN chunks c ON n.kind = 0 AND c.tenant_id = " AIO__PG_TENANT " AND c.id = n.chunk_id"
               " LEFT JOIN documents d ON d.tenant_id = " AIO__PG_TENANT " AND d.id = c.document_id ORDER BY n.nth",
@@ -226,6 +226,6 @@ aiorch_status aio__pg_nearest(aio__store *store, aio__op *op, aio__str tenant, c
   aio__pg_i32(step, args->limit < AIO__PG_HITS_MAX ? (int32_t)args->limit : AIO__PG_HITS_MAX);
   aio__pg_uuids(step, args->also, args->also_count);
   aio__pg_filters(step, filters, filter_count);
-  aio__pg_bool(step, args->lean);
+  aio__pg_i32(step, args->lean ? (int32_t)args->also_count + AIO__PG_TEXTS_WITH_LEAN : INT32_MAX); /* `also` comes first */
   return aio__pg_step_start(step);
 }

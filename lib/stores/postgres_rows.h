@@ -73,6 +73,12 @@ void aio__pg_filters(aio__pg_step *step, const aio__filter *filters, size_t coun
 
 aiorch_status aio__pg_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args, aio__arena *arena,
                              aio__found_chunk **chunks, size_t *count);
+/* Lexemes, the same unstemmed, as beginnings of longer words (or NULL), weights. */
+void aio__pg_terms(aio__pg_step *step, aio__str tenant, const aio__fts_query *query);
+/* From column `first` on: score, words, and how often each of `terms` terms stands. */
+aiorch_status aio__pg_score(const aio__pg_rows *rows, size_t row, size_t first, aio__op *op, aio__arena *arena, size_t terms,
+                            aio__found_chunk *out);
+aiorch_status aio__pg_both(aio__store *store, aio__op *op, aio__str tenant, aio__both_args *both, aio__arena *arena);
 aiorch_status aio__pg_fetch(aio__store *store, aio__op *op, aio__str tenant, const aio__str *ids, size_t count,
                             const aio__filter *filters, size_t filter_count, aio__arena *arena, aio__found_chunk *chunks);
 

@@ -51,18 +51,20 @@ typedef struct searched {
   size_t n;
 } searched;
 
-/* Each item: 256 times the term's place and how often the chunk has it; 0 for a term that stood for longer words. */
-static aiorch_status read_often(const aio__pg_rows *rows, size_t row, aio__op *op, const searched *s, aio__found_chunk *out) {
+/* Of what is often, each item: 256 times the term's place and how often the chunk has it; 0 for a term that stood for longer words. */
+aiorch_status aio__pg_score(const aio__pg_rows *rows, size_t row, size_t first, aio__op *op, aio__arena *arena, size_t terms,
+                            aio__found_chunk *out) {
   float *notes = NULL;
   size_t n = 0;
-  uint32_t *often = aio__arena_alloc(s->arena, (s->terms + 1) * sizeof *often);
-  if (often == NULL || !aio__pg_get_floats(rows, row, AIO__PG_CHUNK_COLUMNS + 2, s->arena, &notes, &n)) return aio__pg_nomem(&op->error);
+  uint32_t *often = aio__arena_alloc(arena, (terms + 1) * sizeof *often);
+  if (often == NULL || !aio__pg_get_floats(rows, row, first + 2, arena, &notes, &n)) return aio__pg_nomem(&op->error);
   for (size_t i = 0; i < n; i++) {
     uint32_t note = (uint32_t)notes[i];
-    if (note >> 8 < s->terms && (note & 255) != 0) often[note >> 8] = note & 255;
+    if (note >> 8 < terms && (note & 255) != 0) often[note >> 8] = note & 255;
   }
+  out->score = aio__pg_get_f64(rows, row, first);
+  out->words = (uint32_t)aio__pg_get_i64(rows, row, first + 1);
   out->often = often;
-  out->words = (uint32_t)aio__pg_get_i64(rows, row, AIO__PG_CHUNK_COLUMNS + 1);
   return AIORCH_OK;
 }
 
@@ -74,8 +76,7 @@ static aiorch_status read_searched(const aio__pg_rows *rows, aio__op *op, void *
   if (s->rows == NULL) return aio__pg_nomem(&op->error);
   for (size_t i = 0; i < s->n && status == AIORCH_OK; i++) {
     if (!aio__pg_found(rows, i, 0, s->arena, &s->rows[i])) return aio__pg_nomem(&op->error);
-    s->rows[i].score = aio__pg_get_f64(rows, i, AIO__PG_CHUNK_COLUMNS);
-    status = read_often(rows, i, op, s, &s->rows[i]);
+    status = aio__pg_score(rows, i, AIO__PG_CHUNK_COLUMNS, op, s->arena, s->terms, &s->rows[i]);
   }
   return status;
 }
@@ -88,8 +89,7 @@ static aiorch_status give_searched(aio__op *op, void *ctx) {
   return AIORCH_OK;
 }
 
-/* Lexemes, the same unstemmed, as beginnings of longer words (or NULL), weights. */
-static void put_terms(aio__pg_step *step, aio__str tenant, const aio__fts_query *query) {
+void aio__pg_terms(aio__pg_step *step, aio__str tenant, const aio__fts_query *query) {
   char lexeme[AIO__PG_MARK + AIO__FTS_WORD_MAX];
   aio__pg_array(step, AIO__PG_TEXT, query->n);
   for (size_t i = 0; i < query->n; i++) aio__pg_text(step, aio__pg_lexeme(tenant, &query->term[i].word, true, lexeme));
@@ -119,7 +119,7 @@ aiorch_status aio__pg_search(aio__store *store, aio__op *op, aio__str tenant, co
   }
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &s, sizeof s, give_searched);
   aio__pg_sql(step, "SELECT * FROM found_chunks($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)", read_searched);
-  put_terms(step, tenant, &query);
+  aio__pg_terms(step, tenant, &query);
   aio__pg_filters(step, args->filters, args->filter_count);
   aio__pg_i32(step, args->limit < AIO__PG_HITS_MAX ? (int32_t)args->limit : AIO__PG_HITS_MAX);
   aio__pg_i32(step, args->lean ? AIO__PG_TEXTS_WITH_LEAN : AIO__PG_HITS_MAX);

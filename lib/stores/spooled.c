@@ -248,6 +248,7 @@ PASS(nearest, knowledge->nearest,
      LIST(aio__str tenant, const aio__nearest_args *args, const aio__filter *filters, size_t filter_count, aio__arena *arena,
           aio__found_chunk **chunks, size_t *count),
      LIST(tenant, args, filters, filter_count, arena, chunks, count))
+PASS(both, knowledge->both, LIST(aio__str tenant, aio__both_args *both_args, aio__arena *arena), LIST(tenant, both_args, arena))
 PASS(models, knowledge->models, LIST(aio__str tenant, aio__arena *arena, aio__vector_model **models_out, size_t *count),
      LIST(tenant, arena, models_out, count))
 PASS(forget_model, knowledge->forget_model, LIST(aio__str tenant, aio__str fingerprint, size_t limit, size_t *removed),
@@ -311,6 +312,7 @@ static const aio__knowledge_ops knowledge_ops = {.add = add,
                                                  .unembedded = unembedded,
                                                  .mark_embedded = mark_embedded,
                                                  .nearest = nearest,
+                                                 .both = both,
                                                  .models = models,
                                                  .forget_model = forget_model};
 static const aio__cache_ops cache_ops = {.lookup = lookup,
@@ -400,7 +402,9 @@ static aiorch_status init(aio__spooled *s, const aio__store_env *env, aio__store
   s->env = *env;
   s->inner = inner;
   s->head = *inner;
-  s->head.knowledge = &knowledge_ops;
+  s->knowledge = knowledge_ops;
+  if (inner->knowledge->both == NULL) s->knowledge.both = NULL;
+  s->head.knowledge = &s->knowledge;
   s->head.cache = &cache_ops;
   s->ledger = ledger_ops;
   if (inner->ledger->enter == NULL) s->ledger.enter = NULL;

@@ -67,7 +67,8 @@ typedef struct aio__replay {
 
 struct aio__spooled {
   aio__store head;
-  aio__ledger_ops ledger;       /* without what the inner store does not have */
+  aio__ledger_ops ledger;       /* without what the inner store does not have; nor has */
+  aio__knowledge_ops knowledge;
   aio__store_env env;
   aio__store *inner;
   aio__spool *spool;

@@ -136,6 +136,15 @@ typedef struct aio__found_chunk {
   uint32_t words;               /* when often is known */
 } aio__found_chunk;
 
+/* What search and nearest are asked for at once, with the filters of `search`; and what they find. */
+typedef struct aio__both_args {
+  const aio__search_args *search;
+  const aio__nearest_args *nearest;
+  aio__found_chunk *text, *near;
+  size_t text_count, near_count;
+  aiorch_error near_error;
+} aio__both_args;
+
 /* A chunk without a vector of a fingerprint. */
 typedef struct aio__unembedded {
   char chunk_id[AIO__UUID_LEN + 1];
@@ -181,6 +190,9 @@ typedef struct aio__knowledge_ops {
   aiorch_status (*nearest)(aio__store *store, aio__op *op, aio__str tenant, const aio__nearest_args *args,
                            const aio__filter *filters, size_t filter_count, aio__arena *arena, aio__found_chunk **chunks,
                            size_t *count);
+  /* search and nearest in one; NULL where nothing is saved by it. The op ends as search would; how nearest ended is in both->near_error.
+   * Chunks that full text found have their similarity where it is known, else NaN (nearest->also is not used). */
+  aiorch_status (*both)(aio__store *store, aio__op *op, aio__str tenant, aio__both_args *both, aio__arena *arena);
   /* Every model that the tenant has chunks or kept answers under, by fingerprint. */
   aiorch_status (*models)(aio__store *store, aio__op *op, aio__str tenant, aio__arena *arena, aio__vector_model **models,
                           size_t *count);

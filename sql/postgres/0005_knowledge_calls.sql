@@ -422,6 +422,40 @@ BEGIN
 END
 $$;
 
+-- search_chunks and nearest_chunks in one, with what a source needs of each chunk. kind 5: a chunk that full text found, the best first, with its
+-- similarity where it has a vector; the others as in nearest_chunks. Texts of the first `texts` of both alone.
+CREATE TYPE :"schema".chunk_hit AS (chunk_id uuid, score float8, word_count int, often real[]);
+CREATE FUNCTION :"schema".found_both(
+  lexemes text[], plain text[], begins text[], weights float8[], most_words int, its_fingerprint text, query real[], threshold float8,
+  most_near int, names text[], kinds int[], vals text[], uptos text[], texts int)
+RETURNS TABLE (kind int, similarity float8, size int, fingerprint text, chunk_id uuid, id uuid, document_id uuid, version bigint, ordinal int,
+               tokens int, start bigint, stop bigint, source text, title text, anchor text, heading text, body text, score float8,
+               word_count int, often real[])
+LANGUAGE plpgsql ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  tenant text := require_tenant();
+  wanted vector := query::vector;
+  its_model int;
+  hits chunk_hit[];
+BEGIN
+  SELECT CASE WHEN m.dimensions = cardinality(query) THEN m.no END INTO its_model FROM tenant_model(its_fingerprint, false) m;
+  SELECT array_agg((r.chunk_id, r.score, r.word_count, r.often)::chunk_hit ORDER BY r.nth) INTO hits
+    FROM search_chunks(lexemes, plain, begins, weights, names, kinds, vals, uptos, most_words)
+      WITH ORDINALITY r(chunk_id, score, word_count, often, nth);
+  RETURN QUERY SELECT 5, -(v.vector <#> wanted), 0, '', c.id, c.id, d.id, d.version, c.ordinal, c.tokens, c.start, c.stop,
+      d.source COLLATE "default", d.title, c.anchor, c.heading, CASE WHEN r.nth <= texts THEN c.text END, r.score, r.word_count, r.often
+    FROM unnest(hits) WITH ORDINALITY r(chunk_id, score, word_count, often, nth)
+    JOIN chunks c ON c.tenant_id = tenant AND c.id = r.chunk_id JOIN documents d ON d.tenant_id = tenant AND d.id = c.document_id
+    LEFT JOIN chunk_vectors v ON v.tenant_id = tenant AND v.model = its_model AND v.chunk_id = c.id ORDER BY r.nth;
+  RETURN QUERY SELECT n.kind, n.similarity, n.size, n.fingerprint, n.chunk_id, c.id, d.id, d.version, c.ordinal, c.tokens, c.start, c.stop,
+      d.source COLLATE "default", d.title, c.anchor, c.heading, CASE WHEN n.nth <= texts THEN c.text END, NULL::float8, NULL::int, NULL::real[]
+    FROM nearest_chunks(its_fingerprint, query, threshold, most_near, '{}', names, kinds, vals, uptos)
+      WITH ORDINALITY n(kind, chunk_id, similarity, size, fingerprint, nth)
+    LEFT JOIN chunks c ON n.kind = 0 AND c.tenant_id = tenant AND c.id = n.chunk_id
+    LEFT JOIN documents d ON d.tenant_id = tenant AND d.id = c.document_id ORDER BY n.nth;
+END
+$$;
+
 -- Removes vectors of a fingerprint, of chunks and then of kept answers, at most `most`. Gives how many.
 CREATE FUNCTION :"schema".forget_vectors(its_fingerprint text, most bigint) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -449,9 +483,9 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION language_lexeme, language_words, lock_tenant, put_document, remove_document, documents_that_fit, how_often,
-  ranked_chunks, search_chunks, found_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors FROM PUBLIC;
+  ranked_chunks, search_chunks, found_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, found_both, forget_vectors FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION language_lexeme, language_words, lock_tenant, put_document, remove_document, documents_that_fit, how_often,
-  ranked_chunks, search_chunks, found_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, forget_vectors TO aiorch_app;
+  ranked_chunks, search_chunks, found_chunks, tenant_model, model_for, keep_chunk_vectors, chunks_without_vector, nearest_chunks, found_both, forget_vectors TO aiorch_app;
 GRANT EXECUTE ON FUNCTION how_often TO aiorch_keeper;
 GRANT CREATE ON SCHEMA :"schema" TO aiorch_keeper;
 ALTER FUNCTION ranked_chunks OWNER TO aiorch_keeper;

@@ -91,6 +91,7 @@ INSERT INTO trial.calls VALUES
   ('keep_chunk_vectors(''trial model'', 3, ''{00000000-0000-7000-8000-000000000002}'', ''{0,1,0}'')', '1', '1'),
   ('chunks_without_vector(''trial model'', 10)', '2', '1'),
   ('nearest_chunks(''trial model'', ''{1,0,0}'', 0, 10, ''{}'', NULL, NULL, NULL, NULL)', '1', '0'),
+  ('found_both(''{t:canary}'', ''{NULL}'', ''{NULL}'', ''{1}'', 10, ''trial model'', ''{1,0,0}'', 0, 10, NULL, NULL, NULL, NULL, 10)', '3', '0'),
   ('set_config(''aiorch.exact_up_to'', ''0'', true), nearest_chunks(''trial model'', ''{1,0,0}'', 0, 10, ''{}'', NULL, NULL, NULL, NULL)', '1', '0'),
   ('forget_vectors(''trial model'', 10) n WHERE n = 2', '1', '0'),
   ($q$take_answer('\x01', '00000000-0000-7000-8000-000000000001'::bytea, NULL, 1) a WHERE a.found$q$, '1', '0'),

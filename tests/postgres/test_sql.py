@@ -361,6 +361,8 @@ HOT = (
     ("documents_that_fit('{name 3}', '{0}', '{21}', '{NULL}')", ["document_metadata_by_value"]),
     ("nearest_chunks('plans', '{V}', 0, 10, '{}', NULL, NULL, NULL, NULL)", ["chunk_vectors_pkey|chunk_vectors_of_chunk"]),
     ("nearest_chunks('plans', '{V}', 0, 10, '{}', NULL, NULL, NULL, NULL)", ["chunk_vectors_near_N"]),
+    ("found_both('{t7:w7,t7:v1}', '{NULL,NULL}', '{NULL,NULL}', '{1,1}', 10, 'plans', '{V}', 0, 10, NULL, NULL, NULL, NULL, 10)", ["chunk_vectors_pkey|chunk_vectors_of_chunk"]),
+    ("""enter_calls('{{7}}', '{1}', '{0}', '{key 7}', '{5000}', '{100}', '{1}', false, '{s3}', '{k3}', '{1}', 2000)""", ["semantic_cache_by_key"]),
     ("remove_document('source 9')", ["documents_by_source", "chunks_of_document", "documents_pkey"]),
     ("admit_call('{7}', '{0}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admissions_in_window"]),
     ("admit_call_by_rate('{7}', '{key 7}', '{5000}', '{100}', '{1}', 2000)", ["admission_rates_pkey"]),

@@ -129,6 +129,7 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_nearest__more_than_there_are),
   CASE(test_nearest__threshold),
   CASE(test_nearest__also),
+  CASE(test_both__as_search_and_nearest),
   CASE(test_nearest__ties),
   CASE(test_mark_embedded__refuses_what_cannot_be_compared),
   CASE(test_nearest__refuses_what_cannot_be_compared),

@@ -162,6 +162,59 @@ static void test_nearest__also(void **state) {
   for (size_t i = 2; i < 5; i++) assert_true(similarity[i] > 6.9); /* left as it was */
 }
 
+/* Where a store has it, it finds what search and nearest find. */
+static void test_both__as_search_and_nearest(void **state) {
+  fixture *f = *state;
+  const double cosines[] = {0.5, 0.9, -0.3, 0.7};
+  float query[DIM];
+  aio__found_chunk *text, *near;
+  size_t texts = 0, nears = 0;
+  if (f->store->knowledge->both == NULL) return;
+  add_at(f, ACME, cosines, 4);
+  add_text(f, ACME, "not embedded", "T", "text 5", 5, T0);
+  vector_at(1.0, query);
+  aio__nearest_args wanted = {.fingerprint = MODEL, .dimensions = DIM, .query = query, .threshold = 0.6, .limit = 5};
+  aio__search_args words = {.query = AIO__LIT("text"), .limit = 10};
+  aio__both_args both = {.search = &words, .nearest = &wanted};
+  aio__error_init(&both.near_error);
+  assert_int_equal(CALL(f, knowledge, search, ACME, &words, &f->arena, &text, &texts), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, nearest, ACME, &wanted, NULL, 0, &f->arena, &near, &nears), AIORCH_OK);
+  assert_int_equal(CALL(f, knowledge, both, ACME, &both, &f->arena), AIORCH_OK);
+  assert_int_equal(both.near_error.status, AIORCH_OK);
+  assert_int_equal(both.text_count, texts);
+  assert_int_equal(both.near_count, nears);
+  assert_int_equal(nears, 2);
+  for (size_t i = 0; i < texts; i++) {
+    char last[AIO__UUID_LEN + 1];
+    assert_string_equal(both.text[i].chunk_id, text[i].chunk_id);
+    assert_string_equal(both.text[i].document_id, text[i].document_id);
+    expect_near(both.text[i].score, text[i].score);
+    expect_str(both.text[i].text, text[i].text.p);
+    assert_int_equal(both.text[i].often[0], text[i].often[0]);
+    assert_int_equal(both.text[i].words, text[i].words);
+    if (strcmp(text[i].chunk_id, id_of(last, "chnk", 500)) == 0) assert_true(isnan(both.text[i].similarity));
+    for (int c = 0; c < 4; c++)
+      if (strcmp(text[i].chunk_id, id_of(last, "chnk", 100 * (c + 1))) == 0) expect_near(both.text[i].similarity, cosines[c]);
+  }
+  for (size_t i = 0; i < nears; i++) {
+    assert_string_equal(both.near[i].chunk_id, near[i].chunk_id);
+    expect_near(both.near[i].similarity, near[i].similarity);
+    expect_str(both.near[i].text, near[i].text.p);
+  }
+  words.query = AIO__LIT("?!");
+  assert_int_equal(CALL(f, knowledge, both, ACME, &both, &f->arena), AIORCH_OK);
+  assert_int_equal(both.text_count, 0);
+  assert_int_equal(both.near_count, 2);
+  words.query = AIO__LIT("text");
+  wanted.fingerprint = OTHER;
+  assert_int_equal(CALL(f, knowledge, both, ACME, &both, &f->arena), AIORCH_OK);
+  assert_int_equal(both.near_error.status, AIORCH_E_EMBEDDER_MISMATCH);
+  assert_int_equal(both.text_count, texts);
+  assert_int_equal(both.near_count, 0);
+  assert_int_equal(CALL(f, knowledge, both, AIO__LIT("other"), &both, &f->arena), AIORCH_OK);
+  assert_int_equal(both.text_count + both.near_count, 0);
+}
+
 /* Among equals the older comes first. */
 static void test_nearest__ties(void **state) {
   fixture *f = *state;
