@@ -4,7 +4,50 @@
 #include <aiorch/aiorch.h>
 #include <pthread.h>
 
+#include "pipeline/orch.h"
 #include "stores/postgres_server.c"
+#include "support/journeys.h"
+
+/* An embedder whose vectors are what letters a text has, and a provider. Both answer at once. */
+enum { LETTERS = 32 };
+
+static aiorch_status embed_letters(void *self, aiorch_call *call) {
+  float rows[64][LETTERS];
+  size_t n = aiorch_call_text_count(call), len = 0;
+  const char *text = NULL;
+  (void)self;
+  memset(rows, 0, sizeof rows);
+  for (size_t i = 0; i < n && i < 64; i++) {
+    rows[i][0] = 1;
+    (void)aiorch_call_text(call, i, &text, &len);
+    for (size_t c = 0; c < len; c++) rows[i][1 + (size_t)(unsigned char)text[c] % (LETTERS - 1)] += 0.01f;
+  }
+  (void)aiorch_call_put_vectors(call, rows[0], n, LETTERS, 0);
+  (void)aiorch_call_finish(call, AIORCH_OK);
+  return AIORCH_SLOT_OK;
+}
+
+static aiorch_status say_something(void *self, aiorch_call *call) {
+  (void)self;
+  (void)aiorch_call_emit(call, "From eight to six.", 18);
+  (void)aiorch_call_finish(call, AIORCH_OK);
+  return AIORCH_SLOT_OK;
+}
+
+static void add_plugins(aiorch_config *config) {
+  const aiorch_embedder_vtbl embedder = {.struct_size = sizeof embedder,
+                                         .flags = AIORCH_PLUGIN_ONE_PURPOSE,
+                                         .dimensions = LETTERS,
+                                         .fingerprint = "letters",
+                                         .embed = embed_letters};
+  const aiorch_provider_vtbl provider = {.struct_size = sizeof provider, .model = "m", .generate = say_something};
+  assert_int_equal(aiorch_config_set_embedder(config, &embedder, NULL, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_f64(config, "retrieve.threshold", 0.1, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_f64(config, "cache.threshold", 0.9999, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_config_add_provider(config, "instant", &provider, NULL, NULL), AIORCH_OK);
+}
+
+static bool with_plugins;
 
 static aiorch *open_orch(const char *url, const char *const *settings) {
   aiorch_config *config = NULL;
@@ -13,6 +56,7 @@ static aiorch *open_orch(const char *url, const char *const *settings) {
   assert_int_equal(aiorch_error_new(&error), AIORCH_OK);
   assert_int_equal(aiorch_config_new(&config), AIORCH_OK);
   assert_int_equal(aiorch_config_set_str(config, "store", url, strlen(url), NULL), AIORCH_OK);
+  if (with_plugins) add_plugins(config);
   for (; settings != NULL && settings[0] != NULL; settings += 2) {
     bool is_number = settings[1][0] >= '0' && settings[1][0] <= '9';
     assert_int_equal(is_number ? aiorch_config_set_i64(config, settings[0], strtoll(settings[1], NULL, 10), NULL)
@@ -68,6 +112,32 @@ static void test_execute__answers_and_answers_again(void **state) {
   assert_int_equal(admin_number("SELECT count(*) FROM aiorch.ai_api_calls WHERE cache >= 2"), 2);
   assert_int_equal(admin_number("SELECT count(*) FROM aiorch.ai_attempts WHERE state <> 1"), 0);
   assert_int_equal(admin_number("SELECT count(*) FROM aiorch.admissions"), 3);
+}
+
+/* What a run that finds no answer asks the store for, with an embedder and answers to other questions: five calls, one after the other,
+ * before the provider is asked, and afterwards two side by side. */
+static void test_execute__journeys_of_a_miss(void **state) {
+  static const char *const wanted[] = {"enter", "attempt", "near", "both", "attempt", "settle", "put"};
+  (void)state;
+  empty_tables();
+  with_plugins = true;
+  aiorch *orch = open_orch(variable("AIORCH_TEST_POSTGRES"), NULL);
+  with_plugins = false;
+  add_document(orch, "hours.md", "The shop is open from eight to six. On Sundays it is closed.");
+  add_document(orch, "keys.md", "The key of the shop hangs beside the door.");
+  aiorch_run *run = ask(orch, "Who has the key?");
+  assert_int_equal(aiorch_run_execute(run), AIORCH_OK);
+  aiorch_run_free(run);
+  journeys_begin(orch->store);
+  run = ask(orch, "When is the shop open?");
+  if (aiorch_run_execute(run) != AIORCH_OK) fail_msg("%s", aiorch_error_message(aiorch_run_error(run)));
+  expect_answer(run, "eight");
+  aiorch_run_free(run);
+  int n = atomic_load(&journeys.count);
+  for (int i = 0; i < n && i < 7; i++) assert_string_equal(journeys.names[i], wanted[i]);
+  assert_int_equal(n, 7);
+  assert_int_equal(aiorch_close(orch, 5000), AIORCH_OK);
+  aiorch_free(orch);
 }
 
 static void test_next__pulled_to_the_end(void **state) {
@@ -212,6 +282,7 @@ static void test_open__password_is_not_told(void **state) {
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_execute__answers_and_answers_again),
+    cmocka_unit_test(test_execute__journeys_of_a_miss),
     cmocka_unit_test(test_next__pulled_to_the_end),
     cmocka_unit_test(test_free__in_mid_call),
     cmocka_unit_test(test_execute__from_several_threads_to_the_limit),
