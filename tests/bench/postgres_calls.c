@@ -16,7 +16,7 @@
 
 #include "stores/store.h"
 
-enum { SAMPLES_MAX = 1 << 20, THREADS_MAX = 64, ONE_BY_ONE = 2000 };
+enum { SAMPLES_MAX = 1 << 20, THREADS_MAX = 64, ONE_BY_ONE = 1000 };
 
 typedef enum what { ADMIT_ONE_KEY, ADMIT_MANY_KEYS, RATE_ONE_KEY, RATE_MANY_KEYS, ATTEMPT, SETTLE, RUN } what;
 static const char *const NAMES[] = {"admit, one key",    "admit, 1,000 keys", "admit by rate, one key", "admit by rate, 1,000 keys",
