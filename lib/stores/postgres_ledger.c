@@ -310,11 +310,23 @@ typedef struct logging {
   size_t count;
 } logging;
 
-/* Rows of several runs are one transaction: the server's disk is waited for once. */
+static const char *run_of_rows(const logging *l) {
+  return l->run != NULL ? l->run->id : l->attempts[0].run_id;
+}
+
+/* Rows of several runs are one transaction: the server's disk is waited for once. By the order of their runs, so that of two transactions with
+ * rows of the same runs (what is played again, and what had been under way) none holds what the other waits for. */
 static void gather_calls(aio__pg_step *whole, aio__pg_step *const *parts, size_t count) {
+  size_t order[AIO__PG_TOGETHER_MAX];
   for (size_t i = 0; i < count; i++) {
-    const logging *l = aio__pg_step_ctx(parts[i]);
-    aio__pg_step_part(whole, i);
+    const char *run = run_of_rows(aio__pg_step_ctx(parts[i]));
+    size_t at = i;
+    for (; at > 0 && strcmp(run_of_rows(aio__pg_step_ctx(parts[order[at - 1]])), run) > 0; at--) order[at] = order[at - 1];
+    order[at] = i;
+  }
+  for (size_t i = 0; i < count; i++) {
+    const logging *l = aio__pg_step_ctx(parts[order[i]]);
+    aio__pg_step_part(whole, order[i]);
     put_call(whole, l->run, l->attempts, l->count);
   }
 }

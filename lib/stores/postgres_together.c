@@ -48,10 +48,12 @@ void aio__pg_part_leaves(aio__pg_step *step) {
   step->whole = NULL;
 }
 
-/* What befell the whole befalls each part, unless the server refused something: then each is asked for by itself. */
+/* What befell the whole befalls each part, unless the server refused something, which may be one part's alone: then each is asked for by
+ * itself. */
 static bool is_shared(const aio__pg_step *whole) {
-  return whole->status == AIORCH_OK || whole->status == AIORCH_E_STORE_DOWN || whole->status == AIORCH_E_CLOSED ||
-         whole->status == AIORCH_E_NOMEM || whole->status == AIORCH_E_DEADLINE;
+  if (whole->status == AIORCH_E_INTERNAL) return false;
+  bool refused = whole->status == AIORCH_E_INVALID || whole->status == AIORCH_E_TOO_LARGE || whole->status == AIORCH_E_STORE;
+  return !refused || whole->state[0] == '\0' || aio__pg_may_retry(whole->state);
 }
 
 static void whole_ended(aio__pg_step *whole) {
