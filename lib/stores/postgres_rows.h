@@ -58,6 +58,15 @@ typedef struct aio__pg_taken {
 aiorch_status aio__pg_taken_read(const aio__pg_rows *rows, size_t row, size_t first, aio__op *op, aio__pg_taken *taken);
 void aio__pg_taken_give(const aio__pg_taken *taken);
 
+/* ---- postgres_admit.c ----------------------------------------------------------------------------------------------------------- */
+
+/* now_ms where the settings say that the callers' clocks count, else NULL. Tests bring their own time. */
+void aio__pg_now(aio__pg_step *step, const aio__store *store, int64_t now_ms);
+aiorch_status aio__pg_admit(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, const aio__constraint *constraints,
+                            size_t count, int64_t now_ms, aio__admission *out);
+aiorch_status aio__pg_enter(aio__store *store, aio__op *op, aio__str tenant, aio__str run_id, const aio__constraint *constraints,
+                            size_t count, const aio__cache_ask *ask, int64_t now_ms, aio__admission *out);
+
 /* ---- postgres_search.c ---------------------------------------------------------------------------------------------------------- */
 
 /* Columns of chunks c and documents d; `text` is an expression. */
