@@ -371,13 +371,16 @@ static aiorch_status make_place(aio__sq_conn *conn, aiorch_error *error, aio__st
   return *free ? drop(conn, error, tenant, no, bytes, row) : AIORCH_OK;
 }
 
-static aiorch_status make_room(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, int64_t bytes,
-                               const aio__cache_limits *limits, int64_t now_ms, aio__sq_tenant *row) {
+/* None that has expired is looked for again by those that come with this one, unless there is no room. */
+static aiorch_status make_room(aio__sq_keeping *keeping, aiorch_error *error, aio__str tenant, int64_t bytes,
+                               const aio__cache_limits *limits, int64_t now_ms) {
+  aio__sq_conn *conn = keeping->conn;
+  aio__sq_tenant *row = &keeping->row;
   aiorch_status status = AIORCH_OK;
   bool expired = true;
   for (int swept = 0; status == AIORCH_OK; swept++) {
     bool full = row->cache_rows + 1 > limits->max_rows || row->cache_bytes + bytes > limits->max_bytes;
-    if (!full && (!expired || swept >= SWEEP_MAX)) break;
+    if (!full && (!expired || keeping->none_expired || swept >= SWEEP_MAX)) break;
     sqlite3_stmt *stmt = NULL;
     if (expired)
       status = aio__sq_query(conn, error, AIO__SQ_CACHE_OLDEST_EXPIRED, &stmt, "si", tenant, now_ms);
@@ -385,6 +388,7 @@ static aiorch_status make_room(aio__sq_conn *conn, aiorch_error *error, aio__str
       status = aio__sq_query(conn, error, AIO__SQ_CACHE_LEAST_USED, &stmt, "s", tenant);
     if (status == AIORCH_OK) status = drop_first(conn, error, tenant, stmt, row);
     if (status == AIORCH_DONE && expired) {
+      keeping->none_expired = true;
       expired = false;
       status = AIORCH_OK;
     }
@@ -427,6 +431,7 @@ static aiorch_status turn_to(aio__sq_keeping *keeping, aiorch_error *error, aio_
   if (status == AIORCH_OK) status = aio__sq_tenant_make(keeping->conn, error, tenant, &keeping->row);
   if (status != AIORCH_OK) keeping->row.no = 0;
   keeping->tenant = tenant;
+  keeping->none_expired = false;
   return status;
 }
 
@@ -447,7 +452,7 @@ static aiorch_status put_new(aio__sq_keeping *keeping, aiorch_error *error, aio_
   if (status != AIORCH_OK || !ok) return status;
   int64_t bytes = entry_bytes(e);
   keeping->changed = true;
-  status = make_room(conn, error, tenant, bytes, limits, now_ms, row);
+  status = make_room(keeping, error, tenant, bytes, limits, now_ms);
   if (status == AIORCH_OK) status = insert(conn, error, tenant, e, aio__buf_view(rests_on), bytes, now_ms, row);
   *stored = status == AIORCH_OK;
   return status;

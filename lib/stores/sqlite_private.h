@@ -21,7 +21,7 @@
 
 enum {
   AIO__SQ_READERS_MAX = 8,              /* connections a database that read at the same time */
-  AIO__SQ_CHECKPOINT_BYTES = 1 << 24,   /* a checkpoint is due when the WAL has grown by so many */
+  AIO__SQ_CHECKPOINT_BYTES = 1 << 25,   /* a checkpoint is due when the WAL has grown by so many */
   AIO__SQ_WAL_LARGE = 2,                /* from so many times that size on a checkpoint waits a little for others */
   AIO__SQ_PROGRESS_STEPS = 2000,        /* how often a statement looks at its deadline */
   AIO__SQ_PART_BYTES = 65536,           /* of a document's text in one row */
@@ -283,7 +283,7 @@ typedef struct aio__sq_keeping {
   aio__sq_conn *conn;
   aio__str tenant; /* of the one before */
   aio__sq_tenant row;
-  bool changed;
+  bool changed, none_expired;
 } aio__sq_keeping;
 
 /* cache->put of one of them; *stored may be set although it fails. end: after the last. */

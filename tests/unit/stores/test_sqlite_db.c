@@ -233,7 +233,7 @@ static void test_checkpoint__a_reader_that_stays(void **state) {
     assert_true(store->knowledge.writer->checkpoint_at > store->knowledge.writer->wal_pages);
   }
   aio__sq_read_end(reader);
-  for (int i = 0; i < 40; i++) write_much(f);
+  for (int i = 0; i < 80; i++) write_much(f);
   assert_in_range(store->knowledge.writer->wal_pages, 1, 3 * AIO__SQ_CHECKPOINT_BYTES / store->knowledge.page_size);
 }
 
