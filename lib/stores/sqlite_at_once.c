@@ -80,9 +80,8 @@ aiorch_status aio__sq_writer_put(aio__sq_writer *w, const aio__sq_job *job) {
 
 /* ---- on the thread of who drives the runs ----------------------------------------------------------------------- */
 
-/* Settlements are none while the disk is busy with others: the thread commits them when it is free. */
 static bool may_take(const aio__sq_writer *w, const aio__sq_job *job) {
-  return !aio__sq_writer_is_syncing(w) || !aio__sq_job_is_durable(job);
+  return !aio__sq_job_is_durable(job) || !aio__sq_writer_is_holding(w);
 }
 
 /* Is there anything to commit now? */

@@ -357,7 +357,8 @@ void aio__sq_writer_call_for_puts(aio__sq_writer *writer); /* has the thread go 
  * is no thread. watched: so many of them have been taken up. */
 bool aio__sq_writer_watch(aio__sq_writer *writer, aiorch_error *error);
 void aio__sq_writer_watched(aio__sq_writer *writer, size_t count);
-size_t aio__sq_writer_syncs(const aio__sq_writer *writer); /* changes when the disk is busy with settlements, or done; odd: busy */
+size_t aio__sq_writer_syncs(const aio__sq_writer *writer); /* changes when the disk is busy with settlements, or done */
+bool aio__sq_writer_holds(aio__sq_writer *writer); /* the disk is busy, and settlements that come wait for more of them */
 /* Applies a job inside a transaction. */
 aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
 /* Before the first of them, and after the last: writes the sums, and lets old admissions go, a few for each new one. */

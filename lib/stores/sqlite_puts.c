@@ -118,9 +118,9 @@ static void end_puts(aio__sq_store *store, aio__sq_put *first, bool together) {
  * it, its answer may wait for more of them to come. */
 static bool may_wait(aio__sq_store *store) {
   aio__sq_puts *puts = &store->puts;
-  size_t syncs = aio__sq_writer_syncs(store->writer);
+  if (!aio__sq_writer_holds(store->writer)) return false;
   pthread_mutex_lock(&puts->mutex);
-  bool may = syncs % 2 != 0 && puts->syncs == syncs && atomic_load(&puts->n) < HELD_MAX;
+  bool may = puts->syncs == aio__sq_writer_syncs(store->writer) && atomic_load(&puts->n) < HELD_MAX;
   pthread_mutex_unlock(&puts->mutex);
   return may;
 }

@@ -23,6 +23,7 @@
 enum {
   STACK_BYTES = 1 << 19,
   GATHER_PART = 4,
+  CROWD_PART = 16, /* how fast it is forgotten how many waited at once */
   FRUITLESS_PAUSE = 8,
   SYNC_MAX_NS = 20000000,
   LINGER_NS = 10000000 /* how often the thread looks for calls in company that nobody commits */
@@ -61,7 +62,11 @@ static bool has_durable(const aio__sq_writer *w) {
 }
 
 static aiorch_status sync_batch(aio__sq_writer *w, aiorch_error *error) {
+  pthread_mutex_lock(&w->mutex);
+  size_t less = w->crowd - w->crowd / CROWD_PART;
+  w->crowd = w->queued > less ? w->queued : less;
   atomic_fetch_add(&w->syncs, 1);
+  pthread_mutex_unlock(&w->mutex);
   aiorch_status status = aio__sq_writer_sync(w, error);
   atomic_fetch_add(&w->syncs, 1);
   return status;
@@ -280,6 +285,13 @@ void aio__sq_writer_call_for_puts(aio__sq_writer *w) {
 
 size_t aio__sq_writer_syncs(const aio__sq_writer *w) {
   return atomic_load(&w->syncs);
+}
+
+bool aio__sq_writer_holds(aio__sq_writer *w) {
+  pthread_mutex_lock(&w->mutex);
+  bool holds = aio__sq_writer_is_holding(w);
+  pthread_mutex_unlock(&w->mutex);
+  return holds;
 }
 
 void aio__sq_writer_watched(aio__sq_writer *w, size_t count) {

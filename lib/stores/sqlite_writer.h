@@ -26,13 +26,13 @@ struct aio__sq_writer {
   uint64_t entered, taken; /* calls in company, those of aio__sq_writer_watch with them; how many of them have been taken up */
   bool busy; /* the thread, or a caller, is at the connection */
   bool slow; /* and waits there for another process or the disk */
-  bool held; /* what must come to the disk waits in the queue for the disk to be free: the thread commits it then */
+  bool held; /* what must come to the disk was left in the queue while the disk is busy: the thread commits it afterwards */
   atomic_size_t syncs; /* twice the times that the thread has brought something to the disk; odd while it does */
   aio__sq_job *first, *last, *idle;
   aio__sq_job *unsynced; /* committed by who drives the runs; the disk and the end of them are the thread's part */
   block *blocks;
   size_t waiting; /* callers that wait for the connection */
-  size_t queued, crowd; /* calls that have not ended; the most there were at once since the last fsync */
+  size_t queued, crowd; /* calls that have not ended; the most there were at once since the last fsync, or nearly */
   aio__sq_job *batch[AIO__SQ_BATCH_MAX]; /* the thread's alone */
   size_t n;
   size_t fruitless; /* how often nothing came while it was waited for, in a row */
@@ -67,8 +67,10 @@ void aio__sq_writer_wake(aio__sq_writer *w); /* the thread; and whoever waits wi
 void aio__sq_writer_take(aio__sq_writer *w); /* the connection */
 void aio__sq_writer_give(aio__sq_writer *w);
 
-static inline bool aio__sq_writer_is_syncing(const aio__sq_writer *w) {
-  return atomic_load(&w->syncs) % 2 != 0;
+/* While the disk is busy, what comes waits for more to come; but not when nearly all wait that ever did: then there is
+ * nothing else to do than to commit it. With the mutex held. */
+static inline bool aio__sq_writer_is_holding(const aio__sq_writer *w) {
+  return atomic_load(&w->syncs) % 2 != 0 && w->queued * 8 < w->crowd * 7;
 }
 
 /* ---- sqlite_writer.c: with the mutex held ----------------------------------------------------------------------- */

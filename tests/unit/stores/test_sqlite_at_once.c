@@ -95,27 +95,38 @@ static void test_flush__settlements_come_to_the_disk_together(void **state) {
   assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), GROUP);
 }
 
-/* While the disk is busy, what has to come to it is not committed, nor are answers; what needs no disk goes on. */
+static void settle_later(fixture *f, waiting *w, aio__run_row *run, int number) {
+  *run = run_of(number, 5, T0);
+  in_company(w, AIO__NEVER);
+  assert_int_equal(f->store->ledger->settle(f->store, &w->op, ACME, run, NULL, 0), AIORCH_PENDING);
+}
+
+static int64_t settled(const fixture *f) {
+  return query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls");
+}
+
+/* While the disk is busy, what has to come to it is not committed, nor are answers, unless nearly all wait for it; what needs
+ * no disk goes on. */
 static void test_flush__while_the_disk_is_busy(void **state) {
+  enum { CROWD = 4 * GROUP };
   fixture *f = *state;
-  static waiting w[GROUP];
-  static aio__run_row runs[GROUP];
+  static waiting w[CROWD];
+  static aio__run_row runs[CROWD];
   waiting admit, put;
   aio__admission out;
   char id[AIO__UUID_LEN + 1];
   aio__constraint c = runs_limit("u", 3, HOUR);
   aio__cache_entry e = entry_of(1, "one", "a1", NULL);
   bool stored = false;
+  for (int i = 0; i < CROWD; i++) settle_later(f, &w[i], &runs[i], 1000 + i);
+  f->store->flush(f->store);
+  for (int i = 0; i < CROWD; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
   set_busy(true);
-  for (int i = 0; i < GROUP; i++) {
-    runs[i] = run_of(i, 5, T0);
-    in_company(&w[i], AIO__NEVER);
-    assert_int_equal(f->store->ledger->settle(f->store, &w[i].op, ACME, &runs[i], NULL, 0), AIORCH_PENDING);
-    if (i > 0) continue;
-    f->store->flush(f->store);
-    wait_until_asked();
-  }
+  settle_later(f, &w[0], &runs[0], 0);
+  f->store->flush(f->store);
+  wait_until_asked();
   int before = atomic_load(&syncs);
+  for (int i = 1; i < GROUP; i++) settle_later(f, &w[i], &runs[i], i);
   in_company(&admit, AIO__NEVER);
   in_company(&put, AIO__NEVER);
   assert_int_equal(admit_later(f, &admit, id, 77, &c, &out), AIORCH_PENDING);
@@ -123,16 +134,43 @@ static void test_flush__while_the_disk_is_busy(void **state) {
   f->store->flush(f->store);
   assert_int_equal(waiting_end(&admit, AIORCH_PENDING), AIORCH_OK);
   f->store->flush(f->store);
-  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), 1);
+  assert_int_equal(settled(f), CROWD + 1);
   assert_int_equal(query_number(f, "knowledge.db", "SELECT count(*) FROM semantic_cache"), 0);
-  assert_false(is_done(&w[0]) || is_done(&w[1]) || is_done(&put));
-  set_busy(false);
-  for (int i = 0; i < GROUP; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
+  for (int i = GROUP; i < CROWD; i++) settle_later(f, &w[i], &runs[i], i);
+  f->store->flush(f->store);
+  assert_int_equal(settled(f), 2 * CROWD);
   f->store->flush(f->store);
   assert_int_equal(waiting_end(&put, AIORCH_PENDING), AIORCH_OK);
   assert_true(stored);
+  assert_false(is_done(&w[0]) || is_done(&w[1]) || is_done(&w[CROWD - 1]));
+  set_busy(false);
+  for (int i = 0; i < CROWD; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
   assert_int_equal(atomic_load(&syncs) - before, 1);
-  assert_int_equal(query_number(f, "ledger.db", "SELECT count(*) FROM ai_api_calls"), GROUP);
+}
+
+/* Those that were left in the queue are committed together when the disk is free again. */
+static void test_flush__after_the_disk_was_busy(void **state) {
+  enum { CROWD = 2 * GROUP };
+  fixture *f = *state;
+  static waiting w[CROWD];
+  static aio__run_row runs[CROWD];
+  for (int i = 0; i < CROWD; i++) settle_later(f, &w[i], &runs[i], 1000 + i);
+  f->store->flush(f->store);
+  for (int i = 0; i < CROWD; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
+  set_busy(true);
+  settle_later(f, &w[0], &runs[0], 0);
+  f->store->flush(f->store);
+  wait_until_asked();
+  int before = atomic_load(&syncs);
+  for (int i = 1; i < GROUP; i++) {
+    settle_later(f, &w[i], &runs[i], i);
+    f->store->flush(f->store);
+  }
+  assert_int_equal(settled(f), CROWD + 1);
+  set_busy(false);
+  for (int i = 0; i < GROUP; i++) assert_int_equal(waiting_end(&w[i], AIORCH_PENDING), AIORCH_OK);
+  assert_int_equal(atomic_load(&syncs) - before, 1);
+  assert_int_equal(settled(f), CROWD + GROUP);
 }
 
 /* One that fails takes no other with it. */
@@ -288,6 +326,7 @@ int main(void) {
     SQLITE_CASE(test_flush__admits_in_order),
     SQLITE_CASE(test_flush__settlements_come_to_the_disk_together),
     SQLITE_CASE(test_flush__while_the_disk_is_busy),
+    SQLITE_CASE(test_flush__after_the_disk_was_busy),
     SQLITE_CASE(test_flush__a_failing_call_takes_no_other_with_it),
     SQLITE_CASE(test_flush__late_calls),
     SQLITE_CASE(test_flush__waits_for_no_other_process),
