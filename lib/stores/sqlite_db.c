@@ -205,7 +205,9 @@ static int checkpoint(aio__sq_conn *conn, int mode, int wait_ms) {
   sqlite3_busy_timeout(conn->db, wait_ms);
   int code = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, &in_wal, &done);
   sqlite3_busy_timeout(conn->db, 0);
-  conn->checkpoint_at = checkpoint_pages(conn) + (in_wal > 0 ? in_wal : conn->wal_pages);
+  /* One that readers kept from beginning the WAL anew is tried again soon. */
+  int more = mode == SQLITE_CHECKPOINT_RESTART && code == SQLITE_BUSY ? checkpoint_pages(conn) / 8 : checkpoint_pages(conn);
+  conn->checkpoint_at = more + (in_wal > 0 ? in_wal : conn->wal_pages);
   set_lock(db, F_UNLCK);
   return code;
 }
