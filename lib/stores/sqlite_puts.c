@@ -24,7 +24,7 @@ static aiorch_status put_row(aio__sq_keeping *keeping, aio__sq_put *put) {
 }
 
 static aiorch_status put_alone(aio__sq_store *store, aio__sq_put *put) {
-  aio__sq_keeping keeping = {NULL};
+  aio__sq_keeping keeping = {.conn = NULL};
   aiorch_status status = aio__sq_write(&store->knowledge, put->op, &keeping.conn);
   if (status != AIORCH_OK) return status;
   status = aio__sq_touches_write(keeping.conn, &put->op->error);
