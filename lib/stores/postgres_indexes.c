@@ -134,13 +134,12 @@ static aiorch_status create(indexes *x, aiorch_error *error) {
 }
 
 /* Who makes an index concurrently waits for everybody, also for another who begins to do so and waits for him: one of them is ended by
- * the server, and goes on here when the other is done. */
+ * the server, and goes on here when the other is done. Whoever made it, it is looked at once more: "there" is one that serves. */
 static aiorch_status make(indexes *x, model *m, aiorch_error *error) {
   aiorch_error why;
   aio__error_init(&why);
   aiorch_status status = AIORCH_OK;
-  int tries = 0;
-  while (!m->made) {
+  for (int tries = 0; tries < CREATE_TRIES;) {
     status = prepare(x, m, error);
     if (status != AIORCH_OK || aio__str_eqz(x->readiness, "there")) return status;
     if (aio__str_eqz(x->readiness, "busy")) {
@@ -149,9 +148,10 @@ static aiorch_status make(indexes *x, model *m, aiorch_error *error) {
       nap(x);
       continue;
     }
+    tries++;
     status = create(x, &why);
     m->made = status == AIORCH_OK;
-    if (!m->made && (strstr(why.message, DEADLOCK) == NULL || ++tries >= CREATE_TRIES)) break;
+    if (!m->made && strstr(why.message, DEADLOCK) == NULL) break;
   }
   if (status == AIORCH_OK) return AIORCH_OK;
   return aio__error_set(error, status,
