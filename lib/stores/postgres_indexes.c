@@ -5,7 +5,13 @@
 #include "core/json_writer.h"
 #include "stores/postgres_engine.h"
 
-enum { INDEXED_MAX = 4000 /* numbers of a vector: what pgvector indexes of halfvec */, MODELS_MAX = 4096, VERSION_MAX = 32, ARENA = 4096, CREATE_TRIES = 5 };
+enum {
+  INDEXED_MAX = 4000, /* numbers of a vector: what pgvector indexes of halfvec */
+  MODELS_MAX = 4096,
+  VERSION_MAX = 32,
+  ARENA = 4096,
+  CREATE_TRIES = 5
+};
 static const int64_t NAP_NS = 250000000;
 static const char DEADLOCK[] = "(40P01)"; /* in the words of the server's error */
 
