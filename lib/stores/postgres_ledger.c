@@ -213,12 +213,12 @@ static aiorch_status prune(aio__store *store, aio__op *op, const aio__prune_args
                                : "SELECT admissions, answers, calls FROM prune($1::bigint, $3, $2::bigint)",
               read_pruned);
   put_before(step, args);
-  put_now(step, store, args->now_ms);
+  aio__pg_now(step, store, args->now_ms);
   if (args->count_only) return aio__pg_step_start(step);
   aio__pg_i32(step, (int32_t)args->limit);
   aio__pg_sql(step, "SELECT prune_stand_in($1, $2::bigint)", read_pruned_stand_in);
   aio__pg_i32(step, (int32_t)args->limit);
-  put_now(step, store, args->now_ms);
+  aio__pg_now(step, store, args->now_ms);
   return aio__pg_step_start(step);
 }
 
