@@ -30,12 +30,13 @@
 #include "support/processor_time.h"
 #include "support/upstream.h"
 
-enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, HOLD_BACK = 512, STREAMS_MAX = 20000, IN_MAX = 16384, DOCUMENTS = 200, VOCABULARY = 2197, USERS = 1 };
+enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, HOLD_BACK = 512, STREAMS_MAX = 20000, IN_MAX = 16384, DOCUMENTS = 200, VOCABULARY = 2197, USERS = 200, KEY_MAX = 128 };
 
 static bool json, pinned = true;
 static int upstream_port;
 static const char *program, *folder;
 static unsigned long number;
+static char keys[USERS][KEY_MAX]; /* users take turns, as they do in a service */
 
 static void die(const char *what, const char *why) {
   fprintf(stderr, "server_calls: %s: %s\n", what, why);
@@ -138,6 +139,18 @@ static void write_file(const char *path, const char *format, ...) {
   fclose(f);
 }
 
+static void make_keys(void) {
+  char command[4096], line[1024];
+  for (int i = 0; i < USERS; i++) {
+    snprintf(command, sizeof command, "'%s' keys create --tenant bench --user u%d --set server.keys='%s/keys.db' --json", program, i, folder);
+    FILE *out = popen(command, "r");
+    const char *key = out && fgets(line, sizeof line, out) ? strstr(line, "\"key\":\"") : NULL;
+    if (!key) die("aiorch keys create", "gives no key");
+    snprintf(keys[i], KEY_MAX, "%.*s", (int)strcspn(key + 7, "\""), key + 7);
+    pclose(out);
+  }
+}
+
 static process start_aiorch(const char *store, const char *place) {
   char path[1024], listen[64];
   int port = free_port();
@@ -146,8 +159,8 @@ static process start_aiorch(const char *store, const char *place) {
              "{\"store\": \"%s\", \"embedder\": \"none\", \"rate_limit.requests\": 1000000000, \"http.connections_max\": 20000,"
              " \"http.connections_per_host\": 20000, \"providers.instant.api\": \"openai\", \"providers.instant.model\": \"m\","
              " \"providers.instant.base_url\": \"http://127.0.0.1:%d/openai/%s\", \"providers.instant.key\": \"sk-bench\","
-             " \"providers.instant.stream\": %s, \"server\": {\"anonymous\": true, \"anonymous_per_minute\": 0, \"connections_per_address\": 0, \"calls_max\": 20000}}",
-             store, upstream_port, place, strcmp(place, "whole") == 0 ? "false" : "true");
+             " \"providers.instant.stream\": %s, \"server\": {\"keys\": \"%s/keys.db\", \"connections_per_address\": 0, \"calls_max\": 20000}}",
+             store, upstream_port, place, strcmp(place, "whole") == 0 ? "false" : "true", folder);
   snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
   return start((const char *const[]){program, "serve", "--config", path, "--listen", listen, NULL}, port);
 }
@@ -217,7 +230,8 @@ static size_t make_request(char out[2048], what kind) {
     len = snprintf(body, sizeof body, "{\"message\":\"Question %lu: how do I keep the %s in order while many writers add to it?\"%s}", n, word,
                    kind == ASK_STREAM ? ",\"stream\":true" : "");
   }
-  return (size_t)snprintf(out, 2048, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len, body);
+  return (size_t)snprintf(out, 2048, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                          path, keys[(kind == ASK_SAME ? ++number : n) % USERS], len, body);
 }
 
 typedef struct client {
@@ -314,8 +328,8 @@ static void add_documents(int port) {
       make_word(word, i * 10 + w * w);
       n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", word, w % 9 == 8 ? ". " : " ");
     }
-    int len = snprintf(body, sizeof body, "{\"source\":\"page-%lu.txt\",\"title\":\"page %lu\",\"text\":\"%s\"}", i, i, text);
-    int all = snprintf(request, sizeof request, "POST /v1/documents HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len, body);
+    int len = snprintf(body, sizeof body, "{\"uri\":\"page-%lu.txt\",\"title\":\"page %lu\",\"text\":\"%s\"}", i, i, text);
+    int all = snprintf(request, sizeof request, "POST /v1/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", keys[0], len, body);
     c.have = 0;
     if (send(c.fd, request, (size_t)all, MSG_NOSIGNAL) != all) die("send", strerror(errno));
     ssize_t got = recv(c.fd, c.in, IN_MAX - 1, 0);
@@ -542,6 +556,7 @@ int main(int argc, char **argv) {
   unsetenv("OPENAI_API_KEY");
   setenv("HOME", place, 1);
   upstream_port = upstream_start(argv[0], pinned);
+  make_keys();
   if (pinned) upstream_pin(1);
   if (!*part || strcmp(part, "calls") == 0) figures_calls(calls, rounds);
   if (!*part || strcmp(part, "memory") == 0) figures_requests(requests, rounds, "memory", "memory");
