@@ -9,7 +9,8 @@
 #
 #   gcc    Release, warnings as errors: unit and API tests, command line, examples, bindings
 #   nets   on that build: ABI, headers, the law of the tree, strangers' projects, snippets of the documentation
-#   oracle on that build: the codecs of the providers beside the services' own SDKs, which come from npm
+#   oracle on that build: the codecs of the providers beside the services' own SDKs, which come from npm; the server beside clients, tokens and
+#          requests that others make (npm, pip)
 #   live   on that build: the command line against servers that others wrote: aimock, which comes from npm, over TLS; and a small
 #          real model behind llama.cpp's server, where --live has built one; else it says that none was asked
 #   clang  the same build with clang, warnings as errors
@@ -104,7 +105,7 @@ leg_nets() {
 }
 
 leg_oracle() {
-  build gcc codec_tool $release || return
+  build gcc "codec_tool aiorch_cli" $release || return
   run_tests oracle gcc --label-regex "^oracle\$"
 }
 
