@@ -21,7 +21,7 @@ build=$root/build/fuzz
 mkdir -p "$build/corpus" "$build/crashes" "$build/logs" "$build/tmp"
 flags="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 if ! { cmake -S . -B "$build" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS=$flags" \
-  -DAIORCH_WITH_TESTS=ON -DAIORCH_WITH_CLI=OFF -DAIORCH_INSTALL=OFF -DAIORCH_FUZZER=ON &&
+  -DAIORCH_WITH_TESTS=ON -DAIORCH_WITH_CLI=ON -DAIORCH_INSTALL=OFF -DAIORCH_FUZZER=ON &&
   cmake --build "$build" --parallel 2 --target aiorch_fuzz_targets; } >"$build/logs/build.log" 2>&1; then
   grep -nE 'error:|undefined reference' "$build/logs/build.log" | head -n 20
   echo "the build failed: build/fuzz/logs/build.log"
