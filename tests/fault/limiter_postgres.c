@@ -174,11 +174,13 @@ static int end_backends(PGconn *pg) {
 static void crash_backend(PGconn *pg) {
   pid_t victim = (pid_t)admin(pg, "SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY state = 'active' DESC LIMIT 1");
   if (victim > 1 && kill(victim, SIGKILL) != 0) die("a backend", "cannot be ended");
-  for (int i = 0; i < SECONDS * 100; i++) {
+  bool was_lost = victim <= 1;
+  for (int i = 0; i < SECONDS * 100; i++) { /* it is still there for a moment */
     (void)usleep(10000);
     if (PQstatus(pg) == CONNECTION_OK) PQclear(PQexec(pg, "SELECT 1"));
-    if (PQstatus(pg) == CONNECTION_OK && i > 0) return;
-    PQreset(pg);
+    if (PQstatus(pg) == CONNECTION_OK && was_lost) return;
+    was_lost = was_lost || PQstatus(pg) != CONNECTION_OK;
+    if (PQstatus(pg) != CONNECTION_OK) PQreset(pg);
   }
   die("the server", "is not back");
 }
