@@ -51,7 +51,8 @@ static void put_cost(aio__pg_step *step, bool known, int64_t cost) {
 static void put_attempts(aio__pg_step *step, const aio__attempt_row *attempts, size_t count) {
   aio__pg_array(step, AIO__PG_UUID, count);
   for (size_t i = 0; i < count; i++) aio__pg_uuid(step, aio__str_z(attempts[i].id));
-  INTEGERS(step, AIO__PG_INT4, aio__pg_i32, state);
+  aio__pg_array(step, AIO__PG_INT4, count);
+  for (size_t i = 0; i < count; i++) aio__pg_i32(step, (int32_t)attempts[i].state);
   INTEGERS(step, AIO__PG_INT4, aio__pg_i32, kind);
   INTEGERS(step, AIO__PG_INT4, aio__pg_i32, status);
   INTEGERS(step, AIO__PG_INT4, aio__pg_i32, http_status);
