@@ -129,7 +129,7 @@ static void stop(process p) {
   waitpid(p.pid, NULL, 0);
 }
 
-static void write_file(const char *path, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void write_file(const char *path, const char *format, ...) {
   va_list args;
   FILE *f = fopen(path, "w");
   if (!f) die(path, strerror(errno));

@@ -55,5 +55,3 @@ static void empty_tables(void) {
         " EXECUTE 'TRUNCATE ' || names; END $$",
         NULL);
 }
-
-__attribute__((unused))
