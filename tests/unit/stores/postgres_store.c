@@ -1,7 +1,7 @@
 /* A PostgreSQL store opened by a test: it is included, not compiled by itself. */
 #include "stores/postgres_server.c"
 
-static void set_text(fixture *f, const char *key, const char *value) {
+__attribute__((unused)) static void set_text(fixture *f, const char *key, const char *value) {
   assert_int_equal(aio__options_set_plain(&f->options, aio__str_z(key), aio__str_z(value), &f->call.op.error), AIORCH_OK);
 }
 
