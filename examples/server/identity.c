@@ -106,14 +106,14 @@ static bool open_tokens(identity *ids, const server_settings *s, char why[WHY_MA
 static bool open_keys(identity *ids, const server_settings *s, const aiorch_config *config, char why[WHY_MAX]) {
   key_place place;
   cli_bytes said = {0};
-  bool opened = key_place_find(s->keys, config, &place, &said);
-  if (opened && (place.place[0] || (!ids->anonymous && ids->rules.algorithms == 0))) {
+  bool found = key_place_find(s->keys, config, &place, &said), opened = found;
+  if (found && (place.place[0] || (!ids->anonymous && ids->rules.algorithms == 0))) {
     key_store *store = key_store_new(&place, &said);
     ids->keys = store ? api_keys_open(store, &said) : NULL;
     opened = ids->keys != NULL;
   }
-  if (opened) key_place_free(&place);
-  else snprintf(why, WHY_MAX, "%s", cli_z(&said));
+  if (found) key_place_free(&place);
+  if (!opened) snprintf(why, WHY_MAX, "%s", cli_z(&said));
   cli_release(&said);
   return opened;
 }

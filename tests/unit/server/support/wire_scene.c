@@ -57,6 +57,7 @@ static void end_exchange(wire_scene *s) {
   if (s->x.orch) s->wire->end(&s->x);
   aiorch_run_free(s->x.run);
   cli_release(&s->x.out);
+  headers_free(&s->x.headers);
   s->x = (exchange){.orch = NULL};
 }
 
