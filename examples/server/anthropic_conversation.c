@@ -132,14 +132,8 @@ static bool add_message(making *m, const body_node *message) {
 }
 
 bool anthropic_conversation(making *m, const body_node *messages) {
-  size_t i = 0;
   if (!messages || messages->type != BODY_ARRAY || !messages->child) return making_refuse(m, "messages", "needed: a list of messages");
-  for (const body_node *message = messages->child; message; message = message->next) {
-    making_at(m, "messages", i++);
-    if (!add_message(m, message)) return false;
-  }
-  m->list = NULL;
-  return true;
+  return making_each(m, "messages", messages, add_message);
 }
 
 bool anthropic_system(making *m, const body_node *system) {

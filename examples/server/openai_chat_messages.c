@@ -162,12 +162,6 @@ static bool add_message(making *m, const body_node *message) {
 }
 
 bool openai_chat_messages(making *m, const body_node *messages) {
-  size_t i = 0;
   if (!messages || messages->type != BODY_ARRAY || !messages->child) return making_refuse(m, "messages", "needed: a list of messages");
-  for (const body_node *message = messages->child; message; message = message->next) {
-    making_at(m, "messages", i++);
-    if (!add_message(m, message)) return false;
-  }
-  m->list = NULL;
-  return true;
+  return making_each(m, "messages", messages, add_message);
 }

@@ -73,15 +73,9 @@ static bool take_tool(making *m, const body_node *tool) {
 }
 
 static bool take_tools(making *m, const body_node *tools) {
-  size_t i = 0;
   if (!tools) return true;
   if (tools->type != BODY_ARRAY) return making_refuse(m, "tools", "must be a list");
-  for (const body_node *tool = tools->child; tool; tool = tool->next) {
-    making_at(m, "tools", i++);
-    if (!take_tool(m, tool)) return false;
-  }
-  m->list = NULL;
-  return true;
+  return making_each(m, "tools", tools, take_tool);
 }
 
 static bool take_tool_choice(making *m, const body_node *choice) {

@@ -33,6 +33,16 @@ void making_at(making *m, const char *list, size_t at) {
   m->sub = NULL;
 }
 
+bool making_each(making *m, const char *list, const body_node *items, bool (*take)(making *, const body_node *)) {
+  size_t i = 0;
+  for (const body_node *item = items->child; item; item = item->next) {
+    making_at(m, list, i++);
+    if (!take(m, item)) return false;
+  }
+  m->list = NULL;
+  return true;
+}
+
 void making_sub(making *m, const char *sub, size_t at) {
   m->sub = sub;
   m->sub_at = (int64_t)at;

@@ -74,6 +74,8 @@ bool making_refuse(making *m, const char *member, const char *format, ...) __att
 /* A status of a call on the run. */
 bool making_check(making *m, aiorch_status status, const char *member);
 void making_at(making *m, const char *list, size_t at);
+/* Takes each item of the list that the body calls `list`, until one is refused. */
+bool making_each(making *m, const char *list, const body_node *items, bool (*take)(making *, const body_node *));
 void making_sub(making *m, const char *sub, size_t at);
 
 /* ---- pieces ---- */
