@@ -3,8 +3,8 @@
 #   aiorch_embed(target symbol file)         const aio__packed aio__data_<symbol>
 #   aiorch_embed_folder(target symbol glob)  const aio__packed aio__data_<symbol>[], in the order of the names, name NULL last
 #
-# Each object is a C file in the build folder, made anew when one of its inputs changes. Run as a script
-# (cmake -DOUT=... -DSYMBOL=... -DMODE=one|list -P embed.cmake -- files...) this file writes one of them.
+# Of SQL, lines that are comments stay out. Each object is a C file in the build folder, made anew when one of its inputs
+# changes. Run as a script (cmake -DOUT=... -DSYMBOL=... -DMODE=one|list -P embed.cmake -- files...) this file writes one of them.
 
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(AIORCH_EMBED_SCRIPT "${CMAKE_CURRENT_LIST_FILE}")
@@ -62,10 +62,17 @@ set(from 0)
 file(WRITE "${OUT}.all" "")
 foreach(file IN LISTS files)
   get_filename_component(name "${file}" NAME)
-  file(READ "${file}" hex HEX)
-  string(LENGTH "${hex}" digits)
-  math(EXPR len "${digits} / 2")
   file(READ "${file}" text)
+  file(SIZE "${file}" size)
+  string(LENGTH "${text}" len)
+  if(NOT size EQUAL len)
+    message(FATAL_ERROR "${file}: it was not read byte by byte")
+  endif()
+  if(name MATCHES "\\.sql$") # a quarter of it is comments, which nobody reads there
+    string(REGEX REPLACE "\n--[^\n]*" "" text "\n${text}")
+    string(SUBSTRING "${text}" 1 -1 text)
+    string(LENGTH "${text}" len)
+  endif()
   file(APPEND "${OUT}.all" "${text}")
   list(APPEND rows "{\"${name}\", (const char *)bytes, sizeof bytes, ${len}, ${from}, ALL}")
   math(EXPR from "${from} + ${len}")

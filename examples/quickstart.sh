@@ -232,5 +232,6 @@ cat <<END
   alias aiorch='$cli --store $store'
   aiorch ask 'your question'
   aiorch ingest FOLDER
+  aiorch serve --set server.anonymous=true   # for applications: README.md, "Serve it"
   aiorch --help
 END

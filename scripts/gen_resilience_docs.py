@@ -16,14 +16,19 @@ what stands in the tables below has happened. Settings are in docs/configuration
 
 ## In short
 
-- **The first text that is given out is the commit point.** Before it a failure is followed by another attempt, and the caller notices a
-  `warning` event and some time. After it the run ends with the failure: what was given out stands, is a true begin of one provider's
+- **The first text that is given out is the commit point**; a run of `aiorch_run_set_whole` gives none out
+  before its end, and text that comes together with the failure behind it is not given out. Before it a failure is followed by another
+  attempt, and the caller notices a `warning` event and some time. After it the run ends with the failure: what was given out stands, is a true begin of one provider's
   answer, and is never followed by another's.
 - **Every attempt is on the run** (`aiorch_run_attempt`, `attempts` in its JSON, `attempts` of `aiorch costs`): who was asked, how it ended,
   how long it took, what it has cost. The run's error names the last one's words, without keys.
 - **A stream without its last event is never a success**, nor is an answer without text.
-- **A cost that nobody can know is null**, not 0: an attempt that broke off, or was given up, after its request was sent. One that was never
-  sent, and one that the service itself refused, has a known cost.
+- **What was given up is not free.** An attempt that was cancelled, ran out of time or broke off after its request was sent costs what its
+  tokens cost: those that the service had counted until then, else an estimate of the prompt and of the text that had come. `estimated` marks
+  such a usage, and with it the cost. The service may have gone on and ask for more; a budget therefore keeps at least what was reserved for the
+  run, so that whoever cancels all calls spends no more than others.
+- **A cost that nobody can know is null**, not 0: an attempt that broke off on its way after its request was sent, before anything had come.
+  The budget keeps what was reserved. One that was never sent, and one that the service itself refused, has a known cost.
 - **A deadline is kept**: `deadline_ms` bounds the run with all its waits; the tests allow 100 ms on top.
 
 ## Retries
@@ -60,7 +65,8 @@ after a minute. When all are left alone a run ends at once with `PROVIDERS_UNAVA
 ## Cancelling
 
 `aiorch_cancel` from any thread, `aiorch_run_free`, and the end of the deadline close the connection within 50 ms. The run ends in one final
-event with `CANCELLED`; its attempt is settled, and what it has cost is null once the request was sent.
+event with `CANCELLED`; its attempt is settled, and once the request was sent its cost is an estimate by the prompt and by what had come.
+The run's row names who was asked. An attempt that goes on for others (single-flight) is settled with what it has cost in the end.
 
 ## Proxies
 
@@ -90,7 +96,7 @@ With "2", one connection carries up to 100 exchanges (`AIO__HTTP_STREAMS_MAX`): 
 
 **attempts**: at one provider that fails so every time, with two keys and `generate.attempts` = 2; then the status of each. **alone**: how the run
 ends when there is no other provider. **with another**: who answers when a second provider that is well follows in the chain. **given out**: the
-text that the caller has seen when the run fails. **cost**: whether it is known. Where families or streams differ, the lines below a row say so.
+text that the caller has seen when the run fails. **cost**: known, an estimate that is marked so, or unknown (null). Where families or streams differ, the lines below a row say so.
 """
 
 GROUPS = {"none": "Nothing wrong", "status": "Failed answers", "body": "Bodies", "stream": "Answers that break off", "connection": "Connections",

@@ -25,8 +25,8 @@ postgres_major() {
 }
 postgres_has() { [ -n "$(ls /usr/lib/postgresql/*/"$1" 2>/dev/null)" ]; }
 pgtap() { [ -n "$(ls /usr/share/postgresql/*/extension/pgtap.control 2>/dev/null)" ]; }
-tc_there() { have tc || [ -x /usr/sbin/tc ] || [ -x /sbin/tc ]; }
-pgbouncer() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
+# Programs of the system stand where not everybody looks for them.
+sbin() { have "$1" || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
 header() { echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
 
 # need PACKAGE WHAT PROBE...: remembers PACKAGE as missing when PROBE fails; WHAT is what it is called elsewhere.
@@ -58,6 +58,9 @@ need_build() {
   need libpq-dev "libpq (pkg-config libpq)" pc libpq
   need libzip-dev "libzip (pkg-config libzip)" pc libzip
   need libmicrohttpd-dev "libmicrohttpd, for 'aiorch serve' (pkg-config libmicrohttpd)" pc libmicrohttpd
+  need libgnutls28-dev "GnuTLS, on which libmicrohttpd stands (pkg-config gnutls), for 'aiorch serve'" pc gnutls
+  need libmimalloc-dev "mimalloc, which makes 'aiorch serve' faster" header mimalloc.h
+  need libjansson-dev "jansson (pkg-config jansson), which cjose names" pc jansson
   need libcjose-dev "cjose (pkg-config cjose), for 'aiorch serve'" pc cjose
   need libssl-dev "OpenSSL's libcrypto (pkg-config libcrypto), for 'aiorch serve'" pc libcrypto
 }
@@ -69,7 +72,7 @@ need_postgres() {
   need "postgresql-server-dev-$major" "the headers of PostgreSQL's server" postgres_has lib/pgxs/src/makefiles/pgxs.mk
   need "postgresql-$major-pgtap" "pgTAP for that PostgreSQL" pgtap
   need libtap-parser-sourcehandler-pgtap-perl "pg_prove" have pg_prove
-  need pgbouncer "PgBouncer" pgbouncer
+  need pgbouncer "PgBouncer" sbin pgbouncer
   need dpkg-dev "dpkg-dev, for source packages" have dpkg-source
   need debian-archive-keyring "Debian's keys" [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]
 }
@@ -92,8 +95,11 @@ need_tests() {
   need openssl "openssl" have openssl
   need tinyproxy-bin "tinyproxy" have tinyproxy
   need slowhttptest "slowhttptest" have slowhttptest
+  need nginx-light "nginx" sbin nginx
+  need caddy "Caddy" have caddy
+  need systemd "systemd-analyze and systemd-socket-activate" have systemd-socket-activate
   need python3-venv "venv for that Python" module ensurepip
-  need iproute2 "tc (iproute2), which parts a server from its clients" tc_there
+  need iproute2 "tc (iproute2), which parts a server from its clients" sbin tc
   need_postgres
 }
 

@@ -5,14 +5,15 @@
 #   sh tests/run.sh              every leg
 #   sh tests/run.sh --quick      an incremental build and the unit tests, for the edit loop
 #   sh tests/run.sh --leg NAME   one leg; may be given several times
-#   sh tests/run.sh --live       the leg live, after building a real model's server for it, once (minutes; 700 MB)
+#   sh tests/run.sh --live       the leg live, after building a real model's server and a machine with systemd for it, once (minutes; 1 GB)
 #
 #   gcc    Release, warnings as errors: unit and API tests, command line, examples, bindings
-#   nets   on that build: ABI, headers, the law of the tree, strangers' projects, snippets of the documentation
+#   nets   on that build: ABI, headers, the law of the tree, strangers' projects, snippets of the documentation, the server behind nginx,
+#          Caddy and systemd's tools
 #   oracle on that build: the codecs of the providers beside the services' own SDKs, which come from npm; the server beside clients, tokens and
 #          requests that others make (npm, pip)
 #   live   on that build: the command line against servers that others wrote: aimock, which comes from npm, over TLS; and a small
-#          real model behind llama.cpp's server, where --live has built one; else it says that none was asked
+#          real model behind llama.cpp's server, and the systemd units in a Debian that boots, where --live has built them; else it says so
 #   clang  the same build with clang, warnings as errors
 #   asan   all tests with the address and undefined behaviour sanitizers
 #   tsan   tests that start threads, with the thread sanitizer
@@ -188,6 +189,7 @@ sh scripts/install-deps.sh --tests || { say "0 passed, 1 failed"; exit 1; }
 sh scripts/get-test-models.sh || [ "$mode" = quick ] || count_failure "models for tests (scripts/get-test-models.sh)"
 
 if [ "$mode" = live ]; then
+  build gcc aiorch_cli $release && AIORCH_CLI=$root/build/gcc/examples/cli/aiorch sh tests/server/deploy/_machine.sh --make
   sh tests/live/llama.sh --build || count_failure "a real model's server (tests/live/llama.sh --build)"
 fi
 if [ "$mode" = quick ]; then

@@ -86,15 +86,14 @@ static void print_cache(const cli *c, aiorch_run *run) {
 
 /* "kept for: ..." of the entry that answered, as far as it is among the newest. */
 static void print_kept_for(const cli *c, const aiorch_run *run) {
-  const char *id = "", *json = "";
-  size_t id_len = 0, len = 0;
+  const char *id = "";
+  size_t id_len = 0;
   aiorch_text *text;
   aiorch_run_cache_entry(run, &id, &id_len);
   if (aiorch_cache_list(c->orch, c->opt.tenant, cli_tenant_len(c), ENTRIES_MAX, c->timeout_ms, &text, NULL) != AIORCH_OK) {
     return;
   }
-  aiorch_text_get(text, &json, &len);
-  json_value *entries = json_parse(json, len, NULL);
+  json_value *entries = json_take(text);
   for (const json_value *e = entries ? entries->child : NULL; e; e = e->next) {
     if (strcmp(json_text(e, "id"), id) != 0) continue;
     fputs("\nkept for: ", stdout);
@@ -102,7 +101,6 @@ static void print_kept_for(const cli *c, const aiorch_run *run) {
     break;
   }
   json_free(entries);
-  aiorch_text_free(text);
 }
 
 void ask_print_tokens(const ask_tokens *t) {

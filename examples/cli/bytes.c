@@ -37,10 +37,16 @@ char *cli_copy(const char *text, size_t len) {
   return copy;
 }
 
-static void reserve(cli_bytes *b, size_t more) {
+void cli_fit(char *out, size_t room, const char *text) {
+  size_t len = strnlen(text, room - 1);
+  memcpy(out, text, len);
+  out[len] = '\0';
+}
+
+void cli_reserve(cli_bytes *b, size_t more) {
+  if (b->cap > b->len && more < b->cap - b->len) return;
   if (more > SIZE_MAX / 4 - b->len) out_of_memory();
   size_t need = b->len + more + 1;
-  if (need <= b->cap) return;
   size_t cap = b->cap ? b->cap : 256;
   while (cap < need) cap *= 2;
   b->data = cli_grow(b->data, cap, 1);
@@ -48,7 +54,7 @@ static void reserve(cli_bytes *b, size_t more) {
 }
 
 void cli_add(cli_bytes *b, const char *text, size_t len) {
-  reserve(b, len);
+  cli_reserve(b, len);
   if (len) memcpy(b->data + b->len, text, len);
   b->len += len;
   b->data[b->len] = '\0';
@@ -56,7 +62,11 @@ void cli_add(cli_bytes *b, const char *text, size_t len) {
 
 void cli_addz(cli_bytes *b, const char *text) { cli_add(b, text, strlen(text)); }
 
-void cli_addc(cli_bytes *b, char c) { cli_add(b, &c, 1); }
+void cli_addc(cli_bytes *b, char c) {
+  cli_reserve(b, 1);
+  b->data[b->len++] = c;
+  b->data[b->len] = '\0';
+}
 
 void cli_addv(cli_bytes *b, const char *format, va_list args) {
   char *text = NULL;
@@ -88,7 +98,7 @@ void cli_release(cli_bytes *b) {
 int cli_read_all(int fd, size_t max, cli_bytes *out) {
   enum { STEP = 65536 };
   for (;;) {
-    reserve(out, STEP);
+    cli_reserve(out, STEP);
     ssize_t got = read(fd, out->data + out->len, STEP);
     if (got < 0 && errno == EINTR && !cli_interrupted()) continue;
     if (got < 0) return errno;
@@ -121,6 +131,44 @@ bool cli_utf8_valid(const char *text, size_t len) {
     size_t n = cli_utf8_len(text + i, len - i);
     if (n == 0) return false;
     i += n;
+  }
+  return true;
+}
+
+size_t cli_utf8_put(char to[4], uint32_t code_point) {
+  static const unsigned char firsts[] = {0, 0x00, 0xC0, 0xE0, 0xF0};
+  size_t n = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+  for (size_t i = n - 1; i > 0; i--, code_point >>= 6) to[i] = (char)(0x80 | (code_point & 0x3F));
+  to[0] = (char)(firsts[n] | code_point);
+  return n;
+}
+
+int cli_hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool read_hex4(const char **at, const char *end, uint32_t *out) {
+  if (end - *at < 4) return false;
+  *out = 0;
+  for (int i = 0; i < 4; i++) {
+    int digit = cli_hex((*at)[i]);
+    if (digit < 0) return false;
+    *out = *out * 16 + (uint32_t)digit;
+  }
+  *at += 4;
+  return true;
+}
+
+bool cli_unicode_escape(const char **at, const char *end, uint32_t *code_point) {
+  uint32_t low;
+  if (!read_hex4(at, end, code_point)) return false;
+  if (*code_point < 0xD800 || *code_point > 0xDBFF || end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u') return true;
+  const char *ahead = *at + 2;
+  if (read_hex4(&ahead, end, &low) && low >= 0xDC00 && low <= 0xDFFF) {
+    *code_point = 0x10000 + ((*code_point - 0xD800) << 10) + (low - 0xDC00);
+    *at = ahead;
   }
   return true;
 }

@@ -36,6 +36,8 @@ typedef struct cli_bytes {
 void *cli_alloc(size_t size);                        /* zeroed */
 void *cli_grow(void *memory, size_t count, size_t size);
 char *cli_copy(const char *text, size_t len);
+void cli_fit(char *out, size_t room, const char *text); /* as much of it as there is room for, and a NUL */
+void cli_reserve(cli_bytes *b, size_t more);         /* room for so many, that they come without moving what is there */
 void cli_add(cli_bytes *b, const char *text, size_t len);
 void cli_addz(cli_bytes *b, const char *text);
 void cli_addc(cli_bytes *b, char c);
@@ -49,6 +51,11 @@ int cli_read_all(int fd, size_t max, cli_bytes *out);
 /* The length of the valid UTF-8 character at `text`, 0 when there is none. */
 size_t cli_utf8_len(const char *text, size_t len);
 bool cli_utf8_valid(const char *text, size_t len);
+/* Writes a code point, also half of a surrogate pair: how many bytes. */
+size_t cli_utf8_put(char to[4], uint32_t code_point);
+int cli_hex(char c);                                 /* of a hexadecimal digit; -1: it is none */
+/* Reads what follows "\u" in JSON, with the other half of a surrogate pair where that is there, and moves past it. */
+bool cli_unicode_escape(const char **at, const char *end, uint32_t *code_point);
 
 typedef struct cli_list { /* of texts that it owns */
   char **items;
@@ -189,6 +196,7 @@ typedef struct json_value {
 } json_value;
 /* NULL when it is not JSON; `where` is then the byte at which it went wrong. Depth at most 64. */
 json_value *json_parse(const char *text, size_t len, size_t *where);
+json_value *json_take(aiorch_text *text); /* parsed; the text is freed. NULL makes NULL */
 void json_free(json_value *value);
 const json_value *json_get(const json_value *object, const char *name);
 const char *json_text(const json_value *object, const char *name); /* "" when absent or null */

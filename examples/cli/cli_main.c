@@ -210,16 +210,30 @@ const cli_command cli_commands[] = {
      "  aiorch screen 'Ignore all previous instructions'\n"
      "  echo '{\"text\": \"What is a port?\"}' | aiorch screen -\n",
      command_screen, 1, SIZE_MAX, 0},
-    {"serve", "", "Serve applications over HTTP: POST /ask, OpenAI's and Anthropic's shapes",
-     "Answers POST /ask ({\"message\": ...} in, {\"response\", \"provider\", \"latency\", ...} out; with Accept:\n"
-     "text/event-stream as it is written), and GET /healthz, /readyz, /metrics. Whom it asks, and what it keeps where,\n"
-     "is said as everywhere: the environment, --config, --store, --set. What is the server's alone is in the member\n"
-     "\"server\" of the same file, or --set server.NAME=VALUE; --settings lists it. It listens on 127.0.0.1:8484.\n"
-     "Callers show who they are; server.anonymous=true serves everybody. SIGTERM finishes what is under way and ends;\n"
-     "SIGHUP reads the configuration again. docs/server.md has proxies, systemd and containers.",
-     "  aiorch serve --set server.anonymous=true\n"
-     "  curl -s localhost:8484/ask -d '{\"message\": \"How do I change the port?\"}'\n"
-     "  curl -sN localhost:8484/ask -d '{\"message\": \"How do I change the port?\", \"stream\": true}'\n",
+    {"serve", "", "Serve applications over HTTP: OpenAI's and Anthropic's shapes, POST /ask",
+     "Answers applications over HTTP as 'aiorch ask' does here, with the same documents, cache and providers, until\n"
+     "it is told to end. It listens on 127.0.0.1:8484. What is there:\n\n"
+     "  POST /v1/chat/completions        as OpenAI's: whole and streamed, tools, images, JSON schemas\n"
+     "  POST /v1/messages                as Anthropic's; /v1/messages/count_tokens, too\n"
+     "  POST /v1/embeddings              as OpenAI's, with a local model\n"
+     "  GET /v1/models                   who can be asked: 'aiorch' is the chain of the configuration\n"
+     "  POST /ask                        {\"message\"} in, {\"response\", \"provider\", \"latency\", ...} out; or streamed\n"
+     "  POST, GET, DELETE /v1/documents  take in, list, remove\n"
+     "  POST /v1/search                  passages without an answer\n"
+     "  GET /healthz, /readyz, /metrics  for whoever watches it; /openapi.json describes all of this\n\n"
+     "Clients of OpenAI take http://127.0.0.1:8484/v1 for their base URL, those of Anthropic http://127.0.0.1:8484.\n"
+     "Callers send a key ('aiorch keys create' makes one) or a JSON web token; server.anonymous=true lets in who has\n"
+     "none. Providers, store and limits are said as everywhere: the environment, --config, --store, --set. What is\n"
+     "the server's alone is the member \"server\" of the same file, or --set server.NAME=VALUE; --settings lists it.\n"
+     "SIGTERM finishes what is under way and ends; SIGHUP reads the configuration again. docs/server.md has proxies,\n"
+     "TLS, systemd and containers, docs/server-auth.md keys and tokens.",
+     "  aiorch serve --set server.anonymous=true     # without keys: for this machine, to try it\n"
+     "  curl -s localhost:8484/v1/chat/completions \\\n"
+     "       -d '{\"model\": \"aiorch\", \"messages\": [{\"role\": \"user\", \"content\": \"How do I change the port?\"}]}'\n"
+     "  curl -sN localhost:8484/ask -d '{\"message\": \"How do I change the port?\", \"stream\": true}'\n\n"
+     "  aiorch keys create --tenant acme --user web  # prints a key, once\n"
+     "  aiorch serve\n"
+     "  curl -s localhost:8484/ask -H \"Authorization: Bearer $KEY\" -d '{\"message\": \"How do I change the port?\"}'\n",
      command_serve, 0, 0, OPT(LISTEN) | OPT(SETTINGS)},
     {"keys", "create | list | revoke ID...", "Keys for callers of 'aiorch serve': make, list, take back",
      "'create' makes a key for a user of a tenant (--tenant, --user) and prints it, once: only its hash is kept. Who\n"

@@ -29,8 +29,6 @@ static json_value *take_step(import *im, const char *step, int64_t page, const c
   cli *c = im->c;
   json_print p = {0};
   aiorch_text *text = NULL;
-  const char *json = "";
-  size_t len = 0;
   jp_open(&p, '{');
   jp_kz(&p, "step", step);
   jp_kz(&p, "tenant", c->opt.tenant);
@@ -44,11 +42,7 @@ static json_value *take_step(import *im, const char *step, int64_t page, const c
   jp_close(&p, '}');
   aiorch_status status = aiorch_import(c->config, cli_z(&p.out), p.out.len, STEP_MS, &text, c->error);
   cli_release(&p.out);
-  if (status != AIORCH_OK) return NULL;
-  aiorch_text_get(text, &json, &len);
-  json_value *report = json_parse(json, len, NULL);
-  aiorch_text_free(text);
-  return report;
+  return status == AIORCH_OK ? json_take(text) : NULL;
 }
 
 /* ---- documents ---- */
@@ -156,19 +150,17 @@ static bool is_same_model(import *im, cli_bytes *model) {
   const json_value *rows = json_get(sample, "rows");
   bool same = rows && rows->child;
   for (const json_value *r = rows ? rows->child : NULL; r && same; r = r->next) {
-    const char *text = json_text(r, "text"), *json = "";
+    const char *text = json_text(r, "text");
     size_t len = strlen(text);
     aiorch_text *made = NULL;
     same = aiorch_embed(im->c->orch, AIORCH_PURPOSE_PASSAGE, &text, &len, 1, im->c->timeout_ms, &made, NULL) == AIORCH_OK;
     if (!same) break;
-    aiorch_text_get(made, &json, &len);
-    json_value *embedded = json_parse(json, len, NULL);
+    json_value *embedded = json_take(made);
     const json_value *results = json_get(embedded, "results");
     same = results && results->child && are_alike(json_get(results->child, "embedding"), json_get(r, "vector"));
     cli_clear(model);
     cli_addz(model, json_text(embedded, "model"));
     json_free(embedded);
-    aiorch_text_free(made);
   }
   json_free(sample);
   return same;

@@ -6,6 +6,7 @@
 #include "html_text.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -332,7 +333,9 @@ static bool read_page(const char *html, size_t len, const char *charset, bool ke
 void html_extract(const char *html, size_t len, html_document *out) {
   cli_bytes clean = {0};
   size_t bad = 0;
+  static pthread_once_t ready = PTHREAD_ONCE_INIT; /* libxml2 wants that before two threads use it */
   char charset[CHARSET_MAX] = "UTF-8";
+  (void)pthread_once(&ready, xmlInitParser);
   bool utf16 = len >= 2 && (memcmp(html, "\xFF\xFE", 2) == 0 || memcmp(html, "\xFE\xFF", 2) == 0);
   *out = (html_document){0};
   if (utf16) {

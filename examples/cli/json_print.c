@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { AROUND = 4 }; /* what stands around a text: a comma, two quotes, the colon of a key */
+
 static void separate(json_print *p) {
   if (p->comma) cli_addc(&p->out, ',');
   p->comma = true;
@@ -23,10 +25,21 @@ void jp_close(json_print *p, char bracket) {
 
 static bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
+/* Whether eight bytes are all plain: no high bit, none below a blank, no '"', '\\' and DEL. A byte is 0 where its highest bit comes out. */
+static bool eight_are_plain(const char *text) {
+  static const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+  uint64_t v;
+  memcpy(&v, text, sizeof v);
+  uint64_t quote = v ^ (ones * '"'), backslash = v ^ (ones * '\\'), del = v ^ (ones * 0x7F);
+  uint64_t bad = v | ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((del - ones) & ~del);
+  return (bad & high) == 0;
+}
+
 /* The length of the run of bytes at `text` that stand for themselves. */
 static size_t plain_len(const char *text, size_t len) {
   size_t i = 0, n;
   do {
+    while (len - i >= 8 && eight_are_plain(text + i)) i += 8;
     while (i < len && is_plain((unsigned char)text[i])) i++;
     n = i < len && (unsigned char)text[i] >= 0x80 ? cli_utf8_len(text + i, len - i) : 0;
     i += n;
@@ -34,13 +47,8 @@ static size_t plain_len(const char *text, size_t len) {
   return i;
 }
 
-static void add_escaped(cli_bytes *out, const char *text, size_t len) {
-  cli_addc(out, '"');
+static void add_rest_escaped(cli_bytes *out, const char *text, size_t len) {
   for (size_t i = 0; i < len;) {
-    size_t plain = plain_len(text + i, len - i);
-    cli_add(out, text + i, plain);
-    i += plain;
-    if (i == len) break;
     unsigned char c = (unsigned char)text[i++];
     if (c == '"' || c == '\\') {
       cli_addc(out, '\\');
@@ -52,21 +60,38 @@ static void add_escaped(cli_bytes *out, const char *text, size_t len) {
     } else {
       cli_addz(out, "\xEF\xBF\xBD");
     }
+    size_t plain = plain_len(text + i, len - i);
+    cli_add(out, text + i, plain);
+    i += plain;
   }
-  cli_addc(out, '"');
 }
 
-void jp_key(json_print *p, const char *name) {
-  separate(p);
-  add_escaped(&p->out, name, strlen(name));
-  cli_addc(&p->out, ':');
-  p->comma = false;
+/* Most texts stand for themselves: then there is room for all of it, which is asked for once. */
+static void add_quoted(json_print *p, const char *text, size_t len, bool key) {
+  cli_bytes *out = &p->out;
+  cli_reserve(out, len + AROUND);
+  char *to = out->data + out->len;
+  if (p->comma) *to++ = ',';
+  *to++ = '"';
+  size_t plain = plain_len(text, len);
+  if (plain) memcpy(to, text, plain);
+  to += plain;
+  if (plain < len) {
+    out->len = (size_t)(to - out->data);
+    add_rest_escaped(out, text + plain, len - plain);
+    cli_reserve(out, AROUND);
+    to = out->data + out->len;
+  }
+  *to++ = '"';
+  if (key) *to++ = ':';
+  *to = '\0';
+  out->len = (size_t)(to - out->data);
+  p->comma = !key;
 }
 
-void jp_str(json_print *p, const char *text, size_t len) {
-  separate(p);
-  add_escaped(&p->out, text, len);
-}
+void jp_key(json_print *p, const char *name) { add_quoted(p, name, strlen(name), true); }
+
+void jp_str(json_print *p, const char *text, size_t len) { add_quoted(p, text, len, false); }
 
 void jp_z(json_print *p, const char *text) {
   if (text) {

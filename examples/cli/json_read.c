@@ -27,53 +27,11 @@ static bool take(reader *r, char c) {
   return true;
 }
 
-static bool read_hex4(reader *r, uint32_t *out) {
-  if (r->end - r->at < 4) return false;
-  uint32_t value = 0;
-  for (int i = 0; i < 4; i++) {
-    char c = r->at[i];
-    uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
-                     : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
-                     : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
-                                            : 16u;
-    if (digit > 15) return false;
-    value = value * 16 + digit;
-  }
-  r->at += 4;
-  *out = value;
-  return true;
-}
-
-static void add_code_point(cli_bytes *b, uint32_t cp) {
-  if (cp < 0x80) {
-    cli_addc(b, (char)cp);
-  } else if (cp < 0x800) {
-    cli_addc(b, (char)(0xC0 | (cp >> 6)));
-    cli_addc(b, (char)(0x80 | (cp & 0x3F)));
-  } else if (cp < 0x10000) {
-    cli_addc(b, (char)(0xE0 | (cp >> 12)));
-    cli_addc(b, (char)(0x80 | ((cp >> 6) & 0x3F)));
-    cli_addc(b, (char)(0x80 | (cp & 0x3F)));
-  } else {
-    cli_addc(b, (char)(0xF0 | (cp >> 18)));
-    cli_addc(b, (char)(0x80 | ((cp >> 12) & 0x3F)));
-    cli_addc(b, (char)(0x80 | ((cp >> 6) & 0x3F)));
-    cli_addc(b, (char)(0x80 | (cp & 0x3F)));
-  }
-}
-
 static bool read_unicode_escape(reader *r, cli_bytes *b) {
-  uint32_t high;
-  if (!read_hex4(r, &high)) return false;
-  if (high >= 0xD800 && high <= 0xDBFF && r->end - r->at >= 6 && r->at[0] == '\\' && r->at[1] == 'u') {
-    reader ahead = {r->at + 2, r->end};
-    uint32_t low;
-    if (read_hex4(&ahead, &low) && low >= 0xDC00 && low <= 0xDFFF) {
-      r->at = ahead.at;
-      high = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-    }
-  }
-  add_code_point(b, high);
+  uint32_t code_point;
+  char bytes[4];
+  if (!cli_unicode_escape(&r->at, r->end, &code_point)) return false;
+  cli_add(b, bytes, cli_utf8_put(bytes, code_point));
   return true;
 }
 
@@ -217,6 +175,16 @@ json_value *json_parse(const char *text, size_t len, size_t *where) {
     value = NULL;
   }
   if (where) *where = (size_t)(r.at - text);
+  return value;
+}
+
+json_value *json_take(aiorch_text *text) {
+  const char *json = "";
+  size_t len = 0;
+  if (!text) return NULL;
+  aiorch_text_get(text, &json, &len);
+  json_value *value = json_parse(json, len, NULL);
+  aiorch_text_free(text);
   return value;
 }
 

@@ -87,11 +87,7 @@ int cli_setting_type(const char *key) {
                {"bool", AIORCH_TYPE_BOOL}};
   aiorch_text *text;
   for (size_t i = 0; aiorch_config_describe(i, &text) == AIORCH_OK; i++) {
-    const char *json = "";
-    size_t len = 0;
-    aiorch_text_get(text, &json, &len);
-    json_value *setting = json_parse(json, len, NULL);
-    aiorch_text_free(text);
+    json_value *setting = json_take(text);
     bool found = is_setting(json_text(setting, "key"), key);
     int type = 0;
     for (size_t t = 0; found && t < sizeof types / sizeof types[0]; t++) {

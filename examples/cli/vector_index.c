@@ -19,19 +19,10 @@ typedef struct making {
   atomic_bool ended;
 } making;
 
-static json_value *parse_text(aiorch_text *text) {
-  const char *json = "";
-  size_t len = 0;
-  aiorch_text_get(text, &json, &len);
-  json_value *value = json_parse(json, len, NULL);
-  aiorch_text_free(text);
-  return value;
-}
-
 json_value *vector_index_status(cli *c) {
   aiorch_text *text = NULL;
   if (aiorch_vector_indexes(c->config, AIORCH_INDEXES_STATUS, c->timeout_ms, &text, NULL) != AIORCH_OK) return NULL;
-  return parse_text(text);
+  return json_take(text);
 }
 
 static const json_value *first_model(const json_value *report) {
@@ -96,7 +87,7 @@ static int make_wanted(cli *c, int64_t vectors, json_value **out) {
   int code = CLI_EXIT_OK;
   if (m.status == AIORCH_OK) {
     json_free(*out);
-    *out = parse_text(m.report);
+    *out = json_take(m.report);
   } else {
     code = cli_fail_error(c, m.error);
   }

@@ -3,6 +3,28 @@
 
 #include <string.h>
 
+
+static const member_spec MESSAGE[] = {{"role", MEMBER_TAKEN, BODY_TEXT, NULL, NULL}, {"content", MEMBER_TAKEN, BODY_NULL, NULL, NULL}};
+/* Of all kinds of blocks together: each takes what is its own. */
+static const member_spec BLOCK[] = {{"type", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"text", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"source", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL},
+                                    {"id", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"name", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"input", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL},
+                                    {"signature", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"tool_use_id", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"content", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+                                    {"is_error", MEMBER_TAKEN, BODY_BOOL, NULL, NULL},
+                                    {"thinking", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"data", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                    {"cache_control", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL},
+                                    {"citations", MEMBER_IGNORED, BODY_NULL, "[]", NULL}};
+static const member_spec SOURCE[] = {{"type", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                     {"media_type", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                     {"data", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                     {"url", MEMBER_TAKEN, BODY_TEXT, NULL, NULL}};
+
 /* One message of theirs is one or several of ours: each result of a tool is a message of its own. */
 typedef struct writing {
   making *m;
@@ -29,6 +51,7 @@ static bool add_text_block(writing *w, const body_node *block) {
 static bool add_picture(making *m, const body_node *block) {
   const body_node *source = body_get(block, "source"), *type = body_get(source, "type");
   const body_node *media = body_get_text(source, "media_type"), *data = body_get_text(source, "data"), *url = body_get_text(source, "url");
+  if (source && !making_parts(m, source, "messages[].content[].source", SPECS(SOURCE))) return false;
   if (body_is(type, "url") && url) return making_image_url(m, url->text, url->len);
   if (body_is(type, "base64") && media && data) return making_image_data(m, media->text, media->len, data->text, data->len);
   return making_refuse(m, "source", "must be {\"type\": \"base64\", \"media_type\", \"data\"} or {\"type\": \"url\", \"url\"}");
@@ -43,7 +66,6 @@ static bool add_picture_block(writing *w, const body_node *block) {
 static bool add_call_block(writing *w, const body_node *block) {
   const body_node *input = body_get(block, "input"), *signature = body_get_text(block, "signature");
   if (w->role != AIORCH_ROLE_ASSISTANT) return making_refuse(w->m, "type", "a tool is used by the assistant");
-  if (input && input->type != BODY_OBJECT) return making_refuse(w->m, "input", "must be an object");
   if (!w->begun && !begin_message(w, "", 0)) return false;
   if (!making_add_call(w->m, body_get(block, "id"), body_get(block, "name"), input ? input->raw : NULL, input ? input->raw_len : 0)) {
     return false;
@@ -52,18 +74,18 @@ static bool add_call_block(writing *w, const body_node *block) {
 }
 
 /* The first text is the result's own; what follows are parts of it. */
-static bool add_result_parts(writing *w, const body_node *content, bool lead) {
+static bool add_result_parts(making *m, const body_node *content, const body_node *lead) {
   for (const body_node *part = content->child; part; part = part->next) {
-    bool text = body_is(body_get(part, "type"), "text");
-    const body_node *words = body_get_text(part, "text");
-    if (part == content->child && lead) continue;
-    if (text && words) {
-      if (!making_check(w->m, aiorch_run_add_text(w->m->x->run, words->text, words->len), "content")) return false;
-    } else if (body_is(body_get(part, "type"), "image")) {
-      if (!add_picture(w->m, part)) return false;
-    } else {
-      return making_refuse(w->m, "content", "of a result must be a text, or a list of texts and pictures");
+    const body_node *type = body_get(part, "type"), *words = body_get_text(part, "text");
+    if (!making_parts(m, part, "messages[].content[].content[]", SPECS(BLOCK))) return false;
+    if (body_is(type, "text") && words) {
+      if (words != lead && !making_check(m, aiorch_run_add_text(m->x->run, words->text, words->len), "content")) return false;
+    } else if (!body_is(type, "image")) {
+      return making_refuse(m, "content", "of a result must be a text, or a list of texts and pictures");
+    } else if (!add_picture(m, part)) {
+      return false;
     }
+    if (!making_cache(m, body_get(part, "cache_control"), AIORCH_ROLE_TOOL, "cache_control")) return false;
   }
   return true;
 }
@@ -79,9 +101,9 @@ static bool add_result_block(writing *w, const body_node *block) {
   const body_node *lead = first && body_is(body_get(first, "type"), "text") ? body_get_text(first, "text") : list ? NULL : content;
   aiorch_status status =
       aiorch_run_add_tool_result(w->m->x->run, call->id, call->id_len, call->name, call->name_len, lead ? lead->text : NULL,
-                                 lead ? lead->len : 0, failed && failed->type == BODY_BOOL && failed->truth);
+                                 lead ? lead->len : 0, failed && failed->truth);
   w->begun = false;
-  return making_check(w->m, status, "content") && (!list || add_result_parts(w, content, lead != NULL));
+  return making_check(w->m, status, "content") && (!list || add_result_parts(w->m, content, lead));
 }
 
 static bool add_thought_block(writing *w, const body_node *block) {
@@ -110,7 +132,8 @@ static bool add_block(writing *w, const body_node *block) {
   if (i == count) {
     return making_refuse(w->m, "type", "must be text, image, tool_use, tool_result, thinking or redacted_thinking; others are not served here");
   }
-  if (!kinds[i].add(w, block)) return false;
+  const char *place = w->role == AIORCH_ROLE_SYSTEM ? "system[]" : "messages[].content[]";
+  if (!making_parts(w->m, block, place, SPECS(BLOCK)) || !kinds[i].add(w, block)) return false;
   return making_cache(w->m, body_get(block, "cache_control"), w->role, "cache_control");
 }
 
@@ -118,8 +141,13 @@ static bool add_message(making *m, const body_node *message) {
   const body_node *role = body_get(message, "role"), *content = body_get(message, "content");
   writing w = {m, body_is(role, "user") ? AIORCH_ROLE_USER : AIORCH_ROLE_ASSISTANT, false};
   size_t i = 0;
+  if (!making_parts(m, message, "messages[]", SPECS(MESSAGE))) return false;
   if (!body_is(role, "user") && !body_is(role, "assistant")) {
     return making_refuse(m, "role", "must be user or assistant; what the system says stands in \"system\"");
+  }
+  if (w.role == AIORCH_ROLE_ASSISTANT && making_is_blank(content)) {
+    making_note_blank(m);
+    return true;
   }
   if (content && content->type == BODY_TEXT) return begin_message(&w, content->text, content->len);
   if (!content || content->type != BODY_ARRAY || !content->child) return making_refuse(m, "content", "must be a text or a list of blocks");

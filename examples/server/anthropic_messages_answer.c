@@ -7,13 +7,20 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* The sequence that ended it; NULL when none did, or nobody said which. */
+static const char *sequence_of(const aiorch_run *run) {
+  const char *sequence = "";
+  aiorch_run_stop_sequence(run, &sequence, NULL);
+  return *sequence ? sequence : NULL;
+}
+
 static const char *stop_of(const aiorch_run *run) {
   switch (aiorch_run_finish_reason(run)) {
     case AIORCH_FINISH_LENGTH: return "max_tokens";
     case AIORCH_FINISH_TOOL_CALLS: return "tool_use";
     case AIORCH_FINISH_CONTENT_FILTER:
     case AIORCH_FINISH_REFUSAL: return "refusal";
-    default: return "end_turn";
+    default: return sequence_of(run) ? "stop_sequence" : "end_turn";
   }
 }
 
@@ -55,20 +62,17 @@ static void put_usage(const aiorch_run *run, json_print *p) {
   jp_ki64(p, "ephemeral_5m_input_tokens", write > hour ? write - hour : 0);
   jp_ki64(p, "ephemeral_1h_input_tokens", hour);
   jp_close(p, '}');
+  jp_key(p, "output_tokens_details"); /* part of output_tokens */
+  jp_open(p, '{');
+  jp_ki64(p, "thinking_tokens", aiorch_run_usage(run, AIORCH_USAGE_REASONING));
+  jp_close(p, '}');
   jp_close(p, '}');
 }
 
 static void put_own(const exchange *x, json_print *p) {
-  const wire_state *state = x->state;
   jp_key(p, "aiorch");
   jp_open(p, '{');
   exchange_aiorch_members(x, p);
-  if (state->warnings.count) {
-    jp_key(p, "warnings");
-    jp_open(p, '[');
-    for (size_t i = 0; i < state->warnings.count; i++) jp_z(p, state->warnings.items[i]);
-    jp_close(p, ']');
-  }
   jp_close(p, '}');
 }
 
@@ -136,7 +140,7 @@ void anthropic_messages_whole(exchange *x) {
   put_names(x, &p);
   put_content(x->run, &p);
   jp_kz(&p, "stop_reason", stop_of(x->run));
-  jp_kz(&p, "stop_sequence", NULL);
+  jp_kz(&p, "stop_sequence", sequence_of(x->run));
   put_usage(x->run, &p);
   put_own(x, &p);
   jp_close(&p, '}');
@@ -265,28 +269,13 @@ static void put_end(exchange *x) {
   jp_key(&p, "delta");
   jp_open(&p, '{');
   jp_kz(&p, "stop_reason", stop_of(x->run));
-  jp_kz(&p, "stop_sequence", NULL);
+  jp_kz(&p, "stop_sequence", sequence_of(x->run));
   jp_close(&p, '}');
   put_usage(x->run, &p);
   put_own(x, &p);
   event_close(x, &p);
   p = event_open(x, "message_stop");
   event_close(x, &p);
-}
-
-void anthropic_messages_event(exchange *x, const aiorch_event *event) {
-  const char *text = "";
-  size_t len = 0;
-  aiorch_event_text(event, &text, &len);
-  switch (aiorch_event_type(event)) {
-    case AIORCH_EVENT_DELTA:
-      if (len) put_text(x, text, len);
-      break;
-    case AIORCH_EVENT_TOOL_CALL: put_call(x, aiorch_event_index(event)); break;
-    case AIORCH_EVENT_WARNING: cli_list_add(&wire_state_of(x)->warnings, text, len); break;
-    case AIORCH_EVENT_FINAL: put_end(x); break;
-    default: break;
-  }
 }
 
 /* ---- problems ---- */
@@ -320,6 +309,7 @@ void anthropic_problem_json(const http_problem *why, const char *request_id, cli
 
 void anthropic_messages_problem(exchange *x, const http_problem *why) {
   if (x->started) cli_addz(&x->out, "event: error\ndata: ");
+  else headers_set(&x->headers, "request-id", x->request->id); /* where their clients look for it */
   anthropic_problem_json(why, x->request ? x->request->id : NULL, &x->out);
   if (x->started) cli_addz(&x->out, "\n\n");
 }
@@ -329,5 +319,5 @@ static void put_heartbeat(exchange *x) {
   event_close(x, &p);
 }
 
-const wire wire_anthropic_messages = {"text/event-stream", anthropic_messages_begin,   anthropic_messages_event, anthropic_messages_whole,
-                                      anthropic_messages_problem, put_heartbeat, wire_state_free};
+const wire wire_anthropic_messages = {"text/event-stream",      anthropic_messages_begin,   put_text,      put_call, put_end,
+                                      anthropic_messages_whole, anthropic_messages_problem, put_heartbeat, wire_state_free};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct key_table {
   server_keys rows;
@@ -22,6 +23,11 @@ struct api_keys {
   bool stop;
   key_table *table;
   int64_t seen_ms; /* when the place of the keys was last reached */
+  uint64_t begun, done, wanted; /* looks; the last of them that somebody waits for, 0: nobody */
+  int64_t begun_ms;
+  bool failed;     /* the last look */
+  char trouble[API_KEYS_WHY_MAX]; /* why */
+  int fd;
 };
 
 /* ---- the table ---- */
@@ -91,49 +97,70 @@ static bool read_keys(api_keys *k, int64_t *version, cli_bytes *why) {
   return true;
 }
 
-static bool wait_a_little(api_keys *k) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += API_KEYS_LOOK_MS * 1000000L;
-  if (until.tv_nsec >= 1000000000L) {
-    until.tv_nsec -= 1000000000L;
-    until.tv_sec++;
-  }
+/* Until the next look is due. Holds the lock. */
+static void wait_until(api_keys *k, int64_t due_ms) {
+  struct timespec until = {.tv_sec = (time_t)(due_ms / 1000), .tv_nsec = (long)(due_ms % 1000) * 1000000L};
+  pthread_cond_timedwait(&k->wake, &k->lock, &until);
+}
+
+static bool wait_for_turn(api_keys *k) {
   pthread_mutex_lock(&k->lock);
-  if (!k->stop) pthread_cond_timedwait(&k->wake, &k->lock, &until);
+  for (;;) {
+    int64_t now = cli_mono_ms(), due = k->begun_ms + (k->wanted ? API_KEYS_ASK_MS : API_KEYS_LOOK_MS);
+    if (k->stop || now >= due) {
+      k->begun_ms = now;
+      break;
+    }
+    wait_until(k, due);
+  }
+  k->begun++;
   bool goes_on = !k->stop;
   pthread_mutex_unlock(&k->lock);
   return goes_on;
 }
 
+static void end_look(api_keys *k, bool good, cli_bytes *why) {
+  uint64_t one = 1;
+  pthread_mutex_lock(&k->lock);
+  if (!good) snprintf(k->trouble, sizeof k->trouble, "%s", cli_z(why));
+  bool awaited = k->wanted != 0;
+  k->done = k->begun;
+  k->failed = !good;
+  if (k->done >= k->wanted) k->wanted = 0;
+  pthread_mutex_unlock(&k->lock);
+  if (awaited) (void)!write(k->fd, &one, sizeof one);
+}
+
 static void *watch(void *context) {
   api_keys *k = context;
   int64_t version = -1;
-  while (wait_a_little(k)) {
-    cli_bytes why = {0}; /* nobody to tell: who asks is told that keys cannot be checked, when it has lasted */
-    read_keys(k, &version, &why);
+  while (wait_for_turn(k)) {
+    cli_bytes why = {0}; /* for api_keys_trouble; who asks is told that keys cannot be checked, when it has lasted */
+    bool good = read_keys(k, &version, &why);
+    end_look(k, good, &why);
     cli_release(&why);
   }
   return NULL;
 }
 
-api_keys *api_keys_open(key_store *store, cli_bytes *why) {
+api_keys *api_keys_open(key_store *store, int fd, cli_bytes *why) {
   api_keys *k = cli_alloc(sizeof *k);
   pthread_condattr_t attributes;
   int64_t version = -1;
   k->store = store;
+  k->fd = fd;
   pthread_mutex_init(&k->lock, NULL);
   pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   pthread_cond_init(&k->wake, &attributes);
   pthread_condattr_destroy(&attributes);
   bool opened = read_keys(k, &version, why);
+  k->begun_ms = cli_mono_ms();
   if (opened && pthread_create(&k->thread, NULL, watch, k) != 0) {
     cli_addz(why, "keys: no thread could be started");
     opened = false;
   }
   if (opened) return k;
-  k->stop = true;
   store->close(store);
   pthread_cond_destroy(&k->wake);
   pthread_mutex_destroy(&k->lock);
@@ -160,20 +187,39 @@ static api_key_verdict judge(const server_key *key, int64_t now_ms, api_key_owne
   if (!key) return API_KEY_UNKNOWN;
   if (key->revoked_ms) return API_KEY_REVOKED;
   if (key->expires_ms && now_ms >= key->expires_ms) return API_KEY_EXPIRED;
-  snprintf(out->id, sizeof out->id, "%s", key->id);
-  snprintf(out->tenant, sizeof out->tenant, "%s", key->tenant);
-  snprintf(out->user, sizeof out->user, "%s", key->user);
+  cli_fit(out->id, sizeof out->id, key->id);
+  cli_fit(out->tenant, sizeof out->tenant, key->tenant);
+  cli_fit(out->user, sizeof out->user, key->user);
   return API_KEY_GOOD;
 }
 
-api_key_verdict api_keys_find(api_keys *k, const char *text, size_t len, int64_t now_ms, api_key_owner *out) {
+/* Only a look that begins from now on can say that it does not exist. Holds the lock. */
+static api_key_verdict wait_for_look(api_keys *k, uint64_t *ticket) {
+  if (*ticket == API_KEYS_NO_WAIT || k->fd < 0) return API_KEY_UNKNOWN;
+  if (*ticket == 0) *ticket = k->begun + 1;
+  else if (k->done >= *ticket) return k->failed ? API_KEY_UNAVAILABLE : API_KEY_UNKNOWN;
+  if (k->wanted < *ticket) k->wanted = *ticket;
+  pthread_cond_signal(&k->wake);
+  return API_KEY_ASKED;
+}
+
+api_key_verdict api_keys_find(api_keys *k, const char *text, size_t len, int64_t now_ms, uint64_t *ticket, api_key_owner *out) {
   unsigned char hash[SHA256_BYTES];
-  if (len != KEY_TEXT_LEN || !crypto_sha256(text, len, hash)) return API_KEY_UNKNOWN;
+  if (!key_text_valid(text, len) || !crypto_sha256(text, len, hash)) return API_KEY_UNKNOWN;
   pthread_mutex_lock(&k->lock);
   api_key_verdict verdict = judge(look_up(k->table, hash), now_ms, out);
   if (cli_mono_ms() - k->seen_ms > API_KEYS_STALE_MS) verdict = API_KEY_UNAVAILABLE;
+  else if (verdict == API_KEY_UNKNOWN) verdict = wait_for_look(k, ticket);
   pthread_mutex_unlock(&k->lock);
   return verdict;
+}
+
+bool api_keys_trouble(api_keys *k, char why[API_KEYS_WHY_MAX]) {
+  pthread_mutex_lock(&k->lock);
+  bool failed = k->failed;
+  if (failed) memcpy(why, k->trouble, sizeof k->trouble);
+  pthread_mutex_unlock(&k->lock);
+  return failed;
 }
 
 size_t api_keys_count(api_keys *k) {

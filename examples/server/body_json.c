@@ -45,57 +45,12 @@ static void skip_space(reader *r) {
 
 /* ---- texts ---- */
 
-static bool read_hex4(const char *at, const char *end, uint32_t *out) {
-  uint32_t value = 0;
-  if (end - at < 4) return false;
-  for (int i = 0; i < 4; i++) {
-    char c = at[i];
-    uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
-                     : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
-                     : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
-                                            : 16u;
-    if (digit > 15) return false;
-    value = value * 16 + digit;
-  }
-  *out = value;
-  return true;
-}
-
-static size_t put_code_point(char *to, uint32_t cp) {
-  if (cp < 0x80) {
-    to[0] = (char)cp;
-    return 1;
-  }
-  if (cp < 0x800) {
-    to[0] = (char)(0xC0 | (cp >> 6));
-    to[1] = (char)(0x80 | (cp & 0x3F));
-    return 2;
-  }
-  if (cp < 0x10000) {
-    to[0] = (char)(0xE0 | (cp >> 12));
-    to[1] = (char)(0x80 | ((cp >> 6) & 0x3F));
-    to[2] = (char)(0x80 | (cp & 0x3F));
-    return 3;
-  }
-  to[0] = (char)(0xF0 | (cp >> 18));
-  to[1] = (char)(0x80 | ((cp >> 12) & 0x3F));
-  to[2] = (char)(0x80 | ((cp >> 6) & 0x3F));
-  to[3] = (char)(0x80 | (cp & 0x3F));
-  return 4;
-}
-
 /* Behind "\u"; what it writes is never longer than what it reads. */
 static bool decode_unicode(reader *r, char **to) {
-  uint32_t cp, low;
-  if (!read_hex4(r->at, r->end, &cp)) return wrong(r, "an escape that is none");
-  r->at += 4;
-  if (cp >= 0xD800 && cp <= 0xDFFF) {
-    bool pair = cp < 0xDC00 && r->end - r->at >= 6 && r->at[0] == '\\' && r->at[1] == 'u' && read_hex4(r->at + 2, r->end, &low) &&
-                low >= 0xDC00 && low <= 0xDFFF;
-    if (pair) r->at += 6;
-    cp = pair ? 0x10000 + ((cp - 0xD800) << 10) + (low - 0xDC00) : 0xFFFD;
-  }
-  *to += put_code_point(*to, cp);
+  uint32_t code_point;
+  if (!cli_unicode_escape(&r->at, r->end, &code_point)) return wrong(r, "an escape that is none");
+  bool half = code_point >= 0xD800 && code_point <= 0xDFFF;
+  *to += cli_utf8_put(*to, half ? 0xFFFD : code_point);
   return true;
 }
 
@@ -110,8 +65,22 @@ static bool decode_escape(reader *r, char **to) {
   return true;
 }
 
+/* The high bit of each byte that is 0; the lowest that is set is right, those above it may be set for nothing. */
+static uint64_t zeros(uint64_t eight) { return (eight - UINT64_C(0x0101010101010101)) & ~eight; }
+
+/* Over eight at a time of ASCII that stands for itself: a picture has megabytes of it. */
+static void skip_eights(reader *r) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+  for (uint64_t eight; r->end - r->at >= (ptrdiff_t)sizeof eight; r->at += sizeof eight) {
+    memcpy(&eight, r->at, sizeof eight);
+    uint64_t control = (eight - ones * 0x20) & ~eight;
+    if ((eight | control | zeros(eight ^ ones * '"') | zeros(eight ^ ones * '\\')) & highs) return;
+  }
+}
+
 /* Over characters that stand for themselves, to a quote or a backslash. */
 static bool skip_plain(reader *r) {
+  skip_eights(r);
   while (r->at < r->end) {
     unsigned char c = (unsigned char)*r->at;
     if (c == '"' || c == '\\') return true;
@@ -187,6 +156,7 @@ static bool read_name(reader *r, body_node *member) {
   skip_space(r);
   if (r->at == r->end || *r->at != '"') return wrong(r, "no name of a member, which begins with a quote");
   if (!read_text(r, &member->name, &member->name_len)) return false;
+  if (memchr(member->name, '\0', member->name_len)) return wrong(r, "a NUL in the name of a member");
   skip_space(r);
   if (r->at == r->end || *r->at != ':') return wrong(r, "no colon behind the name of a member");
   r->at++;
@@ -233,9 +203,11 @@ static bool read_value(reader *r, body_node *node, int depth) {
   } else if (c == 'n') {
     node->type = BODY_NULL;
     good = read_word(r, "null");
-  } else {
+  } else if (c == '-' || (c >= '0' && c <= '9')) {
     node->type = BODY_NUMBER;
     good = read_number(r);
+  } else { /* of bodies in UTF-16, with a byte order mark, or packed the first byte shows it */
+    good = wrong(r, (unsigned char)c < 0x80 && c >= ' ' ? "no value begins so" : "no value begins so; it is UTF-8 without a byte order mark, and not packed");
   }
   node->raw_len = (size_t)(r->at - node->raw);
   return good;

@@ -3,7 +3,7 @@
  * are pieces of the body itself, so that a schema goes on as it was written and a picture is copied by nobody here.
  *
  * Strict: structure, numbers and UTF-8 as the RFC wants them, at most BODY_DEPTH_MAX deep and BODY_NODES_MAX values, so that a hostile
- * body costs little more than its own size. Half a surrogate pair becomes U+FFFD.
+ * body costs little more than its own size. Half a surrogate pair becomes U+FFFD; the name of a member has no NUL, so that no reader ends it early.
  */
 #ifndef BODY_JSON_H
 #define BODY_JSON_H

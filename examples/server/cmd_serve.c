@@ -53,6 +53,7 @@ int command_serve(cli *c) {
   int code;
   if (c->opt.settings) return print_settings(c);
   block_signals();
+  memory_begin();
   s.handle = handle_open(c, &code, why);
   if (!s.handle) return *why ? cli_error(c, (cli_exit)code, AIORCH_E_CONFIG, "%s", why) : code;
   return server_run(&s);

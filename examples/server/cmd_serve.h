@@ -7,5 +7,7 @@
 struct cli;
 
 int command_serve(struct cli *c);
+/* Whose malloc this program has: "mimalloc", or "malloc", the C library's or a sanitizer's. */
+const char *memory_allocator(void);
 
 #endif

@@ -9,7 +9,7 @@ enum { ORIGIN_MAX = 512, ASKED_MAX = 1024 };
 /* Headers that a page may read beside the few that it always may. */
 static const char exposed[] =
     "x-request-id, x-aiorch-run-id, x-aiorch-provider, x-aiorch-model, x-aiorch-cache, x-aiorch-cost-usd, "
-    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, retry-after";
+    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, retry-after, retry-after-ms, x-should-retry";
 
 /* scheme://host, perhaps with a port; no path, as browsers write it. */
 static bool is_origin(const char *text, size_t len) {

@@ -1,7 +1,7 @@
 /* See embeddings_page.h. */
 #include "embeddings_page.h"
 
-#include "body_json.h"
+#include "run_making.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@ typedef struct asked {
   bool base64;
   int64_t dimensions; /* 0: not asked for */
   int32_t purpose;
+  const cli_list *warnings;
 } asked;
 
 /* ---- the request ---- */
@@ -56,25 +57,28 @@ static bool take_purpose(asked *a, const body_node *own, http_problem *why) {
   return http_problem_set(why, 400, NULL, "aiorch", "aiorch: must be {\"purpose\": \"query\"} or \"document\"");
 }
 
-static bool take(asked *a, const body_node *root, http_problem *why) {
-  static const char *const names[] = {"input", "model", "encoding_format", "dimensions", "user", "aiorch"};
-  if (root->type != BODY_OBJECT) return http_problem_set(why, 400, NULL, NULL, "the body must be a JSON object");
-  for (const body_node *member = root->child; member; member = member->next) {
-    size_t i = 0, count = sizeof names / sizeof names[0];
-    while (i < count && !body_named(member, names[i])) i++;
-    if (i == count && member->type != BODY_NULL) {
-      return http_problem_set(why, 400, "unknown_parameter", NULL, "%.*s: no member of this request; it has input, model, encoding_format, "
-                              "dimensions, user, aiorch", member->name_len < 64 ? (int)member->name_len : 64, member->name);
-    }
+enum { M_INPUT, M_MODEL, M_FORMAT, M_DIMENSIONS, M_USER, M_OWN, MEMBER_COUNT };
+
+static const member_spec MEMBERS[MEMBER_COUNT] = {
+    [M_INPUT] = {"input", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+    [M_MODEL] = {"model", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+    [M_FORMAT] = {"encoding_format", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+    [M_DIMENSIONS] = {"dimensions", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+    [M_USER] = {"user", MEMBER_IGNORED, BODY_NULL, "\"\"", "who calls is known by the key"},
+    [M_OWN] = {"aiorch", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL},
+};
+
+static bool take(asked *a, making *m, http_problem *why) {
+  const body_node *f[MEMBER_COUNT] = {0};
+  if (!making_members(m, MEMBERS, MEMBER_COUNT, f)) return false;
+  a->model = f[M_MODEL];
+  if (!a->model || a->model->type != BODY_TEXT) {
+    return http_problem_set(why, 400, NULL, "model", "model: needed: \"aiorch\", or the name of the embedder's model");
   }
-  a->model = body_get_text(root, "model");
-  if (!a->model) return http_problem_set(why, 400, NULL, "model", "model: needed: \"aiorch\", or the name of the embedder's model");
-  const body_node *dimensions = body_get(root, "dimensions");
-  if (dimensions && (!body_i64(dimensions, &a->dimensions) || a->dimensions < 1)) {
+  if (f[M_DIMENSIONS] && (!body_i64(f[M_DIMENSIONS], &a->dimensions) || a->dimensions < 1)) {
     return http_problem_set(why, 400, NULL, "dimensions", "dimensions: must be a whole number above 0");
   }
-  return take_format(a, body_get(root, "encoding_format"), why) && take_purpose(a, body_get(root, "aiorch"), why) &&
-         take_input(a, body_get(root, "input"), why);
+  return take_format(a, f[M_FORMAT], why) && take_purpose(a, f[M_OWN], why) && take_input(a, f[M_INPUT], why);
 }
 
 /* ---- the answer ---- */
@@ -209,6 +213,7 @@ static bool put_answer(endpoint_call *call, const asked *a, const char *json, si
   jp_open(&p, '{');
   jp_key(&p, "truncated");
   jp_bool(&p, r.truncated);
+  exchange_warnings_member(a->warnings, &p);
   jp_close(&p, '}');
   jp_close(&p, '}');
   call->out = p.out;
@@ -217,16 +222,30 @@ static bool put_answer(endpoint_call *call, const asked *a, const char *json, si
   return http_problem_of(why, AIORCH_E_INTERNAL, NULL);
 }
 
-static bool embed(endpoint_call *call, const asked *a, http_problem *why) {
+/* A service's model is SERVICE:MODEL:DIMENSIONS, and its words are those of the price list. A model of the machine has no colon, and costs
+ * nothing; a plug-in of the host's is not here. */
+static bool settle(endpoint_call *call, aiorch_run *run, const char *json, size_t len) {
+  report r = {.tokens = 0};
+  if (json && !read_report(json, len, &r)) r.model[0] = '\0';
+  char *model = strchr(r.model, ':'), *last = strrchr(r.model, ':');
+  if (!model || model == last) return endpoint_settle(call, run, NULL, NULL, 0);
+  *model = *last = '\0';
+  return endpoint_settle(call, run, r.model, model + 1, r.tokens);
+}
+
+/* False: `why` is to be told. */
+static bool embed(endpoint_call *call, const asked *a, aiorch_run *run, http_problem *why) {
   aiorch_text *text = NULL;
   aiorch_error *error = NULL;
   const char *json = "";
   size_t len = 0;
-  if (aiorch_error_new(&error) != AIORCH_OK) return http_problem_of(why, AIORCH_E_NOMEM, NULL);
-  aiorch_status status = aiorch_embed(call->orch, a->purpose, a->texts, a->lens, a->count, EMBEDDINGS_TIMEOUT_MS, &text, error);
+  aiorch_status status = aiorch_error_new(&error);
+  if (status == AIORCH_OK) status = aiorch_embed(call->orch, a->purpose, a->texts, a->lens, a->count, EMBEDDINGS_TIMEOUT_MS, &text, error);
   bool good = status == AIORCH_OK;
-  if (good) {
-    aiorch_text_get(text, &json, &len);
+  if (good) aiorch_text_get(text, &json, &len);
+  if (!settle(call, run, good ? json : NULL, len)) {
+    good = true; /* what is wrong is told */
+  } else if (good) {
     good = put_answer(call, a, json, len, why);
   } else {
     http_problem_of(why, status, error);
@@ -244,15 +263,21 @@ static bool embed(endpoint_call *call, const asked *a, http_problem *why) {
 void embeddings_serve(endpoint_call *call) {
   body_json body;
   http_problem why;
-  asked a = {0};
+  exchange x = {.orch = call->orch, .models = call->models, .who = call->who, .request = call->request};
+  asked a = {.warnings = &x.warnings};
   bool good = body_parse(&body, call->body, call->body_len);
   if (!good) {
     http_problem_set(&why, 400, "invalid_json", NULL, "the body is no JSON: %s, at byte %zu", body.wrong, body.where);
   } else {
-    good = take(&a, body.root, &why) && embed(call, &a, &why);
+    making m = {.x = &x, .root = body.root, .why = &why, .state = wire_state_of(&x), .language = ""};
+    good = take(&a, &m, &why);
   }
+  aiorch_run *run;
+  if (good && endpoint_admit(call, &run)) good = embed(call, &a, run, &why);
   if (!good) endpoint_problem(call, &why);
   free(a.texts);
   free(a.lens);
   body_free(&body);
+  wire_state_free(&x);
+  cli_list_free(&x.warnings);
 }

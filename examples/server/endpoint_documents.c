@@ -3,6 +3,7 @@
  */
 #include "endpoint_documents.h"
 
+#include "body_json.h"
 #include "ingest.h"
 
 #include <stdlib.h>
@@ -27,12 +28,16 @@ void endpoint_failed(endpoint_call *call, aiorch_status status, const aiorch_err
 json_value *endpoint_body(endpoint_call *call, const char *const *members) {
   size_t where = 0;
   http_problem why;
-  json_value *body = json_parse(call->body ? call->body : "", call->body_len, &where);
+  body_json strict; /* bounds what a small body may become before the reader of the command line makes it */
+  bool good = body_parse(&strict, call->body, call->body_len);
+  json_value *body = good ? json_parse(call->body, call->body_len, &where) : NULL;
   if (!body) {
-    http_problem_set(&why, 400, "invalid_json", NULL, "the body is no JSON: it goes wrong at byte %zu", where);
+    http_problem_set(&why, 400, "invalid_json", NULL, "the body is no JSON: %s, at byte %zu", good ? "it goes wrong" : strict.wrong,
+                     good ? where : strict.where);
     endpoint_problem(call, &why);
-    return NULL;
   }
+  body_free(&strict);
+  if (!body) return NULL;
   if (body->type != JSON_OBJECT) {
     refuse(call, 400, "invalid_json", NULL, "the body is no JSON object");
     json_free(body);
@@ -41,8 +46,11 @@ json_value *endpoint_body(endpoint_call *call, const char *const *members) {
   for (const json_value *m = body->child; m; m = m->next) {
     const char *const *known = members;
     while (*known && strcmp(*known, m->name) != 0) known++;
-    if (*known) continue;
-    http_problem_set(&why, 400, "unknown_parameter", NULL, "the body has a member \"%.80s\" that is not known here", m->name);
+    const json_value *again = m->next;
+    while (*known && again && strcmp(again->name, m->name) != 0) again = again->next;
+    if (*known && !again) continue;
+    if (*known) http_problem_set(&why, 400, "invalid_value", NULL, "the body has \"%s\" twice", *known);
+    else http_problem_set(&why, 400, "unknown_parameter", NULL, "the body has a member \"%.80s\" that is not known here", m->name);
     endpoint_problem(call, &why);
     json_free(body);
     return NULL;
@@ -198,8 +206,8 @@ void endpoint_documents_add(endpoint_call *call) {
   json_value *body = endpoint_body(call, members);
   if (!body) return;
   param = wrong_member(body, &words);
-  if (param) {
-    refuse(call, 400, "invalid_value", param, words);
+  if (param) refuse(call, 400, "invalid_value", param, words);
+  if (param || !endpoint_admitted(call)) {
     json_free(body);
     return;
   }
@@ -317,7 +325,7 @@ static void delete_document(endpoint_call *call, const char *name) {
   aiorch_error *error = NULL;
   const char *source = "";
   size_t len = 0;
-  if (!may_change(call)) return;
+  if (!may_change(call) || !endpoint_admitted(call)) return;
   aiorch_document *d = fetch(call, name);
   if (!d) return;
   aiorch_document_source(d, &source, &len);

@@ -20,23 +20,14 @@ static bool is_broken(const json_value *health, const char *provider) {
   return asked;
 }
 
-static json_value *parse_text(aiorch_text *text) {
-  const char *json = "";
-  size_t len = 0;
-  aiorch_text_get(text, &json, &len);
-  json_value *value = json_parse(json, len, NULL);
-  aiorch_text_free(text);
-  return value;
-}
-
 /* Of those that a run tries which names none. */
 static size_t usable_providers(aiorch *orch, size_t *all) {
   aiorch_text *text;
   size_t usable = 0;
   *all = 0;
   if (aiorch_providers(orch, &text) != AIORCH_OK) return 0;
-  json_value *providers = parse_text(text), *figures = NULL;
-  if (aiorch_metrics_snapshot(orch, &text, NULL) == AIORCH_OK) figures = parse_text(text);
+  json_value *providers = json_take(text), *figures = NULL;
+  if (aiorch_metrics_snapshot(orch, &text, NULL) == AIORCH_OK) figures = json_take(text);
   for (const json_value *p = providers ? providers->child : NULL; p; p = p->next) {
     if (json_is_null(p, "chain")) continue;
     ++*all;
@@ -55,6 +46,7 @@ void endpoint_readyz(endpoint_call *call) {
   (void)aiorch_error_new(&error);
   aiorch_status status = aiorch_stats(call->orch, call->who->tenant_len ? call->who->tenant : "default",
                                       call->who->tenant_len ? call->who->tenant_len : 7, STORE_TIMEOUT_MS, &text, error);
+  if (status == AIORCH_OK) status = call->store_failed;
   bool ready = status == AIORCH_OK && usable > 0;
   jp_open(&p, '{');
   jp_kz(&p, "status", ready ? "ready" : "not ready");

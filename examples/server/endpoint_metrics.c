@@ -82,6 +82,7 @@ static void own_connections(cli_bytes *out, const server *s) {
   single(out, "aiorch_server_stream_events_total", "counter", "Times that bytes were handed to streams.", s->counts.stream_events);
   single(out, "aiorch_server_reloads_total", "counter", "Configurations taken over.", s->counts.reloads);
   single(out, "aiorch_server_reloads_failed_total", "counter", "Configurations that could not be taken over.", s->counts.reloads_failed);
+  single(out, "aiorch_server_log_dropped_total", "counter", "Lines of the access log that nobody took from stderr.", s->counts.log_dropped);
   single(out, "aiorch_server_draining", "gauge", "1 while the server goes down.", s->draining);
 }
 
@@ -134,19 +135,15 @@ static void library_health(cli_bytes *out, const json_value *figures) {
 
 void endpoint_metrics(endpoint_call *call) {
   aiorch_text *text;
-  const char *json = "";
-  size_t len = 0;
   call->content_type = "text/plain; version=0.0.4; charset=utf-8";
   head(&call->out, "aiorch_build_info", "gauge", "The version of the library.");
   cli_addf(&call->out, "aiorch_build_info{version=\"%s\"} 1\n", aiorch_version_string());
   own_requests(&call->out, &call->server->counts);
   own_connections(&call->out, call->server);
   if (aiorch_metrics_snapshot(call->orch, &text, NULL) != AIORCH_OK) return;
-  aiorch_text_get(text, &json, &len);
-  json_value *figures = json_parse(json, len, NULL);
+  json_value *figures = json_take(text);
   library_counters(&call->out, figures);
   library_stages(&call->out, figures);
   library_health(&call->out, figures);
   json_free(figures);
-  aiorch_text_free(text);
 }

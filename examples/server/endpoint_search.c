@@ -54,6 +54,7 @@ static void print_value(json_print *p, const json_value *v) {
 static void search(endpoint_call *call, const json_value *query, const char *filters, size_t limit) {
   aiorch_hits *hits = NULL;
   aiorch_error *error = NULL;
+  if (!endpoint_admitted(call)) return;
   aiorch_status status = aiorch_error_new(&error);
   if (status == AIORCH_OK) {
     status = aiorch_knowledge_search(call->orch, call->who->tenant, call->who->tenant_len, query->text, query->len, filters, limit,
@@ -72,8 +73,8 @@ void endpoint_search(endpoint_call *call) {
   json_value *body = endpoint_body(call, members);
   if (!body) return;
   const json_value *query = json_get(body, "query"), *given = json_get(body, "filters");
-  if (!query || query->type != JSON_TEXT || query->len < 1 || !cli_utf8_valid(query->text, query->len)) {
-    refuse(call, "query", "\"query\" is what to look for: a text of UTF-8");
+  if (!query || query->type != JSON_TEXT || query->len < 1 || memchr(query->text, '\0', query->len) || !cli_utf8_valid(query->text, query->len)) {
+    refuse(call, "query", "\"query\" is what to look for: a text of UTF-8 without NUL");
   } else if (!read_limit(body, &limit)) {
     refuse(call, "limit", "\"limit\" is a whole number from 1 to 100");
   } else if (given && given->type != JSON_NULL && given->type != JSON_OBJECT) {

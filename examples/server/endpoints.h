@@ -11,6 +11,8 @@ struct server;
 typedef enum endpoint_kind {
   ENDPOINT_ANSWER, /* a run: `wire` says how it is read and written */
   ENDPOINT_WORKER, /* `serve` on a worker thread: it may wait */
+  ENDPOINT_LOOKUP, /* likewise, and counts as a run of its user's where server.limit_search says so */
+  ENDPOINT_CHANGE, /* likewise, where server.limit_documents says so */
   ENDPOINT_INLINE  /* `serve` on the loop's thread: it never waits */
 } endpoint_kind;
 
@@ -18,7 +20,8 @@ enum { ENDPOINT_PARTS_MAX = 2, ENDPOINT_PART_MAX = 1024 };
 
 /* What `serve` is given, and what it fills. */
 typedef struct endpoint_call {
-  struct server *server;        /* ENDPOINT_INLINE alone */
+  struct server *server;        /* ENDPOINT_INLINE alone, but for server_trouble */
+  aiorch_status store_failed;   /* of the last run, not long ago: what the store said; AIORCH_OK when all is well */
   aiorch *orch;                 /* lent until `serve` returns */
   const struct model_catalog *models; /* of `orch`; lent likewise */
   const caller *who;
@@ -30,9 +33,19 @@ typedef struct endpoint_call {
   const char *content_type;     /* static; "application/json" when `serve` is called */
   cli_bytes out;
   http_headers headers;
+  const char *counted_as;       /* it is to be admitted by the limits of its user, and has this name in its row; NULL: it is not */
+  rate_left left;               /* for the answer's headers */
+  const struct wire *wire;      /* whose shape problems have; NULL: OpenAI's */
 } endpoint_call;
 
-/* Makes an error body in OpenAI's shape of it, with Retry-After where it is known. */
+/* endpoint_admission.c: of a request that is good, before the work. False after a problem was made of what the limits said. */
+bool endpoint_admitted(endpoint_call *call);
+/* The same for work that a service is paid for: *run, which may be NULL, is to be settled afterwards, whatever came of it. */
+bool endpoint_admit(endpoint_call *call, aiorch_run **run);
+/* Writes the row of `tokens` that the service was paid for: a budget knows of them then. provider NULL: of nobody, and no tokens. Frees the run.
+ * False after a problem was made of it: a row that cannot be written. */
+bool endpoint_settle(endpoint_call *call, aiorch_run *run, const char *provider, const char *model, int64_t tokens);
+/* Makes an error body of it, in OpenAI's shape or that of the call's wire, with Retry-After where it is known. */
 void endpoint_problem(endpoint_call *call, const http_problem *why);
 
 typedef struct endpoint {

@@ -12,9 +12,25 @@ bool exchange_run_new(exchange *x, http_problem *why) {
 }
 
 bool exchange_refused(exchange *x, aiorch_status status, const char *param, http_problem *why) {
+  char words[sizeof why->message];
   http_problem_of(why, status, aiorch_run_error(x->run));
   why->param = param;
+  if (!param || strstr(why->message, param)) return false; /* it speaks of a setting of ours; the client knows its member */
+  snprintf(words, sizeof words, "%s", why->message);
+  snprintf(why->message, sizeof why->message, "%s: %.*s", param, (int)(sizeof words - strlen(param) - 3), words);
   return false;
+}
+
+void exchange_event(exchange *x, const wire *w, const aiorch_event *event) {
+  const char *text = "";
+  size_t len = 0;
+  int32_t type = aiorch_event_type(event);
+  aiorch_event_text(event, &text, &len);
+  if (type == AIORCH_EVENT_WARNING && x->warnings.count < EXCHANGE_WARNINGS_MAX) cli_list_add(&x->warnings, text, len);
+  if (!x->streamed) return;
+  if (type == AIORCH_EVENT_DELTA && len) w->delta(x, text, len);
+  else if (type == AIORCH_EVENT_TOOL_CALL && w->tool_call) w->tool_call(x, aiorch_event_index(event));
+  else if (type == AIORCH_EVENT_FINAL && aiorch_event_status(event) == AIORCH_OK) w->finish(x);
 }
 
 void sse_event(cli_bytes *out, const char *name, const char *json, size_t len) {
@@ -103,6 +119,14 @@ static void members_of_attempts(json_print *p, const aiorch_run *run) {
   jp_close(p, ']');
 }
 
+void exchange_warnings_member(const cli_list *warnings, json_print *p) {
+  if (warnings->count == 0) return;
+  jp_key(p, "warnings");
+  jp_open(p, '[');
+  for (size_t i = 0; i < warnings->count; i++) jp_z(p, warnings->items[i]);
+  jp_close(p, ']');
+}
+
 void exchange_aiorch_members(const exchange *x, json_print *p) {
   char cost[40];
   member_text(p, "run_id", aiorch_run_id, x->run);
@@ -113,7 +137,12 @@ void exchange_aiorch_members(const exchange *x, json_print *p) {
     jp_key(p, "cost_usd");
     jp_raw(p, cost, strlen(cost));
   }
+  if (aiorch_run_usage_estimated(x->run)) {
+    jp_key(p, "usage_estimated");
+    jp_bool(p, true);
+  }
   jp_ki64(p, "duration_us", aiorch_run_duration_us(x->run));
   members_of_sources(p, x->run);
   members_of_attempts(p, x->run);
+  exchange_warnings_member(&x->warnings, p);
 }

@@ -37,14 +37,14 @@ static address_entry **find_address(http_front *front, const char *address) {
 }
 
 bool address_enter(http_front *front, const char *address) {
-  if (front->limits.connections_per_address <= 0) return true;
   if (!front->addresses) front->addresses = cli_alloc(sizeof *front->addresses);
   address_entry **at = find_address(front, address);
   if (!*at) {
     *at = cli_alloc(sizeof **at);
     snprintf((*at)->address, sizeof (*at)->address, "%s", address);
   }
-  if ((*at)->count >= front->limits.connections_per_address) return false;
+  int64_t most = front->limits.connections_per_address; /* counted without a limit, too: there may be one after the next SIGHUP */
+  if (most > 0 && (*at)->count >= most) return false;
   (*at)->count++;
   return true;
 }
@@ -69,26 +69,50 @@ void conn_gone(http_conn *conn) {
   if (s->told_host && !(s->answer == ANSWER_WHOLE || s->ended)) s->front->host.gone(s->front->host.context, &s->call);
 }
 
-/* The first byte of a request, the end of what the client sends, or the end of the client. */
-static void conn_ready(loop_watch *watch, uint32_t events) {
-  http_conn *conn = (http_conn *)watch;
-  if ((events & EPOLLIN) && conn->phase == CONN_IDLE) conn_phase_set(conn, CONN_HEAD);
-  if (events & EPOLLRDHUP) conn->half_closed = true;
-  bool broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
-  if (conn->phase == CONN_CALL && (broken || (conn->half_closed && !conn->front->limits.half_closed))) conn_gone(conn);
+static void leave_list(http_conn *conn) {
+  *conn->place = conn->next;
+  if (conn->next) conn->next->place = conn->place;
 }
 
-http_conn *conn_new(http_front *front, int fd, const char *address) {
-  http_conn *conn = cli_alloc(sizeof *conn);
-  conn->watch.ready = conn_ready;
-  conn->front = front;
-  conn->fd = fd;
-  snprintf(conn->address, sizeof conn->address, "%s", address);
+/* In front of all: who has sent something last comes first. */
+static void join_list(http_conn *conn) {
+  http_front *front = conn->front;
   conn->next = front->first;
   conn->place = &front->first;
   if (front->first) front->first->place = &conn->next;
   front->first = conn;
-  conn_phase_set(conn, front->tls ? CONN_HEAD : CONN_IDLE); /* a handshake has the time of a head */
+}
+
+void conn_head_begins(http_conn *conn) {
+  if (conn->phase != CONN_IDLE) return;
+  conn_phase_set(conn, CONN_HEAD);
+  leave_list(conn);
+  join_list(conn);
+}
+
+/* The first byte of a request, the end of what the client sends, or the end of the client. */
+static void conn_ready(loop_watch *watch, uint32_t events) {
+  http_conn *conn = (http_conn *)watch;
+  if (events & EPOLLRDHUP) conn->half_closed = true;
+  if (!conn->mhd || conn->held) {
+    first_ready(conn, events);
+    return;
+  }
+  if (events & EPOLLIN) conn_head_begins(conn);
+  bool broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (conn->phase == CONN_CALL && (broken || (conn->half_closed && !conn->front->limits.half_closed))) conn_gone(conn);
+}
+
+http_conn *conn_new(http_front *front, int fd, const void *address, size_t address_len) {
+  http_conn *conn = cli_alloc(sizeof *conn);
+  conn->watch.ready = conn_ready;
+  conn->front = front;
+  conn->fd = fd;
+  conn->from_len = address_len < sizeof conn->from ? address_len : sizeof conn->from;
+  memcpy(&conn->from, address, conn->from_len);
+  http_address_text(address, conn->address);
+  join_list(conn);
+  conn_phase_set(conn, front->daemon->tls ? CONN_HEAD : CONN_IDLE); /* a handshake has the time of a head */
   /* Told at each change alone, and for as long as the connection lives: no call costs a system call for it. */
   struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = conn};
   epoll_ctl(front->epoll, EPOLL_CTL_ADD, fd, &event);
@@ -97,11 +121,16 @@ http_conn *conn_new(http_front *front, int fd, const char *address) {
 }
 
 void conn_free(http_conn *conn) {
-  *conn->place = conn->next;
-  if (conn->next) conn->next->place = conn->place;
+  page_forget(conn);
+  leave_list(conn);
   epoll_ctl(conn->front->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
-  address_leave(conn->front, conn->address);
-  conn->front->counts.connections--;
+  if (conn->turned_away) {
+    conn->front->turned_away--;
+  } else {
+    address_leave(conn->front, conn->address);
+    conn->front->counts.connections--;
+  }
+  if (conn->daemon) conn->daemon->connections--;
   free(conn);
 }
 
@@ -111,8 +140,13 @@ void conn_phase_set(http_conn *conn, conn_phase phase) {
 }
 
 void conn_shut(http_conn *conn) {
+  if (!conn->mhd) {
+    first_close(conn);
+    return;
+  }
   if (!conn->shut) shutdown(conn->fd, SHUT_RDWR);
   conn->shut = true;
+  conn_let_go(conn);
 }
 
 static void time_is_up(http_conn *conn, uint64_t *count) {
@@ -144,13 +178,24 @@ static bool body_is_slow(const http_conn *conn, int64_t now) {
   return over > 0 && (conn->call == NULL || (int64_t)conn->call->in.len < over * limits->body_bytes_per_s / 1000);
 }
 
+/* The client will send no more, what it has sent has been read, and it was no whole request. The library is told of an end once, and misses
+ * one that comes together with the last bytes. */
+static bool is_cut_short(const http_conn *conn) {
+  int unread = 0;
+  return conn->half_closed && conn->phase != CONN_CALL && !(conn->call && conn->call->head_waits) && ioctl(conn->fd, SIOCINQ, &unread) == 0 && unread == 0;
+}
+
 static void tick_one(http_conn *conn, int64_t now) {
   http_front *front = conn->front;
   int64_t age = now - conn->since_ms;
   if (conn->shut) return;
+  if (age >= TICK_MS && is_cut_short(conn)) {
+    conn_shut(conn);
+    return;
+  }
   switch (conn->phase) {
-    case CONN_IDLE:
-      if (age > front->limits.idle_ms) conn_shut(conn);
+    case CONN_IDLE: /* of one that sends no more the library is not always told: the end came with its last bytes */
+      if (age > (conn->half_closed ? TICK_MS : front->limits.idle_ms)) conn_shut(conn);
       break;
     case CONN_HEAD:
       if (age > front->limits.head_timeout_ms) time_is_up(conn, &front->counts.timeouts_head);

@@ -11,11 +11,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DISCARD_MAX = 65536, STREAM_BLOCK = 16384, POOL_EXTRA = 4096, BACKLOG_ROUNDS = 4, PREALLOCATE_MAX = 65536 };
+enum { DISCARD_MAX = 65536, STREAM_BLOCK = 2048, PREALLOCATE_MAX = 65536, CONNECTIONS_MOST = 1000001 };
 
 /* ---- what a request says ---- */
 
@@ -41,15 +40,18 @@ static const char *find_query(const http_request *request, const char *name) {
   return MHD_lookup_connection_value(s->conn->mhd, MHD_GET_ARGUMENT_KIND, name);
 }
 
-static void make_id(call_state *s, const char *given) {
+static void make_id(http_front *front, http_request *request, const char *given) {
   if (given && strict_id(given)) {
-    snprintf(s->call.request.id, sizeof s->call.request.id, "%s", given);
+    cli_fit(request->id, sizeof request->id, given);
     return;
   }
-  uint64_t z = s->front->id_seed + ++s->front->id_next * 0x9E3779B97F4A7C15u; /* splitmix64: no two are alike */
+  uint64_t z = front->id_seed + ++front->id_next * 0x9E3779B97F4A7C15u; /* splitmix64: no two are alike */
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  snprintf(s->call.request.id, sizeof s->call.request.id, "req-%016llx", (unsigned long long)(z ^ (z >> 31)));
+  z ^= z >> 31;
+  memcpy(request->id, "req-", 4);
+  for (int i = 0; i < 16; i++) request->id[4 + i] = "0123456789abcdef"[z >> (60 - 4 * i) & 15];
+  request->id[20] = '\0';
 }
 
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd) {
@@ -66,17 +68,19 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd) {
   front->counts.calls++;
   if (!conn) return s;
   conn->call = s;
-  if (conn->phase == CONN_IDLE) conn_phase_set(conn, CONN_HEAD);
+  if (conn->tls) page_at(conn);
+  conn_head_begins(conn);
   memcpy(s->call.request.address, conn->address, sizeof conn->address);
   s->call.request.find_header = find_header;
   s->call.request.find_query = find_query;
-  s->call.request.tls = front->tls;
+  s->call.request.tls = conn->daemon->tls;
   return s;
 }
 
 static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value,
                                       size_t value_len) {
   (void)kind;
+  strict_place(cls, name, name_len, value, value_len);
   strict_header(cls, name, name_len, value ? value : "", value ? value_len : 0);
   return MHD_YES;
 }
@@ -100,9 +104,10 @@ static void finish(call_state *s) {
     break;
   }
   if (s->response) MHD_destroy_response(s->response);
+  front->counts.body_bytes -= (int64_t)s->reserved;
+  if (s->call.body_share) *s->call.body_share -= (int64_t)s->reserved;
   if (s->head_told) front->host.over(front->host.context, &s->call, s->status, s->bytes_out);
   front->counts.calls--;
-  front->counts.body_bytes -= (int64_t)s->reserved;
   front->counts.bytes_out += s->bytes_out;
   cli_release(&s->in);
   cli_release(&s->out);
@@ -147,6 +152,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *to, size_t max) {
   call_state *s = cls;
   (void)pos;
   size_t n = s->out.len - s->sent;
+  if (s->conn->tls) page_at(s->conn);
   if (s->gone) return MHD_CONTENT_READER_END_WITH_ERROR;
   if (n == 0 && s->ended) return s->whole ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
   if (n == 0) {
@@ -216,13 +222,27 @@ bool http_call_gone(const http_call *call) { return ((const call_state *)call)->
 /* Written by ourselves and not by the library, which would close at once and so tear away what the client has not read yet. */
 static void add_line(void *context, const char *name, const char *value) { cli_addf(context, "%s: %s\r\n", name, value); }
 
+static void answer_text(const http_call *call, const http_problem *why, const http_headers *headers, const cli_bytes *body, cli_bytes *out) {
+  cli_addf(out, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nx-request-id: %s\r\nConnection: close\r\n",
+           why->status, MHD_get_reason_phrase_for((unsigned)why->status), body->len, call->request.id);
+  headers_each(headers, add_line, out);
+  cli_addz(out, "\r\n");
+  if (strcmp(call->request.method, "HEAD") != 0) cli_add(out, cli_z(body), body->len);
+}
+
+void refusal_text(http_front *front, http_call *call, const http_problem *why, cli_bytes *out) {
+  cli_bytes body = {0};
+  http_headers headers = {0};
+  if (!call->request.id[0]) make_id(front, &call->request, NULL);
+  front->host.refuse(front->host.context, call, why, &headers, &body);
+  answer_text(call, why, &headers, &body, out);
+  headers_free(&headers);
+  cli_release(&body);
+}
+
 static bool answer_past_library(call_state *s, const http_problem *why, const http_headers *headers, const cli_bytes *body) {
   cli_bytes head = {0};
-  cli_addf(&head, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nx-request-id: %s\r\nConnection: close\r\n",
-           why->status, MHD_get_reason_phrase_for((unsigned)why->status), body->len, s->call.request.id);
-  headers_each(headers, add_line, &head);
-  cli_addz(&head, "\r\n");
-  cli_add(&head, cli_z(body), body->len);
+  answer_text(&s->call, why, headers, body, &head);
   bool sent = send(s->conn->fd, head.data, head.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)head.len;
   if (sent) shutdown(s->conn->fd, SHUT_WR);
   cli_release(&head);
@@ -240,16 +260,18 @@ static enum MHD_Result queue(call_state *s) {
   return result;
 }
 
-/* `rest`: how much of a body is still to come; UINT64_MAX when nobody knows. `framed`: where the next request begins is beyond doubt. */
+/* `rest`: how much of a body is still to come; UINT64_MAX when nobody knows. `framed`: where the next request begins is beyond doubt. Who
+ * waits to be told to go on is told no instead: whether the body comes then nobody knows. */
 static enum MHD_Result refuse(call_state *s, const http_problem *why, uint64_t rest, bool framed) {
   cli_bytes body = {0};
   http_headers headers = {0};
   s->refused = true;
+  if (s->expects && rest > 0 && s->in.len == 0) rest = UINT64_MAX;
   s->front->counts.bad_requests++;
-  if (why->status == 413) s->front->counts.too_large++;
+  if (why->status == 413 || why->status == 431) s->front->counts.too_large++;
   s->front->host.refuse(s->front->host.context, &s->call, why, &headers, &body);
   s->status = why->status;
-  if ((rest > DISCARD_MAX || !framed) && !s->front->tls) {
+  if ((rest > DISCARD_MAX || !framed) && !s->conn->daemon->tls) {
     s->answer = ANSWER_WHOLE;
     s->bytes_out = body.len;
     enum MHD_Result result = answer_past_library(s, why, &headers, &body) ? MHD_YES : MHD_NO;
@@ -265,25 +287,6 @@ static enum MHD_Result refuse(call_state *s, const http_problem *why, uint64_t r
 
 /* ---- requests ---- */
 
-static bool reserve_body(call_state *s, size_t size, http_problem *why) {
-  http_front *front = s->front;
-  if (size <= s->reserved) return true;
-  if ((uint64_t)front->counts.body_bytes + (size - s->reserved) > front->limits.bodies_bytes) {
-    http_problem_set(why, 503, "overloaded", NULL, "too many request bodies at once; try again in a moment");
-    why->retry_after_ms = 1000;
-    return false;
-  }
-  front->counts.body_bytes += (int64_t)(size - s->reserved);
-  s->reserved = size;
-  return true;
-}
-
-static bool body_fits(call_state *s, uint64_t size, http_problem *why) {
-  if (size <= s->body_max) return reserve_body(s, (size_t)size, why);
-  if (s->body_max == 0) return http_problem_set(why, 413, "too_large", NULL, "this takes no body");
-  return http_problem_set(why, 413, "too_large", NULL, "the body has more than %zu bytes", s->body_max);
-}
-
 static bool check_uri(call_state *s, http_problem *why) {
   if (s->uri_len > s->front->limits.uri_bytes) {
     return http_problem_set(why, 414, "uri_too_long", NULL, "the address has more than %zu bytes", s->front->limits.uri_bytes);
@@ -293,33 +296,59 @@ static bool check_uri(call_state *s, http_problem *why) {
   return true;
 }
 
-/* The head is whole. */
-static enum MHD_Result on_head(call_state *s, const char *method, const char *version) {
+/* What a head says, as far as the front itself has to know it. */
+static bool read_head(call_state *s, const char *method, const char *version, http_problem *why) {
   strict_head head = {0};
-  http_problem why;
-  s->head_seen = true;
   s->http_1_1 = strcmp(version, "HTTP/1.1") == 0;
   conn_phase_set(s->conn, CONN_BODY);
   s->call.request.begun_us = cli_mono_us();
-  snprintf(s->call.request.method, sizeof s->call.request.method, "%s", method);
-  make_id(s, request_header(&s->call.request, "x-request-id"));
+  cli_fit(s->call.request.method, sizeof s->call.request.method, method);
+  make_id(s->front, &s->call.request, request_header(&s->call.request, "x-request-id"));
   MHD_get_connection_values_n(s->conn->mhd, MHD_HEADER_KIND, look_at_header, &head);
   strict_end(&head, s->http_1_1);
-  uint64_t rest = head.chunked ? UINT64_MAX : head.length;
-  if (head.bad) {
-    http_problem_set(&why, 400, "bad_request", NULL, "%s", head.bad);
-    return refuse(s, &why, rest, false);
+  const char *expect = request_header(&s->call.request, "expect");
+  s->expects = expect && strcasecmp(expect, "100-continue") == 0;
+  s->length = head.length;
+  s->rest = head.chunked ? UINT64_MAX : head.length;
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(s->conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+  if (info && info->header_size > s->front->limits.head_bytes) {
+    return http_problem_set(why, 431, "headers_too_large", NULL, "the head of the request has more than %zu bytes", s->front->limits.head_bytes);
   }
-  if (!check_uri(s, &why)) return refuse(s, &why, rest, false);
+  if (head.bad) return http_problem_set(why, 400, "bad_request", NULL, "%s", head.bad);
+  return check_uri(s, why);
+}
+
+/* The head is whole. The library asks again when the host could not say at once. */
+static enum MHD_Result on_head(call_state *s, const char *method, const char *version) {
+  http_problem why;
+  if (s->gone) return MHD_NO;
+  if (!s->head_waits && !read_head(s, method, version, &why)) {
+    s->head_seen = true;
+    return refuse(s, &why, s->rest, false);
+  }
   s->head_told = true;
-  if (!s->front->host.head(s->front->host.context, &s->call, &s->body_max, &why) || !body_fits(s, head.length, &why)) {
-    return refuse(s, &why, rest, true);
+  http_verdict verdict = s->front->host.head(s->front->host.context, &s->call, &s->body_max, &why);
+  s->head_waits = verdict == HTTP_LATER;
+  s->head_seen = !s->head_waits;
+  if (s->head_waits) {
+    s->suspended = true;
+    MHD_suspend_connection(s->conn->mhd);
+    return MHD_YES;
   }
-  if (head.length > 0 && head.length <= PREALLOCATE_MAX) { /* a promise of more is believed as it comes */
-    s->in.data = cli_alloc((size_t)head.length + 1);
-    s->in.cap = (size_t)head.length + 1;
+  if (verdict == HTTP_REFUSED || !body_fits(s, s->length, &why)) return refuse(s, &why, s->rest, true);
+  if (s->length > 0 && s->length <= PREALLOCATE_MAX) { /* a promise of more is believed as it comes */
+    s->in.data = cli_alloc((size_t)s->length + 1);
+    s->in.cap = (size_t)s->length + 1;
   }
   return MHD_YES;
+}
+
+void http_head_again(http_call *call) {
+  call_state *s = (call_state *)call;
+  if (!s->head_waits || !s->suspended || !s->conn) return;
+  s->suspended = false;
+  s->front->due = true;
+  MHD_resume_connection(s->conn->mhd);
 }
 
 static enum MHD_Result on_body(call_state *s, const char *data, size_t *size) {
@@ -329,8 +358,7 @@ static enum MHD_Result on_body(call_state *s, const char *data, size_t *size) {
   s->front->counts.bytes_in += n;
   if (s->refused) return MHD_YES;
   if (!body_fits(s, s->in.len + (uint64_t)n, &why)) return refuse(s, &why, UINT64_MAX, true);
-  cli_add(&s->in, data, n);
-  return MHD_YES;
+  return body_keep(s, data, n, &why) ? MHD_YES : refuse(s, &why, UINT64_MAX, true);
 }
 
 static enum MHD_Result on_whole(call_state *s) {
@@ -354,6 +382,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const ch
   call_state *s = *state;
   (void)cls, (void)mhd, (void)url;
   if (!s || !s->conn) return MHD_NO;
+  if (s->conn->tls) page_at(s->conn);
   if (!s->head_seen) return on_head(s, method, version);
   return *size > 0 ? on_body(s, data, size) : on_whole(s);
 }
@@ -364,6 +393,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **state, en
   *state = NULL;
   if (!s) return;
   http_conn *conn = s->conn;
+  if (conn && conn->tls) page_at(conn);
   bool open = s->told_host && s->answer != ANSWER_WHOLE && !s->ended;
   if (conn && (open || (code != MHD_REQUEST_TERMINATED_COMPLETED_OK && s->told_host))) conn_gone(conn);
   if (conn) {
@@ -378,128 +408,121 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **state, en
 /* ---- connections ---- */
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code) {
-  http_front *front = cls;
+  http_daemon *daemon = cls;
   if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
     if (*context) conn_free(*context);
     *context = NULL;
     return;
   }
-  const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-  const union MHD_ConnectionInfo *from = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  char address[HTTP_ADDRESS_MAX] = "";
-  if (from) http_address_text(from->client_addr, address);
-  http_conn *conn = conn_new(front, fd->connect_fd, address);
+  http_conn *conn = daemon->front->adding;
+  daemon->front->adding = NULL;
+  daemon->connections++;
+  conn->daemon = daemon;
   conn->mhd = mhd;
   *context = conn;
+  const union MHD_ConnectionInfo *info = daemon->tls ? MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
+  if (info && info->tls_session) page_watch(conn, info->tls_session);
 }
 
-static void turn_away(http_front *front, int fd) {
-  static const char words[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-  front->counts.refused_connections++;
-  if (!front->tls) (void)!send(fd, words, sizeof words - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-  close(fd);
+/* The status of an answer that waits to be written; 0: there is none. */
+unsigned conn_page(const http_conn *conn) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+  return info ? info->http_status : 0;
 }
 
-void http_front_take(http_front *front, int fd, const void *address, size_t address_len, int64_t now_ms) {
-  char text[HTTP_ADDRESS_MAX];
-  front->now_ms = now_ms;
-  http_address_text(address, text);
-  if (front->counts.connections >= front->limits.connections || !address_enter(front, text)) {
-    turn_away(front, fd);
-    return;
-  }
-  front->counts.accepted++;
+void conn_hold(http_conn *conn) {
+  if (!conn->held) MHD_suspend_connection(conn->mhd);
+  conn->held = true;
+}
+
+void conn_let_go(http_conn *conn) {
+  if (!conn->held) return;
+  conn->held = false;
+  conn->front->due = true;
+  MHD_resume_connection(conn->mhd);
+}
+
+void conn_end(http_conn *conn) {
+  bool waits = conn->call && conn->call->suspended;
+  conn_let_go(conn);
+  if (!waits) return;
+  conn->call->suspended = false;
+  conn->call->gone = true;
+  MHD_resume_connection(conn->mhd);
+}
+
+void conn_start(http_conn *conn) {
+  http_front *front = conn->front;
+  front->adding = conn;
   front->due = true;
-  /* The library closes it when it does not take it; it has then told nobody. */
-  int64_t before = front->counts.connections;
-  if (MHD_add_connection(front->daemon, fd, address, (socklen_t)address_len) != MHD_YES && front->counts.connections == before) {
-    address_leave(front, text);
-  }
+  enum MHD_Result taken = MHD_add_connection(front->daemon->mhd, conn->fd, (const struct sockaddr *)&conn->from, (socklen_t)conn->from_len);
+  /* One that it does not take it closes; when it has told nobody of it, nobody has freed it. */
+  if (taken != MHD_YES && front->adding) conn_free(conn);
+  front->adding = NULL;
 }
+
+/* ---- the library at work ---- */
 
 static void on_daemon(loop_watch *watch, uint32_t events) {
   (void)events;
-  ((http_front *)watch)->due = true;
+  ((http_daemon *)watch)->front->due = true;
 }
 
-static void forget_words(void *cls, const char *format, va_list args) { (void)cls, (void)format, (void)args; }
+/* The first thing that it says is why it does not start; later, that it is about to write a page of its own. */
+__attribute__((format(printf, 2, 0))) static void on_words(void *cls, const char *format, va_list args) {
+  static const char page[] = "Error processing request (HTTP response code is";
+  http_front *front = cls;
+  if (strncmp(format, page, sizeof page - 1) == 0) page_made(front);
+  if (!front->words[0]) vsnprintf(front->words, sizeof front->words, format, args);
+  front->words[strcspn(front->words, "\n")] = '\0';
+}
 
-static void start_daemon(http_front *front, const char *certificate, const char *key) {
+void daemon_stop(http_daemon *daemon) {
+  if (daemon->mhd) MHD_run(daemon->mhd);
+  if (daemon->mhd) MHD_stop_daemon(daemon->mhd);
+  free(daemon);
+}
+
+http_daemon *daemon_start(http_front *front, size_t head_bytes, const char *certificate, const char *key, char why[256]) {
   unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (certificate ? MHD_USE_TLS : 0);
   struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
                                  {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
                                  {MHD_OPTION_END, 0, NULL}};
-  front->daemon = MHD_start_daemon(
-      flags, 0, NULL, NULL, on_access, front, MHD_OPTION_EXTERNAL_LOGGER, forget_words, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-      front->limits.head_bytes + POOL_EXTRA, MHD_OPTION_CONNECTION_LIMIT, (unsigned)front->limits.connections + 1,
-      MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, front, MHD_OPTION_NOTIFY_COMPLETED, on_completed, front,
-      MHD_OPTION_NOTIFY_CONNECTION, on_connection, front, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
-      certificate ? tls : &tls[2], MHD_OPTION_END);
+  http_daemon *daemon = cli_alloc(sizeof *daemon);
+  /* STRICT_FOR_CLIENT 0: what it would refuse beyond that http_strict.c does, with an error of ours. */
+  front->words[0] = '\0';
+  daemon->watch.ready = on_daemon;
+  daemon->front = front;
+  daemon->tls = certificate != NULL;
+  daemon->mhd = MHD_start_daemon(
+      flags, 0, NULL, NULL, on_access, front, MHD_OPTION_EXTERNAL_LOGGER, on_words, front, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+      head_bytes + STRICT_POOL_EXTRA, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+      MHD_OPTION_URI_LOG_CALLBACK, on_uri, front, MHD_OPTION_NOTIFY_COMPLETED, on_completed, front, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+      daemon, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, certificate ? tls : &tls[2], MHD_OPTION_END);
+  const union MHD_DaemonInfo *info = daemon->mhd ? MHD_get_daemon_info(daemon->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = daemon};
+  if (info && epoll_ctl(front->epoll, EPOLL_CTL_ADD, info->epoll_fd, &event) == 0) return daemon;
+  snprintf(why, 256, "HTTP cannot be started%s%s%.100s",
+           certificate ? "; are server.tls.certificate and server.tls.key PEM, and do they belong together?" : "", front->words[0] ? " " : "", front->words);
+  daemon_stop(daemon);
+  return NULL;
 }
 
-http_front *http_front_new(const http_limits *limits, const http_host *host, int epoll, const char *certificate, const char *key,
-                           char why[256]) {
-  http_front *front = cli_alloc(sizeof *front);
-  front->limits = *limits;
-  front->host = *host;
-  front->epoll = epoll;
-  front->tls = certificate != NULL;
-  front->watch.ready = on_daemon;
-  front->due = true;
-  if (getrandom(&front->id_seed, sizeof front->id_seed, 0) != sizeof front->id_seed) front->id_seed = (uint64_t)cli_now_ms();
-  start_daemon(front, certificate, key);
-  const union MHD_DaemonInfo *info = front->daemon ? MHD_get_daemon_info(front->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = front};
-  if (!info || epoll_ctl(epoll, EPOLL_CTL_ADD, info->epoll_fd, &event) != 0) {
-    snprintf(why, 256, "HTTP cannot be started%s", certificate ? "; are server.tls.certificate and server.tls.key PEM, and do they belong together?" : "");
-    http_front_free(front);
-    return NULL;
-  }
-  return front;
-}
-
-void http_front_free(http_front *front) {
-  if (!front) return;
-  for (http_conn *conn = front->first; conn; conn = conn->next) {
-    if (conn->call && conn->call->suspended) {
-      conn->call->suspended = false;
-      conn->call->gone = true;
-      MHD_resume_connection(conn->mhd); /* the library stops with none of them suspended */
-    }
-  }
-  if (front->daemon) MHD_run(front->daemon);
-  if (front->daemon) MHD_stop_daemon(front->daemon);
-  addresses_free(front);
-  free(front);
-}
-
-static void tell_rooms(http_front *front) {
-  call_state *s = front->rooms;
-  front->rooms = NULL;
-  while (s) {
-    call_state *next = s->next_room;
-    s->next_room = NULL;
-    front->host.room(front->host.context, &s->call); /* it writes and ends, but no call is freed by that while its connection lives */
-    s = next;
-  }
-}
-
-bool http_front_due(const http_front *front) { return front->due; }
-
-int64_t http_front_work(http_front *front, int64_t now_ms) {
+/* Those that were replaced end with their last connection. */
+void daemons_work(http_front *front) {
   MHD_UNSIGNED_LONG_LONG wait = 0;
-  front->now_ms = now_ms;
-  for (int round = 0; round < BACKLOG_ROUNDS && front->due; round++) {
-    front->due = false;
-    MHD_run(front->daemon);
-    tell_rooms(front);
-    if (MHD_get_timeout(front->daemon, &wait) == MHD_YES && wait == 0) front->due = true;
+  for (http_daemon **at = &front->daemon; *at;) {
+    http_daemon *daemon = *at;
+    front->working = daemon;
+    MHD_run(daemon->mhd);
+    front->working = NULL;
+    page_round_ended(front);
+    if (MHD_get_timeout(daemon->mhd, &wait) == MHD_YES && wait == 0) front->due = true;
+    if (daemon == front->daemon || daemon->connections > 0) {
+      at = &daemon->next;
+      continue;
+    }
+    *at = daemon->next;
+    daemon_stop(daemon);
   }
-  conns_tick(front);
-  if (front->due) return 0;
-  return front->first ? front->next_tick_ms - front->now_ms + 1 : -1;
 }
-
-void http_front_drain(http_front *front) { front->draining = true; }
-
-void http_front_counts(const http_front *front, http_counts *out) { *out = front->counts; }

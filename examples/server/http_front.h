@@ -42,6 +42,7 @@ typedef struct http_headers {
 /* A value with control characters is left out: nobody splits an answer. The second of a name takes the place of the first. */
 void headers_set(http_headers *headers, const char *name, const char *value);
 void headers_setf(http_headers *headers, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void headers_seti(http_headers *headers, const char *name, int64_t value);
 /* Calls `each` with every header in its order. */
 void headers_each(const http_headers *headers, void (*each)(void *context, const char *name, const char *value), void *context);
 void headers_free(http_headers *headers);
@@ -52,21 +53,29 @@ typedef struct http_call {
   const char *body; /* whole, when http_host.request is called; NUL-terminated */
   size_t body_len;
   void *owner;      /* the host's own */
+  int64_t *body_share; /* the host's, set with the head: bytes of bodies of all those that this one shares with; NULL: with nobody */
 } http_call;
+
+typedef enum http_verdict {
+  HTTP_REFUSED, /* it is answered with why, without its body */
+  HTTP_TAKEN,
+  HTTP_LATER    /* nobody can say yet: nothing more is read of it until http_head_again, upon which `head` is called anew */
+} http_verdict;
 
 typedef struct http_host {
   void *context;
-  /* The head is whole. Gives the most bytes that the body may have; or false and why: it is answered with that, without its body. */
-  bool (*head)(void *context, http_call *call, size_t *body_max, http_problem *why);
+  /* The head is whole. Gives the most bytes that the body may have; or why it is refused. */
+  http_verdict (*head)(void *context, http_call *call, size_t *body_max, http_problem *why);
   /* Head and body are whole. The host answers now or later: http_answer, or http_stream_begin and so on. */
   void (*request)(void *context, http_call *call);
   /* The client has gone before its answer was whole. The call goes on until the host answers it; what it answers is thrown away. */
   void (*gone)(void *context, http_call *call);
   /* A stream's bytes have been taken: http_stream_room is there again. */
   void (*room)(void *context, http_call *call);
-  /* The call is over, its answer sent or not: it is not valid after this. Called once for each that `head` was called for. */
+  /* The call is over, its answer sent or not: it is not valid after this. Called once for each call that `head` was called for. */
   void (*over)(void *context, http_call *call, int status, uint64_t bytes_out);
-  /* What an answer of the front itself looks like (a head that is too large, a length that is none, ...). */
+  /* What an answer of the front itself looks like (a head that is too large, a length that is none, ...). The call's method and path are
+   * empty when they could not be read. */
   void (*refuse)(void *context, const http_call *call, const http_problem *why, http_headers *headers, cli_bytes *body);
 } http_host;
 
@@ -95,6 +104,9 @@ typedef struct loop_watch {
 http_front *http_front_new(const http_limits *limits, const http_host *host, int epoll, const char *certificate, const char *key,
                            char why[256]);
 void http_front_free(http_front *front);
+/* Other limits from now on; another certificate for connections that come from now on, those that are there go on as they are. False after
+ * a message in `why`: then all is as it was. */
+bool http_front_change(http_front *front, const http_limits *limits, const char *certificate, const char *key, char why[256]);
 /* Does what can be done; gives the milliseconds after which it has to be called again, whatever epoll says (-1: never). */
 int64_t http_front_work(http_front *front, int64_t now_ms);
 /* Whether something was answered or written since http_front_work: it should be called before the loop waits. */
@@ -105,6 +117,8 @@ void http_front_take(http_front *front, int fd, const void *address, size_t addr
 void http_front_drain(http_front *front);
 void http_front_counts(const http_front *front, http_counts *out);
 
+/* After HTTP_LATER. */
+void http_head_again(http_call *call);
 /* Sends an answer; `body` is taken (left empty). Headers are copied. Content-Type and x-request-id are set by it. */
 void http_answer(http_call *call, int status, const char *content_type, const http_headers *headers, cli_bytes *body);
 /* A stream: its head goes out at once, then what is written, as it comes. */

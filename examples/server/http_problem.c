@@ -58,11 +58,17 @@ static const char *code_of(aiorch_status status) {
   }
 }
 
+bool http_problem_of_store(aiorch_status status) { return status <= AIORCH_E_STORE && status > AIORCH_E_STORE - 100; }
+
 bool http_problem_of(http_problem *why, aiorch_status status, const aiorch_error *error) {
   bool told = error && aiorch_error_status(error) == status;
   const char *words = told ? aiorch_error_message(error) : "";
   int http = told ? aiorch_error_http_status(error) : aiorch_status_http(status);
-  http_problem_set(why, http < 400 ? 500 : http, code_of(status), NULL, "%s", *words ? words : aiorch_strerror(status));
+  if (status == AIORCH_E_CONTEXT_WINDOW) http = 400; /* as both families answer it: their clients look for it there */
+  bool own = http_problem_of_store(status) || status == AIORCH_E_SYSTEM; /* paths, hosts and the system's words are no matter of callers */
+  http_problem_set(why, http < 400 ? 500 : http, code_of(status), NULL, "%s", *words && !own ? words : aiorch_strerror(status));
+  if (own) snprintf(why->own, sizeof why->own, "%s", *words ? words : aiorch_strerror(status));
+  keep_whole(why->own);
   why->retry_after_ms = told ? aiorch_error_retry_after_ms(error) : -1;
   return false;
 }
@@ -116,6 +122,16 @@ void headers_setf(http_headers *headers, const char *name, const char *format, .
   vsnprintf(value, sizeof value, format, args);
   va_end(args);
   headers_set(headers, name, value);
+}
+
+void headers_seti(http_headers *headers, const char *name, int64_t value) {
+  char digits[24], *at = digits + sizeof digits;
+  uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  *--at = '\0';
+  do *--at = (char)('0' + left % 10);
+  while ((left /= 10) > 0);
+  if (value < 0) *--at = '-';
+  headers_set(headers, name, at);
 }
 
 void headers_each(const http_headers *headers, void (*each)(void *context, const char *name, const char *value), void *context) {

@@ -4,6 +4,7 @@
 #include "address_limit.h"
 #include "api_keys.h"
 #include "cors.h"
+#include "host_names.h"
 #include "jwks_source.h"
 #include "key_text.h"
 #include "server_settings.h"
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { TOKENS_KEPT = 512, WHY_MAX = 512 };
 
@@ -23,6 +26,7 @@ typedef struct kept_token {
 } kept_token;
 
 struct identity {
+  int fd;               /* an eventfd: a look at keys, or a fetch, that somebody waits for has ended */
   api_keys *keys;       /* NULL: there is no place for keys */
   jwt_key_set *secret;  /* of HS256 */
   jwks_source *jwks;
@@ -34,6 +38,8 @@ struct identity {
   char anonymous_tenant[CALLER_NAME_MAX + 1];
   address_limit *limit; /* NULL: none */
   net_list proxies;
+  host_names hosts;
+  bool hosts_told; /* then they hold for callers with a key, too */
   cors cors;
 };
 
@@ -93,7 +99,7 @@ static bool open_tokens(identity *ids, const server_settings *s, char why[WHY_MA
     if (!ids->secret) return fail(why, "jwt.secret", said);
   }
   if (ids->rules.algorithms & ~(unsigned)JWT_HS256) {
-    jwks_options options = {s->jwt_jwks, s->jwt_jwks_ca, s->jwt_jwks_max_age_s, s->jwt_jwks_stale_s};
+    jwks_options options = {s->jwt_jwks, s->jwt_jwks_ca, s->jwt_jwks_max_age_s, s->jwt_jwks_stale_s, ids->fd};
     ids->jwks = jwks_source_open(&options, said);
     if (!ids->jwks) return fail(why, "jwt.jwks", said);
     memcpy(ids->jwks_said, said, sizeof said);
@@ -109,7 +115,7 @@ static bool open_keys(identity *ids, const server_settings *s, const aiorch_conf
   bool found = key_place_find(s->keys, config, &place, &said), opened = found;
   if (found && (place.place[0] || (!ids->anonymous && ids->rules.algorithms == 0))) {
     key_store *store = key_store_new(&place, &said);
-    ids->keys = store ? api_keys_open(store, &said) : NULL;
+    ids->keys = store ? api_keys_open(store, ids->fd, &said) : NULL;
     opened = ids->keys != NULL;
   }
   if (found) key_place_free(&place);
@@ -133,12 +139,15 @@ static bool open_rest(identity *ids, const server_settings *s, char why[WHY_MAX]
              NETWORKS_MAX);
     return false;
   }
+  if (!host_names_read(&ids->hosts, s->hosts, said)) return fail(why, "hosts", said);
+  ids->hosts_told = ids->hosts.any || ids->hosts.names.count > 0;
   if (!cors_read(&ids->cors, s->cors_origins, s->cors_max_age_s, said)) return fail(why, "cors.origins", said);
   return true;
 }
 
 identity *identity_open(const server_settings *settings, const aiorch_config *config, char why[WHY_MAX]) {
   identity *ids = cli_alloc(sizeof *ids);
+  ids->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); /* without one nobody waits */
   if (open_rest(ids, settings, why) && open_tokens(ids, settings, why) && open_keys(ids, settings, config, why)) return ids;
   identity_close(ids);
   return NULL;
@@ -154,15 +163,25 @@ void identity_close(identity *ids) {
   cli_list_free(&ids->rules.roles);
   free(ids->kept);
   address_limit_free(ids->limit);
+  host_names_free(&ids->hosts);
   cors_free(&ids->cors);
+  if (ids->fd >= 0) close(ids->fd);
   free(ids);
 }
 
 void identity_describe(const identity *ids, cli_bytes *out) {
-  if (ids->keys) cli_addf(out, "keys (%zu known)", api_keys_count(ids->keys));
+  size_t keys = ids->keys ? api_keys_count(ids->keys) : 0;
+  if (ids->keys) cli_addf(out, "keys (%zu known%s)", keys, keys ? "" : "; 'aiorch keys create' makes one");
   if (ids->rules.algorithms) cli_addf(out, "%stokens of %s", out->len ? ", " : "", ids->rules.issuer);
   if (ids->jwks_said[0]) cli_addf(out, " (the key set cannot be had yet: %s)", ids->jwks_said);
   if (ids->anonymous) cli_addf(out, "%sanybody without a key, as tenant \"%s\"", out->len ? ", " : "", ids->anonymous_tenant);
+}
+
+bool identity_trouble(identity *ids, char why[WHY_MAX]) {
+  char said[JWT_WHY_MAX] = "";
+  bool keys = ids->keys && api_keys_trouble(ids->keys, said), tokens = !keys && ids->jwks && jwks_source_trouble(ids->jwks, said);
+  if (keys || tokens) snprintf(why, WHY_MAX, "%s%s", keys ? "" : "server.jwt.jwks: ", said);
+  return keys || tokens;
 }
 
 /* ---- finding out ---- */
@@ -178,20 +197,21 @@ static void name_caller(caller *out, const char *tenant, const char *user) {
   memcpy(out->user, user, out->user_len + 1);
 }
 
-static bool by_key(identity *ids, const char *text, size_t len, int64_t now_s, caller *out, http_problem *why) {
+static http_verdict by_key(identity *ids, const char *text, size_t len, int64_t now_s, uint64_t *ticket, caller *out, http_problem *why) {
   api_key_owner owner;
   if (!ids->keys) return refuse(why, "invalid_api_key", "keys are not used here");
-  switch (api_keys_find(ids->keys, text, len, now_s * 1000, &owner)) {
+  switch (api_keys_find(ids->keys, text, len, now_s * 1000, ticket, &owner)) {
     case API_KEY_GOOD:
       name_caller(out, owner.tenant, owner.user);
-      snprintf(out->credential, sizeof out->credential, "%s", owner.id);
-      return true;
+      cli_fit(out->credential, sizeof out->credential, owner.id);
+      return HTTP_TAKEN;
+    case API_KEY_ASKED: return HTTP_LATER;
     case API_KEY_EXPIRED: return refuse(why, "invalid_api_key", "the key has expired");
     case API_KEY_REVOKED: return refuse(why, "invalid_api_key", "the key was revoked");
     case API_KEY_UNAVAILABLE:
       http_problem_set(why, 503, "keys_unavailable", NULL, "keys cannot be checked now; try again");
       why->retry_after_ms = 5000;
-      return false;
+      return HTTP_REFUSED;
     default: break;
   }
   if (!key_text_valid(text, len)) return refuse(why, "invalid_api_key", "the key is not written as keys are: is a part of it missing?");
@@ -200,36 +220,47 @@ static bool by_key(identity *ids, const char *text, size_t len, int64_t now_s, c
 
 static uint64_t generation_of(identity *ids) { return ids->jwks ? jwks_source_generation(ids->jwks) + 1 : 1; }
 
-static bool check_token(identity *ids, const char *text, size_t len, int64_t now_s, jwt_claims *claims, http_problem *why) {
+static http_verdict check_token(identity *ids, const char *text, size_t len, int64_t now_s, uint64_t *ticket, jwt_claims *claims, http_problem *why) {
   char said[JWT_WHY_MAX] = "";
-  int64_t retry_ms = 0;
-  jwt_verdict verdict = ids->jwks ? jwks_source_check(ids->jwks, &ids->rules, ids->secret, text, len, now_s, claims, &retry_ms, said)
+  jwks_wait wait = {.ticket = *ticket};
+  jwt_verdict verdict = ids->jwks ? jwks_source_check(ids->jwks, &ids->rules, ids->secret, text, len, now_s, claims, &wait, said)
                                   : jwt_check(&ids->rules, ids->secret, NULL, text, len, now_s, claims, said);
-  if (verdict == JWT_GOOD) return true;
-  if (retry_ms > 0) {
+  *ticket = wait.ticket;
+  if (verdict == JWT_GOOD) return HTTP_TAKEN;
+  if (wait.later) return HTTP_LATER;
+  if (wait.retry_ms > 0) {
     http_problem_set(why, 503, "keys_unavailable", NULL, "%s", said);
-    why->retry_after_ms = retry_ms;
-    return false;
+    why->retry_after_ms = wait.retry_ms;
+    return HTTP_REFUSED;
   }
   return refuse(why, verdict == JWT_EXPIRED ? "token_expired" : "invalid_token", said);
 }
 
-static bool by_token(identity *ids, const char *text, size_t len, int64_t now_s, caller *out, http_problem *why) {
+static http_verdict by_token(identity *ids, const char *text, size_t len, int64_t now_s, uint64_t *ticket, caller *out, http_problem *why) {
   unsigned char hash[SHA256_BYTES];
   uint64_t generation = generation_of(ids);
   if (len > JWT_MAX_BYTES || !crypto_sha256(text, len, hash)) return refuse(why, "invalid_token", "the token is too long");
   kept_token *kept = &ids->kept[(hash[0] | hash[1] << 8) % TOKENS_KEPT];
   if (kept->generation == generation && now_s < kept->good_until_s && crypto_same(kept->hash, hash, SHA256_BYTES)) {
     *out = kept->who;
-    return true;
+    return HTTP_TAKEN;
   }
   jwt_claims claims;
-  if (!check_token(ids, text, len, now_s, &claims, why)) return false;
+  http_verdict verdict = check_token(ids, text, len, now_s, ticket, &claims, why);
+  if (verdict != HTTP_TAKEN) return verdict;
   name_caller(out, claims.tenant, claims.user);
   snprintf(out->credential, sizeof out->credential, "jwt:%.59s", claims.kid);
   *kept = (kept_token){.generation = generation, .good_until_s = claims.expires_s + ids->rules.leeway_s, .who = *out};
   memcpy(kept->hash, hash, SHA256_BYTES);
-  return true;
+  return HTTP_TAKEN;
+}
+
+void identity_address(const identity *ids, const http_request *request, char out[HTTP_ADDRESS_MAX]) {
+  net_address from;
+  char text[ADDRESS_TEXT_MAX];
+  bool known = client_address_of(&ids->proxies, request->address, request_header(request, "x-forwarded-for"), &from);
+  if (known) net_address_text(&from, text);
+  snprintf(out, HTTP_ADDRESS_MAX, "%s", known ? text : request->address);
 }
 
 static bool anonymously(identity *ids, const http_request *request, caller *out, http_problem *why) {
@@ -278,16 +309,30 @@ static bool find_credential(const http_request *request, const char **text, size
   return true;
 }
 
-bool identity_find(identity *ids, const http_request *request, int64_t now_s, caller *out, http_problem *why) {
+http_verdict identity_ask(identity *ids, const http_request *request, int64_t now_s, uint64_t *ticket, caller *out, http_problem *why) {
   const char *text = NULL;
   size_t len;
   *out = (caller){0};
-  if (!cors_allows(&ids->cors, request, why) || !find_credential(request, &text, &len, why)) return false;
-  if (len == 0 && ids->anonymous) return anonymously(ids, request, out, why);
+  if (ids->hosts_told && !host_names_allow(&ids->hosts, request, why)) return HTTP_REFUSED;
+  if (!cors_allows(&ids->cors, request, why) || !find_credential(request, &text, &len, why)) return HTTP_REFUSED;
+  if (len == 0 && ids->anonymous) {
+    return host_names_allow(&ids->hosts, request, why) && anonymously(ids, request, out, why) ? HTTP_TAKEN : HTTP_REFUSED;
+  }
   if (len == 0) return refuse(why, "missing_api_key", "no key was sent: put one into the header Authorization: Bearer KEY");
-  if (key_text_claims(text, len)) return by_key(ids, text, len, now_s, out, why);
-  if (ids->rules.algorithms && memchr(text, '.', len)) return by_token(ids, text, len, now_s, out, why);
+  if (key_text_claims(text, len)) return by_key(ids, text, len, now_s, ticket, out, why);
+  if (ids->rules.algorithms && memchr(text, '.', len)) return by_token(ids, text, len, now_s, ticket, out, why);
   return refuse(why, "invalid_api_key", "this is no key of this server");
 }
+
+bool identity_find(identity *ids, const http_request *request, int64_t now_s, caller *out, http_problem *why) {
+  uint64_t ticket = API_KEYS_NO_WAIT;
+  return identity_ask(ids, request, now_s, &ticket, out, why) == HTTP_TAKEN;
+}
+
+bool identity_open_to(const identity *ids, const http_request *request, http_problem *why) {
+  return (!ids->anonymous && !ids->hosts_told) || host_names_allow(&ids->hosts, request, why);
+}
+
+int identity_fd(const identity *ids) { return ids->fd; }
 
 void identity_headers(const identity *ids, const http_request *request, http_headers *out) { cors_headers(&ids->cors, request, out); }

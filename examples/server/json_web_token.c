@@ -117,11 +117,7 @@ jwt_key_set *jwt_keys_parse(const char *json, size_t len, char why[JWT_WHY_MAX])
   } else {
     set = cli_alloc(sizeof *set);
     for (const json_value *key = keys->child; key && set->count < JWT_SET_MAX_KEYS; key = key->next) add_key(set, key);
-    if (set->count == 0) {
-      snprintf(why, JWT_WHY_MAX, "the key set has no key for RS256 (RSA of 2,048 bits or more) or ES256 (P-256)");
-      jwt_keys_free(set);
-      set = NULL;
-    }
+    if (set->count == 0) snprintf(why, JWT_WHY_MAX, "the key set has no key for RS256 (RSA of 2,048 bits or more) or ES256 (P-256)");
   }
   json_free(top);
   return set;

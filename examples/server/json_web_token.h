@@ -24,8 +24,8 @@ enum {
 /* Keys that tokens are checked with. Never changed once made; any thread. */
 typedef struct jwt_key_set jwt_key_set;
 
-/* The RSA keys of 2,048 bits and more and the P-256 keys of a JWKS; other keys are passed over. NULL when there is none, or it is
- * no such set; `why` says which. */
+/* The RSA keys of 2,048 bits and more and the P-256 keys of a JWKS; other keys are passed over. NULL after `why` when
+ * it is no such set; one without any key of use is a set of 0, and `why` says so. */
 jwt_key_set *jwt_keys_parse(const char *json, size_t len, char why[JWT_WHY_MAX]);
 /* The one key of HS256. NULL when it is too short. */
 jwt_key_set *jwt_keys_secret(const char *secret, size_t len, char why[JWT_WHY_MAX]);

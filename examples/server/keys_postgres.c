@@ -4,12 +4,15 @@
  */
 #include "key_store.h"
 
+#include <errno.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PARAMS_MAX = 8, NUMBER_TEXT = 24, HASH_TEXT = 2 + 2 * SHA256_BYTES + 1 };
+/* SILENT_MS: for so long nothing comes of one that was asked; it ends what it is asked itself before (statement_timeout). */
+enum { PARAMS_MAX = 8, NUMBER_TEXT = 24, HASH_TEXT = 2 + 2 * SHA256_BYTES + 1, SILENT_MS = 10000 };
 
 typedef struct keys_postgres {
   key_store base;
@@ -97,6 +100,37 @@ static void start(keys_postgres *s, const PQconninfoOption *options) {
   s->pg = PQconnectdbParams(keywords, values, 1);
 }
 
+static const char *last_words(const keys_postgres *s) { return s->pg ? PQerrorMessage(s->pg) : "it does not answer"; }
+
+/* Whether a result is here. libpq itself would wait for ever for a machine that has gone without a word, and with it the end of this
+ * process: such a connection is given up. */
+static bool result_comes(keys_postgres *s) {
+  while (PQisBusy(s->pg)) {
+    struct pollfd one = {.fd = PQsocket(s->pg), .events = POLLIN};
+    int n = poll(&one, 1, SILENT_MS);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      PQfinish(s->pg);
+      s->pg = NULL;
+      return false;
+    }
+    if (!PQconsumeInput(s->pg)) return true; /* the result says so */
+  }
+  return true;
+}
+
+/* The last of what was asked for; NULL when nothing was sent, or nothing came. */
+static PGresult *result_of(keys_postgres *s, int sent) {
+  PGresult *last = NULL, *next;
+  while (sent && result_comes(s) && (next = PQgetResult(s->pg)) != NULL) {
+    PQclear(last);
+    last = next;
+  }
+  if (s->pg) return last;
+  PQclear(last);
+  return NULL;
+}
+
 static key_status reach(keys_postgres *s, cli_bytes *why) {
   if (s->pg && PQstatus(s->pg) == CONNECTION_OK) return KEY_OK;
   if (s->pg) PQfinish(s->pg);
@@ -108,12 +142,14 @@ static key_status reach(keys_postgres *s, cli_bytes *why) {
   if (!s->pg) return failed(s, "out of memory", why);
   PQsetNoticeReceiver(s->pg, no_notice, NULL);
   if (PQstatus(s->pg) != CONNECTION_OK) return failed(s, PQerrorMessage(s->pg), why);
-  PQclear(PQexec(s->pg, "SET statement_timeout = 5000; SET search_path = pg_catalog, pg_temp"));
-  return KEY_OK;
+  PGresult *r = result_of(s, PQsendQuery(s->pg, "SET statement_timeout = 5000; SET search_path = pg_catalog, pg_temp"));
+  bool set = PQresultStatus(r) == PGRES_COMMAND_OK;
+  PQclear(r);
+  return set ? KEY_OK : failed(s, last_words(s), why);
 }
 
 static PGresult *query(keys_postgres *s, const char *sql, int count, const char *const *values) {
-  return PQexecParams(s->pg, sql, count, NULL, values, NULL, NULL, 0);
+  return result_of(s, PQsendQueryParams(s->pg, sql, count, NULL, values, NULL, NULL, 0));
 }
 
 static bool went_well(const PGresult *r) {
@@ -133,8 +169,9 @@ static key_status prepare_schema(key_store *store, cli_bytes *why) {
   bool made = went_well(there) && PQntuples(there) == 1;
   PQclear(there);
   if (made) return KEY_OK;
-  PGresult *r = PQexec(s->pg, schema); /* several statements at once are one transaction */
-  key_status status = went_well(r) ? KEY_OK : failed(s, PQerrorMessage(s->pg), why);
+  if (!s->pg) return failed(s, last_words(s), why);
+  PGresult *r = result_of(s, PQsendQuery(s->pg, schema)); /* several statements at once are one transaction */
+  key_status status = went_well(r) ? KEY_OK : failed(s, last_words(s), why);
   PQclear(r);
   return status;
 }
@@ -153,8 +190,7 @@ static void hash_text(const unsigned char hash[SHA256_BYTES], char out[HASH_TEXT
 static bool hash_read(const char *text, unsigned char hash[SHA256_BYTES]) {
   if (strlen(text) != HASH_TEXT - 1 || memcmp(text, "\\x", 2) != 0) return false;
   for (int i = 0; i < 2 * SHA256_BYTES; i++) {
-    char c = text[2 + i];
-    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    int digit = cli_hex(text[2 + i]);
     if (digit < 0) return false;
     hash[i / 2] = (unsigned char)(i % 2 ? hash[i / 2] << 4 | digit : digit);
   }
@@ -171,7 +207,7 @@ static key_status add_key(key_store *store, const server_key *key, cli_bytes *wh
   const char *values[PARAMS_MAX] = {key->id, hash, key->tenant, key->user, key->name, key->last4, created, expires};
   PGresult *r = query(s, "INSERT INTO aiorch_server.server_keys (id, hash, tenant, user_id, name, last4, created_ms, expires_ms)"
                          " VALUES ($1, $2::bytea, $3, $4, $5, $6, $7::bigint, $8::bigint)", PARAMS_MAX, values);
-  key_status status = went_well(r) ? KEY_OK : failed(s, PQerrorMessage(s->pg), why);
+  key_status status = went_well(r) ? KEY_OK : failed(s, last_words(s), why);
   PQclear(r);
   return status;
 }
@@ -186,7 +222,7 @@ static key_status revoke_key(key_store *store, const char *id, int64_t now_ms, c
                          " WHERE id = $2", 2, values);
   key_status status = KEY_OK;
   if (is_not_there(r)) status = KEY_NOT_FOUND;
-  else if (!went_well(r)) status = failed(s, PQerrorMessage(s->pg), why);
+  else if (!went_well(r)) status = failed(s, last_words(s), why);
   else if (strcmp(PQcmdTuples(r), "0") == 0) status = KEY_NOT_FOUND;
   PQclear(r);
   return status;
@@ -199,7 +235,7 @@ static key_status list_keys(key_store *store, server_keys *out, cli_bytes *why) 
   if (reach(s, why) != KEY_OK) return KEY_FAILED;
   PGresult *r = query(s, "SELECT id, tenant, user_id, name, last4, hash::text, created_ms, expires_ms, revoked_ms"
                          " FROM aiorch_server.server_keys ORDER BY created_ms, id LIMIT 1000000", 0, NULL);
-  key_status status = went_well(r) || is_not_there(r) ? KEY_OK : failed(s, PQerrorMessage(s->pg), why);
+  key_status status = went_well(r) || is_not_there(r) ? KEY_OK : failed(s, last_words(s), why);
   for (int i = 0; went_well(r) && i < PQntuples(r); i++) {
     server_key key = {PQgetvalue(r, i, 0), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), PQgetvalue(r, i, 3), PQgetvalue(r, i, 4), {0},
                       number(r, i, 6), number(r, i, 7), number(r, i, 8)};
@@ -214,7 +250,7 @@ static key_status find_version(key_store *store, int64_t *out, cli_bytes *why) {
   *out = 0;
   if (reach(s, why) != KEY_OK) return KEY_FAILED;
   PGresult *r = query(s, "SELECT version FROM aiorch_server.server_keys_version", 0, NULL);
-  key_status status = went_well(r) || is_not_there(r) ? KEY_OK : failed(s, PQerrorMessage(s->pg), why);
+  key_status status = went_well(r) || is_not_there(r) ? KEY_OK : failed(s, last_words(s), why);
   if (went_well(r) && PQntuples(r) == 1) *out = number(r, 0, 0);
   PQclear(r);
   return status;

@@ -11,7 +11,6 @@ bool openai_chat_begin(exchange *x, const char *body, size_t len, http_problem *
 /* openai_chat_messages.c: the conversation. */
 bool openai_chat_messages(making *m, const body_node *messages);
 /* openai_chat_answer.c: the rest of the wire. */
-void openai_chat_event(exchange *x, const aiorch_event *event);
 void openai_chat_whole(exchange *x);
 void openai_chat_problem(exchange *x, const http_problem *why);
 /* {"prompt_tokens", "completion_tokens", ...} */

@@ -130,17 +130,10 @@ static void put_signed_reasoning(const aiorch_run *run, json_print *p) {
 }
 
 static void put_own(const exchange *x, json_print *p) {
-  const wire_state *state = x->state;
   jp_key(p, "aiorch");
   jp_open(p, '{');
   exchange_aiorch_members(x, p);
   put_signed_reasoning(x->run, p);
-  if (state->warnings.count) {
-    jp_key(p, "warnings");
-    jp_open(p, '[');
-    for (size_t i = 0; i < state->warnings.count; i++) jp_z(p, state->warnings.items[i]);
-    jp_close(p, ']');
-  }
   jp_close(p, '}');
 }
 
@@ -314,21 +307,6 @@ static void put_end(exchange *x) {
   cli_addz(&x->out, "data: [DONE]\n\n");
 }
 
-void openai_chat_event(exchange *x, const aiorch_event *event) {
-  const char *text = "";
-  size_t len = 0;
-  aiorch_event_text(event, &text, &len);
-  switch (aiorch_event_type(event)) {
-    case AIORCH_EVENT_DELTA:
-      if (len) put_delta(x, text, len);
-      break;
-    case AIORCH_EVENT_TOOL_CALL: put_call_delta(x, aiorch_event_index(event)); break;
-    case AIORCH_EVENT_WARNING: cli_list_add(&wire_state_of(x)->warnings, text, len); break;
-    case AIORCH_EVENT_FINAL: put_end(x); break;
-    default: break;
-  }
-}
-
 void openai_chat_problem(exchange *x, const http_problem *why) {
   if (x->started) cli_addz(&x->out, "data: ");
   http_problem_json(why, &x->out);
@@ -337,5 +315,5 @@ void openai_chat_problem(exchange *x, const http_problem *why) {
 
 static void put_heartbeat(exchange *x) { cli_addz(&x->out, ": still here\n\n"); }
 
-const wire wire_openai_chat = {"text/event-stream", openai_chat_begin,   openai_chat_event, openai_chat_whole,
-                               openai_chat_problem,  put_heartbeat, wire_state_free};
+const wire wire_openai_chat = {"text/event-stream", openai_chat_begin,   put_delta,     put_call_delta, put_end,
+                               openai_chat_whole,   openai_chat_problem, put_heartbeat, wire_state_free};

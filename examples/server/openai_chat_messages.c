@@ -3,6 +3,37 @@
 
 #include <string.h>
 
+/* ---- what it may have ---- */
+
+
+static const member_spec MESSAGE[] = {{"role", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                      {"content", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+                                      {"name", MEMBER_IGNORED, BODY_NULL, "\"\"", NULL}};
+static const member_spec ASSISTANT[] = {{"role", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                        {"content", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+                                        {"refusal", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                        {"tool_calls", MEMBER_TAKEN, BODY_ARRAY, "[]", NULL},
+                                        {"reasoning_content", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                        {"aiorch", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL},
+                                        {"name", MEMBER_IGNORED, BODY_NULL, "\"\"", NULL},
+                                        {"annotations", MEMBER_IGNORED, BODY_NULL, "[]", NULL},
+                                        {"audio", MEMBER_REFUSED, BODY_NULL, NULL, "give its text"},
+                                        {"function_call", MEMBER_REFUSED, BODY_NULL, NULL, "use \"tool_calls\""}};
+static const member_spec RESULT[] = {{"role", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                     {"content", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+                                     {"tool_call_id", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                     {"name", MEMBER_IGNORED, BODY_NULL, "\"\"", NULL}};
+static const member_spec PART[] = {{"type", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},         {"text", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                   {"refusal", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},      {"image_url", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+                                   {"cache_control", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL}};
+static const member_spec IMAGE[] = {{"url", MEMBER_TAKEN, BODY_TEXT, NULL, NULL}, {"detail", MEMBER_IGNORED, BODY_TEXT, "\"auto\"", NULL}};
+static const member_spec CALL[] = {{"id", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                   {"type", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                   {"function", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL},
+                                   {"index", MEMBER_TAKEN, BODY_NUMBER, NULL, NULL}, /* of a stream, which some send back */
+                                   {"extra_content", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL}};
+static const member_spec FUNCTION[] = {{"name", MEMBER_TAKEN, BODY_TEXT, NULL, NULL}, {"arguments", MEMBER_TAKEN, BODY_NULL, NULL, NULL}};
+
 /* ---- content ---- */
 
 typedef struct content_rules {
@@ -30,6 +61,7 @@ static bool add_text(writing *w, int32_t role, const body_node *text) {
 static bool add_picture(writing *w, const content_rules *rules, const body_node *part) {
   const body_node *image = body_get(part, "image_url"), *url = image && image->type == BODY_TEXT ? image : body_get_text(image, "url");
   if (!rules->pictures) return making_refuse(w->m, "type", "a picture stands in a message of the user or of a tool");
+  if (image && image->type == BODY_OBJECT && !making_parts(w->m, image, "messages[].content[].image_url", SPECS(IMAGE))) return false;
   if (!url) return making_refuse(w->m, "image_url", "must be {\"url\": \"https://...\"} or a data: URL with base64");
   if (!w->begun && !begin_message(w, rules->role, "", 0)) return false;
   return making_image_url(w->m, url->text, url->len);
@@ -38,6 +70,7 @@ static bool add_picture(writing *w, const content_rules *rules, const body_node 
 static bool add_part(writing *w, const content_rules *rules, const body_node *part) {
   const body_node *type = body_get(part, "type");
   bool good;
+  if (!making_parts(w->m, part, "messages[].content[]", SPECS(PART))) return false;
   if (body_is(type, "text")) {
     good = add_text(w, rules->role, body_get_text(part, "text"));
   } else if (body_is(type, "image_url")) {
@@ -74,15 +107,18 @@ static bool add_content(writing *w, const content_rules *rules, const body_node 
 static bool add_plain(making *m, const body_node *message, int32_t role) {
   writing w = {m, false};
   content_rules rules = {role, role == AIORCH_ROLE_USER};
+  if (!making_parts(m, message, "messages[]", SPECS(MESSAGE))) return false;
   if (!add_content(&w, &rules, body_get(message, "content"))) return false;
   return w.begun || making_refuse(m, "content", "a list without a part");
 }
 
 static bool add_tool_call(making *m, const body_node *call) {
   const body_node *f = body_get(call, "function"), *arguments = body_get(f, "arguments");
+  if (!making_parts(m, call, "messages[].tool_calls[]", SPECS(CALL))) return false;
   if (body_get(call, "type") && !body_is(body_get(call, "type"), "function")) {
     return making_refuse(m, "type", "must be \"function\"; other calls are not served here");
   }
+  if (!f || !making_parts(m, f, "messages[].tool_calls[].function", SPECS(FUNCTION))) return f ? false : making_refuse(m, "function", "needed");
   bool text = arguments && arguments->type == BODY_TEXT, object = arguments && arguments->type == BODY_OBJECT;
   if (arguments && !text && !object) return making_refuse(m, "function.arguments", "must be a text that holds a JSON object");
   const char *from = text ? arguments->text : object ? arguments->raw : NULL;
@@ -114,10 +150,14 @@ static bool add_assistant(making *m, const body_node *message) {
   writing w = {m, false};
   content_rules rules = {AIORCH_ROLE_ASSISTANT, false};
   size_t i = 0;
-  if (body_get(message, "function_call")) return making_refuse(m, "function_call", "not served here: use \"tool_calls\"");
+  if (!making_parts(m, message, "messages[]", SPECS(ASSISTANT))) return false;
+  bool thinks = body_get(message, "reasoning_content") || body_get(message, "aiorch");
+  if (making_is_blank(content) && !(calls && calls->child) && !refusal && !thinks) {
+    making_note_blank(m);
+    return true;
+  }
   if (content && !add_content(&w, &rules, content)) return false;
   if (!w.begun && refusal && !add_text(&w, AIORCH_ROLE_ASSISTANT, refusal)) return false;
-  if (calls && calls->type != BODY_ARRAY) return making_refuse(m, "tool_calls", "must be a list");
   if (!w.begun && (!calls || !calls->child)) return making_refuse(m, "content", "needed, or \"tool_calls\"");
   if (!w.begun && !begin_message(&w, AIORCH_ROLE_ASSISTANT, "", 0)) return false;
   if (!add_reasoning(m, message)) return false;
@@ -131,6 +171,7 @@ static bool add_assistant(making *m, const body_node *message) {
 static bool add_tool_result(making *m, const body_node *message) {
   const body_node *content = body_get(message, "content");
   const making_call *call;
+  if (!making_parts(m, message, "messages[]", SPECS(RESULT))) return false;
   if (!making_find_call(m, body_get(message, "tool_call_id"), &call)) return false;
   bool text = content && content->type == BODY_TEXT;
   writing w = {m, true};
@@ -144,6 +185,11 @@ static bool add_tool_result(making *m, const body_node *message) {
                     "content")) {
     return false;
   }
+  making_sub(m, lead ? "content" : NULL, 0);
+  if (lead && !(making_parts(m, first, "messages[].content[]", SPECS(PART)) &&
+                making_cache(m, body_get(first, "cache_control"), AIORCH_ROLE_TOOL, "cache_control"))) {
+    return false;
+  }
   size_t i = lead ? 1 : 0;
   for (const body_node *part = lead ? first->next : first; part; part = part->next) {
     making_sub(m, "content", i++);
@@ -152,11 +198,20 @@ static bool add_tool_result(making *m, const body_node *message) {
   return true;
 }
 
+/* The system text is one, and stands first. */
+static void note_moved(making *m) {
+  if (m->others) making_note(m, "a message of the system that comes after others is put before them, behind the first of its kind");
+}
+
 static bool add_message(making *m, const body_node *message) {
   const body_node *role = body_get(message, "role");
+  if (body_is(role, "system") || body_is(role, "developer")) {
+    note_moved(m);
+    return add_plain(m, message, AIORCH_ROLE_SYSTEM);
+  }
+  m->others = true;
   if (body_is(role, "user")) return add_plain(m, message, AIORCH_ROLE_USER);
   if (body_is(role, "assistant")) return add_assistant(m, message);
-  if (body_is(role, "system") || body_is(role, "developer")) return add_plain(m, message, AIORCH_ROLE_SYSTEM);
   if (body_is(role, "tool")) return add_tool_result(m, message);
   return making_refuse(m, "role", "must be system, developer, user, assistant or tool");
 }

@@ -78,12 +78,15 @@ static bool take_setting(making *m, const own_setting *s, const body_node *value
 
 static bool take_settings(making *m, const body_node *object, const own_setting *table, size_t count, const char *member,
                           const char *names) {
+  unsigned seen = 0;
   if (object->type != BODY_OBJECT) return making_refuse(m, member, "must be an object with %s", names);
   for (const body_node *value = object->child; value; value = value->next) {
     size_t i = 0;
     if (value->type == BODY_NULL) continue;
     while (i < count && !body_named(value, table[i].name)) i++;
     if (i == count) return unknown(m, value, member, names);
+    if (seen & 1u << i) return making_refuse(m, member, "\"%s\" is given twice", table[i].name);
+    seen |= 1u << i;
     if (!take_setting(m, &table[i], value, member)) return false;
   }
   return true;
@@ -126,23 +129,27 @@ static bool take_tier(making *m, const body_node *tier) {
   return making_option(m, "generate.tier", tier->text, tier->len, "aiorch.tier");
 }
 
+static const struct {
+  const char *name;
+  bool (*take)(making *m, const body_node *value);
+} MEMBERS[] = {{"filters", take_filters},
+               {"cache", take_cache},
+               {"retrieve", take_retrieve},
+               {"provider", take_provider},
+               {"tier", take_tier}};
+
 bool making_own_options(making *m, const body_node *own) {
-  static const struct {
-    const char *name;
-    bool (*take)(making *m, const body_node *value);
-  } members[] = {{"filters", take_filters},
-                 {"cache", take_cache},
-                 {"retrieve", take_retrieve},
-                 {"provider", take_provider},
-                 {"tier", take_tier}};
+  unsigned seen = 0;
   if (!own) return true;
   if (own->type != BODY_OBJECT) return making_refuse(m, "aiorch", "must be an object");
   for (const body_node *value = own->child; value; value = value->next) {
-    size_t i = 0, count = sizeof members / sizeof members[0];
+    size_t i = 0, count = sizeof MEMBERS / sizeof MEMBERS[0];
     if (value->type == BODY_NULL) continue;
-    while (i < count && !body_named(value, members[i].name)) i++;
+    while (i < count && !body_named(value, MEMBERS[i].name)) i++;
     if (i == count) return unknown(m, value, "aiorch", "filters, cache, retrieve, provider, tier");
-    if (!members[i].take(m, value)) return false;
+    if (seen & 1u << i) return making_refuse(m, "aiorch", "\"%s\" is given twice", MEMBERS[i].name);
+    seen |= 1u << i;
+    if (!MEMBERS[i].take(m, value)) return false;
   }
   return true;
 }

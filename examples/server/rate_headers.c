@@ -23,13 +23,23 @@ void rate_headers(http_headers *out, const rate_left *left) {
   char reset[48];
   if (left->limit <= 0) return;
   rate_duration(left->reset_ms, reset);
-  headers_setf(out, "x-ratelimit-limit-requests", "%" PRId64, left->limit);
-  headers_setf(out, "x-ratelimit-remaining-requests", "%" PRId64, left->remaining < 0 ? 0 : left->remaining);
+  headers_seti(out, "x-ratelimit-limit-requests", left->limit);
+  headers_seti(out, "x-ratelimit-remaining-requests", left->remaining < 0 ? 0 : left->remaining);
   headers_set(out, "x-ratelimit-reset-requests", reset);
 }
 
-void retry_headers(http_headers *out, int64_t retry_after_ms) {
-  if (retry_after_ms < 0) return;
-  int64_t seconds = (retry_after_ms + 999) / 1000;
-  headers_setf(out, "Retry-After", "%" PRId64, seconds < 1 ? 1 : seconds);
+/* NULL: nobody knows, and the client does as it does. */
+static const char *should_retry(const http_problem *why) {
+  if (why->retry_after_ms >= 0) return why->retry_after_ms <= RETRY_SOON_MS ? "true" : "false";
+  if (why->status == 409 || why->status == 429 || why->status == 502) return "false"; /* 502: no provider would do better */
+  return why->status == 503 ? "true" : NULL;
+}
+
+void retry_headers(http_headers *out, const http_problem *why) {
+  const char *again = should_retry(why);
+  if (again) headers_set(out, "x-should-retry", again);
+  if (why->retry_after_ms < 0) return;
+  int64_t ms = why->retry_after_ms > 0 ? why->retry_after_ms : 1;
+  headers_setf(out, "Retry-After", "%" PRId64, (ms + 999) / 1000);
+  headers_setf(out, "retry-after-ms", "%" PRId64, ms);
 }

@@ -20,7 +20,6 @@ void wire_state_free(exchange *x) {
   if (!state) return;
   cli_release(&state->head);
   cli_release(&state->tail);
-  cli_list_free(&state->warnings);
   free(state);
   x->state = NULL;
 }
@@ -30,7 +29,7 @@ void wire_state_free(exchange *x) {
 void making_at(making *m, const char *list, size_t at) {
   m->list = list;
   m->at = (int64_t)at;
-  m->sub = NULL;
+  m->sub = m->in = NULL;
 }
 
 bool making_each(making *m, const char *list, const body_node *items, bool (*take)(making *, const body_node *)) {
@@ -45,20 +44,28 @@ bool making_each(making *m, const char *list, const body_node *items, bool (*tak
 
 void making_sub(making *m, const char *sub, size_t at) {
   m->sub = sub;
+  m->in = NULL;
   m->sub_at = (int64_t)at;
+}
+
+void making_in(making *m, const char *in) { m->in = in; }
+
+__attribute__((format(printf, 2, 3))) static void add_place(char *place, const char *format, ...) {
+  va_list args;
+  size_t used = strlen(place);
+  va_start(args, format);
+  vsnprintf(place + used, MAKING_PLACE_MAX + 1 - used, format, args);
+  va_end(args);
 }
 
 /* "messages[3].content[0].image_url", for people and for programs. */
 static const char *place_of(making *m, const char *member) {
   char *place = m->state->place;
-  if (m->list && m->sub) {
-    snprintf(place, MAKING_PLACE_MAX + 1, "%s[%" PRId64 "].%s[%" PRId64 "]%s%s", m->list, m->at, m->sub, m->sub_at, member ? "." : "",
-             member ? member : "");
-  } else if (m->list) {
-    snprintf(place, MAKING_PLACE_MAX + 1, "%s[%" PRId64 "]%s%s", m->list, m->at, member ? "." : "", member ? member : "");
-  } else {
-    snprintf(place, MAKING_PLACE_MAX + 1, "%s", member ? member : "");
-  }
+  *place = '\0';
+  if (m->list) add_place(place, "%s[%" PRId64 "]", m->list, m->at);
+  if (m->list && m->sub) add_place(place, ".%s[%" PRId64 "]", m->sub, m->sub_at);
+  if (m->in) add_place(place, "%s%s", *place ? "." : "", m->in);
+  if (member) add_place(place, "%s%s", *place ? "." : "", member);
   return *place ? place : NULL;
 }
 
@@ -78,78 +85,16 @@ bool making_check(making *m, aiorch_status status, const char *member) {
   return status == AIORCH_OK || exchange_refused(m->x, status, place_of(m, member), m->why);
 }
 
-/* ---- members ---- */
-
-static bool is_neutral(const body_node *value, const char *neutral) {
-  while (neutral && *neutral) {
-    size_t len = strcspn(neutral, "|");
-    if (len == value->raw_len && memcmp(neutral, value->raw, len) == 0) return true;
-    neutral += len;
-    if (*neutral == '|') neutral++;
-  }
-  return value->type == BODY_NULL;
-}
-
-typedef struct spec_names {
-  const member_spec *specs;
-  size_t count;
-} spec_names;
-
-static const char *next_name(size_t index, void *context) {
-  const spec_names *names = context;
-  return index < names->count ? names->specs[index].name : NULL;
-}
-
-static bool refuse_unknown(making *m, const body_node *member, const member_spec *specs, size_t count) {
-  char name[64];
-  spec_names names = {specs, count};
-  snprintf(name, sizeof name, "%.*s", member->name_len < sizeof name ? (int)member->name_len : (int)sizeof name - 1, member->name);
-  const char *near = cli_nearest(name, next_name, &names);
-  making_refuse(m, name, "no member of this request%s%s%s; docs/server-api.md has them all", near ? "; did you mean \"" : "", near ? near : "",
-                near ? "\"?" : "");
-  m->why->code = "unknown_parameter";
-  return false;
-}
-
-/* Put aside for the provider, unless the operator has said something about it. */
-static void pass_on(making *m, const body_node *member) {
-  const char *options = m->x->models->provider_options;
-  body_json operators;
-  bool theirs = *options && body_parse(&operators, options, strlen(options)) && body_get(operators.root, m->state->place);
-  if (*options) body_free(&operators);
-  if (theirs) return;
-  if (m->passed.len) cli_addc(&m->passed, ',');
-  cli_addf(&m->passed, "\"%s\":", m->state->place);
-  cli_add(&m->passed, member->raw, member->raw_len);
-}
-
-bool making_members(making *m, const member_spec *specs, size_t count, const body_node **found) {
-  for (const body_node *member = m->root->child; member; member = member->next) {
-    size_t i = 0;
-    while (i < count && !body_named(member, specs[i].name)) i++;
-    if (i == count) return refuse_unknown(m, member, specs, count);
-    if (found[i]) return making_refuse(m, specs[i].name, "given twice");
-    found[i] = member;
-  }
-  for (size_t i = 0; i < count; i++) {
-    if (found[i] && is_neutral(found[i], specs[i].neutral)) found[i] = NULL;
-    if (!found[i]) continue;
-    if (specs[i].rule == MEMBER_REFUSED) {
-      making_refuse(m, specs[i].name, "not served here: %s", specs[i].words);
-      m->why->code = "unsupported_parameter";
-      return false;
-    }
-    if (specs[i].rule != MEMBER_PASSED) continue;
-    snprintf(m->state->place, sizeof m->state->place, "%s", specs[i].name);
-    pass_on(m, found[i]);
-  }
-  return true;
-}
-
 /* ---- pieces ---- */
 
 bool making_option(making *m, const char *key, const char *value, size_t len, const char *member) {
   return making_check(m, aiorch_run_set_option(m->x->run, key, value, len), member);
+}
+
+bool making_value(making *m, const char *key, const body_node *node, const char *member) {
+  if (!node) return true;
+  bool text = node->type == BODY_TEXT;
+  return making_option(m, key, text ? node->text : node->raw, text ? node->len : node->raw_len, member);
 }
 
 bool making_number(making *m, const char *key, const body_node *node, const char *member) {
@@ -177,17 +122,43 @@ bool making_model(making *m, const body_node *model) {
   return false;
 }
 
+static const member_spec CACHE_CONTROL[] = {{"type", MEMBER_TAKEN, BODY_TEXT, NULL, NULL}, {"ttl", MEMBER_TAKEN, BODY_TEXT, NULL, NULL}};
+
 bool making_cache(making *m, const body_node *control, int32_t role, const char *member) {
   if (!control) return true;
-  if (role != AIORCH_ROLE_SYSTEM) return making_check(m, aiorch_run_add_cache_marker(m->x->run), member);
-  return making_option(m, "generate.cache_prompt", body_is(body_get(control, "ttl"), "1h") ? "1h" : "5m", 2, member);
+  making_in(m, member);
+  if (!making_parts(m, control, "cache_control", SPECS(CACHE_CONTROL))) return false;
+  making_in(m, NULL);
+  const body_node *ttl = body_get(control, "ttl");
+  bool longer = body_is(ttl, "1h");
+  if (!body_is(body_get(control, "type"), "ephemeral") || (ttl && !longer && !body_is(ttl, "5m"))) {
+    return making_refuse(m, member, "must be {\"type\": \"ephemeral\"}, with \"ttl\" \"5m\" or \"1h\"");
+  }
+  if (role == AIORCH_ROLE_SYSTEM) return making_option(m, "generate.cache_prompt", longer ? "1h" : "5m", 2, member);
+  if (ttl) making_note(m, "\"ttl\" of a mark in a message has no effect: that of the system text holds for all");
+  return making_check(m, aiorch_run_add_cache_marker(m->x->run), member);
 }
+
+bool making_is_blank(const body_node *content) {
+  if (!content) return false;
+  if (content->type == BODY_TEXT) return content->len == 0;
+  if (content->type != BODY_ARRAY) return false;
+  for (const body_node *part = content->child; part; part = part->next) {
+    const body_node *text = body_get_text(part, "text");
+    if (!body_is(body_get(part, "type"), "text") || !text || text->len > 0) return false;
+  }
+  return true;
+}
+
+void making_note_blank(making *m) { making_note(m, "a message of the assistant without content is left out"); }
 
 bool making_stop(making *m, const body_node *stop, const char *member) {
   if (!stop) return true;
   if (stop->type == BODY_TEXT) return making_check(m, aiorch_run_add_stop(m->x->run, stop->text, stop->len), member);
   if (stop->type != BODY_ARRAY) return making_refuse(m, member, "must be a text or a list of texts");
+  size_t count = 0;
   for (const body_node *one = stop->child; one; one = one->next) {
+    if (++count > MAKING_STOPS_MAX) return making_refuse(m, member, "at most %d texts", MAKING_STOPS_MAX);
     if (one->type != BODY_TEXT) return making_refuse(m, member, "must be a text or a list of texts");
     if (!making_check(m, aiorch_run_add_stop(m->x->run, one->text, one->len), member)) return false;
   }

@@ -9,7 +9,7 @@
 #include "client_wire.h"
 #include "model_catalog.h"
 
-enum { MAKING_PLACE_MAX = 95, MAKING_CALLS_MAX = 4096, MAKING_MEMBERS_MAX = 64, MAKING_MODEL_MAX = 255 };
+enum { MAKING_PLACE_MAX = 95, MAKING_CALLS_MAX = 4096, MAKING_PARTS_MAX = 16, MAKING_STOPS_MAX = 16, MAKING_MODEL_MAX = 255 };
 
 /* What is kept for the answer; exchange.state. */
 typedef struct wire_state {
@@ -22,7 +22,6 @@ typedef struct wire_state {
   int64_t block;                    /* Anthropic: the number of the block that is open, or would be next */
   bool block_open;
   size_t calls, thoughts;           /* told so far */
-  cli_list warnings;                /* of the library, for the `aiorch` object */
 } wire_state;
 
 wire_state *wire_state_of(exchange *x); /* made when there is none */
@@ -45,28 +44,39 @@ typedef struct making {
   making_call *calls;
   size_t call_count, call_cap;
   const char *list;         /* where it is: "messages", its element, what of it, the element of that; -1: none */
-  const char *sub;
+  const char *sub, *in;     /* `in`: an object inside of that, before the member */
   int64_t at, sub_at;
+  bool others;              /* a message that is not the system's has come */
 } making;
 
-/* ---- members of the request ---- */
+/* ---- member_rules.c: members of the request ---- */
 typedef enum member_rule {
   MEMBER_TAKEN,   /* read by the wire itself */
   MEMBER_PASSED,  /* handed to providers that speak the language of the request, unless it is neutral */
-  MEMBER_IGNORED, /* means nothing here */
+  MEMBER_IGNORED, /* means nothing here: a warning says so, unless it is neutral */
   MEMBER_REFUSED  /* would change the answer, and cannot be done */
 } member_rule;
 
 typedef struct member_spec {
   const char *name;
   member_rule rule;
+  body_type type;      /* what it must be; BODY_NULL: who reads it says so */
   const char *neutral; /* a value, as written, that is as good as none; several separated by '|'. NULL: none but null */
-  const char *words;   /* REFUSED: what to do instead */
+  const char *words;   /* REFUSED: what to do instead; IGNORED: why */
 } member_spec;
 
-/* Sorts the members of the request into `found`, one place a spec; null counts as not there. A member that no spec has, or that comes twice,
- * is an error. Members to be passed are put aside for making_finish. */
+#define SPECS(table) (table), sizeof(table) / sizeof(table)[0]
+
+/* Sorts the members of the request into `found`, one place a spec; null counts as not there. A member that no spec has, that comes twice, or
+ * is of another type, is an error. Members to be passed are put aside for making_finish. */
 bool making_members(making *m, const member_spec *specs, size_t count, const body_node **found);
+/* The same for an object in it, where a member that no spec has is a warning: clients send back what others have answered. `place` is for
+ * warnings alone, "messages[].content[]"; NULL: the body itself. */
+bool making_parts(making *m, const body_node *object, const char *place, const member_spec *specs, size_t count);
+/* Puts a member aside for the provider, unless the operator has said something about it. */
+void making_pass_on(making *m, const char *name, const char *json, size_t len);
+/* A warning for the answer's `aiorch` object, each once. */
+void making_note(making *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- what can go wrong ---- */
 /* HTTP 400, with `member` (or where `m` is) as the member that is wrong. Always false. */
@@ -77,14 +87,21 @@ void making_at(making *m, const char *list, size_t at);
 /* Takes each item of the list that the body calls `list`, until one is refused. */
 bool making_each(making *m, const char *list, const body_node *items, bool (*take)(making *, const body_node *));
 void making_sub(making *m, const char *sub, size_t at);
+void making_in(making *m, const char *in); /* NULL: out of it again */
 
 /* ---- pieces ---- */
 bool making_option(making *m, const char *key, const char *value, size_t len, const char *member);
+/* A text, or true or false; NULL leaves the setting as it is. */
+bool making_value(making *m, const char *key, const body_node *node, const char *member);
 /* A number of the body, 0 or above, as it was written. */
 bool making_number(making *m, const char *key, const body_node *node, const char *member);
 bool making_model(making *m, const body_node *model);
 /* {"type": "ephemeral", "ttl"}: the prompt up to here is worth keeping. Of the system text it is an option, in messages a mark. */
 bool making_cache(making *m, const body_node *control, int32_t role, const char *member);
+/* Text without a letter, or parts that are all such text. */
+bool making_is_blank(const body_node *content);
+/* An answer that had broken off before its first word comes back so; providers refuse it, and it says nothing. */
+void making_note_blank(making *m);
 bool making_stop(making *m, const body_node *stop, const char *member);
 bool making_image_url(making *m, const char *url, size_t len);
 bool making_image_data(making *m, const char *type, size_t type_len, const char *data, size_t len);

@@ -16,7 +16,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LISTEN_MAX = 16, FIRST_FD = 3, BACKLOG = 4096, ACCEPT_ROUND = 64 };
+enum { LISTEN_MAX = 16, FIRST_FD = 3, BACKLOG = 4096, ACCEPT_ROUND = 64, WATCHDOG_PARTS = 3, PORT_DIGITS = 5, PORT_MAX = 65535, NOT_SENT_MAX = 128 << 10 };
+
+#define WATCHDOG_US_MAX 86400000000 /* a day */
 
 typedef struct listener {
   loop_watch watch; /* first */
@@ -29,8 +31,20 @@ struct listeners {
   server *server;
   listener at[LISTEN_MAX];
   size_t count;
+  int spare; /* a descriptor to let go of when there is none left, for one that would else come again and again */
   bool stopped;
 };
+
+static int open_spare(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+/* Takes what waits and closes it. False: nothing could be taken. */
+static bool turn_away(listener *l) {
+  if (l->all->spare >= 0) close(l->all->spare);
+  int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd >= 0) close(fd);
+  l->all->spare = open_spare();
+  return fd >= 0;
+}
 
 static void on_connection(loop_watch *watch, uint32_t events) {
   listener *l = (listener *)watch;
@@ -39,15 +53,23 @@ static void on_connection(loop_watch *watch, uint32_t events) {
   (void)events;
   for (int i = 0; i < ACCEPT_ROUND && !l->all->stopped; i++) { /* level-triggered: what is left comes again */
     socklen_t len = sizeof address;
-    int one = 1, fd = accept4(l->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(l->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && turn_away(l)) continue;
     if (fd < 0) return;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     http_front_take(s->front, fd, &address, len, s->now_ms);
   }
 }
 
+/* Connections have it from the socket that they come from. The system would keep megabytes for a client that does not read. */
+static void set_connection_options(int fd) {
+  int yes = 1, most = NOT_SENT_MAX;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+}
+
 static bool add_listener(struct listeners *l, int fd, bool given) {
+  set_connection_options(fd);
   listener *one = &l->at[l->count];
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = one};
   *one = (listener){{on_connection}, l, fd, given};
@@ -82,11 +104,26 @@ static int open_socket(const struct addrinfo *a) {
   return -1;
 }
 
+static const char *advice(int error) {
+  switch (error) {
+    case EADDRINUSE: return "; another program has it: end that one, or choose another port (--listen)";
+    case EADDRNOTAVAIL: return "; this machine has no such address: take one of its own, or 0.0.0.0 for all";
+    case EACCES: return "; ports below 1024 are the system's: choose a higher one, or have systemd open it";
+    default: return "";
+  }
+}
+
+/* getaddrinfo takes 99999, too, and makes another port of it. */
+static bool is_port(const char *text) {
+  size_t digits = strspn(text, "0123456789");
+  return digits > 0 && digits <= PORT_DIGITS && !text[digits] && strtol(text, NULL, 10) <= PORT_MAX;
+}
+
 /* "host:port", "[::1]:port" */
 static bool add_address(struct listeners *l, const char *text, size_t len, char why[256]) {
   struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
   char *word = cli_copy(text, len), *colon = strrchr(word, ':'), *host = word;
-  bool good = colon != NULL && colon[1];
+  bool good = colon != NULL && is_port(colon + 1);
   if (good) {
     *colon = '\0';
     size_t n = strlen(host);
@@ -99,7 +136,7 @@ static bool add_address(struct listeners *l, const char *text, size_t len, char 
   int fd = error == 0 ? open_socket(found) : -1;
   if (!good) snprintf(why, 256, "server.listen: '%.100s' is no address and port, as 127.0.0.1:8484", word);
   else if (error) snprintf(why, 256, "server.listen: %.100s: %s", host, gai_strerror(error));
-  else if (fd < 0) snprintf(why, 256, "server.listen: cannot listen on %.80s, port %.8s: %s", host, colon + 1, strerror(errno));
+  else if (fd < 0) snprintf(why, 256, "server.listen: cannot listen on %.60s, port %.8s: %s%s", host, colon + 1, strerror(errno), advice(errno));
   good = fd >= 0 && add_listener(l, fd, false);
   if (found) freeaddrinfo(found);
   free(word);
@@ -125,6 +162,7 @@ struct listeners *listeners_new(server *s, const char *addresses, char why[256])
   const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
   long given = count && pid && strtol(pid, NULL, 10) == (long)getpid() ? strtol(count, NULL, 10) : 0;
   l->server = s;
+  l->spare = open_spare();
   if (given > LISTEN_MAX) given = LISTEN_MAX;
   if (given > 0 ? add_given(l, (int)given, why) : add_all(l, addresses, why)) return l;
   listeners_free(l);
@@ -156,8 +194,11 @@ void listeners_stop(struct listeners *l) {
 void listeners_free(struct listeners *l) {
   if (!l) return;
   listeners_stop(l);
+  if (l->spare >= 0) close(l->spare);
   free(l);
 }
+
+bool listeners_given(const struct listeners *l) { return l->count > 0 && l->at[0].given; }
 
 void notify_manager(const char *format, ...) {
   const char *path = getenv("NOTIFY_SOCKET");
@@ -177,4 +218,11 @@ void notify_manager(const char *format, ...) {
     close(fd);
   }
   cli_release(&text);
+}
+
+/* A third of the time that the manager allows; 0: it does not ask. */
+int64_t watchdog_ms(void) {
+  const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+  long long asked = us && (!pid || strtol(pid, NULL, 10) == (long)getpid()) ? strtoll(us, NULL, 10) : 0;
+  return asked > 0 && asked < WATCHDOG_US_MAX ? asked / WATCHDOG_PARTS / 1000 + 1 : 0;
 }

@@ -16,14 +16,17 @@ typedef struct server_settings {
   int64_t body_max_bytes, bodies_max_bytes, head_max_bytes, uri_max_bytes;
   int64_t connections_max, connections_per_address, calls_max;
   int64_t head_timeout_ms, body_timeout_ms, body_bytes_per_s, idle_ms, write_timeout_ms;
-  int64_t heartbeat_ms, stream_buffer_bytes;
+  int64_t heartbeat_ms, first_byte_ms, stream_buffer_bytes;
   int64_t workers, worker_queue;
   int64_t drain_ms;
   bool access_log, half_closed, metrics_open;
+  char *metrics_tenant;         /* who may read the sums of all; "": nobody */
   char *keys;                   /* where keys are; "": beside the store */
   int64_t anonymous_per_minute; /* a client's address */
   bool anonymous_documents;
+  bool limit_search, limit_documents;
   char *trusted_proxies;
+  char *hosts;                  /* host_names.h */
   char *cors_origins;
   int64_t cors_max_age_s;
   char *jwt_algorithms;         /* "": no tokens */

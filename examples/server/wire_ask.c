@@ -1,53 +1,54 @@
 /*
- * POST /ask: {"message"} in; response, provider, latency and what else is known out. With Accept: text/event-stream or "stream": true the
+ * POST /ask: {"message"} in, with "system" and our "aiorch" where they are wanted; response, provider, latency and what else is known out. With Accept: text/event-stream or "stream": true the
  * answer comes as it is written: `data: {"delta": "..."}`, then one `event: done` with all that the whole answer has beside the text.
  */
-#include "client_wire.h"
+#include "run_making.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* A member that has to be of a type where it is there. */
-static bool check_type(const json_value *root, const char *name, json_type type, const char *words, http_problem *why) {
-  const json_value *value = json_get(root, name);
-  if (!value || value->type == JSON_NULL || value->type == type) return true;
-  return http_problem_set(why, 400, "invalid_type", NULL, "\"%s\" takes %s", name, words);
-}
+enum { REST_BYTES = 1024 }; /* what an answer mostly has beside its text */
+enum { M_MESSAGE, M_SYSTEM, M_STREAM, M_OWN };
 
-static bool wants_stream(const http_request *request, const json_value *root) {
-  const json_value *stream = json_get(root, "stream");
+static const member_spec MEMBERS[] = {[M_MESSAGE] = {"message", MEMBER_TAKEN, BODY_NULL, NULL, NULL},
+                                      [M_SYSTEM] = {"system", MEMBER_TAKEN, BODY_TEXT, NULL, NULL},
+                                      [M_STREAM] = {"stream", MEMBER_TAKEN, BODY_BOOL, NULL, NULL},
+                                      [M_OWN] = {"aiorch", MEMBER_TAKEN, BODY_OBJECT, NULL, NULL}};
+
+static bool wants_stream(const http_request *request, const body_node *stream) {
   const char *accept = request_header(request, "accept");
-  if (stream && stream->type == JSON_BOOL) return stream->truth;
-  return accept && strstr(accept, "text/event-stream") != NULL;
+  return stream ? stream->truth : accept && strstr(accept, "text/event-stream") != NULL;
 }
 
-static bool fill(exchange *x, const json_value *root, http_problem *why) {
-  const json_value *message = json_get(root, "message"), *system = json_get(root, "system");
-  aiorch_status status = AIORCH_OK;
-  if (!exchange_run_new(x, why)) return false;
-  if (system && system->type == JSON_TEXT) {
-    status = aiorch_run_add_message(x->run, AIORCH_ROLE_SYSTEM, system->text ? system->text : "", system->len);
-    if (status != AIORCH_OK) return exchange_refused(x, status, "system", why);
+static bool add_message(making *m, const char *member, int32_t role) {
+  const body_node *text = body_get(m->root, member);
+  return !text || making_check(m, aiorch_run_add_message(m->x->run, role, text->text, text->len), member);
+}
+
+/* Programs that asked another endpoint before send members of theirs, their user for one: a warning says that they have no effect. */
+static bool take_all(making *m) {
+  if (m->root->type != BODY_OBJECT) {
+    return http_problem_set(m->why, 400, "invalid_json", NULL, "the body is no object; send {\"message\": \"...\"}");
   }
-  status = aiorch_run_add_message(x->run, AIORCH_ROLE_USER, message->text ? message->text : "", message->len);
-  return status == AIORCH_OK ? true : exchange_refused(x, status, "message", why);
+  if (!making_parts(m, m->root, NULL, SPECS(MEMBERS))) return false;
+  if (!body_get_text(m->root, "message")) {
+    return http_problem_set(m->why, 400, "missing_required_parameter", "message", "\"message\" is missing, or no text");
+  }
+  m->x->streamed = wants_stream(m->x->request, body_get(m->root, "stream"));
+  return exchange_run_new(m->x, m->why) && making_own_options(m, body_get(m->root, "aiorch")) &&
+         add_message(m, "system", AIORCH_ROLE_SYSTEM) && add_message(m, "message", AIORCH_ROLE_USER) && making_finish(m);
 }
 
 static bool begin(exchange *x, const char *body, size_t len, http_problem *why) {
-  size_t where = 0;
-  json_value *root = json_parse(body, len, &where);
-  bool good = false;
-  if (!root) {
-    http_problem_set(why, 400, "invalid_json", NULL, "the body is no JSON at byte %zu; send {\"message\": \"...\"}", where);
-  } else if (root->type != JSON_OBJECT) {
-    http_problem_set(why, 400, "invalid_json", NULL, "the body is no object; send {\"message\": \"...\"}");
-  } else if (!json_get(root, "message") || json_get(root, "message")->type != JSON_TEXT) {
-    http_problem_set(why, 400, "missing_required_parameter", "message", "\"message\" is missing, or no text");
-  } else if (check_type(root, "stream", JSON_BOOL, "true or false", why) && check_type(root, "system", JSON_TEXT, "a text", why)) {
-    x->streamed = wants_stream(x->request, root);
-    good = fill(x, root, why);
+  body_json json;
+  bool good = body_parse(&json, body, len);
+  making m = {.x = x, .root = json.root, .why = why, .state = wire_state_of(x), .language = ""};
+  if (!good) {
+    http_problem_set(why, 400, "invalid_json", NULL, "the body is no JSON: %s, at byte %zu; send {\"message\": \"...\"}", json.wrong, json.where);
+  } else {
+    good = take_all(&m);
   }
-  json_free(root);
+  making_end(&m);
+  body_free(&json);
   return good;
 }
 
@@ -74,6 +75,7 @@ static void whole(exchange *x) {
   const char *answer = "";
   size_t len = 0;
   aiorch_run_answer(x->run, &answer, &len);
+  cli_reserve(&p.out, len + REST_BYTES);
   jp_open(&p, '{');
   jp_key(&p, "response");
   jp_str(&p, answer, len);
@@ -82,22 +84,22 @@ static void whole(exchange *x) {
   x->out = p.out;
 }
 
-static void event(exchange *x, const aiorch_event *event) {
+static void delta(exchange *x, const char *text, size_t len) {
   json_print p = {0};
-  const char *text, *name = NULL;
-  size_t len;
-  int32_t type = aiorch_event_type(event);
-  if (type != AIORCH_EVENT_DELTA && type != AIORCH_EVENT_FINAL) return;
   jp_open(&p, '{');
-  if (type == AIORCH_EVENT_FINAL) {
-    name = "done";
-    write_rest(x, &p);
-  } else if (aiorch_event_text(event, &text, &len) == AIORCH_OK) {
-    jp_key(&p, "delta");
-    jp_str(&p, text, len);
-  }
+  jp_key(&p, "delta");
+  jp_str(&p, text, len);
   jp_close(&p, '}');
-  sse_event(&x->out, name, p.out.data, p.out.len);
+  sse_event(&x->out, NULL, p.out.data, p.out.len);
+  cli_release(&p.out);
+}
+
+static void finish(exchange *x) {
+  json_print p = {0};
+  jp_open(&p, '{');
+  write_rest(x, &p);
+  jp_close(&p, '}');
+  sse_event(&x->out, "done", p.out.data, p.out.len);
   cli_release(&p.out);
 }
 
@@ -114,6 +116,4 @@ static void problem(exchange *x, const http_problem *why) {
 
 static void heartbeat(exchange *x) { cli_addz(&x->out, ": still here\n\n"); }
 
-static void end(exchange *x) { (void)x; }
-
-const wire wire_ask = {"text/event-stream", begin, event, whole, problem, heartbeat, end};
+const wire wire_ask = {"text/event-stream", begin, delta, NULL, finish, whole, problem, heartbeat, wire_state_free};

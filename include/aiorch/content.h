@@ -130,6 +130,10 @@ AIORCH_API aiorch_status aiorch_run_tool_call(const aiorch_run *run, size_t inde
 /** What some providers want back with a tool call, untouched; "" when there is none. */
 AIORCH_API aiorch_status aiorch_run_tool_call_signature(const aiorch_run *run, size_t index, const char **out, size_t *out_len);
 
+/** Which of the run's stop sequences ended the answer; "" when none did, and when its provider does not say which (Anthropic and vLLM
+ *  do). An answer from the cache says what it said when it was made. */
+AIORCH_API aiorch_status aiorch_run_stop_sequence(const aiorch_run *run, const char **out, size_t *out_len);
+
 /** The number of pieces of reasoning, where the provider shows it. They are given back in their order, before the tool calls. */
 AIORCH_API size_t aiorch_run_reasoning_count(const aiorch_run *run);
 

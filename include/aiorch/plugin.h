@@ -246,6 +246,9 @@ AIORCH_API aiorch_status aiorch_call_put_tool_call(aiorch_call *call, const char
 /** generate: why the answer ended (AIORCH_FINISH_*); STOP when never said, TOOL_CALLS after a tool call. */
 AIORCH_API aiorch_status aiorch_call_put_finish_reason(aiorch_call *call, int32_t finish_reason);
 
+/** generate: the stop sequence that ended the answer, 1 to 255 bytes; one that was not asked for is passed over. */
+AIORCH_API aiorch_status aiorch_call_put_stop_sequence(aiorch_call *call, const char *text, size_t len);
+
 /** generate, embed: the model that did answer, when it is not the one asked for; at most 255 bytes. */
 AIORCH_API aiorch_status aiorch_call_put_model(aiorch_call *call, const char *model, size_t len);
 

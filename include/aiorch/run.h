@@ -61,6 +61,18 @@ AIORCH_API aiorch_status aiorch_run_add_message(aiorch_run *run, int32_t role, c
 AIORCH_API aiorch_status aiorch_run_set_option(aiorch_run *run, const char *key, const char *value, size_t len);
 
 /**
+ * Whether the answer is given out only when it is whole: one AIORCH_EVENT_DELTA has all of it, and nothing stands of an answer that
+ * breaks off, so that it can be asked for again, of the same provider or the next. Without it text goes out as it comes, and an answer
+ * that breaks off after its first delta ends the run (AIORCH_E_TRUNCATED, or what broke it). For hosts that pass on answers that are
+ * not streamed. Each attempt that broke off is paid for, and in the ledger.
+ *
+ * @param whole  1, or 0: as it comes (the default).
+ * @return AIORCH_OK; AIORCH_E_INVALID: neither 0 nor 1; AIORCH_E_STATE: the run has begun.
+ * Since: 0.1
+ */
+AIORCH_API aiorch_status aiorch_run_set_whole(aiorch_run *run, int32_t whole);
+
+/**
  * Retrieves only from documents whose metadata `name` has this value. Several filters must all hold; several values of
  * one name are alternatives. With a filter set, cached answers are shared with nobody but the same user.
  *
@@ -271,7 +283,8 @@ AIORCH_API aiorch_status aiorch_run_source_score(const aiorch_run *run, size_t i
 AIORCH_API int64_t aiorch_run_usage(const aiorch_run *run, int32_t usage_class);
 /** 1 when any of them was estimated, not counted by the provider. */
 AIORCH_API int32_t aiorch_run_usage_estimated(const aiorch_run *run);
-/** What the run has cost, in nano-USD. AIORCH_E_NOT_FOUND when a price is unknown. */
+/** What the run has cost, in nano-USD; an estimate where its tokens are one (aiorch_run_usage_estimated). AIORCH_E_NOT_FOUND when a price
+ * is unknown, or an attempt broke off before anybody could say what it takes. */
 AIORCH_API aiorch_status aiorch_run_cost(const aiorch_run *run, int64_t *nano_usd);
 
 /**

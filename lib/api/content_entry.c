@@ -120,6 +120,10 @@ aiorch_status aiorch_run_tool_call_signature(const aiorch_run *run, size_t index
   return give(run->tool_calls[index].signature, out, out_len);
 }
 
+aiorch_status aiorch_run_stop_sequence(const aiorch_run *run, const char **out, size_t *out_len) {
+  return good(run) && out ? give(run->stopped_by, out, out_len) : AIORCH_E_INVALID;
+}
+
 size_t aiorch_run_reasoning_count(const aiorch_run *run) { return good(run) ? run->reasoning_count : 0; }
 
 aiorch_status aiorch_run_reasoning(const aiorch_run *run, size_t index, const char **text, size_t *text_len,

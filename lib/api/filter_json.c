@@ -1,6 +1,8 @@
 /* Reading filters. */
 #include "api/filter_json.h"
 
+#include <string.h>
+
 enum { SHOWN_MAX = 64 };
 
 typedef struct reader {
@@ -63,13 +65,16 @@ aiorch_status aio__filters_read(const aio__json_value *object, const char *where
   return AIORCH_OK;
 }
 
-static bool is_value(aio__str text) {
-  return text.n <= AIO__FILTER_VALUE_MAX && aio__utf8_check(text, NULL) == text.n;
+/* Without NUL, which no store has in a text. */
+static bool is_text(aio__str text, size_t most) {
+  return text.n <= most && aio__utf8_check(text, NULL) == text.n && !(text.n && memchr(text.p, '\0', text.n));
 }
 
 const char *aio__filter_fault(const aio__filter *filter) {
-  if (filter->name.n == 0 || filter->name.n > AIO__FILTER_NAME_MAX) return "a filter has a name of 1 to 63 bytes";
-  if (!is_value(filter->value) || !is_value(filter->to)) return "a filter has values of at most 1,024 bytes, in UTF-8";
+  if (filter->name.n == 0 || !is_text(filter->name, AIO__FILTER_NAME_MAX)) return "a filter has a name of 1 to 63 bytes, in UTF-8 without NUL";
+  if (!is_text(filter->value, AIO__FILTER_VALUE_MAX) || !is_text(filter->to, AIO__FILTER_VALUE_MAX)) {
+    return "a filter has values of at most 1,024 bytes, in UTF-8 without NUL";
+  }
   bool open = filter->kind == AIO__FILTER_RANGE && !filter->value.p && !filter->to.p;
   return open ? "a range needs a bound: from, to or both" : NULL;
 }

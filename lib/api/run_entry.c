@@ -116,6 +116,20 @@ aiorch_status aiorch_run_add_filter_range(aiorch_run *run, const char *name, siz
   return enter_filter(run, &filter);
 }
 
+aiorch_status aiorch_run_set_whole(aiorch_run *run, int32_t whole) {
+  aiorch_status st = aio__run_take(run);
+  if (st) return st;
+  if (whole != 0 && whole != 1) {
+    st = aio__run_refuse(run, AIORCH_E_INVALID, "an answer is given out whole (1) or as it comes (0)");
+  } else if (run->phase != AIO__RUN_NEW) {
+    st = aio__run_refuse(run, AIORCH_E_STATE, "the run has begun: how its answer is given out is said before its first step");
+  } else {
+    run->whole = whole == 1;
+  }
+  (void)aio__run_give_back(run);
+  return st;
+}
+
 aiorch_status aiorch_run_set_user_data(aiorch_run *run, void *user_data) {
   aiorch_status st = aio__run_check(run);
   if (st == AIORCH_OK) run->user_data = user_data;
@@ -325,8 +339,9 @@ static aiorch_status next_event(aiorch_run *run, bool leased, int64_t timeout_ms
     if (run->events) continue;
     if (may_flush(run, leased)) aio__orch_flush(run->orch);
     int64_t wake_ns = aio__run_waits_until(run), wait_until = until < wake_ns ? until : wake_ns;
-    bool woken = aio__run_now(run) < wait_until && aio__waker_wait(run->waker, wait_until);
-    if (!woken && wait_until == until && aio__run_now(run) >= until) return AIORCH_AGAIN;
+    bool waits = timeout_ms != 0; /* else `until` has come already, and the clock need not be asked */
+    bool woken = waits && aio__run_now(run) < wait_until && aio__waker_wait(run->waker, wait_until);
+    if (!woken && wait_until == until && (!waits || aio__run_now(run) >= until)) return AIORCH_AGAIN;
   }
   if (may_flush(run, leased)) aio__orch_flush(run->orch);
   return AIORCH_DONE;

@@ -107,9 +107,10 @@ aiorch_status aiorch_run_cost(const aiorch_run *run, int64_t *nano_usd) {
 aiorch_status aiorch_run_rate_limit(const aiorch_run *run, int64_t *limit, int64_t *remaining, int64_t *reset_ms) {
   if (!good(run)) return AIORCH_E_INVALID;
   int32_t outcome = run->stages[AIORCH_STAGE_RATE_LIMIT].outcome;
+  /* Of a run that did not wait for its admission the ledger may still be writing it. */
+  if (outcome != AIORCH_OUTCOME_OK && outcome != AIORCH_OUTCOME_REFUSED) return AIORCH_E_NOT_FOUND;
   size_t at = run->admission.admitted || run->admission.violated < 0 ? 0 : (size_t)run->admission.violated;
-  bool asked = outcome == AIORCH_OUTCOME_OK || outcome == AIORCH_OUTCOME_REFUSED;
-  if (!asked || at >= run->constraint_count || run->constraints[at].kind != AIO__LIMIT_RUNS) return AIORCH_E_NOT_FOUND;
+  if (at >= run->constraint_count || run->constraints[at].kind != AIO__LIMIT_RUNS) return AIORCH_E_NOT_FOUND;
   const aio__constraint *c = &run->constraints[at];
   int64_t left = c->limit - run->admission.used;
   if (limit) *limit = c->limit;

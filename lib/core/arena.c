@@ -58,10 +58,25 @@ static void *take(aio__arena *arena, size_t size, size_t align) {
   return take_from_new_block(arena, size);
 }
 
+void *aio__arena_room(aio__arena *arena, size_t size) {
+  return take(arena, size == 0 ? 1 : size, ALIGN);
+}
+
 void *aio__arena_alloc(aio__arena *arena, size_t size) {
   void *memory = take(arena, size == 0 ? 1 : size, ALIGN);
   if (memory != NULL) memset(memory, 0, size);
   return memory;
+}
+
+void *aio__arena_grow(aio__arena *arena, void *items, size_t count, size_t *cap, size_t first, size_t size) {
+  if (count < *cap) return items;
+  if (*cap > SIZE_MAX / 2 / size) return NULL;
+  size_t more = *cap > 0 ? *cap * 2 : first;
+  void *room = aio__arena_alloc(arena, more * size);
+  if (room == NULL) return NULL;
+  if (count > 0) memcpy(room, items, count * size);
+  *cap = more;
+  return room;
 }
 
 char *aio__arena_strn(aio__arena *arena, const char *text, size_t len) {

@@ -33,7 +33,7 @@ typedef struct aio__waker {
   const aio__clock *clock;
   pthread_mutex_t mutex;
   pthread_cond_t cond;
-  bool signalled;
+  atomic_bool signalled; /* set with the mutex held */
   void (*ready)(void *ctx);
   void *ctx;
 } aio__waker;
@@ -146,6 +146,7 @@ typedef struct aio__call_result {
  *   AIO__EVENT_REASONING   a piece of reasoning in `text`, with its signature or none
  *   AIO__EVENT_REDACTED    reasoning of which the signature is all there is
  *   AIO__EVENT_WARNING     words, in `text`
+ *   AIO__EVENT_STOP        the stop sequence that ended the answer, in `text`
  */
 typedef struct aio__call_extra {
   aio__event_kind kind;

@@ -473,6 +473,12 @@ aiorch_status aiorch_call_put_tool_call(aiorch_call *call, const char *id, size_
   return close_call(call, st, st == AIORCH_OK);
 }
 
+aiorch_status aiorch_call_put_stop_sequence(aiorch_call *call, const char *text, size_t len) {
+  if (!is_text(text, len) || len == 0) return AIORCH_E_INVALID;
+  if (len > AIO__CALL_NAME_MAX) return AIORCH_E_TOO_LARGE;
+  return aio__call_put_extra(call, &(aio__call_extra){.kind = AIO__EVENT_STOP, .text = aio__str_n(text, len)});
+}
+
 aiorch_status aiorch_call_put_error(aiorch_call *call, const char *message, size_t len, int32_t http_status,
                                     int64_t retry_after_ms) {
   if ((!message && len > 0) || http_status < 0 || http_status > 999 || retry_after_ms < -1) return AIORCH_E_INVALID;

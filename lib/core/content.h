@@ -82,7 +82,8 @@ typedef enum aio__event_kind {
   AIO__EVENT_TOOL_START,     /* id and name */
   AIO__EVENT_TOOL_ARGUMENTS, /* the next piece of its JSON object */
   AIO__EVENT_TOOL_END,
-  AIO__EVENT_WARNING
+  AIO__EVENT_WARNING,
+  AIO__EVENT_STOP            /* the stop sequence that ended the answer */
 } aio__event_kind;
 
 /* Borrowed until the callback returns. Texts are valid UTF-8 without NUL; a piece never splits a character. */

@@ -64,34 +64,35 @@ static bool is_plain(char c) {
 }
 
 #if defined(__SSE2__)
-/* Which of 16 bytes need an escape, a bit a byte. */
-static unsigned escapes_in(const char *p) {
+/* Which of 16 bytes need an escape, or are no ASCII when that is wanted, a bit a byte. */
+static inline unsigned others_in(const char *p, bool ascii) {
   __m128i bytes, control;
   memcpy(&bytes, p, sizeof bytes);
   control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
   __m128i signs = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-  return (unsigned)_mm_movemask_epi8(_mm_or_si128(control, signs));
+  __m128i found = _mm_or_si128(control, signs);
+  return (unsigned)_mm_movemask_epi8(ascii ? _mm_or_si128(found, bytes) : found);
 }
 #endif
 
-/* The length of the run at p that needs no escape. In a word of 8 bytes, (w - n * ONES) & ~w & HIGH_BITS is not 0 just
- * when some byte is below n (n <= 128); a byte equals c when the word xor c has a byte below 1. */
-static size_t plain_run(const char *p, size_t n) {
+/* The length of the run at p that needs no escape, and is ASCII when that is wanted. In a word of 8 bytes, (w - n * ONES) & ~w & HIGH_BITS
+ * is not 0 just when some byte is below n (n <= 128); a byte equals c when the word xor c has a byte below 1. */
+static inline size_t plain_run(const char *p, size_t n, bool ascii) {
   size_t i = 0;
 #if defined(__SSE2__)
   for (; i + 16 <= n; i += 16) {
-    unsigned escapes = escapes_in(p + i);
-    if (escapes != 0) return i + (size_t)__builtin_ctz(escapes);
+    unsigned others = others_in(p + i, ascii);
+    if (others != 0) return i + (size_t)__builtin_ctz(others);
   }
 #endif
   for (; i + 8 <= n; i += 8) {
     uint64_t word;
     memcpy(&word, p + i, 8);
     uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\';
-    uint64_t found = ((word - ONES * 0x20) & ~word) | ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash);
+    uint64_t found = ((word - ONES * 0x20) & ~word) | ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | (ascii ? word : 0);
     if ((found & HIGH_BITS) != 0) break;
   }
-  while (i < n && is_plain(p[i])) i++;
+  while (i < n && is_plain(p[i]) && (!ascii || (uint8_t)p[i] < 0x80)) i++;
   return i;
 }
 
@@ -115,31 +116,31 @@ static void put_escape(aio__buf *buf, char c) {
 static void put_valid(aio__buf *buf, const char *p, size_t n) {
   size_t i = 0;
   while (i < n) {
-    size_t run = plain_run(p + i, n - i);
+    size_t run = plain_run(p + i, n - i, false);
     if (run > 0) aio__buf_add(buf, p + i, run);
     i += run;
     if (i < n) put_escape(buf, p[i++]);
   }
 }
 
-/* Is it ASCII that needs no escape, as most keys and names are? */
-static bool is_plain_ascii(aio__str text) {
-  uint64_t high = 0;
+/* Up to the first byte that is no ASCII, where it returns. */
+static size_t put_ascii(aio__buf *buf, const char *p, size_t n) {
   size_t i = 0;
-  for (; i + 8 <= text.n; i += 8) {
-    uint64_t word;
-    memcpy(&word, text.p + i, 8);
-    high |= word;
+  while (i < n && buf->failed == AIORCH_OK) {
+    size_t run = plain_run(p + i, n - i, true);
+    if (run > 0) aio__buf_add(buf, p + i, run);
+    i += run;
+    if (i == n || (uint8_t)p[i] >= 0x80) break;
+    put_escape(buf, p[i++]);
   }
-  for (; i < text.n; i++) high |= (uint8_t)text.p[i];
-  return (high & HIGH_BITS) == 0 && plain_run(text.p, text.n) == text.n;
+  return i;
 }
 
-enum { SHORT = 256 }; /* bytes of text that are looked at twice for it */
+enum { SHORT = 256 }; /* bytes of text that are looked at twice when they need an escape: most keys and names need none */
 
 static void put_quoted(aio__buf *buf, aio__str text) {
   if (text.n < SIZE_MAX / 2) (void)aio__buf_reserve(buf, text.n + 2);
-  if (buf->failed == AIORCH_OK && text.n <= SHORT && is_plain_ascii(text)) {
+  if (buf->failed == AIORCH_OK && text.n <= SHORT && plain_run(text.p, text.n, true) == text.n) {
     char *p = buf->p + buf->n;
     p[0] = '"';
     if (text.n > 0) memcpy(p + 1, text.p, text.n);
@@ -149,6 +150,8 @@ static void put_quoted(aio__buf *buf, aio__str text) {
     return;
   }
   aio__buf_char(buf, '"');
+  size_t ascii = put_ascii(buf, text.p, text.n);
+  if (ascii > 0) text = aio__str_n(text.p + ascii, text.n - ascii);
   while (text.n > 0 && buf->failed == AIORCH_OK) {
     size_t valid = aio__utf8_check(text, NULL);
     put_valid(buf, text.p, valid);

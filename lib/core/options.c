@@ -189,10 +189,6 @@ int aio__options_type(aio__str key) {
   return aio__option_locate(key, false, &place, NULL) == AIORCH_OK ? place.option.type : 0;
 }
 
-size_t aio__options_count(void) {
-  return OPTION_COUNT;
-}
-
 size_t aio__options_described(void) {
   size_t count = OPTION_COUNT;
   while (aio__provider_option_at(count - OPTION_COUNT) != NULL) count++;

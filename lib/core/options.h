@@ -68,7 +68,6 @@ aiorch_status aio__options_add_provider(aio__options *options, aio__str section,
  * NAME the default. AIORCH_E_CONFIG_KEY, also for a provider of which nothing was set. */
 aiorch_status aio__options_get(const aio__options *options, aio__str key, aio__buf *out, aiorch_error *error);
 int aio__options_type(aio__str key);                        /* AIORCH_TYPE_*, 0 for an unknown key */
-size_t aio__options_count(void);
 size_t aio__options_described(void);                        /* the table, and "providers.NAME.KEY" once a key */
 void aio__options_describe(size_t index, aio__json_writer *w); /* as aiorch_config_describe says */
 

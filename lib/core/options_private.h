@@ -5,15 +5,16 @@
 #include "core/options.h"
 
 typedef struct aio__option {
-  const char *key;
+  const char *key, *help;
   int type;                    /* AIORCH_TYPE_* */
+  uint16_t offset;             /* of the member in aio__options */
   bool per_run;
-  size_t offset;               /* of the member in aio__options */
-  const char *text, *values;   /* AIORCH_TYPE_STR: default; allowed values separated by '|', or NULL */
-  int64_t i64, i64_min, i64_max; /* _I64; _BOOL: default */
-  double f64, f64_min, f64_max;
-  const char *help;
   bool secret;                 /* of a provider; ask aio__option_secret */
+  union {                      /* by the type: default, and what is allowed */
+    struct { const char *text, *values; }; /* _STR; values separated by '|', or NULL */
+    struct { int64_t i64, i64_min, i64_max; }; /* _I64; _BOOL: default alone */
+    struct { double f64, f64_min, f64_max; };
+  };
 } aio__option;
 
 const aio__option *aio__option_at(size_t index);                        /* NULL past the last */

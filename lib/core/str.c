@@ -45,6 +45,23 @@ aio__str aio__str_trim(aio__str text) {
   return text;
 }
 
+int aio__hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int32_t aio__hex4(const char *p, const char *end) {
+  if (end - p < 4) return -1;
+  int32_t value = 0;
+  for (int i = 0; i < 4; i++) {
+    int digit = aio__hex_value(p[i]);
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
 static bool is_tail(uint8_t byte) {
   return (byte & 0xC0) == 0x80;
 }
@@ -61,6 +78,29 @@ static size_t sequence_length(const uint8_t *p, size_t left) {
   if (p[1] < low || p[1] > high || left < 3 || !is_tail(p[2])) return 0;
   if (lead < 0xF0) return 3;
   return left >= 4 && is_tail(p[3]) ? 4 : 0;
+}
+
+/* Eight bytes; sums of seven bits each, so that none carries into the next. */
+static bool base64_eight(uint64_t eight) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+  uint64_t low = eight & ~highs, lower = low | ones * 0x20;
+  uint64_t letters = (lower + ones * (0x80 - 'a')) & ~(lower + ones * (0x7F - 'z'));
+  uint64_t digits = (low + ones * (0x80 - '/')) & ~(low + ones * (0x7F - '9')); /* '/' stands before '0' */
+  uint64_t pluses = ~((low ^ ones * '+') + ones * 0x7F);
+  return ((letters | digits | pluses) & ~eight & highs) == highs;
+}
+
+bool aio__str_base64(aio__str text) {
+  uint64_t eight;
+  size_t at = 0;
+  for (; text.n - at >= sizeof eight; at += sizeof eight) {
+    memcpy(&eight, text.p + at, sizeof eight);
+    if (!base64_eight(eight)) return false;
+  }
+  if (at == text.n) return true;
+  memset(&eight, 'A', sizeof eight);
+  memcpy(&eight, text.p + at, text.n - at);
+  return base64_eight(eight);
 }
 
 uint32_t aio__utf8_next(aio__str text, size_t *pos) {

@@ -20,6 +20,12 @@ bool aio__str_eqz(aio__str a, const char *b);
 int aio__str_cmp(aio__str a, aio__str b);            /* bytewise, as memcmp */
 bool aio__str_starts(aio__str text, aio__str prefix);
 aio__str aio__str_trim(aio__str text);               /* ASCII white space at both ends */
+int aio__hex_value(char c);                          /* of a hexadecimal digit; -1: it is none */
+int32_t aio__hex4(const char *p, const char *end);   /* of the four hexadecimal digits at p, as escapes of JSON have them; -1 */
+
+/* Nothing but the 64 digits of base64 (RFC 4648, section 4), so neither padding nor line ends; eight at a time, since
+ * pictures have megabytes of them. */
+bool aio__str_base64(aio__str text);
 
 /* Decodes the character at `*pos` and moves `*pos` past it; UINT32_MAX for bytes that are not UTF-8 (moves past 1). */
 uint32_t aio__utf8_next(aio__str text, size_t *pos);

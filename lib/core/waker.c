@@ -42,17 +42,19 @@ void aio__waker_on_ready(aio__waker *waker, void (*ready)(void *ctx), void *ctx)
 
 void aio__waker_signal(aio__waker *waker) {
   pthread_mutex_lock(&waker->mutex);
-  if (!waker->signalled) {
-    waker->signalled = true;
+  if (!atomic_load_explicit(&waker->signalled, memory_order_relaxed)) {
+    atomic_store_explicit(&waker->signalled, true, memory_order_relaxed);
     pthread_cond_broadcast(&waker->cond);
     if (waker->ready) waker->ready(waker->ctx);
   }
   pthread_mutex_unlock(&waker->mutex);
 }
 
+/* What is signalled after this was looked at is not cleared, as if it had come after the lock was let go. */
 void aio__waker_clear(aio__waker *waker) {
+  if (!atomic_load_explicit(&waker->signalled, memory_order_relaxed)) return;
   pthread_mutex_lock(&waker->mutex);
-  waker->signalled = false;
+  atomic_store_explicit(&waker->signalled, false, memory_order_relaxed);
   pthread_mutex_unlock(&waker->mutex);
 }
 

@@ -22,17 +22,11 @@ typedef struct search {
 
 /* ---- escapes ---- */
 
-static bool read_hex4(aio__str text, size_t at, uint32_t *out) {
-  uint32_t value = 0;
+static bool read_escape(aio__str text, size_t at, uint32_t *out) {
   if (at + 6 > text.n || text.p[at] != '\\' || text.p[at + 1] != 'u') return false;
-  for (size_t i = at + 2; i < at + 6; i++) {
-    char c = text.p[i];
-    if (c >= '0' && c <= '9') value = value << 4 | (uint32_t)(c - '0');
-    else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') value = value << 4 | (uint32_t)((c | 0x20) - 'a' + 10);
-    else return false;
-  }
-  *out = value;
-  return true;
+  int32_t value = aio__hex4(text.p + at + 2, text.p + text.n);
+  *out = (uint32_t)value;
+  return value >= 0;
 }
 
 /* What the byte or the escape at `at` says. Returns how long it is; *made: how many bytes it says. */
@@ -47,9 +41,9 @@ static size_t decode(aio__str text, size_t at, char said[4], size_t *made) {
     said[0] = meant[known - escapes];
     return 2;
   }
-  if (!read_hex4(text, at, &code)) return 1;
+  if (!read_escape(text, at, &code)) return 1;
   size_t n = 6;
-  if (code >= 0xd800 && code < 0xdc00 && read_hex4(text, at + 6, &low) && low >= 0xdc00 && low < 0xe000) {
+  if (code >= 0xd800 && code < 0xdc00 && read_escape(text, at + 6, &low) && low >= 0xdc00 && low < 0xe000) {
     code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     n = 12;
   }

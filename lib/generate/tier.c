@@ -29,7 +29,6 @@ struct aio__tier_rules {
   int complex_at;
   rule *rules;
   size_t count;
-  char version[2 * AIO__SHA256_SIZE + 1];
 };
 
 /* ---- reading ---- */
@@ -120,19 +119,6 @@ static aiorch_status read_rules(aio__tier_rules *rules, const aio__json_value *r
   return AIORCH_OK;
 }
 
-static void put_version(aio__tier_rules *rules, aio__str text) {
-  static const char digits[] = "0123456789abcdef";
-  uint8_t digest[AIO__SHA256_SIZE];
-  aio__sha256 h;
-  aio__sha256_init(&h);
-  aio__sha256_str(&h, text);
-  aio__sha256_end(&h, digest);
-  for (size_t i = 0; i < AIO__SHA256_SIZE; i++) {
-    rules->version[2 * i] = digits[digest[i] >> 4];
-    rules->version[2 * i + 1] = digits[digest[i] & 15];
-  }
-}
-
 aiorch_status aio__tier_rules_new(const aio__alloc *al, aio__str text, aio__tier_rules **out, aiorch_error *error) {
   const aio__json_limits limits = {RULES_BYTES_MAX, JSON_DEPTH, AIORCH_E_CONFIG_SYNTAX, NAME};
   char *own = NULL;
@@ -147,7 +133,6 @@ aiorch_status aio__tier_rules_new(const aio__alloc *al, aio__str text, aio__tier
     if (own) text = aio__str_n(own, aio__data_tier_rules.len);
     else st = no_memory(error);
   }
-  put_version(rules, text);
   if (st == AIORCH_OK) st = aio__json_parse(al, text, &limits, &json, error);
   if (st == AIORCH_OK) st = read_rules(rules, aio__json_root(json), error);
   aio__json_free(json);
@@ -163,8 +148,6 @@ void aio__tier_rules_free(aio__tier_rules *rules) {
   aio__arena_free(&rules->arena);
   aio__free(al, rules);
 }
-
-const char *aio__tier_rules_version(const aio__tier_rules *rules) { return rules->version; }
 
 /* ---- looking ---- */
 

@@ -39,8 +39,6 @@ typedef struct aio__tier_rules aio__tier_rules;
 /* `text` empty: the built-in ones. AIORCH_OK; AIORCH_E_CONFIG, AIORCH_E_CONFIG_SYNTAX, AIORCH_E_TOO_LARGE, AIORCH_E_NOMEM. */
 aiorch_status aio__tier_rules_new(const aio__alloc *al, aio__str text, aio__tier_rules **out, aiorch_error *error);
 void aio__tier_rules_free(aio__tier_rules *rules); /* takes NULL */
-/* Hex SHA-256 of the rules' text: part of what an answer depends on. */
-const char *aio__tier_rules_version(const aio__tier_rules *rules);
 /* `setting` is the value of "generate.tier". Pure. */
 aio__tier_choice aio__tier_choose(const aio__tier_rules *rules, const char *setting, const aio__tier_signals *signals);
 const char *aio__tier_name(aio__tier tier); /* default, simple, complex */

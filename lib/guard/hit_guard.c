@@ -6,19 +6,14 @@
 
 #include <string.h>
 
-#include "core/hash.h"
 #include "guard/hit_guard_parts.h"
 #include "text/unpack.h"
-
-/* Counts up with the code: another version of it may judge the same pair otherwise. */
-static const char CODE_VERSION[] = "hit guards 1";
 
 enum { READ_WORDS_MAX = 200 }; /* words by which the language is told */
 
 struct aio__hit_guard {
   const aio__alloc *al;
   aio__hit_lexicon lexicon;
-  char version[2 * AIO__SHA256_SIZE + 1];
 };
 
 static const char *const NAMES[] = {"",
@@ -33,16 +28,6 @@ const char *aio__hit_refusal_name(aio__hit_refusal refusal) {
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-static void set_version(aio__hit_guard *guard, aio__str data) {
-  aio__sha256 hash;
-  uint8_t digest[AIO__SHA256_SIZE];
-  aio__sha256_init(&hash);
-  aio__sha256_str(&hash, aio__str_z(CODE_VERSION));
-  aio__sha256_str(&hash, data);
-  aio__sha256_end(&hash, digest);
-  aio__hex(digest, sizeof digest, guard->version);
-}
-
 aiorch_status aio__hit_guard_new(const aio__alloc *al, aio__hit_guard **out, aiorch_error *error) {
   aio__hit_guard *guard = aio__calloc(al, 1, sizeof *guard);
   char *text = guard != NULL ? aio__unpack(&aio__data_hit_guard, al) : NULL;
@@ -51,7 +36,6 @@ aiorch_status aio__hit_guard_new(const aio__alloc *al, aio__hit_guard **out, aio
   if (status == AIORCH_OK) {
     aio__str data = {text, aio__data_hit_guard.len};
     guard->al = al;
-    set_version(guard, data);
     status = aio__hit_lexicon_new(al, data, &guard->lexicon, error);
   }
   aio__free(al, text);
@@ -67,10 +51,6 @@ void aio__hit_guard_free(aio__hit_guard *guard) {
   if (guard == NULL) return;
   aio__hit_lexicon_free(&guard->lexicon);
   aio__free(guard->al, guard);
-}
-
-const char *aio__hit_guard_version(const aio__hit_guard *guard) {
-  return guard->version;
 }
 
 /* ---- language ---------------------------------------------------------------------------------------------------- */

@@ -56,8 +56,6 @@ typedef struct aio__hit_finding {
 /* From the data in the library. AIORCH_E_NOMEM; AIORCH_E_INTERNAL when that data is no guard. */
 aiorch_status aio__hit_guard_new(const aio__alloc *al, aio__hit_guard **out, aiorch_error *error);
 void aio__hit_guard_free(aio__hit_guard *guard);
-/* Digest of the data and version of the code, in hex: part of what an eval prints. */
-const char *aio__hit_guard_version(const aio__hit_guard *guard);
 /* Can the guards read it? False: exact hits only. Pure, no allocation. */
 bool aio__hit_guard_reads(const aio__hit_guard *guard, aio__str text);
 /* Compares the question with the one that was kept. Symmetric but for the order in `detail`. Valid UTF-8 of any length;

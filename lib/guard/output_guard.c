@@ -142,27 +142,44 @@ static bool all_idle(const needle *needles, size_t n) {
   return matched == 0;
 }
 
-/* Marks the bytes with which one of them begins: most bytes of a text are none of these. */
-static void mark_begins(const needle *needles, size_t n, bool begins[256]) {
-  memset(begins, 0, 256);
+enum { FIRST = 1, SECOND = 2 };
+
+static void mark(uint8_t marks[256], const needle *key, size_t at, uint8_t as) {
+  char c = key->text[at];
+  marks[(unsigned char)c] |= as;
+  if (!key->exact && c >= 'a') marks[(unsigned char)c & ~0x20u] |= as;
+}
+
+/* Marks the bytes with which one of them begins, and with which it may go on: most pairs of bytes of a text are none of these. What is
+ * neither letter nor digit may stand between. */
+static void mark_begins(const needle *needles, size_t n, uint8_t marks[256]) {
+  for (size_t c = 0; c < 256; c++) marks[c] = is_alnum((char)c) ? 0 : SECOND;
   for (size_t k = 0; k < n; k++) {
-    char c = needles[k].text[0];
-    begins[(unsigned char)c] = true;
-    if (!needles[k].exact && c >= 'a') begins[(unsigned char)c & ~0x20u] = true;
+    mark(marks, &needles[k], 0, FIRST);
+    mark(marks, &needles[k], 1, SECOND);
   }
+}
+
+/* Of a text in which none has begun, the first byte from `i` on with which one may begin. */
+static size_t skip_idle(aio__str text, size_t i, const uint8_t marks[256]) {
+  for (; i < text.n; i++) {
+    if (!(marks[(unsigned char)text.p[i]] & FIRST)) continue;
+    if (i + 1 == text.n || (marks[(unsigned char)text.p[i + 1]] & SECOND)) break;
+  }
+  return i;
 }
 
 /* Goes on where the watch stands. True: one has ended, at watch->canary_at. */
 static bool find_canary(aio__str text, aio__str canary, aio__output_watch *watch, aio__output_finding *out) {
   needle needles[AIO__CANARY_NEEDLES];
-  bool begins[256];
+  uint8_t marks[256];
   size_t n = watch->canary_at < text.n ? make_needles(canary, needles) : 0, i = watch->canary_at, found = n;
   if (n == 0) return false;
   for (size_t k = 0; k < n; k++) needles[k].matched = watch->matched[k];
-  mark_begins(needles, n, begins);
+  mark_begins(needles, n, marks);
   bool idle = all_idle(needles, n);
   for (; i < text.n && found == n; i++) {
-    if (idle && !begins[(unsigned char)text.p[i]]) continue;
+    if (idle && (i = skip_idle(text, i, marks)) == text.n) break;
     for (size_t k = 0; k < n; k++) { /* all of them move on, also when one of them has ended */
       if (needle_step(&needles[k], text.p[i]) && found == n) found = k;
     }

@@ -70,6 +70,8 @@ static void put_line(aio__exchange_request *r, char **at, aio__str name, aio__st
 /* No pause before a large body; no type that nobody gave; no packing of streams, since packers hold bytes back. */
 static void put_own_lines(aio__exchange_request *r, char **at, const aio__wire_request *wire) {
   r->lines[r->line_count++] = put(at, AIO__LIT("Expect:"));
+  r->says_agent = has_header(wire, "user-agent");
+  r->says_encoding = r->stream || has_header(wire, "accept-encoding");
   if (!has_header(wire, "content-type")) r->lines[r->line_count++] = put(at, AIO__LIT("Content-Type:"));
   if (r->stream && !has_header(wire, "accept-encoding"))
     r->lines[r->line_count++] = put(at, AIO__LIT("Accept-Encoding: identity"));
@@ -92,7 +94,7 @@ aiorch_status aio__exchange_copy_request(const aio__alloc *al, const aio__wire_r
   if (status != AIORCH_OK) return status;
   aio__str url = aio__buf_view(&wire->url), body = aio__buf_view(&wire->body);
   aio__str method = aio__str_z(wire->method ? wire->method : body.n > 0 ? "POST" : "GET");
-  size_t pointers = 3 * (wire->header_count + OWN_LINES + 1);
+  size_t pointers = 3 * (wire->header_count + OWN_LINES + AIO__EXCHANGE_TRANSPORT_LINES + 1);
   size_t bytes = sizeof(aio__exchange_request) + pointers * sizeof(void *) + url.n + method.n + body.n + 3 + OWN_LINES * 32;
   for (size_t i = 0; i < wire->header_count; i++) bytes += wire->headers[i].name.n + wire->headers[i].value.n + 3;
   aio__exchange_request *r = aio__malloc(al, bytes);

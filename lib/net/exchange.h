@@ -11,6 +11,8 @@
 #include "net/io_thread.h"
 #include "net/transport.h"
 
+enum { AIO__EXCHANGE_TRANSPORT_LINES = 2 }; /* headers that the transport says by itself */
+
 /* The copy of a request, in one block. All but the body is wiped before it is freed, since keys are in it. */
 typedef struct aio__exchange_request {
   size_t wiped;            /* bytes of the block up to the body, which is its end */
@@ -20,7 +22,8 @@ typedef struct aio__exchange_request {
   size_t body_len;
   char **lines;            /* "Name: value", as libcurl wants them; NULL at the end */
   size_t line_count;
-  void *nodes;             /* room for line_count list nodes of two pointers each, for http.c */
+  void *nodes;             /* room for line_count and AIO__EXCHANGE_TRANSPORT_LINES list nodes of two pointers each, for http.c */
+  bool says_agent, says_encoding; /* a User-Agent is among the lines, an Accept-Encoding */
   aio__str secret;         /* the longest of the secret values, without what stands before its last space */
   bool https, stream;
 } aio__exchange_request;

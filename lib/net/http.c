@@ -1,102 +1,26 @@
-/* See http.h: what the I/O thread does, and all that knows libcurl. Callbacks of libcurl only note what came: what ends, pauses or
+/* See http.h: what the I/O thread does, over libcurl. Callbacks of libcurl (http_handle.c) only note what came: what ends, pauses or
  * begins a transfer is done in `settle`, when libcurl has returned. */
-#include "net/http_private.h"
-
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
-#include <aiorch/version.h>
-
-#if LIBCURL_VERSION_NUM < 0x075500
-#error "libaiorch needs libcurl 7.85 or newer; -DAIORCH_WITH_HTTP=OFF builds it without"
-#endif
+#include "net/http_curl.h"
 
 enum {
   NS_PER_MS = 1000000,
   NEEDED_VERSION = 0x075500,
   MULTI_QUICK_EXIT = 21,          /* CURLMOPT_QUICK_EXIT of 8.20: its resolver threads are not waited for */
   TOO_LARGE = 100,                /* CURLE_TOO_LARGE of 8.6 */
-  SENT_AT_ONCE = 16 << 10,        /* a body up to this size is taken as sent with the head */
-  KEEPALIVE_IDLE_S = 60,
-  KEEPALIVE_INTERVAL_S = 30,
-  READ_BYTES_PLAIN = 4 << 10, READ_BYTES_TLS = 16 << 10, /* of each transfer as long as it lasts; HTTP/2 has frames of 16 kB */
-  SEND_BYTES = 16 << 10,
-  CONNECT_MS_KNOWN = 300000, CONNECT_MS_NONE = 86400000, /* libcurl's own limit, unless it is given one; hardly one */
   UNAUTHORIZED = 401, PROXY_LOGIN = 407, WORDS_MAX = 400
 };
 
-/* libcurl's own object for a transfer, used for one exchange after the other. */
-typedef struct aio__http_handle {
-  CURL *curl;
-  struct aio__http_handle *next;
-  bool used, https; /* by whom it was used before: a part of its options stays */
-  const aio__proxy *proxy;
-  char error[CURL_ERROR_SIZE];
-} handle;
-
-_Static_assert(sizeof(struct curl_slist) <= 2 * sizeof(void *), "exchange.h reserves two pointers for a list node");
+typedef aio__http_handle handle;
 
 static int64_t now_of(const aio__http *h) {
   return aio__clock_now(aio__io_clock(h->io));
 }
 
 /* ---- callbacks of libcurl ---------------------------------------------------------------------------------------- */
-
-/* Pausing streams of HTTP/2 is broken in one version of libcurl or another (7.84, 8.3, 8.16): those are taken, up to response_max. */
-static bool may_pause(const aio__exchange *e) {
-  return !e->multiplexed;
-}
-
-/* libcurl reads on and on while there is something: what does not fit it must keep itself. Not what is unpacked, since it would keep
- * all that one read unpacks to: that is taken, up to response_max, and the transfer pauses afterwards (tell_drivers). */
-static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
-  aio__exchange *e = ctx;
-  aio__http_changed(e);
-  if (!e->packed && may_pause(e) && aio__exchange_pauses(e)) return CURL_WRITEFUNC_PAUSE;
-  return aio__exchange_add_body(e, aio__str_n(bytes, size * count)) ? size * count : 0;
-}
-
-static size_t on_line(char *bytes, size_t size, size_t count, void *ctx) {
-  aio__exchange *e = ctx;
-  aio__str line = aio__str_n(bytes, size * count);
-  bool reading = e->phase == AIO__EXCHANGE_READING;
-  if (!aio__exchange_add_line(e, line)) return 0;
-  if (!reading && aio__str_starts(line, AIO__LIT("HTTP/"))) {
-    e->multiplexed = aio__str_starts(line, AIO__LIT("HTTP/2"));
-    aio__http_queue_speaks(&e->http->queue, e, e->multiplexed);
-  }
-  if (!reading && e->phase == AIO__EXCHANGE_READING) {
-    e->packed = aio__wire_get(&e->reply, "content-encoding").n > 0;
-    aio__http_arm(e);
-    aio__http_changed(e);
-  }
-  return line.n;
-}
-
-/* A connection is there, and the request goes out. Again, when libcurl takes another connection for one that had gone. */
-static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port) {
-  aio__exchange *e = ctx;
-  (void)ip, (void)local_ip, (void)port, (void)local_port;
-  aio__exchange_connected(e);
-  if (e->request->body_len <= SENT_AT_ONCE) e->phase = AIO__EXCHANGE_AWAITING;
-  e->uploaded = 0;
-  aio__http_queue_connected(&e->http->queue, e);
-  aio__http_arm(e);
-  return CURL_PREREQFUNC_OK;
-}
-
-static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address) {
-  (void)purpose;
-  int fd = aio__http_open_socket(ctx, address->family, address->socktype, address->protocol);
-  return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int on_close_socket(void *ctx, curl_socket_t fd) {
-  return aio__http_close_socket(ctx, fd);
-}
 
 static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ctx, void *known) {
   unsigned events = 0;
@@ -113,149 +37,6 @@ static int on_timeout(CURLM *multi, long ms, void *ctx) {
   return 0;
 }
 
-/* ---- handles ----------------------------------------------------------------------------------------------------- */
-
-/* With a folder beside the file, libcurl reads both for each connection: some 10 ms in which nothing else moves. So it reads the file
- * alone when there is one. */
-static bool has_bundle(const aio__http *h, CURL *curl) {
-  char *bundle = NULL;
-  return h->ca_file || (curl_easy_getinfo(curl, CURLINFO_CAINFO, &bundle) == CURLE_OK && bundle && access(bundle, R_OK) == 0);
-}
-
-static void set_trust(aio__http *h, CURL *curl) {
-  if (h->ca_file) {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, h->ca_file);
-    curl_easy_setopt(curl, CURLOPT_PROXY_CAINFO, h->ca_file);
-  }
-  if (!h->looked_for_bundle) h->has_bundle = has_bundle(h, curl);
-  h->looked_for_bundle = true;
-  if (h->has_bundle) {
-    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-    curl_easy_setopt(curl, CURLOPT_PROXY_CAPATH, NULL);
-  }
-  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-  curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-}
-
-static void free_handle(aio__http *h, handle *x) {
-  curl_easy_cleanup(x->curl);
-  aio__free(h->al, x);
-}
-
-static handle *new_handle(aio__http *h) {
-  handle *x = aio__calloc(h->al, 1, sizeof *x);
-  char agent[64];
-  if (!x) return NULL;
-  CURL *curl = x->curl = curl_easy_init();
-  if (!curl) {
-    aio__free(h->al, x);
-    return NULL;
-  }
-  set_trust(h, curl);
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, x->error);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075700
-  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* or the end of a transfer waits for a name server */
-#endif
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-  curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
-  curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S);
-  curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES);
-  snprintf(agent, sizeof agent, "libaiorch/%s", aiorch_version_string());
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, agent);
-  curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, h->encodings);
-  curl_easy_setopt(curl, CURLOPT_NOPROXY, ""); /* proxy.h decides it */
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_line);
-  curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connected);
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open);
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, h);
-  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-  curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, h);
-  curl_easy_setopt(curl, CURLOPT_SHARE, h->share);
-  return x;
-}
-
-static handle *take_handle(aio__http *h) {
-  handle *x = h->idle;
-  if (!x) return new_handle(h);
-  h->idle = x->next;
-  h->idle_count--;
-  return x;
-}
-
-static void give_handle_back(aio__http *h, handle *x) {
-  curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, NULL);
-  curl_easy_setopt(x->curl, CURLOPT_POSTFIELDS, NULL);
-  if (h->idle_count >= AIO__HTTP_HANDLES_MAX || h->stopping) {
-    free_handle(h, x);
-    return;
-  }
-  x->next = h->idle;
-  h->idle = x;
-  h->idle_count++;
-}
-
-static struct curl_slist *list_lines(const aio__exchange_request *request) {
-  struct curl_slist *nodes = request->nodes;
-  for (size_t i = 0; i < request->line_count; i++)
-    nodes[i] = (struct curl_slist){request->lines[i], i + 1 < request->line_count ? &nodes[i + 1] : NULL};
-  return nodes;
-}
-
-/* NULL: none. */
-static const aio__proxy *proxy_of(const aio__http *h, const aio__exchange_request *r) {
-  const aio__proxy *proxy = r->https ? &h->https_proxy : &h->http_proxy;
-  return proxy->url && !aio__proxy_spares(h->no_proxy, r->host) ? proxy : NULL;
-}
-
-/* What depends on the scheme and the proxy alone. */
-static CURLcode set_scheme(handle *x, bool https, const aio__proxy *proxy, bool http2) {
-  if (x->used && x->https == https && x->proxy == proxy) return CURLE_OK;
-  x->used = false;
-  CURLcode code = curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
-  if (code == CURLE_OK) code = curl_easy_setopt(x->curl, CURLOPT_PROXY, proxy ? proxy->url : "");
-  if (code != CURLE_OK) return code;
-  curl_easy_setopt(x->curl, CURLOPT_BUFFERSIZE, (long)(https ? READ_BYTES_TLS : READ_BYTES_PLAIN));
-  curl_easy_setopt(x->curl, CURLOPT_HTTP_VERSION, (long)(https && http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  x->used = true, x->https = https, x->proxy = proxy;
-  return CURLE_OK;
-}
-
-/* Fails for lack of memory alone; a URL that libcurl does not like shows when the transfer begins. */
-static bool set_request(const aio__http *h, aio__exchange *e, handle *x) {
-  const aio__exchange_request *r = e->request;
-  CURL *curl = x->curl;
-  bool get = r->body_len == 0 && strcmp(r->method, "GET") == 0, post = strcmp(r->method, "POST") == 0;
-  const aio__proxy *proxy = proxy_of(h, r);
-  e->through = proxy ? proxy->through : NULL;
-  CURLcode code = set_scheme(x, r->https, proxy, h->http2);
-  if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_URL, r->url);
-  if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, get || post ? NULL : r->method);
-  if (code != CURLE_OK) return false;
-  /* Ours is in exchange.c. One that libcurl is given stays in a tree of its own, which it looks through whenever anything moves. */
-  bool shorter = e->limits.connect_ms > 0 && e->limits.connect_ms < CONNECT_MS_KNOWN;
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, shorter ? 0L : (long)CONNECT_MS_NONE);
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list_lines(r));
-  if (r->body_len == 0 && !post) {
-    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-  } else {
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body);
-  }
-  curl_easy_setopt(curl, CURLOPT_PRIVATE, e);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, e);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, e);
-  curl_easy_setopt(curl, CURLOPT_PREREQDATA, e);
-  return true;
-}
-
 /* ---- an exchange's way ------------------------------------------------------------------------------------------- */
 
 /* Ends it unless that was done (AIORCH_PENDING), lets go of its transfer, which closes its connection in the midst of one, and has the
@@ -266,7 +47,7 @@ static void finish(aio__http *h, aio__exchange *e, aiorch_status status, const c
   if (x) {
     curl_multi_remove_handle(h->multi, x->curl);
     e->easy = NULL;
-    give_handle_back(h, x);
+    aio__http_handle_give_back(h, x);
   }
   aio__io_timer_clear(h->io, &e->timer);
   aio__http_queue_remove(&h->queue, e);
@@ -284,9 +65,9 @@ static void finish(aio__http *h, aio__exchange *e, aiorch_status status, const c
 static void begin(aio__http *h, aio__exchange *e) {
   e->phase = AIO__EXCHANGE_CONNECTING;
   e->turn_ns = now_of(h);
-  handle *x = take_handle(h);
+  handle *x = aio__http_handle_take(h);
   e->easy = x;
-  if (!x || !set_request(h, e, x)) {
+  if (!x || !aio__http_handle_set_request(h, e, x)) {
     finish(h, e, AIORCH_E_NOMEM, "no memory for a transfer");
     return;
   }
@@ -302,7 +83,7 @@ static void free_multi(aio__http *h) {
   while (h->idle) {
     handle *x = h->idle;
     h->idle = x->next;
-    free_handle(h, x);
+    aio__http_handle_free(h, x);
   }
   h->idle_count = 0;
   if (h->multi) {
@@ -480,7 +261,7 @@ static void complete(aio__http *h, aio__exchange *e, CURLcode code) {
   } else if (refused != 0) {
     snprintf(words, sizeof words, "the proxy makes no connection to it (HTTP %d)", refused);
     finish(h, e, AIORCH_E_NETWORK, words);
-  } else if (e->failed != AIORCH_OK) {
+  } else if (e->failed != AIORCH_OK || status == AIORCH_OK) {
     finish(h, e, status, e->why);
   } else if (status == AIORCH_E_TOO_LARGE) {
     finish(h, e, status, "sent a header line that is too long (AIO__EXCHANGE_HEAD_MAX)");
@@ -524,7 +305,7 @@ static void tell_drivers(aio__http *h) {
     bool over = e->phase == AIO__EXCHANGE_ENDED;
     h->changed = e->next_changed;
     e->changed = false;
-    if (!over && may_pause(e) && aio__exchange_pauses(e)) {
+    if (!over && aio__http_may_pause(e) && aio__exchange_pauses(e)) {
       handle *x = e->easy;
       (void)curl_easy_pause(x->curl, CURLPAUSE_RECV);
     }

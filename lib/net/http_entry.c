@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <aiorch/version.h>
+
 #include "net/http_private.h"
 
 /* ---- the transport ----------------------------------------------------------------------------------------------- */
@@ -172,6 +174,8 @@ aiorch_status aio__http_open(const aio__http_options *options, const aio__alloc 
   }
   aiorch_status status = aio__http_check_library(h, error);
   if (status == AIORCH_OK) status = copy_texts(h, options->ca_file, error);
+  snprintf(h->agent_line, sizeof h->agent_line, "User-Agent: libaiorch/%s", aiorch_version_string());
+  snprintf(h->encoding_line, sizeof h->encoding_line, "Accept-Encoding: %s", h->encodings ? h->encodings : "");
   if (status == AIORCH_OK) {
     h->io = options->io;
     h->own_io = options->io == NULL;

@@ -22,6 +22,7 @@ struct aio__http {
   aio__proxy http_proxy, https_proxy;
   char *ca_file, *no_proxy;
   const char *encodings; /* what libcurl unpacks */
+  char agent_line[64], encoding_line[64]; /* "User-Agent: ...", "Accept-Encoding: ..." */
   pthread_mutex_t mutex; /* guards these */
   pthread_cond_t cond;
   bool started, closing, closed;

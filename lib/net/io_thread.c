@@ -4,13 +4,14 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "core/thread.h"
 
 enum { NS_PER_MS = 1000000, WAIT_MAX_MS = 60000, SLOT_BITS = 12, FIRST_SOURCES = 4 };
 
@@ -295,27 +296,12 @@ aiorch_status aio__io_new(const aio__alloc *al, const aio__clock *clock, aio__io
   return aio__error_set(error, AIORCH_E_SYSTEM, "what the I/O thread waits with cannot be made: %s", strerror(code));
 }
 
-/* With all signals blocked: they are the host's. */
-static int start_thread(aio__io_thread *io) {
-  pthread_attr_t attr;
-  sigset_t all, before;
-  int code = pthread_attr_init(&attr);
-  if (code != 0) return code;
-  pthread_attr_setstacksize(&attr, AIO__IO_STACK_BYTES);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  code = pthread_create(&io->thread, &attr, run, io);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
-  return code;
-}
-
 aiorch_status aio__io_start(aio__io_thread *io, aiorch_error *error) {
   int code = 0;
   if (aio__io_forked(io))
     return aio__error_set(error, AIORCH_E_FORKED, "the handle was made before fork(); open a new one in the child");
   pthread_mutex_lock(&io->mutex);
-  if (!io->started) code = start_thread(io);
+  if (!io->started) code = aio__thread_start(&io->thread, AIO__IO_STACK_BYTES, run, io);
   if (code == 0) io->started = true;
   pthread_mutex_unlock(&io->mutex);
   return code == 0 ? AIORCH_OK : aio__error_set(error, AIORCH_E_SYSTEM, "the I/O thread cannot be started: %s", strerror(code));

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "generate/route.h"
-#include "pipeline/run_flight.h"
+#include "pipeline/shared_call.h"
 #include "pipeline/stages.h"
 #include "text/tokens.h"
 
@@ -10,15 +10,21 @@ static aio__attempt *current(aiorch_run *run) { return &run->attempts[run->attem
 
 static bool built_in(const aiorch_run *run) { return run->plan.targets[run->plan.at].built_in; }
 
-static bool is_estimated(const aio__call_result *result, aio__str text) {
+/* Whoever was given up while it worked has read the prompt, whether or not anything had come. */
+static bool is_estimated(const aio__call_result *result, aio__str text, bool given_up) {
   if (result && result->has_usage && !result->usage_partial) return false;
-  return text.n > 0 || (result && result->status >= 0);
+  return given_up || text.n > 0 || (result && (result->status >= 0 || result->has_usage));
 }
 
-void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__str text, int64_t prompt_tokens) {
+bool aio__attempt_given_up(const aiorch_call *call, aiorch_status status) {
+  if (!aio__call_result_of(call)->sent) return false;
+  return !aio__call_ended(call) || status == AIORCH_E_CANCELLED || status == AIORCH_E_DEADLINE;
+}
+
+void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__str text, bool given_up, int64_t prompt_tokens) {
   bool has_usage = result && result->has_usage;
   for (int i = 0; i < AIORCH_USAGE_COUNT && result; i++) usage->n[i] = result->usage[i];
-  if (!is_estimated(result, text)) return;
+  if (!is_estimated(result, text, given_up)) return;
   int64_t output = (int64_t)aio__tokens_estimate(text);
   if (!has_usage) usage->n[AIORCH_USAGE_INPUT] = prompt_tokens;
   if (usage->n[AIORCH_USAGE_OUTPUT] < output) usage->n[AIORCH_USAGE_OUTPUT] = output;
@@ -26,17 +32,29 @@ void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__
 }
 
 /* Of the provider inside the library there is nothing to count. */
-static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result) {
+static void take_usage(aiorch_run *run, aio__attempt *attempt, const aio__call_result *result, bool given_up) {
   if (built_in(run)) return;
   aio__str text = aio__buf_view(&run->raw);
-  int64_t prompt_tokens = is_estimated(result, text) ? aio__prompt_tokens(run) : 0;
-  aio__attempt_usage(&attempt->usage, result, text, prompt_tokens);
+  int64_t prompt_tokens = is_estimated(result, text, given_up) ? aio__prompt_tokens(run) : 0;
+  aio__attempt_usage(&attempt->usage, result, text, given_up, prompt_tokens);
 }
 
-void aio__attempt_dropped(aiorch_run *run, const aio__call_result *result) {
+/* What was cut off costs what its tokens cost, as far as they are known: the mark on them says that they are estimated. When nothing is
+ * known of it (it broke off before anything had come) nobody can say. */
+static void price(aiorch_run *run, aio__attempt *attempt, bool cut_off) {
+  aio__attempt_price(run, attempt);
+  if (cut_off && !aio__usage_any(&attempt->usage)) attempt->cost_known = run->cost_known = false;
+}
+
+void aio__attempt_dropped(aiorch_run *run, aiorch_status status) {
+  aio__attempt *attempt = current(run);
+  bool cut_off = !built_in(run) && aio__call_cut_off(run->call, status);
+  bool given_up = aio__attempt_given_up(run->call, status), told = aio__call_cancel(run->call);
   (void)aio__call_take_text(run->call, &run->raw); /* what came is counted, though nobody sees it */
-  take_usage(run, current(run), result);
-  aio__usage_add(&run->usage, &current(run)->usage);
+  take_usage(run, attempt, told ? aio__call_result_of(run->call) : NULL, given_up);
+  attempt->status = status;
+  attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
+  price(run, attempt, cut_off);
 }
 
 aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char *message) {
@@ -45,17 +63,17 @@ aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char
   attempt->status = status;
   attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
   bool ended = aio__call_ended(run->call);
-  bool cut_off = !built_in(run) && aio__call_cut_off(run->call, status);
+  bool cut_off = !built_in(run) && aio__call_cut_off(run->call, status), given_up = aio__attempt_given_up(run->call, status);
   if (ended) {
     attempt->http_status = result->http_status;
     attempt->retry_after_ms = result->retry_after_ms;
     attempt->not_today = result->not_today;
-    if (result->sent) take_usage(run, attempt, result);
+    if (result->sent) take_usage(run, attempt, result, given_up);
     if (result->model[0]) attempt->model = aio__arena_strn(&run->arena, result->model, strlen(result->model));
     attempt->request_id = aio__arena_strn(&run->arena, result->request_id, strlen(result->request_id));
     if (!message) message = aio__arena_strn(&run->arena, result->message, strlen(result->message));
   } else if (result->sent) { /* given up while it was out: what it had used until then */
-    take_usage(run, attempt, aio__call_cancel(run->call) ? result : NULL);
+    take_usage(run, attempt, aio__call_cancel(run->call) ? result : NULL, given_up);
   }
   attempt->message = message ? message : "";
   aio__call_drop(run->call);
@@ -64,8 +82,7 @@ aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char
     run->cost_known = false;
     return AIORCH_E_NOMEM;
   }
-  aio__attempt_price(run, attempt);
-  if (cut_off) attempt->cost_known = run->cost_known = false;
+  price(run, attempt, cut_off);
   if (status < 0) aio__count(&run->orch->counters, AIO__N_ATTEMPTS_FAILED);
   return AIORCH_OK;
 }
@@ -120,7 +137,7 @@ size_t aio__attempts_passed_over(aiorch_run *run) {
     count++;
     int64_t wait = target->passed_over_ms > now_ms ? target->passed_over_ms - now_ms : 0;
     aio__count(&run->orch->counters, AIO__N_BREAKERS_PASSED_OVER);
-    aio__run_flight_warn(run, AIORCH_E_PROVIDER_BUSY, "%s is not asked: its last attempts have failed; it may be asked again in %lld ms",
+    aio__shared_call_warn(run, AIORCH_E_PROVIDER_BUSY, "%s is not asked: its last attempts have failed; it may be asked again in %lld ms",
                          target->whom.provider->name, (long long)wait);
   }
   return count;

@@ -107,6 +107,7 @@ aiorch_status aio__run_fail(aiorch_run *run, int stage, aiorch_status status, co
   va_end(args);
   aio__error_set(&run->error, status, "%s", text);
   run->error.stage = stage;
+  if (run->whole && !run->committed && !run->answered) aio__buf_reset(&run->answer); /* what came of it was not given out */
   return status;
 }
 
@@ -238,7 +239,7 @@ static void count_end(aiorch_run *run) {
 void aio__run_end(aiorch_run *run) {
   if (run->phase == AIO__RUN_ENDED) return;
   aiorch *orch = run->orch;
-  bool sent = aio__generate_drop(run);
+  bool goes_on = aio__generate_drop(run);
   aio__run_embed_end(run);
   aio__buf_free(&run->raw); /* what was held back stays unseen */
   for (size_t i = 0; i < run->attempt_count; i++) {
@@ -246,8 +247,8 @@ void aio__run_end(aiorch_run *run) {
     if (attempt->status != AIORCH_PENDING) continue;
     attempt->status = run->error.status < 0 ? run->error.status : AIORCH_E_CANCELLED;
     attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
-    attempt->cost_known = !sent; /* once it was sent nobody knows what it has cost */
-    if (sent) run->cost_known = false;
+    attempt->cost_known = !goes_on; /* it was not sent, or others will know what it has cost */
+    if (goes_on) run->cost_known = false;
   }
   aio__log_cost_hand_over(run);
   run->status = run->error.stage >= 0 && run->error.status < 0 ? run->error.status : AIORCH_OK;

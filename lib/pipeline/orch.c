@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pipeline/run_flight.h"
+#include "pipeline/shared_call.h"
 #include "pipeline/store_place.h"
 #include "stores/spooled.h"
 
@@ -142,7 +142,7 @@ static void free_parts(aiorch *orch) {
   aio__prices_free(orch->prices);
   aio__sched_free(orch->sched);
   aio__health_free(orch->health);
-  aio__flights_free(orch->flights);
+  aio__shared_calls_free(orch->flights);
   aio__tier_rules_free(orch->tier_rules);
   aio__map_free(&orch->runs);
   aio__options_free(&orch->options);
@@ -200,7 +200,7 @@ static aiorch_status open_parts(aiorch *orch, aio__plugins *plugins, aio__plugin
   if (st == AIORCH_OK) st = aio__calls_new(orch->al, orch->clock, orch->log, &orch->counters, &orch->calls);
   if (st == AIORCH_OK) st = aio__sched_new(orch->al, orch->clock, &orch->sched);
   if (st == AIORCH_OK) st = aio__health_new(orch->al, &limits, &orch->health);
-  if (st == AIORCH_OK) st = aio__flights_new(orch->al, &orch->flights);
+  if (st == AIORCH_OK) st = aio__shared_calls_new(orch->al, &orch->flights);
   if (st) return aio__error_set(error, st, "out of memory for an orchestrator");
   aio__log_count_drops(orch->log, &orch->counters);
   st = open_rules(orch, error);

@@ -28,7 +28,7 @@ enum {
   AIO__ATTEMPT_LEASE_MS = 600000    /* a pending attempt of a process that died becomes unknown after this */
 };
 
-typedef struct aio__flights aio__flights; /* run_flight.h */
+typedef struct aio__shared_calls aio__shared_calls; /* shared_call.h */
 
 struct aiorch {
   uint64_t magic;
@@ -57,7 +57,7 @@ struct aiorch {
   aio__prices *prices;
   aio__sched *sched;
   aio__health *health;              /* breakers and retry budgets of the providers */
-  aio__flights *flights;            /* answers that runs share while they are made */
+  aio__shared_calls *flights;       /* answers that runs share while they are made */
   aio__embed_claims embed_claims;   /* what the callers of aiorch_knowledge_embed have in hand */
   aio__tier_rules *tier_rules;
   uint32_t (*random)(void *ctx);    /* uniform, for jitter and weights: the system's; tests put theirs here */

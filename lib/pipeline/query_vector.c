@@ -43,6 +43,11 @@ aiorch_status aio__query_vector_start(aio__query_vector *vector, aiorch *orch, a
   return AIORCH_OK;
 }
 
+static void estimate(aio__query_vector *vector) {
+  vector->attempt.usage.n[AIORCH_USAGE_INPUT] = (int64_t)aio__tokens_estimate(vector->text);
+  vector->attempt.usage.estimated = true;
+}
+
 /* What the attempt was. Strings are copied: the call goes. */
 static aiorch_status note_attempt(aio__query_vector *vector, const aiorch *orch, aio__arena *arena,
                                   const aio__call_result *result) {
@@ -54,9 +59,8 @@ static aiorch_status note_attempt(aio__query_vector *vector, const aiorch *orch,
   aio__usage_clear(&attempt->usage);
   if (result->has_usage) {
     memcpy(attempt->usage.n, result->usage, sizeof attempt->usage.n);
-  } else if (result->status >= 0) {
-    attempt->usage.n[AIORCH_USAGE_INPUT] = (int64_t)aio__tokens_estimate(vector->text);
-    attempt->usage.estimated = true;
+  } else if (result->status >= 0 || (attempt->cut_off && (result->status == AIORCH_E_CANCELLED || result->status == AIORCH_E_DEADLINE))) {
+    estimate(vector);
   }
   const char *model = result->model[0] ? result->model : orch->plugins.embedder.fingerprint;
   attempt->model = aio__arena_str(arena, aio__str_z(model));
@@ -104,6 +108,7 @@ void aio__query_vector_drop(aio__query_vector *vector, aiorch *orch) {
   vector->attempt.status = AIORCH_E_CANCELLED;
   (void)aio__call_poll(vector->call); /* for its last word on whether bytes have left */
   vector->attempt.cut_off = aio__call_cut_off(vector->call, AIORCH_E_CANCELLED);
+  if (vector->attempt.cut_off) estimate(vector);
   vector->attempt.duration_us = (aio__clock_now(orch->clock) - vector->started_ns) / 1000;
   aio__query_vector_fail(vector, AIORCH_E_CANCELLED, AIO__LIT(""));
   aio__call_drop(vector->call);

@@ -10,7 +10,7 @@
 /* What the embedding was as an attempt, for the ledger. */
 typedef struct aio__embed_attempt {
   bool made;                  /* a plug-in was called; the local embedder is no attempt: it spends nothing */
-  bool cut_off;               /* what it has cost nobody knows */
+  bool cut_off;               /* it may have been worked on, and nobody has said how much */
   aiorch_status status;
   int32_t http_status;
   int64_t duration_us;

@@ -13,6 +13,7 @@
 #include "text/tokens.h"
 
 enum {
+  CHUNKS_FIRST = 4,        /* room of a group at first */
   GROUP_TOKENS_MAX = 1200, /* of merged neighbours */
   SOURCE_OVERHEAD = 12,    /* tokens of a source's number and frame in the prompt */
   PART_MIN = 60,           /* a later source is cut to fit only when so many tokens of it remain */
@@ -44,7 +45,7 @@ typedef struct packing {
 /* ---- near-duplicates -------------------------------------------------------------------------------------------- */
 
 /* Up to eight bytes of a word. Whether a letter is small or large does not matter: they differ in one bit, which is taken as set. */
-static uint64_t eight_of(aio__str text, size_t at, size_t n) {
+static inline uint64_t eight_of(aio__str text, size_t at, size_t n) {
   uint64_t eight = 0;
   if (FIRST_IS_LOWEST && text.n - at >= sizeof eight) {
     memcpy(&eight, text.p + at, sizeof eight);
@@ -55,11 +56,11 @@ static uint64_t eight_of(aio__str text, size_t at, size_t n) {
   return eight | UINT64_C(0x2020202020202020);
 }
 
-static uint64_t mix(uint64_t hash, uint64_t with) {
+static inline uint64_t mix(uint64_t hash, uint64_t with) {
   return (hash ^ hash >> 29 ^ with) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static uint64_t word_hash(aio__str text, size_t begin, size_t end) {
+static inline uint64_t word_hash(aio__str text, size_t begin, size_t end) {
   uint64_t hash = UINT64_C(0xcbf29ce484222325);
   for (; end - begin > 8; begin += 8) hash = mix(hash, eight_of(text, begin, 8));
   return mix(hash, eight_of(text, begin, end - begin)) | 1;
@@ -71,34 +72,39 @@ typedef struct shingler {
   size_t n, words;
 } shingler;
 
-static uint64_t turned(uint64_t x, unsigned by) { return x << by | x >> (64 - by); }
+static inline uint64_t turned(uint64_t x, unsigned by) { return x << by | x >> (64 - by); }
 
-static void put_shingle(shingler *s) {
+static inline void put_shingle(shingler *s) {
   uint64_t hash = mix(0, s->together ^ s->together >> 32);
   s->out[s->n++] = hash ^ hash >> 32;
 }
 
-static void add_word(shingler *s, uint64_t word) {
-  if (s->n == SHINGLES_MAX) return;
-  uint64_t *oldest = &s->last[s->words++ % SHINGLE_WORDS];
-  s->together = turned(s->together ^ *oldest, 48) ^ turned(word, 48);
-  *oldest = word;
-  if (s->words >= SHINGLE_WORDS) put_shingle(s);
+static inline void add_word(shingler *s, uint64_t word) {
+  s->together = turned(s->together ^ s->last[0], 48) ^ turned(word, 48);
+  for (size_t i = 1; i < SHINGLE_WORDS; i++) s->last[i - 1] = s->last[i];
+  s->last[SHINGLE_WORDS - 1] = word;
+  if (++s->words >= SHINGLE_WORDS) put_shingle(s);
 }
 
 /* Hashes of every run of four words; of a shorter text its words together. Words are letters, digits, and what is beyond ASCII. */
 static size_t shingle(aio__str text, uint64_t out[SHINGLES_MAX]) {
   shingler s = {.out = out};
-  uint64_t inside = 0; /* a word */
+  bool inside = false; /* a word, from `begin` on */
   size_t begin = 0;
   for (size_t pos = 0; pos < text.n && s.n < SHINGLES_MAX; pos += AIO__CLASSED) {
-    aio__byte_classes c = aio__classify_part((const unsigned char *)text.p + pos, text.n - pos);
-    uint64_t word = c.letters | c.digits | c.beyond, edges = word ^ (word << 1 | inside);
-    inside = word >> 63;
-    for (; edges; edges &= edges - 1) {
-      size_t at = pos + (size_t)__builtin_ctzll(edges);
-      if (word >> (at - pos) & 1) begin = at;
-      else add_word(&s, word_hash(text, begin, at));
+    uint64_t word = aio__word_bytes((const unsigned char *)text.p + pos, text.n - pos), before = word << 1 | (inside ? 1 : 0);
+    uint64_t begins = word & ~before, ends = before & ~word;
+    for (; ends && s.n < SHINGLES_MAX; ends &= ends - 1) {
+      if (!inside) {
+        begin = pos + (size_t)__builtin_ctzll(begins);
+        begins &= begins - 1;
+      }
+      inside = false;
+      add_word(&s, word_hash(text, begin, pos + (size_t)__builtin_ctzll(ends)));
+    }
+    if (begins) {
+      begin = pos + (size_t)__builtin_ctzll(begins);
+      inside = true;
     }
   }
   if (inside && s.n < SHINGLES_MAX) add_word(&s, word_hash(text, begin, text.n));
@@ -160,14 +166,9 @@ static bool follows(const aio__found_chunk *a, const aio__found_chunk *b) {
 }
 
 static aiorch_status put(packing *p, group *g, const aio__found_chunk *chunk, bool front) {
-  if (g->count == g->cap) {
-    size_t cap = g->cap ? g->cap * 2 : 4;
-    const aio__found_chunk **more = aio__arena_alloc(p->r->arena, cap * sizeof *more);
-    if (!more) return AIORCH_E_NOMEM;
-    if (g->count > 0) memcpy(more, g->chunks, g->count * sizeof *more);
-    g->chunks = more;
-    g->cap = cap;
-  }
+  const aio__found_chunk **chunks = aio__arena_grow(p->r->arena, g->chunks, g->count, &g->cap, CHUNKS_FIRST, sizeof *chunks);
+  if (!chunks) return AIORCH_E_NOMEM;
+  g->chunks = chunks;
   if (front) memmove(g->chunks + 1, g->chunks, g->count * sizeof *g->chunks);
   g->chunks[front ? 0 : g->count] = chunk;
   g->count++;
@@ -221,7 +222,7 @@ static aiorch_status open_group(packing *p, const aio__candidate *c) {
   g->score = c->score;
   g->similarity = c->similarity;
   g->shingle_count = n;
-  g->shingles = aio__arena_alloc(p->r->arena, (n + 1) * sizeof *g->shingles);
+  g->shingles = aio__arena_room(p->r->arena, (n + 1) * sizeof *g->shingles);
   if (!g->shingles) return AIORCH_E_NOMEM;
   memcpy(g->shingles, shingles, n * sizeof *shingles);
   for (size_t i = 0; i < n; i++) g->seen[shingles[i] / 64 % SEEN_WORDS] |= UINT64_C(1) << shingles[i] % 64;
@@ -352,8 +353,8 @@ aiorch_status aio__retrieval_pack(aio__retrieval *retrieval, const aio__candidat
   size_t most = count < retrieval->limit ? count : retrieval->limit;
   int64_t left = retrieval->token_budget > 0 ? retrieval->token_budget : INT64_MAX;
   if (most > 0) {
-    p.groups = aio__arena_alloc(retrieval->arena, most * sizeof *p.groups);
-    retrieval->sources = aio__arena_alloc(retrieval->arena, most * sizeof *retrieval->sources);
+    p.groups = aio__arena_room(retrieval->arena, most * sizeof *p.groups);
+    retrieval->sources = aio__arena_room(retrieval->arena, most * sizeof *retrieval->sources);
     if (!p.groups || !retrieval->sources) return AIORCH_E_NOMEM;
     aiorch_status st = make_groups(&p, candidates, count, needed);
     if (st) return st;

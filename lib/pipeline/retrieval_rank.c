@@ -81,6 +81,7 @@ static void read_candidates(const aio__retrieval_work *w, ranking *all) {
       for (size_t t = 0; t < all->query->n; t++) s->worth[t] = (double)chunk->often[t];
       continue;
     }
+    memset(s->worth, 0, all->query->n * sizeof *s->worth);
     s->words = count_terms(all, chunk->title, AIO__FTS_TITLE, s) + count_terms(all, chunk->heading, AIO__FTS_HEADING, s) +
                count_terms(all, chunk->text, AIO__FTS_BODY, s);
   }
@@ -111,7 +112,7 @@ static bool same_document(const aio__found_chunk *a, const aio__found_chunk *b) 
 static void lift(const aio__retrieval_work *w, ranking *all, size_t at) {
   scored *best = &all->items[at];
   double most[AIO__FTS_TERMS_MAX], own = 0, gain = 0;
-  memcpy(most, best->worth, sizeof most);
+  memcpy(most, best->worth, all->query->n * sizeof *most);
   double title = 1 + TITLE * best->title_share;
   for (size_t i = at + 1; i < all->count; i++) {
     scored *other = &all->items[i];
@@ -138,10 +139,10 @@ aiorch_status aio__retrieval_rank_text(aio__retrieval *retrieval) {
   aio__retrieval_work *w = retrieval->work;
   if (w->text_count < 2) return AIORCH_OK;
   ranking *all = aio__arena_alloc(retrieval->arena, sizeof *all);
-  aio__found_chunk *ordered = aio__arena_alloc(retrieval->arena, w->text_count * sizeof *ordered);
+  aio__found_chunk *ordered = aio__arena_room(retrieval->arena, w->text_count * sizeof *ordered);
   if (!all || !ordered) return AIORCH_E_NOMEM;
   all->count = w->text_count;
-  all->items = aio__arena_alloc(retrieval->arena, w->text_count * sizeof *all->items);
+  all->items = aio__arena_room(retrieval->arena, w->text_count * sizeof *all->items);
   if (!all->items) return AIORCH_E_NOMEM;
   if (w->query.n == 0) aio__fts_query_parse(retrieval->query, &w->query); /* the store has read it for itself */
   all->query = &w->query;

@@ -8,6 +8,7 @@
 #define RUN_MAGIC UINT64_C(0x61696f2e72756e21)
 
 enum { ARENA_BLOCK = 2048, SEARCH_BLOCK = 32768 };
+enum { MESSAGES_FIRST = 4, ATTEMPTS_FIRST = 2 /* most runs make one attempt */ };
 enum { ANSWER_GROWTH = 4 /* times what came: "[redacted:host]" may be longer than the host */ };
 
 aiorch_status aio__run_check(const aiorch_run *run) {
@@ -65,7 +66,7 @@ aiorch_status aio__run_make(aiorch *orch, aio__str tenant, aio__str user, aiorch
   aio__buf_init(&run->event_json, orch->al, SIZE_MAX / 2);
   aio__buf_init(&run->report_json, orch->al, SIZE_MAX / 2);
   aio__buf_init(&run->system_text, orch->al, 0);
-  aio__buf_init(&run->sources_json, orch->al, 0);
+  aio__buf_init(&run->kept_json, orch->al, 0);
   run->created_ms = aio__clock_wall_ms(orch->clock);
   aiorch_status st = aio__uuid_v7_from(&run->random, run->created_ms, run->id);
   if (st) {
@@ -107,7 +108,7 @@ void aio__run_destroy(aiorch_run *run) {
   aio__buf_free(&run->event_json);
   aio__buf_free(&run->report_json);
   aio__buf_free(&run->system_text);
-  aio__buf_free(&run->sources_json);
+  aio__buf_free(&run->kept_json);
   if (run->own_options) {
     aio__options_free(run->own_options);
     aio__free(run->al, run->own_options);
@@ -122,17 +123,6 @@ void aio__run_destroy(aiorch_run *run) {
   aio__free(run->al, run);
 }
 
-static aiorch_status grow_messages(aiorch_run *run) {
-  if (run->message_count < run->message_cap) return AIORCH_OK;
-  size_t cap = run->message_cap ? run->message_cap * 2 : 4;
-  aio__message *more = aio__arena_alloc(&run->arena, cap * sizeof *more);
-  if (!more) return AIORCH_E_NOMEM;
-  if (run->message_count) memcpy(more, run->messages, run->message_count * sizeof *more);
-  run->messages = more;
-  run->message_cap = cap;
-  return AIORCH_OK;
-}
-
 aiorch_status aio__run_add_message(aiorch_run *run, int32_t role, aio__str text) {
   if (role < AIORCH_ROLE_SYSTEM || role > AIORCH_ROLE_TOOL) {
     return aio__run_refuse(run, AIORCH_E_INVALID, "a message's role is AIORCH_ROLE_SYSTEM to _TOOL, not %d",
@@ -145,30 +135,21 @@ aiorch_status aio__run_add_message(aiorch_run *run, int32_t role, aio__str text)
     return aio__run_refuse(run, AIORCH_E_TOO_LARGE, "a run has at most %d messages and %d bytes of them",
                            AIO__MESSAGES_MAX, AIO__MESSAGE_BYTES_MAX);
   }
-  aiorch_status st = grow_messages(run);
+  aio__message *messages = aio__arena_grow(&run->arena, run->messages, run->message_count, &run->message_cap, MESSAGES_FIRST, sizeof *messages);
+  if (messages) run->messages = messages;
   aio__str copy = text.n ? aio__arena_str(&run->arena, text) : AIO__LIT("");
-  if (st || !copy.p) return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for a message");
+  if (!messages || !copy.p) return aio__run_refuse(run, AIORCH_E_NOMEM, "out of memory for a message");
   if (role == AIORCH_ROLE_USER) run->question = run->message_count;
   run->messages[run->message_count++] = (aio__message){.role = role, .text = copy};
   run->message_bytes += text.n;
   return AIORCH_OK;
 }
 
-/* Most runs make one attempt: room for more comes when it is needed. */
-static bool grow_attempts(aiorch_run *run) {
-  if (run->attempt_count < run->attempt_cap) return true;
-  if (run->attempt_count >= AIO__ATTEMPTS_MAX) return false;
-  size_t cap = run->attempt_cap ? run->attempt_cap * 2 : 2;
-  aio__attempt *more = aio__arena_alloc(&run->arena, cap * sizeof *more);
-  if (!more) return false;
-  if (run->attempt_count) memcpy(more, run->attempts, run->attempt_count * sizeof *more);
-  run->attempts = more;
-  run->attempt_cap = cap;
-  return true;
-}
-
 aio__attempt *aio__run_attempt(aiorch_run *run, int32_t kind) {
-  if (!grow_attempts(run) || !aio__settlement_reserve(run->settlement, run->attempt_count + 1)) return NULL;
+  if (run->attempt_count >= AIO__ATTEMPTS_MAX) return NULL;
+  aio__attempt *attempts = aio__arena_grow(&run->arena, run->attempts, run->attempt_count, &run->attempt_cap, ATTEMPTS_FIRST, sizeof *attempts);
+  if (attempts) run->attempts = attempts;
+  if (!attempts || !aio__settlement_reserve(run->settlement, run->attempt_count + 1)) return NULL;
   aio__attempt *attempt = &run->attempts[run->attempt_count];
   memset(attempt, 0, sizeof *attempt);
   attempt->kind = kind;

@@ -38,10 +38,30 @@ const char *aio__run_model_for(aiorch_run *run, const aio__plugin_provider *prov
   return model && model[0] ? model : provider->model;
 }
 
+/* Sentences of documents are no JSON and call no tool: who asked for either is better told that nobody could. */
+static aiorch_status leave_out_prose(aiorch_run *run, aiorch_error *why) {
+  bool shaped = run->wishes.schema.n > 0, forced = run->wishes.tool_choice == AIO__TOOLS_ANY || run->wishes.tool_choice == AIO__TOOLS_ONE;
+  size_t kept = 0;
+  if (!shaped && !forced) return AIORCH_OK;
+  for (size_t i = 0; i < run->chain_count; i++) {
+    if (run->chain[i] != &aio__extractive) run->chain[kept++] = run->chain[i];
+  }
+  if (kept == 0) {
+    run->chain = NULL;
+    run->chain_count = 0;
+    return aio__error_set(why, AIORCH_E_INVALID, "%s: register a provider that does, or leave it out",
+                          shaped ? "extractive, which alone may be asked, answers with sentences and keeps to no schema"
+                                 : "extractive, which alone may be asked, calls no tool");
+  }
+  run->chain_count = kept;
+  return AIORCH_OK;
+}
+
 aiorch_status aio__run_find_chain(aiorch_run *run, aiorch_error *why) {
   if (run->chain) return AIORCH_OK;
-  return aio__route_chain(&run->arena, run->options->generate_chain, &run->orch->plugins, &aio__extractive, &run->chain,
-                          &run->chain_count, why);
+  aiorch_status st = aio__route_chain(&run->arena, run->options->generate_chain, &run->orch->plugins, &aio__extractive, &run->chain,
+                                      &run->chain_count, why);
+  return st ? st : leave_out_prose(run, why);
 }
 
 aiorch_status aio__run_chain(aiorch_run *run) {

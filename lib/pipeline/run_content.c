@@ -9,7 +9,7 @@
 #include "text/json_scan.h"
 #include "text/tokens.h"
 
-enum { IMAGE_TOKENS = 1000 /* by the estimate; services count 85 to some 1,600 */ };
+enum { IMAGE_TOKENS = 1000 /* by the estimate; services count 85 to some 1,600 */, PARTS_FIRST = 4 };
 
 /* ---- checks ---- */
 
@@ -78,15 +78,9 @@ static size_t bytes_of(const aio__part *part) {
 
 /* A message's parts begin with its own text. */
 static aio__part *new_part(aiorch_run *run, aio__message *m) {
-  size_t need = m->part_count ? m->part_count + 1 : 2;
-  if (need > m->part_cap) {
-    size_t cap = m->part_cap ? m->part_cap * 2 : 4;
-    aio__part *more = aio__arena_alloc(&run->arena, cap * sizeof *more);
-    if (!more) return NULL;
-    if (m->part_count) memcpy(more, m->parts, m->part_count * sizeof *more);
-    m->parts = more;
-    m->part_cap = cap;
-  }
+  aio__part *parts = aio__arena_grow(&run->arena, m->parts, m->part_count, &m->part_cap, PARTS_FIRST, sizeof *parts);
+  if (!parts) return NULL;
+  m->parts = parts;
   if (m->part_count == 0 && m->text.n > 0) {
     m->parts[m->part_count++] = (aio__part){.kind = AIO__PART_TEXT, .text = m->text};
     m->text_cap = 0; /* it stays as it is */
@@ -170,11 +164,7 @@ aiorch_status aio__run_add_image(aiorch_run *run, aio__str media_type, aio__str 
     return aio__run_refuse(run, AIORCH_E_INVALID, "an image's media type is image/png, image/jpeg, image/gif or image/webp");
   }
   while (pad < 2 && pad < base64.n && base64.p[base64.n - 1 - pad] == '=') pad++;
-  bool good = base64.n > 0 && base64.n % 4 == 0;
-  for (size_t k = 0; good && k < base64.n - pad; k++) {
-    char c = base64.p[k];
-    good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
-  }
+  bool good = base64.n > 0 && base64.n % 4 == 0 && aio__str_base64(aio__str_n(base64.p, base64.n - pad));
   if (!good) return aio__run_refuse(run, AIORCH_E_INVALID, "an image must be base64 with padding and without line ends");
   return image(run, &(aio__part){.kind = AIO__PART_IMAGE, .text = base64, .media_type = media_type});
 }

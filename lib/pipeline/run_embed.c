@@ -59,7 +59,7 @@ aiorch_status aio__run_embed_note(aiorch_run *run, const aio__query_vector *vect
     }
   }
   aio__attempt_price(run, attempt);
-  if (embed->made && embed->cut_off) attempt->cost_known = run->cost_known = false;
+  if (embed->made && embed->cut_off && !aio__usage_any(&embed->usage)) attempt->cost_known = run->cost_known = false;
   return st;
 }
 

@@ -5,7 +5,7 @@
 
 #include "generate/arguments_check.h"
 #include "guard/output_hosts.h"
-#include "pipeline/run_flight.h"
+#include "pipeline/shared_call.h"
 
 void aio__run_take_warnings(aiorch_run *run) {
   aio__call_extra extra;
@@ -85,6 +85,13 @@ static aiorch_status take_reasoning(aiorch_run *run, const aio__call_extra *extr
   return AIORCH_OK;
 }
 
+void aio__run_stopped_by(aiorch_run *run, aio__str text) {
+  run->stopped_by = AIO__LIT("");
+  for (size_t i = 0; i < run->stop_count; i++) {
+    if (aio__str_eq(run->stops[i], text)) run->stopped_by = run->stops[i];
+  }
+}
+
 aiorch_status aio__run_announce_extras(aiorch_run *run) {
   for (size_t i = 0; i < run->tool_call_count && run->events_wanted; i++) {
     struct aiorch_event *event = aio__run_event(run, AIORCH_EVENT_TOOL_CALL, AIORCH_STAGE_GENERATE);
@@ -96,7 +103,7 @@ aiorch_status aio__run_announce_extras(aiorch_run *run) {
 
 /* Of its own call, or of what it shares. */
 static bool extra_at(const aiorch_run *run, size_t index, aio__call_extra *out) {
-  return run->call ? aio__call_extra_at(run->call, index, out) : aio__run_flight_extra_at(run, index, out);
+  return run->call ? aio__call_extra_at(run->call, index, out) : aio__shared_call_extra_at(run, index, out);
 }
 
 aiorch_status aio__run_take_extras(aiorch_run *run) {
@@ -110,6 +117,7 @@ aiorch_status aio__run_take_extras(aiorch_run *run) {
     if (tool && run->tool_call_count < AIO__TOOLS_MAX) st = take_tool_call(run, &extra);
     else if (reasoning && run->reasoning_count < AIO__REASONING_MAX) st = take_reasoning(run, &extra);
     else if (tool || reasoning) left_out++;
+    else if (extra.kind == AIO__EVENT_STOP) aio__run_stopped_by(run, extra.text);
   }
   if (left_out > 0) {
     aio__run_warn(run, AIORCH_STAGE_GENERATE, AIORCH_E_TOO_LARGE,
@@ -122,4 +130,5 @@ aiorch_status aio__run_take_extras(aiorch_run *run) {
 
 void aio__run_drop_extras(aiorch_run *run) {
   run->tool_call_count = run->reasoning_count = 0;
+  run->stopped_by = AIO__LIT("");
 }

@@ -15,6 +15,8 @@ void aio__run_take_warnings(aiorch_run *run);
  * AIORCH_OK; AIORCH_E_OUTPUT_BLOCKED: run->check.finding says why; AIORCH_E_NOMEM.
  */
 aiorch_status aio__run_take_extras(aiorch_run *run);
+/* This stop sequence ended the answer, if it is one of the run's own: nothing goes out here that was not asked for. */
+void aio__run_stopped_by(aiorch_run *run, aio__str text);
 /* An event for each tool call, when the text is out. AIORCH_E_NOMEM. */
 aiorch_status aio__run_announce_extras(aiorch_run *run);
 /* Forgets them: the attempt has failed. */

@@ -183,6 +183,7 @@ void aio__run_report(aiorch_run *run, aio__json_writer *w) {
   else aio__jw_knull(w, "answer");
   aio__jw_kz(w, "finish_reason",
              run->finish_reason == AIORCH_FINISH_NONE ? NULL : aiorch_finish_reason_name(run->finish_reason));
+  put_name(w, "stop_sequence", run->stopped_by.p);
   put_content(w, run);
   put_cache(w, run);
   put_sources(w, run);

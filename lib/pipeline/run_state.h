@@ -88,7 +88,7 @@ typedef enum aio__run_phase { AIO__RUN_NEW, AIO__RUN_ACTIVE, AIO__RUN_ENDED } ai
 
 /* A run's place in a flight. */
 typedef struct aio__seat {
-  struct aio__shared *flight;      /* NULL: it goes alone */
+  struct aio__shared_call *flight; /* NULL: it goes alone */
   uint64_t id;
   uint32_t round;                  /* that it has read of */
   bool leading;
@@ -143,7 +143,7 @@ struct aiorch_run {
   bool final_given;
   struct aiorch_event *events, *events_last, *event_given, final_event;
   aio__buf event_json, report_json;
-  aio__buf system_text, sources_json; /* the prompt; the sources as they are kept with the answer */
+  aio__buf system_text, kept_json; /* the prompt; what is kept with the answer (cache_kept.h) */
   aio__random_pool random;         /* for its ids and its fence */
   aio__waker *waker;
   aio__sched_node sched;
@@ -201,16 +201,18 @@ struct aiorch_run {
   aio__plan plan;                  /* where the run stands in its chain; targets beside chain */
   int64_t retry_at_ns;             /* while it waits for the next attempt */
   aio__tier_choice tier;
-  aio__seat seat;                  /* in a flight that it shares with others (run_flight.c) */
+  aio__seat seat;                  /* in a flight that it shares with others (shared_call.c) */
   bool shared;                     /* its answer is one that another run has asked for */
   aiorch_call *call;
   aio__stream_check check;
   aio__buf raw;                    /* all that came in the attempt that is out, unchecked */
   aio__buf answer;                 /* what was checked and given out of it */
   aio__citations citations;        /* of the whole answer */
-  bool committed;                  /* the first delta came */
+  bool whole;                      /* its text goes out when all of it is there (aiorch_run_set_whole) */
+  bool committed;                  /* the first delta has gone out */
   bool answered;                   /* the answer is whole, checked and may be kept */
   int32_t finish_reason;
+  aio__str stopped_by;             /* which of `stops` ended the answer; empty: none, or nobody said */
   aio__run_tool_call *tool_calls;
   size_t tool_call_count;
   aio__run_reasoning *reasoning;
@@ -289,17 +291,19 @@ aiorch_status aio__run_plan(aiorch_run *run);                        /* the chai
 
 /* ---- stage_generate.c ---- */
 void aio__generate_begin_check(aiorch_run *run, aio__str canary);    /* for an answer that begins anew */
-/* Lets go of the attempt that is out, if any. True: it was sent, and what it has cost this run does not get to know. */
+/* Lets go of the attempt that is out, if any. True: it goes on for others, and what it has cost this run does not get to know. */
 bool aio__generate_drop(aiorch_run *run);
 
 /* ---- attempt_end.c: how attempts of the stage end ---- */
 /* Takes what the call that is out has said, and drops it. `message` NULL: its own. AIORCH_E_NOMEM. */
 aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char *message);
+/* It was sent, and this side did not wait for its end: the run was cancelled, or out of time. */
+bool aio__attempt_given_up(const aiorch_call *call, aiorch_status status);
 /* What an attempt has used. Tokens that its provider did not count (`result` NULL: it said nothing) are estimated by what came of its
- * answer, and marked so; an answer without a text has taken some, too. */
-void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__str text, int64_t prompt_tokens);
-/* The call that is out was sent, and is given up: its tokens as far as they are known. */
-void aio__attempt_dropped(aiorch_run *run, const aio__call_result *result);
+ * answer, and marked so; an answer without a text has taken some, too, and so has one that was given up. */
+void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__str text, bool given_up, int64_t prompt_tokens);
+/* The call that is out was sent, and is given up: cancels it, and takes its tokens and their price as far as they are known. */
+void aio__attempt_dropped(aiorch_run *run, aiorch_status status);
 /* Nobody could answer, or may be asked now: fails the run. */
 aiorch_status aio__attempts_all_failed(aiorch_run *run);
 /* Warnings for providers that were passed over since the last look. How many. */

@@ -63,6 +63,15 @@ void aio__sched_free(aio__sched *sched) {
   aio__free(sched->al, sched);
 }
 
+static aio__sched_state state_of(const aio__sched_node *node) {
+  return (aio__sched_state)atomic_load_explicit(&node->state, memory_order_relaxed);
+}
+
+/* With the mutex held. */
+static void set_state(aio__sched_node *node, aio__sched_state state) {
+  atomic_store_explicit(&node->state, (int)state, memory_order_relaxed);
+}
+
 /* ---- the heap: smallest deadline first ---- */
 
 static void heap_set(aio__sched *sched, size_t i, aio__sched_node *node) {
@@ -112,7 +121,7 @@ static void heap_put(aio__sched *sched, aio__sched_node *node, int64_t deadline_
 static aio__sched_node *heap_top(aio__sched *sched) {
   while (sched->heap_n > 0) {
     aio__sched_node *top = sched->heap[0];
-    if (top->state != AIO__SCHED_PARKED || top->deadline_ns == AIO__NEVER) {
+    if (state_of(top) != AIO__SCHED_PARKED || top->deadline_ns == AIO__NEVER) {
       heap_remove(sched, top);
     } else if (top->heap_ns < top->deadline_ns) {
       top->heap_ns = top->deadline_ns;
@@ -183,7 +192,7 @@ aiorch_status aio__sched_fd(aio__sched *sched, int *fd) {
 /* ---- the queue ---- */
 
 static void push(aio__sched *sched, aio__sched_node *node) {
-  node->state = AIO__SCHED_QUEUED;
+  set_state(node, AIO__SCHED_QUEUED);
   node->next = NULL;
   node->prev = sched->last;
   if (sched->last) sched->last->next = node;
@@ -219,7 +228,7 @@ static aiorch_status reserve(aio__sched *sched) {
 
 aiorch_status aio__sched_submit(aio__sched *sched, aio__sched_node *node) {
   pthread_mutex_lock(&sched->mutex);
-  aiorch_status st = node->state != AIO__SCHED_IDLE ? AIORCH_E_STATE : reserve(sched);
+  aiorch_status st = state_of(node) != AIO__SCHED_IDLE ? AIORCH_E_STATE : reserve(sched);
   if (st == AIORCH_OK) {
     sched->submitted++;
     node->heap_index = SIZE_MAX;
@@ -231,21 +240,21 @@ aiorch_status aio__sched_submit(aio__sched *sched, aio__sched_node *node) {
 
 void aio__sched_ready(aio__sched *sched, aio__sched_node *node) {
   pthread_mutex_lock(&sched->mutex);
-  if (node->state == AIO__SCHED_PARKED) {
+  if (state_of(node) == AIO__SCHED_PARKED) {
     push(sched, node);
     show_deadline(sched);
-  } else if (node->state == AIO__SCHED_LEASED) {
-    node->state = AIO__SCHED_AGAIN_DUE;
+  } else if (state_of(node) == AIO__SCHED_LEASED) {
+    set_state(node, AIO__SCHED_AGAIN_DUE);
   }
   pthread_mutex_unlock(&sched->mutex);
 }
 
 void aio__sched_park(aio__sched *sched, aio__sched_node *node, int64_t deadline_ns) {
   pthread_mutex_lock(&sched->mutex);
-  if (node->state == AIO__SCHED_AGAIN_DUE) {
+  if (state_of(node) == AIO__SCHED_AGAIN_DUE) {
     push(sched, node);
-  } else if (node->state == AIO__SCHED_LEASED) {
-    node->state = AIO__SCHED_PARKED;
+  } else if (state_of(node) == AIO__SCHED_LEASED) {
+    set_state(node, AIO__SCHED_PARKED);
     heap_put(sched, node, deadline_ns);
     show_deadline(sched);
     /* A waiter may have gone to sleep for longer than this deadline. */
@@ -256,10 +265,10 @@ void aio__sched_park(aio__sched *sched, aio__sched_node *node, int64_t deadline_
 
 void aio__sched_remove(aio__sched *sched, aio__sched_node *node) {
   pthread_mutex_lock(&sched->mutex);
-  if (node->state != AIO__SCHED_IDLE) {
-    if (node->state == AIO__SCHED_QUEUED) unlink_node(sched, node);
+  if (state_of(node) != AIO__SCHED_IDLE) {
+    if (state_of(node) == AIO__SCHED_QUEUED) unlink_node(sched, node);
     heap_remove(sched, node);
-    node->state = AIO__SCHED_IDLE;
+    set_state(node, AIO__SCHED_IDLE);
     sched->submitted--;
     show_ready(sched);
     show_deadline(sched);
@@ -269,10 +278,8 @@ void aio__sched_remove(aio__sched *sched, aio__sched_node *node) {
 }
 
 aio__sched_state aio__sched_state_of(aio__sched *sched, const aio__sched_node *node) {
-  pthread_mutex_lock(&sched->mutex);
-  aio__sched_state state = node->state;
-  pthread_mutex_unlock(&sched->mutex);
-  return state;
+  (void)sched;
+  return state_of(node);
 }
 
 static void queue_overdue(aio__sched *sched) {
@@ -304,7 +311,7 @@ aiorch_status aio__sched_wait(aio__sched *sched, int64_t deadline_ns, aio__sched
     if (sched->first) {
       *node = sched->first;
       unlink_node(sched, *node);
-      (*node)->state = AIO__SCHED_LEASED;
+      set_state(*node, AIO__SCHED_LEASED);
       show_ready(sched);
       st = AIORCH_OK;
       break;

@@ -6,6 +6,7 @@
 #ifndef AIO_PIPELINE_SCHED_H
 #define AIO_PIPELINE_SCHED_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "core/alloc.h"
@@ -18,7 +19,7 @@ typedef enum aio__sched_state {
 
 /* The part of a run that the queue knows. Guarded by the queue's mutex. */
 typedef struct aio__sched_node {
-  aio__sched_state state;
+  atomic_int state;                    /* aio__sched_state; read by whoever has a lease without the mutex */
   struct aio__sched_node *prev, *next; /* in the queue */
   size_t heap_index;                   /* in the heap of deadlines; SIZE_MAX when not in it */
   int64_t heap_ns;                     /* where it stands there: its deadline, or one that it had before */

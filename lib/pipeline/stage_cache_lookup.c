@@ -7,11 +7,10 @@
  * again (a hit only when the same chunks are found; what was retrieved serves the retrieve stage otherwise), served, or
  * passed over.
  */
-#include <math.h>
 #include <string.h>
 
+#include "pipeline/cache_kept.h"
 #include "pipeline/stages.h"
-#include "text/json.h"
 
 enum { START = 0, LOOKUP, NEAR, REVALIDATE, MARK };
 
@@ -35,64 +34,12 @@ static aiorch_status down(aiorch_run *run, aiorch_status st) {
   return miss(run);
 }
 
-static aio__str text_of(aiorch_run *run, const aio__json_value *value, const char *key) {
-  aio__str text = AIO__LIT("");
-  if (!aio__json_str(aio__json_get(value, key), &text) || text.n == 0) return AIO__LIT("");
-  return aio__arena_str(&run->arena, text);
-}
-
-static aiorch_status read_source(aiorch_run *run, const aio__json_value *value, aio__source *source) {
-  int64_t start = 0, end = 0, version = 0;
-  source->title = text_of(run, value, "title");
-  source->uri = text_of(run, value, "uri");
-  source->text = text_of(run, value, "text");
-  aio__str id = text_of(run, value, "document_id");
-  if (!source->title.p || !source->uri.p || !source->text.p || !id.p) return AIORCH_E_NOMEM;
-  if (id.n == AIO__UUID_LEN) memcpy(source->document_id, id.p, id.n + 1);
-  (void)aio__json_i64(aio__json_get(value, "start"), &start);
-  (void)aio__json_i64(aio__json_get(value, "end"), &end);
-  (void)aio__json_i64(aio__json_get(value, "version"), &version);
-  source->start = (uint64_t)start;
-  source->end = (uint64_t)end;
-  source->document_version = version;
-  if (!aio__json_f64(aio__json_get(value, "score"), &source->score)) source->score = 0;
-  if (!aio__json_f64(aio__json_get(value, "similarity"), &source->similarity)) source->similarity = (double)NAN;
-  return AIORCH_OK;
-}
-
-/* The sources that the answer was written from, as cache_store kept them. */
-static aiorch_status read_sources(aiorch_run *run) {
-  static const aio__json_limits limits = {
-      .max_bytes = 64u << 20, .max_depth = 8, .syntax_status = AIORCH_E_STORE_CORRUPT, .name = "cached sources"};
-  if (run->entry.sources.n == 0) return AIORCH_OK;
-  aio__json *json = NULL;
-  aiorch_status st = aio__json_parse(run->al, run->entry.sources, &limits, &json, NULL);
-  if (st) return st;
-  size_t count = aio__json_size(aio__json_root(json));
-  if (count > AIO__SOURCES_MAX) count = AIO__SOURCES_MAX;
-  run->sources = aio__arena_alloc(&run->arena, (count ? count : 1) * sizeof *run->sources);
-  if (!run->sources) st = AIORCH_E_NOMEM;
-  const aio__json_value *value = aio__json_first(aio__json_root(json));
-  for (size_t i = 0; st == AIORCH_OK && i < count && value; i++, value = aio__json_next(value)) {
-    st = read_source(run, value, &run->sources[i]);
-    run->source_count = i + 1;
-  }
-  aio__json_free(json);
-  return st;
-}
-
 static aiorch_status hit(aiorch_run *run) {
-  run->sources = NULL;
-  run->source_count = 0;
-  aiorch_status st = read_sources(run);
+  aiorch_status st = aio__cache_kept_read(run);
   if (st == AIORCH_OK) st = aio__buf_str(&run->answer, run->entry.answer);
   const char *provider = aio__arena_strn(&run->arena, run->entry.provider.p, run->entry.provider.n);
   const char *model = aio__arena_strn(&run->arena, run->entry.model.p, run->entry.model.n);
-  if (st == AIORCH_E_STORE_CORRUPT) {
-    run->sources = NULL;
-    run->source_count = 0;
-    return miss(run);
-  }
+  if (st == AIORCH_E_STORE_CORRUPT) return miss(run);
   if (st || !provider || !model) {
     return aio__run_fail(run, AIORCH_STAGE_CACHE_LOOKUP, AIORCH_E_NOMEM, "out of memory for a cached answer");
   }

@@ -3,10 +3,11 @@
  * question's vector is kept with it, so that near questions find it; without it the answer serves its own question only. */
 #include <string.h>
 
+#include "pipeline/cache_kept.h"
 #include "pipeline/stages.h"
 #include "providers/extractive.h"
 
-enum { START = 0, EMBED, PUT, UPSERT, CACHED_SOURCES_MAX = 16 << 20, SOURCE_FRAME = 320 };
+enum { START = 0, EMBED, PUT, UPSERT };
 
 /* Sentences of the documents, given because no provider could answer: the next run may find one that can. Whether they were asked,
  * passed over, or asked by a run that this one shares its answer with makes no difference. */
@@ -92,39 +93,6 @@ static aiorch_status stored(aiorch_run *run, aiorch_status st) {
   return run->entry.vector && run->orch->plugins.vector_store.vtbl.search ? upsert(run) : AIORCH_OK;
 }
 
-/* The sources as they are given again on a hit, with the version that schema/run.json does not show. */
-static aiorch_status write_sources(aiorch_run *run, aio__str *out) {
-  aio__buf *buf = &run->sources_json;
-  aio__json_writer w;
-  size_t expected = 2;
-  for (size_t i = 0; i < run->source_count; i++) {
-    const aio__source *s = &run->sources[i];
-    expected += SOURCE_FRAME + s->title.n + s->uri.n + s->text.n + s->text.n / 16;
-  }
-  aio__buf_free(buf);
-  aio__buf_init(buf, run->al, CACHED_SOURCES_MAX);
-  if (expected < CACHED_SOURCES_MAX) (void)aio__buf_reserve(buf, expected);
-  aio__jw_init(&w, buf);
-  aio__jw_array(&w);
-  for (size_t i = 0; i < run->source_count; i++) {
-    const aio__source *s = &run->sources[i];
-    aio__jw_object(&w);
-    aio__jw_kz(&w, "document_id", s->document_id);
-    aio__jw_ki64(&w, "version", s->document_version);
-    aio__jw_kstr(&w, "title", s->title);
-    aio__jw_kstr(&w, "uri", s->uri);
-    aio__jw_kstr(&w, "text", s->text);
-    aio__jw_ki64(&w, "start", (int64_t)s->start);
-    aio__jw_ki64(&w, "end", (int64_t)s->end);
-    aio__jw_kf64(&w, "score", s->score);
-    aio__jw_kf64(&w, "similarity", s->similarity);
-    aio__jw_object_end(&w);
-  }
-  aio__jw_array_end(&w);
-  *out = aio__buf_view(buf);
-  return buf->failed;
-}
-
 static aiorch_status list_documents(aiorch_run *run, aio__cache_entry *entry) {
   size_t room = run->source_count ? run->source_count : 1;
   aio__cache_source *list = aio__arena_alloc(&run->arena, room * sizeof *list);
@@ -162,7 +130,7 @@ static aiorch_status fill_entry(aiorch_run *run, int64_t now_ms) {
   e->created_ms = run->knowledge > 0 ? now_ms : run->lookup_ms;
   e->expires_ms = now_ms + run->options->cache_ttl_s * 1000;
   st = list_documents(run, e);
-  return st ? st : write_sources(run, &e->sources);
+  return st ? st : aio__cache_kept_write(run, &e->sources);
 }
 
 static bool wants_vector(const aiorch_run *run) {

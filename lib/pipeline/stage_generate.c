@@ -4,13 +4,13 @@
  *   START -> [RECORD: the attempt's row is written before a byte leaves] -> STREAM -> done, or WAIT, or RECORD of the next
  *
  * Whom to ask next, and when, is the plan's to say (generate/attempt.h). The first delta is the commit point: an error before it
- * goes on with the plan, one after it ends the run.
+ * goes on with the plan, one after it ends the run. Text that is first seen together with the error after it is not given out.
  */
 #include <string.h>
 
 #include "pipeline/run_content.h"
 #include "pipeline/run_extras.h"
-#include "pipeline/run_flight.h"
+#include "pipeline/shared_call.h"
 #include "pipeline/stages.h"
 
 /* Steps that go on at once say AIORCH_AGAIN, so that a long chain of failures is a loop, not a recursion. */
@@ -22,19 +22,16 @@ bool aio__generate_drop(aiorch_run *run) {
   aio__plan_dropped(&run->plan, aio__run_now(run) / 1000000);
   if (run->seat.flight && run->call && aio__call_ended(run->call)) {
     aiorch_status st = aio__call_result_of(run->call)->status;
-    aio__run_flight_done(run, st);
+    aio__shared_call_done(run, st);
     (void)aio__attempt_end(run, st, NULL); /* it was whole, only this run did not see it any more */
   }
-  if (aio__run_flight_leave(run)) return true; /* what is out goes on for others */
+  if (aio__shared_call_leave(run)) return true; /* what is out goes on for others */
   if (!run->call) return false;
   (void)aio__call_poll(run->call); /* for its last word: bytes leave without waking whoever drives */
-  bool told = aio__call_cancel(run->call);
-  const aio__call_result *result = aio__call_result_of(run->call);
-  bool sent = result->sent;
-  if (sent) aio__attempt_dropped(run, told ? result : NULL);
+  if (aio__call_result_of(run->call)->sent) aio__attempt_dropped(run, run->error.status < 0 ? run->error.status : AIORCH_E_CANCELLED);
   aio__call_drop(run->call);
   run->call = NULL;
-  return sent;
+  return false;
 }
 
 /* ---- the request ---- */
@@ -77,8 +74,8 @@ static aiorch_status make_call(aiorch_run *run, const aio__attempt *attempt) {
   request.max_tokens = run->options->generate_max_tokens;
   request.temperature = run->options->generate_temperature;
   bool shared = run->seat.flight != NULL;
-  return aio__call_new(run->orch->calls, AIO__CALL_GENERATE, &request, shared ? aio__run_flight_waker(run) : run->waker,
-                       shared ? aio__run_flight_deadline(run) : run->deadline_ns, (size_t)run->options->response_max_bytes,
+  return aio__call_new(run->orch->calls, AIO__CALL_GENERATE, &request, shared ? aio__shared_call_waker(run) : run->waker,
+                       shared ? aio__shared_call_deadline(run) : run->deadline_ns, (size_t)run->options->response_max_bytes,
                        &run->call);
 }
 
@@ -91,8 +88,10 @@ static aiorch_status out_of_memory(aiorch_run *run) {
 
 /* ---- the stream ---- */
 
-/* What the answer has grown by since `before`. */
-static aiorch_status give_out(aiorch_run *run, size_t before) {
+/* What the answer has grown by since `before`; all of it at its end where it is wanted whole. */
+static aiorch_status give_out(aiorch_run *run, size_t before, bool all_there) {
+  if (run->whole && !all_there) return AIORCH_OK;
+  if (run->whole) before = 0;
   if (run->answer.n <= before) return AIORCH_OK;
   run->committed = true;
   /* A copy: the answer's buffer may move before the event is read. */
@@ -160,13 +159,13 @@ static void say_what_follows(aiorch_run *run, aio__plan_move move, const char *f
   aio__str why = reason(run);
   const char *colon = why.n ? ": " : "";
   if (move.kind == AIO__PLAN_WAIT) {
-    aio__run_flight_warn(run, status, "%s failed (%s%s%.*s); it is tried again in %lld ms", failed, words, colon,
+    aio__shared_call_warn(run, status, "%s failed (%s%s%.*s); it is tried again in %lld ms", failed, words, colon,
                   (int)why.n, why.p, (long long)move.wait_ms);
   } else if (move.turn == AIO__TURN_OTHER_KEY) {
-    aio__run_flight_warn(run, status, "%s failed (%s%s%.*s); another of its keys is tried", failed, words, colon,
+    aio__shared_call_warn(run, status, "%s failed (%s%s%.*s); another of its keys is tried", failed, words, colon,
                   (int)why.n, why.p);
   } else {
-    aio__run_flight_warn(run, status, "%s failed (%s%s%.*s); %s%s is tried next", failed, words, colon, (int)why.n,
+    aio__shared_call_warn(run, status, "%s failed (%s%s%.*s); %s%s is tried next", failed, words, colon, (int)why.n,
                   why.p, next, move.turn == AIO__TURN_LARGER_WINDOW ? ", which reads more," : "");
   }
 }
@@ -178,10 +177,10 @@ static aiorch_status follow(aiorch_run *run, aio__plan_move move, const char *fa
   if (move.kind == AIO__PLAN_NOBODY) {
     aiorch_status st = aio__attempts_all_failed(run);
     /* With little time left a wait was not possible that others may have time for. */
-    if (remaining_ms(run) > AIO__RETRY_CAP_MS) aio__run_flight_gave_up(run);
+    if (remaining_ms(run) > AIO__RETRY_CAP_MS) aio__shared_call_gave_up(run);
     return st;
   }
-  if (run->seat.flight && !aio__run_flight_lead(run, move.kind == AIO__PLAN_WAIT ? move.wait_ms : 0)) {
+  if (run->seat.flight && !aio__shared_call_lead(run, move.kind == AIO__PLAN_WAIT ? move.wait_ms : 0)) {
     aio__plan_dropped(&run->plan, now_ms(run)); /* another leads meanwhile */
     run->step = FLIGHT;
     return AIORCH_AGAIN;
@@ -219,20 +218,20 @@ static aiorch_status give_up(aiorch_run *run, aiorch_status status, bool own) {
                 run->committed ? " (after the answer had begun: what was given out stands)" : "");
   (void)strncpy(run->error.provider, attempt->provider, sizeof run->error.provider - 1);
   bool everybodys = status == AIORCH_E_PROVIDER_REJECTED || status == AIORCH_E_CONTEXT_WINDOW;
-  if (everybodys && !run->committed) aio__run_flight_gave_up(run);
+  if (everybodys && !run->committed) aio__shared_call_gave_up(run);
   return status;
 }
 
 /* Ends the attempt for a reason that is this run's alone: for others it goes on. */
 static aiorch_status end_own(aiorch_run *run, aiorch_status status) {
-  if (!aio__call_ended(run->call) && aio__run_flight_leave(run)) {
+  if (!aio__call_ended(run->call) && aio__shared_call_leave(run)) {
     aio__attempt *attempt = current(run);
     attempt->status = status;
     attempt->duration_us = (aio__run_now(run) - attempt->started_ns) / 1000;
     attempt->cost_known = run->cost_known = false;
     return AIORCH_OK;
   }
-  aio__run_flight_done(run, AIORCH_OK);
+  aio__shared_call_done(run, AIORCH_OK);
   return aio__attempt_end(run, status, NULL);
 }
 
@@ -250,7 +249,7 @@ static aiorch_status attempt_failed(aiorch_run *run, aiorch_status status, const
     (void)end_own(run, status);
     return status;
   }
-  aio__run_flight_done(run, status);
+  aio__shared_call_done(run, status);
   if (aio__attempt_end(run, status, message) != AIORCH_OK) return out_of_memory(run);
   const char *provider = current(run)->provider;
   bool own = is_runs_own(run, status);
@@ -270,7 +269,7 @@ static aiorch_status take_text(aiorch_run *run, bool *ended) {
     aiorch_status st = aio__call_take_text(run->call, &run->raw);
     return st == AIORCH_OK || st == AIORCH_E_NOMEM ? st : AIORCH_E_TOO_LARGE;
   }
-  aiorch_status round = AIORCH_OK, st = aio__run_flight_pump(run, ended, &round);
+  aiorch_status round = AIORCH_OK, st = aio__shared_call_pump(run, ended, &round);
   if (st == AIORCH_AGAIN) {
     *ended = true;
     return aio__call_ended(run->call) ? AIORCH_OK : AIORCH_E_TOO_LARGE; /* what its own call said counts */
@@ -291,6 +290,7 @@ static aiorch_status stream(aiorch_run *run) {
   size_t before = run->answer.n;
   aio__run_take_warnings(run);
   if (run->raw.n > 0) aio__plan_alive(&run->plan);
+  if (ended && result->status < 0 && !run->committed) return attempt_failed(run, result->status, NULL);
   aiorch_status st = aio__stream_check_feed(&run->check, aio__buf_view(&run->raw), whole, &run->answer);
   if (st == AIORCH_OK && whole) st = aio__run_take_extras(run);
   if (st == AIORCH_E_OUTPUT_BLOCKED) {
@@ -299,7 +299,7 @@ static aiorch_status stream(aiorch_run *run) {
     return end_own(run, st) == AIORCH_OK ? st : out_of_memory(run);
   }
   if (st) return attempt_failed(run, st, st == AIORCH_E_RESPONSE ? "the answer is not UTF-8" : NULL);
-  if (give_out(run, before) != AIORCH_OK || (whole && aio__run_announce_extras(run) != AIORCH_OK)) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
+  if (give_out(run, before, whole) != AIORCH_OK || (whole && aio__run_announce_extras(run) != AIORCH_OK)) return attempt_failed(run, AIORCH_E_NOMEM, NULL);
   if (!ended) {
     if (!run->seat.flight) aio__run_wake_at(run, aio__call_wakes_at(run->call));
     return AIORCH_PENDING;
@@ -310,7 +310,7 @@ static aiorch_status stream(aiorch_run *run) {
   }
   run->finish_reason = result->finish_reason;
   aio__plan_succeeded(&run->plan, now_ms(run));
-  aio__run_flight_done(run, AIORCH_OK);
+  aio__shared_call_done(run, AIORCH_OK);
   if (aio__attempt_end(run, AIORCH_OK, NULL) != AIORCH_OK) return out_of_memory(run);
   return succeed(run, current(run)->provider, current(run)->model);
 }
@@ -357,7 +357,7 @@ static aiorch_status start_stream(aiorch_run *run) {
     return out_of_memory(run);
   }
   if (!run->seat.flight) start_call(run);
-  else if (!aio__run_flight_launch(run, start_call)) return not_made(run);
+  else if (!aio__shared_call_launch(run, start_call)) return not_made(run);
   return stream(run);
 }
 
@@ -391,7 +391,7 @@ static aiorch_status begin_attempt(aiorch_run *run) {
 /* ---- in a flight that others fly in, too ---- */
 
 static aiorch_status go_alone(aiorch_run *run) {
-  (void)aio__run_flight_leave(run);
+  (void)aio__shared_call_leave(run);
   return follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
 }
 
@@ -402,8 +402,8 @@ static aiorch_status broken_off(aiorch_run *run) {
 }
 
 static aiorch_status share_answer(aiorch_run *run) {
-  aio__flight_answer answer;
-  if (aio__run_flight_answer(run, &answer) != AIORCH_OK) return out_of_memory(run);
+  aio__shared_answer answer;
+  if (aio__shared_call_answer(run, &answer) != AIORCH_OK) return out_of_memory(run);
   run->finish_reason = answer.finish_reason;
   aiorch_status st = aio__run_take_extras(run); /* its reasoning: an answer that calls tools is not shared */
   if (st) return st == AIORCH_E_OUTPUT_BLOCKED ? blocked(run) : out_of_memory(run);
@@ -414,16 +414,17 @@ static aiorch_status share_answer(aiorch_run *run) {
 
 static aiorch_status read_along(aiorch_run *run) {
   bool ended = false;
-  aiorch_status round = AIORCH_PENDING, st = aio__run_flight_pump(run, &ended, &round);
+  aiorch_status round = AIORCH_PENDING, st = aio__shared_call_pump(run, &ended, &round);
   if (st == AIORCH_PENDING) return st;
   if (st == AIORCH_E_TRUNCATED) return broken_off(run);
   if (st) return out_of_memory(run);
+  if (ended && round < 0 && !run->committed) return AIORCH_AGAIN;
   size_t before = run->answer.n;
   st = aio__stream_check_feed(&run->check, aio__buf_view(&run->raw), ended && round == AIORCH_OK, &run->answer);
   if (st == AIORCH_E_OUTPUT_BLOCKED) return blocked(run);
-  if (st == AIORCH_E_RESPONSE) aio__run_flight_spoilt(run, st);
+  if (st == AIORCH_E_RESPONSE) aio__shared_call_spoilt(run, st);
   if (st == AIORCH_E_RESPONSE) return run->committed ? broken_off(run) : AIORCH_AGAIN;
-  if (st || give_out(run, before) != AIORCH_OK) return out_of_memory(run);
+  if (st || give_out(run, before, ended && round == AIORCH_OK) != AIORCH_OK) return out_of_memory(run);
   if (!ended) return AIORCH_PENDING;
   if (round == AIORCH_OK) return share_answer(run);
   return run->committed ? broken_off(run) : AIORCH_AGAIN;
@@ -432,7 +433,7 @@ static aiorch_status read_along(aiorch_run *run) {
 static aiorch_status share_error(aiorch_run *run) {
   aiorch_error error;
   aio__error_init(&error);
-  aio__run_flight_error(run, &error);
+  aio__shared_call_error(run, &error);
   if (error.status == AIORCH_OK) return go_alone(run);
   run->shared = true;
   aio__count(&run->orch->counters, AIO__N_RUNS_SHARED);
@@ -444,10 +445,10 @@ static aiorch_status share_error(aiorch_run *run) {
 }
 
 static aiorch_status in_flight(aiorch_run *run) {
-  switch (aio__run_flight_role(run)) {
+  switch (aio__shared_call_role(run)) {
     case AIO__FLIGHT_LEADS:
       if (run->committed) return broken_off(run);
-      if (!aio__run_flight_lead(run, 0)) return AIORCH_AGAIN;
+      if (!aio__shared_call_lead(run, 0)) return AIORCH_AGAIN;
       return follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
     case AIO__FLIGHT_WAITS: return run->committed ? broken_off(run) : AIORCH_PENDING;
     case AIO__FLIGHT_SHARES: return run->committed ? broken_off(run) : share_error(run);
@@ -464,7 +465,7 @@ static aiorch_status start(aiorch_run *run) {
   }
   if (st == AIORCH_OK) st = aio__run_plan(run);
   if (st) return out_of_memory(run);
-  aio__run_flight_join(run);
+  aio__shared_call_join(run);
   run->step = FLIGHT;
   return run->seat.flight ? AIORCH_AGAIN : follow(run, aio__plan_begin(&run->plan, now_ms(run)), NULL, AIORCH_OK);
 }
@@ -484,6 +485,6 @@ aiorch_status aio__stage_generate(aiorch_run *run) {
   aiorch_status st;
   do st = step(run);
   while (st == AIORCH_AGAIN);
-  if (st != AIORCH_PENDING && !run->call) (void)aio__run_flight_leave(run); /* its own part is over */
+  if (st != AIORCH_PENDING && !run->call) (void)aio__shared_call_leave(run); /* its own part is over */
   return st;
 }

@@ -6,12 +6,23 @@
 
 enum { START = 0, EMBED, WAIT };
 
+/* The run's row names who wrote the answer; without an answer, who was asked for one last and has taken something for it. */
+static void name_who_was_paid(const aiorch_run *run, aio__run_row *row) {
+  for (size_t i = run->attempt_count; i-- > 0 && row->provider.n == 0;) {
+    const aio__attempt *attempt = &run->attempts[i];
+    if (attempt->kind != AIORCH_ATTEMPT_GENERATE || (attempt->cost_known && !aio__usage_any(&attempt->usage))) continue;
+    row->provider = aio__str_z(attempt->provider);
+    row->model = aio__str_z(attempt->model);
+  }
+}
+
 void aio__log_cost_run_row(const aiorch_run *run, aio__run_row *row) {
   memset(row, 0, sizeof *row);
   memcpy(row->id, run->id, sizeof row->id);
   row->user = run->user;
   row->provider = aio__str_z(run->provider);
   row->model = aio__str_z(run->model);
+  name_who_was_paid(run, row);
   row->status = run->error.stage >= 0 && run->error.status < 0 ? run->error.status : AIORCH_OK;
   row->cache = run->cache_outcome;
   row->usage = run->usage;
@@ -41,7 +52,7 @@ static aiorch_status settled(aiorch_run *run) {
 }
 
 static aiorch_status start(aiorch_run *run) {
-  if (!run->settlement) return AIORCH_OK; /* an attempt of its goes on for others: the flight settles it (run_flight.c) */
+  if (!run->settlement) return AIORCH_OK; /* an attempt of its goes on for others: the flight settles it (shared_call.c) */
   run->step = WAIT;
   hand_over(run, run->waker);
   return settled(run);

@@ -58,10 +58,10 @@ static void move_text(aio__str *text, char **room) {
 static aiorch_status keep_result(aiorch_run *run) {
   aio__retrieval *r = &run->retrieval;
   aio__query_vector *vector = &r->vector;
-  aio__source *sources = aio__arena_alloc(&run->arena, (r->source_count + 1) * sizeof *sources);
+  aio__source *sources = aio__arena_room(&run->arena, (r->source_count + 1) * sizeof *sources);
   size_t bytes = 0;
   for (size_t i = 0; i < r->source_count; i++) bytes += r->sources[i].title.n + r->sources[i].uri.n + r->sources[i].text.n + 3;
-  char *room = aio__arena_alloc(&run->arena, bytes);
+  char *room = aio__arena_room(&run->arena, bytes);
   if (!sources || !room) return AIORCH_E_NOMEM;
   for (size_t i = 0; i < r->source_count; i++) {
     sources[i] = r->sources[i];

@@ -59,12 +59,7 @@ static void put_content(aio__encoder *e, const aio__part *part) {
       aio__jw_key(w, "input");
       aio__enc_json_object(e, part->text, "the arguments", part->name);
       break;
-    case AIO__PART_TOOL_RESULT:
-      aio__jw_kz(w, "type", "tool_result");
-      aio__jw_kstr(w, "tool_use_id", part->id);
-      aio__jw_kstr(w, "content", part->text);
-      if (part->is_error) aio__jw_kbool(w, "is_error", true);
-      break;
+    case AIO__PART_TOOL_RESULT: break; /* put_result */
     case AIO__PART_REASONING:
       aio__jw_kz(w, "type", part->redacted ? "redacted_thinking" : "thinking");
       if (part->redacted) aio__jw_kstr(w, "data", part->signature);
@@ -78,6 +73,47 @@ static void put_content(aio__encoder *e, const aio__part *part) {
 static bool is_sent(const aio__part *part) {
   if (part->kind == AIO__PART_TEXT) return part->text.n > 0;
   return part->kind != AIO__PART_REASONING || part->signature.n > 0;
+}
+
+/* What follows a result in its turn, to the next one: pictures and texts that are part of it. */
+static size_t parts_of_result(const aio__turn *turn, size_t at, size_t *sent) {
+  size_t i = at + 1;
+  *sent = 0;
+  for (; i < turn->part_count && turn->parts[i].kind != AIO__PART_TOOL_RESULT; i++) *sent += is_sent(&turn->parts[i]) ? 1 : 0;
+  return i - at - 1;
+}
+
+static void put_block(aio__encoder *e, const aio__part *part, markers *m) {
+  aio__jw_object(&e->w);
+  put_content(e, part);
+  if (part->cache && part->kind != AIO__PART_REASONING) put_marker(e, m);
+  aio__jw_object_end(&e->w);
+}
+
+/* Inside of the result, since results come first in a message, all of them. Returns how many parts behind it are in it. */
+static size_t put_result(aio__encoder *e, const aio__turn *turn, size_t at, markers *m) {
+  aio__json_writer *w = &e->w;
+  const aio__part *result = &turn->parts[at];
+  size_t sent, count = parts_of_result(turn, at, &sent);
+  aio__jw_object(w);
+  aio__jw_kz(w, "type", "tool_result");
+  aio__jw_kstr(w, "tool_use_id", result->id);
+  aio__jw_key(w, "content");
+  if (sent == 0) {
+    aio__jw_str(w, result->text);
+  } else {
+    const aio__part lead = {.kind = AIO__PART_TEXT, .text = result->text};
+    aio__jw_array(w);
+    if (is_sent(&lead)) put_block(e, &lead, m);
+    for (size_t i = at + 1; i <= at + count; i++) {
+      if (is_sent(&turn->parts[i])) put_block(e, &turn->parts[i], m);
+    }
+    aio__jw_array_end(w);
+  }
+  if (result->is_error) aio__jw_kbool(w, "is_error", true);
+  if (result->cache) put_marker(e, m);
+  aio__jw_object_end(w);
+  return count;
 }
 
 static void put_turn(aio__encoder *e, const aio__turn *turn, markers *m) {
@@ -95,11 +131,8 @@ static void put_turn(aio__encoder *e, const aio__turn *turn, markers *m) {
     aio__jw_array(w);
     for (size_t i = 0; i < turn->part_count; i++) {
       const aio__part *part = &turn->parts[i];
-      if (!is_sent(part)) continue;
-      aio__jw_object(w);
-      put_content(e, part);
-      if (part->cache && part->kind != AIO__PART_REASONING) put_marker(e, m);
-      aio__jw_object_end(w);
+      if (part->kind == AIO__PART_TOOL_RESULT) i += put_result(e, turn, i, m);
+      else if (is_sent(part)) put_block(e, part, m);
     }
     aio__jw_array_end(w);
   }
@@ -228,7 +261,8 @@ static void take_usage(aio__decoder *d, aio__tape_value usage) {
   n[AIORCH_USAGE_OUTPUT] -= n[AIORCH_USAGE_REASONING];
 }
 
-static aiorch_status take_stop(aio__decoder *d, aio__tape_value reason) {
+/* `of`: the object that says why the answer ended. */
+static aiorch_status take_stop(aio__decoder *d, aio__tape_value of) {
   static const struct {
     const char *name;
     int32_t finish;
@@ -239,11 +273,12 @@ static aiorch_status take_stop(aio__decoder *d, aio__tape_value reason) {
                  {"refusal", AIORCH_FINISH_REFUSAL},
                  {"pause_turn", AIORCH_FINISH_LENGTH}, /* it wants to be asked to go on: not a whole answer */
                  {"model_context_window_exceeded", AIORCH_FINISH_LENGTH}};
+  aio__tape_value reason = AIO__TAPE_GET(&d->tape, of, "stop_reason");
   if (aio__tape_typeof(&d->tape, reason) != AIO__JSON_STRING) return AIORCH_OK;
   for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
     if (!aio__tape_is(&d->tape, reason, reasons[i].name)) continue;
     d->result.finish_reason = reasons[i].finish;
-    return AIORCH_OK;
+    return aio__dec_stop(d, AIO__TAPE_GET(&d->tape, of, "stop_sequence"));
   }
   d->result.finish_reason = AIORCH_FINISH_STOP;
   return aio__dec_warn(d, "unknown stop_reason ", aio__tape_raw(&d->tape, reason));
@@ -299,7 +334,7 @@ static aiorch_status whole(aio__decoder *d) {
     st = take_block(d, index++, v);
   }
   d->terminal = true;
-  return st ? st : take_stop(d, AIO__TAPE_GET(t, AIO__TAPE_ROOT, "stop_reason"));
+  return st ? st : take_stop(d, AIO__TAPE_ROOT);
 }
 
 static aiorch_status event(aio__decoder *d, aio__str name) {
@@ -318,7 +353,7 @@ static aiorch_status event(aio__decoder *d, aio__str name) {
     take_head(d, AIO__TAPE_GET(t, root, "message"));
   } else if (aio__tape_is(t, type, "message_delta")) {
     take_usage(d, AIO__TAPE_GET(t, root, "usage"));
-    return take_stop(d, AIO__TAPE_GET(t, AIO__TAPE_GET(t, root, "delta"), "stop_reason"));
+    return take_stop(d, AIO__TAPE_GET(t, root, "delta"));
   } else if (aio__tape_is(t, type, "message_stop")) {
     d->terminal = d->closed = true;
   } else if (aio__tape_is(t, type, "error") || aio__str_eqz(name, "error") ||

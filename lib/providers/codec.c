@@ -104,7 +104,7 @@ static aiorch_status failed_answer(aio__decoder *d) {
 /* ---- handing over ------------------------------------------------------------------------------------------------ */
 
 static aiorch_status give(aio__decoder *d, const aio__codec_event *event) {
-  if (event->kind != AIO__EVENT_WARNING) d->has_output = true;
+  if (event->kind != AIO__EVENT_WARNING && event->kind != AIO__EVENT_STOP) d->has_output = true;
   aiorch_status st = d->sink->take(d->sink->ctx, event);
   return st ? stop(d, st) : AIORCH_OK;
 }
@@ -126,6 +126,10 @@ aiorch_status aio__dec_reasoning(aio__decoder *d, aio__tape_value value) {
 
 aiorch_status aio__dec_signature(aio__decoder *d, int32_t tool, aio__tape_value value, bool redacted) {
   return give_string(d, redacted ? AIO__EVENT_REDACTED : AIO__EVENT_SIGNATURE, tool, value, NULL);
+}
+
+aiorch_status aio__dec_stop(aio__decoder *d, aio__tape_value value) {
+  return give_string(d, AIO__EVENT_STOP, -1, value, NULL);
 }
 
 aiorch_status aio__dec_warn(aio__decoder *d, const char *text, aio__str detail) {

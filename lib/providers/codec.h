@@ -158,6 +158,8 @@ aiorch_status aio__decoder_end(aio__decoder *d);
 aiorch_status aio__dec_text(aio__decoder *d, aio__tape_value value);
 aiorch_status aio__dec_reasoning(aio__decoder *d, aio__tape_value value);
 aiorch_status aio__dec_signature(aio__decoder *d, int32_t tool, aio__tape_value value, bool redacted);
+/* The stop sequence that ended the answer, where the service says which. */
+aiorch_status aio__dec_stop(aio__decoder *d, aio__tape_value value);
 aiorch_status aio__dec_warn(aio__decoder *d, const char *text, aio__str detail);
 /* Starts a tool call that goes by `key`, and gives its number. Without an id it gets one of ours: "aiorch_call_N", with N
  * from target->calls_before on. */

@@ -7,7 +7,7 @@
 #include "providers/param_rules.h"
 #include "text/json_merge.h"
 
-enum { WORDS_MAX = 400, BODY_FRAME = 400, EXPECTED_MAX = 1 << 20 };
+enum { WORDS_MAX = 400, BODY_FRAME = 400, SPARE_MAX = 1 << 16, EXPECTED_MAX = 32 << 20 };
 
 void aio__enc_fail(aio__encoder *e, aiorch_status status, const char *format, ...) {
   char text[WORDS_MAX];
@@ -184,12 +184,7 @@ const aio__part *aio__enc_single_text(const aio__turn *turn) {
 static bool is_base64(aio__str text) {
   size_t end = text.n;
   while (end > 0 && text.n - end < 2 && text.p[end - 1] == '=') end--;
-  for (size_t i = 0; i < end; i++) {
-    char c = text.p[i];
-    bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
-    if (!good) return false;
-  }
-  return end > 0;
+  return end > 0 && aio__str_base64(aio__str_n(text.p, end));
 }
 
 static bool is_media_type(aio__str text) {
@@ -202,15 +197,15 @@ static bool is_media_type(aio__str text) {
 }
 
 static const char *part_fault(const aio__part *part, int32_t role) {
-  bool user = role == AIORCH_ROLE_USER, assistant = role == AIORCH_ROLE_ASSISTANT;
+  bool assistant = role == AIORCH_ROLE_ASSISTANT;
   switch (part->kind) {
     case AIO__PART_TEXT: return NULL;
     case AIO__PART_IMAGE:
-      if (!user) return "images belong to the user's turns";
+      if (assistant) return "images belong to turns of the user and of tools";
       if (!is_media_type(part->media_type)) return "an image needs a media type such as image/png";
       return is_base64(part->text) ? NULL : "an image is not base64";
     case AIO__PART_IMAGE_URL:
-      if (!user) return "images belong to the user's turns";
+      if (assistant) return "images belong to turns of the user and of tools";
       return aio__wire_host(part->text).n ? NULL : "the URL of an image begins neither with https:// nor with http://";
     case AIO__PART_TOOL_CALL:
       if (!assistant) return "tool calls belong to the assistant's turns";
@@ -256,7 +251,7 @@ static size_t expected_bytes(const aio__codec_request *request) {
   for (size_t i = 0; i < request->turn_count; i++) {
     for (size_t k = 0; k < request->turns[i].part_count; k++) n += request->turns[i].parts[k].text.n;
   }
-  return n < EXPECTED_MAX ? n + n / 16 : 0;
+  return n > EXPECTED_MAX ? 0 : n + (n / 16 < SPARE_MAX ? n / 16 : SPARE_MAX); /* what is large is a picture, which has no escapes */
 }
 
 aiorch_status aio__codec_encode(const aio__codec *codec, const aio__codec_request *request, const aio__codec_target *target,

@@ -116,6 +116,7 @@ static aiorch_status take_event(void *ctx, const aio__codec_event *event) {
     case AIO__EVENT_TOOL_ARGUMENTS: return aio__buf_str(&a->tools[event->tool].arguments, event->text);
     case AIO__EVENT_TOOL_END: return end_tool(a, event->tool);
     case AIO__EVENT_WARNING: return put_warning(a, event->text);
+    case AIO__EVENT_STOP: return aio__call_put_extra(a->call, &(aio__call_extra){.kind = AIO__EVENT_STOP, .text = event->text});
     default: return AIORCH_OK;
   }
 }
@@ -274,21 +275,48 @@ static void step(void *ctx, aiorch_call *call) {
 
 /* ---- the start ---- */
 
+static bool is_result(const aio__call_message *m) { return m->role == AIORCH_ROLE_TOOL && m->parts; }
+
+/* Results that follow one another answer one turn's calls: one turn, too. Services want them together, before what else comes with them. */
+static size_t join_results(attempt *a, const aio__call_request *from, size_t at, aio__turn *out) {
+  size_t end = at + 1, count = from->messages[at].part_count, n = 0;
+  for (; end < from->message_count && is_result(&from->messages[end]); end++) count += from->messages[end].part_count;
+  if (end == at + 1) {
+    *out = (aio__turn){AIORCH_ROLE_TOOL, from->messages[at].parts, count};
+    return 1;
+  }
+  aio__part *parts = aio__arena_alloc(&a->memory, count * sizeof *parts);
+  if (!parts) return 0;
+  for (size_t i = at; i < end; i++) {
+    const aio__call_message *m = &from->messages[i];
+    for (size_t k = 0; k < m->part_count; k++) parts[n++] = m->parts[k];
+  }
+  *out = (aio__turn){AIORCH_ROLE_TOOL, parts, n};
+  return end - at;
+}
+
 /* What the run asks for, as the codec wants it. A turn that is plain text is one part. */
 static aiorch_status make_turns(attempt *a, const aio__call_request *from, aio__codec_request *to) {
   aio__turn *turns = aio__arena_alloc(&a->memory, (from->message_count + 1) * sizeof *turns);
   aio__part *texts = aio__arena_alloc(&a->memory, (from->message_count + 1) * sizeof *texts);
   if (!turns || !texts) return AIORCH_E_NOMEM;
   uint32_t calls = 0;
-  for (size_t i = 0; i < from->message_count; i++) {
+  size_t count = 0;
+  for (size_t i = 0, taken = 1; i < from->message_count; i += taken, count++) {
     const aio__call_message *m = &from->messages[i];
+    taken = 1;
+    if (is_result(m)) {
+      taken = join_results(a, from, i, &turns[count]);
+      if (taken == 0) return AIORCH_E_NOMEM;
+      continue;
+    }
     texts[i] = (aio__part){.kind = AIO__PART_TEXT, .text = m->text};
-    turns[i] = m->parts ? (aio__turn){m->role, m->parts, m->part_count} : (aio__turn){m->role, &texts[i], 1};
+    turns[count] = m->parts ? (aio__turn){m->role, m->parts, m->part_count} : (aio__turn){m->role, &texts[i], 1};
     for (size_t k = 0; k < m->part_count; k++) calls += m->parts[k].kind == AIO__PART_TOOL_CALL ? 1 : 0;
   }
   a->target.calls_before = calls;
   to->turns = turns;
-  to->turn_count = from->message_count;
+  to->turn_count = count;
   return AIORCH_OK;
 }
 

@@ -70,7 +70,7 @@ static void put_turn(aio__encoder *e, const aio__turn *turn) {
   }
   for (size_t i = 0; i < turn->part_count; i++) {
     const aio__part *part = &turn->parts[i];
-    rest = rest || (part->kind == AIO__PART_TEXT && part->text.n > 0);
+    rest = rest || (part->kind == AIO__PART_TEXT && part->text.n > 0) || part->kind == AIO__PART_IMAGE || part->kind == AIO__PART_IMAGE_URL;
     if (part->kind != AIO__PART_TOOL_RESULT) continue;
     aio__jw_object(&e->w);
     aio__jw_kz(&e->w, "role", "tool");

@@ -42,7 +42,7 @@ static void take_usage(aio__decoder *d, aio__tape_value usage) {
 
 /* ---- the end of an answer ---------------------------------------------------------------------------------------- */
 
-static aiorch_status take_finish(aio__decoder *d, aio__tape_value reason) {
+static aiorch_status take_finish(aio__decoder *d, aio__tape_value choice) {
   static const struct {
     const char *name;
     int32_t finish;
@@ -55,6 +55,7 @@ static aiorch_status take_finish(aio__decoder *d, aio__tape_value reason) {
                  {"insufficient_system_resource", AIORCH_FINISH_ERROR}, /* DeepSeek */
                  {"error", AIORCH_FINISH_ERROR},                        /* OpenRouter, Mistral */
                  {"eos", AIORCH_FINISH_STOP}};                          /* Together */
+  aio__tape_value reason = AIO__TAPE_GET(&d->tape, choice, "finish_reason");
   if (aio__tape_raw(&d->tape, reason).n <= 2 || aio__tape_typeof(&d->tape, reason) != AIO__JSON_STRING) return AIORCH_OK; /* not yet */
   int32_t finish = AIORCH_FINISH_NONE;
   for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
@@ -69,6 +70,7 @@ static aiorch_status take_finish(aio__decoder *d, aio__tape_value reason) {
   if (finish == AIORCH_FINISH_STOP && d->result.tool_calls > 0) finish = AIORCH_FINISH_TOOL_CALLS; /* some servers say "stop" */
   if (finish == AIORCH_FINISH_STOP && d->refused) finish = AIORCH_FINISH_REFUSAL;
   d->result.finish_reason = finish;
+  if (st == AIORCH_OK) st = aio__dec_stop(d, AIO__TAPE_GET(&d->tape, choice, "stop_reason")); /* vLLM; a token's number says nothing */
   return st ? st : aio__dec_tool_end(d, -1);
 }
 
@@ -151,7 +153,7 @@ static aiorch_status take_answer(aio__decoder *d, const char *member, bool in_st
   aio__tape_value error = AIO__TAPE_GET(t, choice, "error"); /* OpenRouter */
   if (aio__tape_typeof(t, error) == AIO__JSON_OBJECT) return aio__dec_error(d, choice);
   aiorch_status st = take_message(d, aio__tape_member(t, choice, member, in_stream ? 5 : 7), in_stream);
-  return st ? st : take_finish(d, AIO__TAPE_GET(t, choice, "finish_reason"));
+  return st ? st : take_finish(d, choice);
 }
 
 aiorch_status aio__openai_whole(aio__decoder *d) {

@@ -301,16 +301,10 @@ static void add_kin(parser *p, const char *kin) {
   while (aio__fts_words_next(&words, &word)) add_term(p, &word, KIN_WEIGHT);
 }
 
-/* A stem is the beginning of its word but for its last two letters at most, so most words of the table need no
- * stemming. */
-static bool is_kin_word(const parser *p, size_t term, const char *text) {
-  const aio__fts_word *asked = &p->out->term[term].word;
-  size_t n = p->stems.n[term], same = n > AIO__FTS_STEM_CHANGES ? n - AIO__FTS_STEM_CHANGES : 1;
-  if (asked->compound || asked->text[0] != text[0] || strncmp(asked->text, text, same) != 0) return false;
-  char stem[AIO__FTS_WORD_MAX];
-  aio__fts_word word = {.n = strlen(text)};
-  memcpy(word.text, text, word.n);
-  return has_stem(&p->stems, term, (aio__str){stem, stem_copy(&word, stem)});
+static bool is_kin_word(const parser *p, size_t term, const aio__fts_kin *entry) {
+  const stems *all = &p->stems;
+  if (p->out->term[term].word.compound || strncmp(entry->stem, all->text[term], all->n[term]) != 0) return false;
+  return entry->stem[all->n[term]] == '\0';
 }
 
 /* The first entry of the table that begins with `letter` or a later one. */
@@ -333,7 +327,7 @@ static void add_all_kin(parser *p) {
   for (size_t k = 0; k < asked; k++) {
     char letter = p->out->term[k].word.text[0];
     for (size_t i = kin_from(table, count, letter); i < count && table[i].word[0] == letter; i++)
-      meant[i] = meant[i] || is_kin_word(p, k, table[i].word);
+      meant[i] = meant[i] || is_kin_word(p, k, &table[i]);
   }
   for (size_t i = 0; i < count && p->out->n < AIO__FTS_TERMS_MAX; i++)
     if (meant[i]) add_kin(p, table[i].kin);

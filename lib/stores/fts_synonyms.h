@@ -7,7 +7,7 @@
 enum { AIO__FTS_KIN_MAX = 512 }; /* entries of the table */
 
 typedef struct aio__fts_kin {
-  const char *word, *kin; /* kin: words with a space between */
+  const char *word, *stem, *kin; /* stem: of the word; kin: words with a space between */
 } aio__fts_kin;
 
 /* In the order of the words. */

@@ -36,9 +36,10 @@ static void entry_free(const aio__alloc *al, aio__mem_entry *entry) {
 }
 
 static aio__str make_place(aio__arena *arena, aio__str scope, aio__str key) {
-  char *p = aio__arena_alloc(arena, scope.n + key.n + 1);
+  char *p = aio__arena_room(arena, scope.n + key.n + 1);
   if (p != NULL && scope.n > 0) memcpy(p, scope.p, scope.n);
   if (p != NULL && key.n > 0) memcpy(p + scope.n, key.p, key.n);
+  if (p != NULL) p[scope.n + key.n] = '\0';
   return (aio__str){p, scope.n + key.n};
 }
 
@@ -194,6 +195,11 @@ static aiorch_status answer(aio__mem_tenant *tenant, aio__op *op, aio__mem_entry
   return AIORCH_OK;
 }
 
+/* The entry, when it is one of the scope and not too old; else NULL. */
+static aio__mem_entry *serving(aio__mem_entry *entry, aio__str scope, int64_t now_ms) {
+  return entry != NULL && entry->row.expires_ms > now_ms && aio__str_eq(entry->row.scope, scope) ? entry : NULL;
+}
+
 static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant_name, aio__str scope, aio__str key,
                             int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
   aio__mem_store *store = (aio__mem_store *)base;
@@ -205,8 +211,7 @@ static aiorch_status lookup(aio__store *base, aio__op *op, aio__str tenant_name,
   if (tenant != NULL) {
     aio__str place = make_place(arena, scope, key);
     if (place.p == NULL) return aio__mem_leave(store, aio__mem_nomem(op));
-    hit = aio__map_get(&tenant->entries_by_place, place);
-    if (hit != NULL && (hit->row.expires_ms <= now_ms || !aio__str_eq(hit->row.scope, scope))) hit = NULL;
+    hit = serving(aio__map_get(&tenant->entries_by_place, place), scope, now_ms);
     out.knowledge = tenant->knowledge + 1;
     status = answer(tenant, op, hit, now_ms, arena, &out);
     if (hit == NULL || out.stale) out.neighbours = has_neighbours(tenant, scope, key, now_ms);
@@ -225,8 +230,7 @@ static aiorch_status read_by_id(aio__store *base, aio__op *op, aio__str tenant_n
   aiorch_status status = aio__mem_enter(store, op);
   if (status != AIORCH_OK) return status;
   aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
-  aio__mem_entry *hit = tenant != NULL ? aio__map_get(&tenant->entries_by_id, id) : NULL;
-  if (hit != NULL && (hit->row.expires_ms <= now_ms || !aio__str_eq(hit->row.scope, scope))) hit = NULL;
+  aio__mem_entry *hit = tenant != NULL ? serving(aio__map_get(&tenant->entries_by_id, id), scope, now_ms) : NULL;
   if (tenant != NULL) {
     out.knowledge = tenant->knowledge + 1;
     status = answer(tenant, op, hit, now_ms, arena, &out);

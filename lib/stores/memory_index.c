@@ -155,8 +155,8 @@ void aio__mem_words_link(aio__mem_document *document) {
   }
 }
 
-static void remove_posting(aio__mem_word *word, int64_t no) {
-  size_t low = 0, high = word->n;
+/* The first posting of [low, high) whose chunk's number is not lower; `high` when there is none. */
+static size_t lower_bound(const aio__mem_word *word, size_t low, size_t high, int64_t no) {
   while (low < high) {
     size_t middle = low + (high - low) / 2;
     if (word->postings[middle].chunk->no < no)
@@ -164,6 +164,11 @@ static void remove_posting(aio__mem_word *word, int64_t no) {
     else
       high = middle;
   }
+  return low;
+}
+
+static void remove_posting(aio__mem_word *word, int64_t no) {
+  size_t low = lower_bound(word, 0, word->n, no);
   memmove(&word->postings[low], &word->postings[low + 1], (word->n - low - 1) * sizeof *word->postings);
   word->n--;
 }
@@ -292,15 +297,7 @@ static size_t seek(const aio__mem_word *word, size_t from, int64_t no) {
     low += step;
     step *= 2;
   }
-  size_t high = step < word->n - low ? low + step : word->n;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    if (word->postings[middle].chunk->no < no)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
+  return lower_bound(word, low, step < word->n - low ? low + step : word->n, no);
 }
 
 static int by_key(const void *a, const void *b) {

@@ -265,6 +265,15 @@ static aiorch_status check_ranges(const aio__store_document *d, const aio__store
   return AIORCH_OK;
 }
 
+/* What a store tells of a document that it was given. */
+static void tell_stored(const aio__store_document *stored, aio__store_document *document) {
+  memcpy(document->id, stored->id, sizeof document->id);
+  document->version = stored->version;
+  document->updated_ms = stored->updated_ms;
+  document->chunk_count = stored->chunk_count;
+  document->bytes = stored->bytes;
+}
+
 static aiorch_status add(aio__store *base, aio__op *op, aio__str tenant_name, aio__store_document *document,
                          const aio__store_chunk *chunks, size_t count, int64_t now_ms, aio__arena *arena, int *what,
                          aio__str **removed_chunks, size_t *removed_count) {
@@ -280,12 +289,7 @@ static aiorch_status add(aio__store *base, aio__op *op, aio__str tenant_name, ai
   bool same = old != NULL && aio__str_eq(old->row.hash, document->hash);
   if (!same) status = put(store, op, tenant, at, old, document, chunks, count, now_ms, arena, &removed, &gone);
   if (status == AIORCH_OK) {
-    const aio__store_document *stored = &tenant->documents[at]->row;
-    memcpy(document->id, stored->id, sizeof document->id);
-    document->version = stored->version;
-    document->updated_ms = stored->updated_ms;
-    document->chunk_count = stored->chunk_count;
-    document->bytes = stored->bytes;
+    tell_stored(&tenant->documents[at]->row, document);
     *what = same ? AIORCH_DOCUMENT_UNCHANGED : old != NULL ? AIORCH_DOCUMENT_UPDATED : AIORCH_DOCUMENT_ADDED;
     *removed_chunks = removed;
     *removed_count = gone;
@@ -304,14 +308,7 @@ static aiorch_status check(aio__store *base, aio__op *op, aio__str tenant_name, 
   const aio__mem_tenant *tenant = aio__mem_tenant_get(store, tenant_name);
   bool there = tenant != NULL && aio__mem_find_source(tenant, document->source, &at);
   *unchanged = there && aio__str_eq(tenant->documents[at]->row.hash, document->hash);
-  if (*unchanged) {
-    const aio__store_document *stored = &tenant->documents[at]->row;
-    memcpy(document->id, stored->id, sizeof document->id);
-    document->version = stored->version;
-    document->updated_ms = stored->updated_ms;
-    document->chunk_count = stored->chunk_count;
-    document->bytes = stored->bytes;
-  }
+  if (*unchanged) tell_stored(&tenant->documents[at]->row, document);
   return aio__mem_leave(store, AIORCH_OK);
 }
 

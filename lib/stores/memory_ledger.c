@@ -317,14 +317,14 @@ static aio__run_row *run_new(const aio__alloc *al, const aio__run_row *row) {
   return run;
 }
 
-/* What a run was thought to cost becomes what it has cost. */
-static void correct(aio__mem_item *item, int64_t amount) {
-  if (item->log == NULL) return;
+/* What a run was thought to cost becomes what it has cost; `at_least`: when that is more. */
+static void correct(aio__mem_item *item, int64_t amount, bool at_least) {
+  if (item->log == NULL || (at_least && item->amount >= amount)) return;
   item->log->sum -= item->amount;
   set_amount(item, amount);
 }
 
-static aiorch_status put_run(aio__mem_tenant *tenant, aio__op *op, const aio__run_row *row) {
+static aiorch_status put_run(aio__mem_tenant *tenant, aio__op *op, const aio__run_row *row, bool at_least) {
   if (aio__map_get(&tenant->runs, aio__str_z(row->id)) != NULL) return AIORCH_OK;
   if (tenant->run_count == AIO__MEM_RUNS_MAX)
     return aio__error_set(&op->error, AIORCH_E_STORE_FULL,
@@ -342,7 +342,7 @@ static aiorch_status put_run(aio__mem_tenant *tenant, aio__op *op, const aio__ru
   tenant->cost_nano_usd = add_capped(tenant->cost_nano_usd, row->cost_nano_usd);
   for (aio__mem_grant *grant = aio__map_get(&tenant->grants, aio__str_z(row->id)); grant != NULL; grant = grant->next)
     for (size_t i = 0; i < grant->n; i++)
-      if (grant->item[i].kind == AIO__LIMIT_MONEY) correct(&grant->item[i], row->cost_nano_usd);
+      if (grant->item[i].kind == AIO__LIMIT_MONEY) correct(&grant->item[i], row->cost_nano_usd, at_least);
   return AIORCH_OK;
 }
 
@@ -354,7 +354,7 @@ static aiorch_status settle(aio__store *base, aio__op *op, aio__str tenant_name,
   aio__mem_tenant *tenant = aio__mem_tenant_make(store, tenant_name);
   aio__mem_attempt *made = NULL;
   aiorch_status status = tenant != NULL ? make_attempts(tenant, op, attempts, count, &made) : aio__mem_nomem(op);
-  if (status == AIORCH_OK) status = put_run(tenant, op, run);
+  if (status == AIORCH_OK) status = put_run(tenant, op, run, aio__settles_at_least(attempts, count));
   if (tenant != NULL) end_attempts(tenant, made, status == AIORCH_OK);
   return aio__mem_leave(store, status);
 }

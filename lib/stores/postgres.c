@@ -28,14 +28,6 @@ bool aio__store_is_postgres(const char *setting) {
   return strncmp(setting, "postgresql://", 13) == 0 || strncmp(setting, "postgres://", 11) == 0;
 }
 
-aio__pg_facts aio__pg_facts_of(const aio__store *base) {
-  aio__pg_store *store = (aio__pg_store *)(uintptr_t)base;
-  pthread_mutex_lock(&store->mutex);
-  aio__pg_facts facts = store->facts;
-  pthread_mutex_unlock(&store->mutex);
-  return facts;
-}
-
 bool aio__pg_caller_clock(const aio__store *store) {
   return strcmp(((const aio__pg_store *)store)->env.options->postgres_clock, "caller") == 0;
 }
@@ -53,7 +45,6 @@ static void store_free(aio__store *base) {
   aio__free(al, store->schema);
   aio__free(al, store->place);
   aio__free(al, store->search_path);
-  if (store->synced) pthread_mutex_destroy(&store->mutex);
   aio__free(al, store);
 }
 
@@ -98,8 +89,6 @@ static aiorch_status connect_first(aio__pg_store *store, aiorch_error *error) {
 
 static aiorch_status open_all(aio__pg_store *store, const char *url, aiorch_error *error) {
   const aio__store_env *env = &store->env;
-  if (pthread_mutex_init(&store->mutex, NULL) != 0) return aio__pg_nomem(error);
-  store->synced = true;
   aiorch_status status = copy_name(env->al, "postgres.role", env->options->postgres_role, &store->role, error);
   if (status == AIORCH_OK) status = copy_name(env->al, "postgres.schema", env->options->postgres_schema, &store->schema, error);
   if (status == AIORCH_OK) status = aio__pg_target_new(env->al, url, env->options, &store->target, error);

@@ -62,14 +62,14 @@ static int32_t at_most(size_t limit) {
 aiorch_status aio__pg_both(aio__store *store, aio__op *op, aio__str tenant, aio__both_args *args, aio__arena *arena) {
   both b = {.args = args, .arena = arena};
   const aio__nearest_args *near = args->nearest;
-  aio__fts_query query;
+  aio__fts_query own = {.n = 0};
   aiorch_status status = aio__pg_nearest_check(near, &op->error);
   if (status != AIORCH_OK) return status;
-  aio__fts_query_parse(args->search->query, &query);
-  b.terms = query.n;
+  const aio__fts_query *query = aio__search_terms(args->search, &own);
+  b.terms = query->n;
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &b, sizeof b, give_both);
   aio__pg_sql(step, "SELECT * FROM found_both($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)", read_both);
-  aio__pg_terms(step, tenant, &query);
+  aio__pg_terms(step, tenant, query);
   aio__pg_i32(step, at_most(args->search->limit));
   aio__pg_text(step, near->fingerprint);
   aio__pg_floats(step, near->query, near->dimensions);

@@ -14,7 +14,9 @@ typedef struct aio__pg_check {
 
 typedef struct seen {
   aio__pg_check *check;
-  aio__pg_facts facts;
+  int32_t server;  /* 150018 */
+  int32_t pgvector; /* 0.8.2 is 802 */
+  int32_t schema;  /* the newest migration that was applied */
   bool bypasses;
   char vector[VERSION_TEXT], vector_schema[AIO__PG_NAME_MAX + 1];
 } seen;
@@ -50,8 +52,8 @@ static void keep(char *out, size_t size, aio__str text) {
 static aiorch_status read_facts(const aio__pg_rows *rows, aio__op *op, void *ctx) {
   seen *s = ctx;
   (void)op;
-  s->facts.server = (int32_t)aio__pg_get_i64(rows, 0, 0);
-  s->facts.vector = version_number(aio__pg_get_bytes(rows, 0, 1));
+  s->server = (int32_t)aio__pg_get_i64(rows, 0, 0);
+  s->pgvector = version_number(aio__pg_get_bytes(rows, 0, 1));
   keep(s->vector, sizeof s->vector, aio__pg_get_bytes(rows, 0, 1));
   keep(s->vector_schema, sizeof s->vector_schema, aio__pg_get_bytes(rows, 0, 2));
   s->bypasses = aio__pg_get_bool(rows, 0, 3);
@@ -60,7 +62,7 @@ static aiorch_status read_facts(const aio__pg_rows *rows, aio__op *op, void *ctx
 
 static aiorch_status read_schema(const aio__pg_rows *rows, aio__op *op, void *ctx) {
   (void)op;
-  ((seen *)ctx)->facts.schema = (int32_t)aio__pg_get_i64(rows, 0, 0);
+  ((seen *)ctx)->schema = (int32_t)aio__pg_get_i64(rows, 0, 0);
   return AIORCH_OK;
 }
 
@@ -74,12 +76,12 @@ static int32_t newest_schema(void) {
 
 static aiorch_status judge(const aio__pg_store *store, const seen *s, aiorch_error *error) {
   const char *place = store->target->place;
-  if (s->facts.server < AIO__PG_SERVER_MIN)
+  if (s->server < AIO__PG_SERVER_MIN)
     return aio__error_set(error, AIORCH_E_UNSUPPORTED, "%s is PostgreSQL %d: version %d or newer is needed", place,
-                          s->facts.server / 10000, AIO__PG_SERVER_MIN / 10000);
+                          s->server / 10000, AIO__PG_SERVER_MIN / 10000);
   if (s->vector[0] == '\0')
     return aio__error_set(error, AIORCH_E_STORE, "%s has no pgvector: run CREATE EXTENSION vector there, or `aiorch migrate`", place);
-  if (s->facts.vector < AIO__PG_VECTOR_MIN)
+  if (s->pgvector < AIO__PG_VECTOR_MIN)
     return aio__error_set(error, AIORCH_E_UNSUPPORTED,
                           "%s has pgvector %s: 0.8.0 or newer is needed, since older ones lose the results of small tenants", place,
                           s->vector);
@@ -88,13 +90,13 @@ static aiorch_status judge(const aio__pg_store *store, const seen *s, aiorch_err
                           "%s: the role %s is not bound by row-level security (superuser or BYPASSRLS): tenants would see each other;"
                           " ALTER ROLE %s NOSUPERUSER NOBYPASSRLS, or set \"postgres.role\" to another",
                           place, store->role, store->role);
-  if (s->facts.schema > newest_schema())
+  if (s->schema > newest_schema())
     return aio__error_set(error, AIORCH_E_STORE_NEWER,
                           "%s: the schema %s is at version %d, this libaiorch knows %d: update libaiorch", place, store->schema,
-                          s->facts.schema, newest_schema());
-  if (s->facts.schema < newest_schema())
+                          s->schema, newest_schema());
+  if (s->schema < newest_schema())
     return aio__error_set(error, AIORCH_E_STORE, "%s: the schema %s is at version %d of %d: run `aiorch migrate`", place, store->schema,
-                          s->facts.schema, newest_schema());
+                          s->schema, newest_schema());
   return AIORCH_OK;
 }
 
@@ -115,12 +117,12 @@ static aiorch_status explain(const aio__pg_store *store, const aio__pg_step *ste
 
 static void warn(aio__pg_store *store, const seen *s) {
   char members[320];
-  if (s->facts.vector >= AIO__PG_VECTOR_GOOD || store->warned || store->env.log == NULL) return;
+  if (s->pgvector >= AIO__PG_VECTOR_GOOD || store->warned || store->env.log == NULL) return;
   store->warned = true;
   int n = snprintf(members, sizeof members,
                    "\"version\":\"%d.%d.%d\",\"defects\":\"%svacuum may damage an HNSW index; update pgvector to 0.8.4\"",
-                   s->facts.vector / 10000, s->facts.vector / 100 % 100, s->facts.vector % 100,
-                   s->facts.vector < AIO__PG_VECTOR_PARALLEL
+                   s->pgvector / 10000, s->pgvector / 100 % 100, s->pgvector % 100,
+                   s->pgvector < AIO__PG_VECTOR_PARALLEL
                      ? "a parallel build of an HNSW index may write past its memory, so they are off; "
                      : "");
   if (n > 0 && (size_t)n < sizeof members)
@@ -144,12 +146,7 @@ static void check_ended(aio__pg_step *step) {
   aio__error_init(&error);
   aiorch_status status = step->status == AIORCH_OK ? judge(store, s, &error) : explain(store, step, &error);
   if (status == AIORCH_OK) status = set_path(store, s->vector_schema, &error);
-  if (status == AIORCH_OK) {
-    warn(store, s);
-    pthread_mutex_lock(&store->mutex);
-    store->facts = s->facts;
-    pthread_mutex_unlock(&store->mutex);
-  }
+  if (status == AIORCH_OK) warn(store, s);
   aio__pg_step_free(step);
   aio__pg_pool_checked(conn, status, &error);
 }

@@ -71,8 +71,6 @@ struct aio__pg_step {
   aio__pg_finish finish;
   aio__pg_statement *first, *last;
   size_t count;
-  const char *set_names[AIO__PG_SETTINGS_MAX], *set_values[AIO__PG_SETTINGS_MAX];
-  size_t set_count;
   aiorch_status refused; /* what was wrong with its arguments */
   aio__buf array;        /* under way */
   aio__pg_type array_type;
@@ -303,9 +301,6 @@ struct aio__pg_store {
   char *role, *schema;      /* as they are written */
   char *place;              /* the target's, and the schema: what tells this store from all others */
   char *search_path;        /* of the I/O thread; allocated */
-  bool synced;              /* mutex was made */
-  pthread_mutex_t mutex;    /* guards facts */
-  aio__pg_facts facts;
   bool warned;              /* of an old pgvector */
 };
 

@@ -132,16 +132,6 @@ void aio__pg_sql(aio__pg_step *step, const char *sql, aio__pg_decode decode) {
   step->count++;
 }
 
-void aio__pg_set(aio__pg_step *step, const char *name, const char *value) {
-  if (step == NULL) return;
-  if (step->set_count == AIO__PG_SETTINGS_MAX) {
-    wrong(step, "too many settings");
-    return;
-  }
-  step->set_names[step->set_count] = name;
-  step->set_values[step->set_count++] = value;
-}
-
 /* ---- parameters --------------------------------------------------------------------------------------------------------------- */
 
 /* Room for one more parameter of the last statement. NULL: something was wrong, and is noted. */
@@ -256,12 +246,6 @@ void aio__pg_null(aio__pg_step *step) {
   put_value(step, (aio__pg_type)0, NULL, 0, false);
 }
 
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool read_uuid(aio__str id, char out[UUID_BYTES]) {
   if (id.n != AIO__UUID_LEN) return false;
   size_t at = 0;
@@ -270,7 +254,7 @@ static bool read_uuid(aio__str id, char out[UUID_BYTES]) {
       if (id.p[i] != '-') return false;
       continue;
     }
-    int high = hex_value(id.p[i]), low = hex_value(id.p[i + 1]);
+    int high = aio__hex_value(id.p[i]), low = aio__hex_value(id.p[i + 1]);
     if (high < 0 || low < 0) return false;
     out[at++] = (char)(high << 4 | low);
     i++;

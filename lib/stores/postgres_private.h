@@ -48,7 +48,6 @@
 enum {
   AIO__PG_STATEMENTS_MAX = 4096,      /* a step */
   AIO__PG_PARAMETERS_MAX = 64,        /* a statement */
-  AIO__PG_SETTINGS_MAX = 8,           /* a step */
   AIO__PG_ARRAY_BYTES_MAX = 1 << 28,  /* of one array that is a parameter */
   AIO__PG_RESULT_BYTES_MAX = 1 << 30, /* of one result */
   AIO__PG_TRIES_MAX = 5,              /* of one step, within its deadline */
@@ -129,8 +128,6 @@ void aio__pg_step_refuse(aio__pg_step *step, aiorch_status status);
 
 /* The next statement: one, with $1, $2, ...; its text lives as long as the library or the step. `decode` NULL: what it gives is dropped. */
 void aio__pg_sql(aio__pg_step *step, const char *sql, aio__pg_decode decode);
-/* A setting for this transaction alone (hnsw.iterative_scan and its like), set along with role and tenant. */
-void aio__pg_set(aio__pg_step *step, const char *name, const char *value);
 
 /* The next parameter of the statement, or the next item of the array that was begun. Bytes are borrowed until the op has ended. */
 void aio__pg_text(aio__pg_step *step, aio__str text);  /* text */
@@ -205,14 +202,6 @@ bool aio__pg_may_retry(const char state[6]);
 
 /* ---- the store: postgres.c -------------------------------------------------------------------------------------------------------- */
 
-/* What is known of the server since the first connection; 0 before. */
-typedef struct aio__pg_facts {
-  int32_t server;        /* 150018 */
-  int32_t vector;        /* pgvector 0.8.2 is 802 */
-  int32_t schema;        /* the newest migration that was applied */
-} aio__pg_facts;
-
-aio__pg_facts aio__pg_facts_of(const aio__store *store);
 /* Is the now_ms of the caller what counts for limits and leases ("postgres.clock")? Else it is the server's clock. */
 bool aio__pg_caller_clock(const aio__store *store);
 /* Are limits on runs kept in the one-row form ("postgres.limiter")? */

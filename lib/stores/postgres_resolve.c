@@ -4,10 +4,10 @@
  */
 #include <netdb.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/thread.h"
 #include "stores/postgres_engine.h"
 
 typedef struct found {
@@ -72,17 +72,8 @@ static void *run(void *ctx) {
 
 static int start_thread(aio__pg_lookup *lookup) {
   pthread_t thread;
-  pthread_attr_t attr;
-  sigset_t all, before;
-  int code = pthread_attr_init(&attr);
-  if (code != 0) return code;
-  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attr, AIO__PG_STACK_BYTES);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  code = pthread_create(&thread, &attr, run, lookup);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
+  int code = aio__thread_start(&thread, AIO__PG_STACK_BYTES, run, lookup);
+  if (code == 0) pthread_detach(thread);
   return code;
 }
 

@@ -110,16 +110,16 @@ void aio__pg_terms(aio__pg_step *step, aio__str tenant, const aio__fts_query *qu
 aiorch_status aio__pg_search(aio__store *store, aio__op *op, aio__str tenant, const aio__search_args *args, aio__arena *arena,
                              aio__found_chunk **chunks, size_t *count) {
   searched s = {.arena = arena, .chunks = chunks, .count = count};
-  aio__fts_query query;
-  aio__fts_query_parse(args->query, &query);
-  s.terms = query.n;
-  if (query.n == 0 || args->limit == 0) {
+  aio__fts_query own = {.n = 0};
+  const aio__fts_query *query = aio__search_terms(args, &own);
+  s.terms = query->n;
+  if (query->n == 0 || args->limit == 0) {
     s.rows = aio__arena_alloc(arena, sizeof *s.rows);
     return s.rows != NULL ? give_searched(op, &s) : aio__pg_nomem(&op->error);
   }
   aio__pg_step *step = aio__pg_step_new(store, op, tenant, AIO__PG_READ, &s, sizeof s, give_searched);
   aio__pg_sql(step, "SELECT * FROM found_chunks($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)", read_searched);
-  aio__pg_terms(step, tenant, &query);
+  aio__pg_terms(step, tenant, query);
   aio__pg_filters(step, args->filters, args->filter_count);
   aio__pg_i32(step, args->limit < AIO__PG_HITS_MAX ? (int32_t)args->limit : AIO__PG_HITS_MAX);
   aio__pg_i32(step, args->lean ? AIO__PG_TEXTS_WITH_LEAN : AIO__PG_HITS_MAX);

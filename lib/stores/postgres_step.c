@@ -6,7 +6,7 @@
 
 #include "stores/postgres_engine.h"
 
-enum { NUMBER_TEXT = 24, BEFORE = 2 /* BEGIN and the settings */, AROUND = 3 /* and COMMIT */, SETTINGS_SQL_MAX = 1024, BINARY = 1 };
+enum { NUMBER_TEXT = 24, BEFORE = 2 /* BEGIN and the settings */, AROUND = 3 /* and COMMIT */, SETTINGS_MAX = 5, SETTINGS_SQL_MAX = 256, BINARY = 1 };
 
 /* ---- sending ------------------------------------------------------------------------------------------------------------------ */
 
@@ -37,7 +37,7 @@ static void timeout_text(const aio__pg_conn *conn, const aio__pg_step *step, cha
 
 /* SELECT set_config($1, $2, true), ...: one statement for all that holds for this transaction alone. */
 static bool send_settings(const aio__pg_conn *conn, const aio__pg_step *step) {
-  const char *values[2 * (AIO__PG_SETTINGS_MAX + 5)];
+  const char *values[2 * SETTINGS_MAX];
   char sql[SETTINGS_SQL_MAX], timeout[NUMBER_TEXT], tenant[256];
   size_t n = 0, at = 0;
   if (step->tenant.n >= sizeof tenant) return false;
@@ -57,10 +57,6 @@ static bool send_settings(const aio__pg_conn *conn, const aio__pg_step *step) {
   if (step->flags & AIO__PG_LOOSE) {
     values[n++] = "synchronous_commit";
     values[n++] = "off";
-  }
-  for (size_t i = 0; i < step->set_count; i++) {
-    values[n++] = step->set_names[i];
-    values[n++] = step->set_values[i];
   }
   for (size_t i = 0; i < n; i += 2) {
     int written = snprintf(sql + at, sizeof sql - at, "%s set_config($%zu, $%zu, true)", i == 0 ? "SELECT" : ",", i + 1, i + 2);

@@ -1,7 +1,7 @@
 /* The thread that writes rows into the spool: all that wait share a sync. See spooled_private.h. */
-#include <signal.h>
 #include <string.h>
 
+#include "core/thread.h"
 #include "stores/spooled_private.h"
 
 enum { STACK_BYTES = 1 << 18 };
@@ -87,21 +87,8 @@ static void *run(void *ctx) {
   return NULL;
 }
 
-/* With all signals blocked: they are the host's. */
 aiorch_status aio__spooled_start(aio__spooled *s) {
-  pthread_attr_t attr;
-  sigset_t all, before;
-  if (s->started) return AIORCH_OK;
-  int code = pthread_attr_init(&attr);
-  if (code == 0) {
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&s->thread, &attr, run, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-  }
-  s->started = code == 0;
+  if (!s->started) s->started = aio__thread_start(&s->thread, STACK_BYTES, run, s) == 0;
   return s->started ? AIORCH_OK : AIORCH_E_SYSTEM;
 }
 

@@ -67,6 +67,7 @@ static void store_free(aio__store *base) {
 static void flush(aio__store *base) {
   aio__sq_store *store = (aio__sq_store *)base;
   if (!aio__sq_writer_flush(store->writer)) aio__sq_puts_flush(store);
+  if (aio__sq_merge_is_due(store)) aio__sq_writer_call_for_puts(store->writer);
 }
 
 static aiorch_status open_all(aio__sq_store *store, aiorch_error *error) {

@@ -166,7 +166,7 @@ static aiorch_status answer(aio__sq_store *store, aio__op *op, const question *q
   aio__sq_conn *conn = NULL;
   aio__cache_entry out = {0};
   bool hit = false;
-  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
+  aiorch_status status = aio__sq_read_short(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
   status = read_row(conn, &op->error, q, arena, &out, &hit);
   aio__sq_read_end(conn);
@@ -190,6 +190,29 @@ static aiorch_status read_by_id(aio__store *base, aio__op *op, aio__str tenant, 
                                 int64_t now_ms, aio__arena *arena, aio__cache_entry *entry, bool *found) {
   question q = {.tenant = tenant, .scope = scope, .id = id, .now_ms = now_ms};
   return answer((aio__sq_store *)base, op, &q, arena, entry, found);
+}
+
+/* AIORCH_DONE: it is not there any more. */
+static aiorch_status read_text(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__arena *arena, aio__cache_text *out) {
+  sqlite3_stmt *stmt = NULL;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_DOCUMENT_PLACE, &stmt, "sz", tenant, out->document_id);
+  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
+  if (status != AIORCH_OK) return status;
+  int64_t document = sqlite3_column_int64(stmt, 0), version = sqlite3_column_int64(stmt, 1), bytes = sqlite3_column_int64(stmt, 2);
+  aio__sq_reset(stmt);
+  if (version != out->version || out->end < out->start || bytes < 0 || out->end > (uint64_t)bytes) return AIORCH_DONE;
+  return aio__sq_document_text(conn, error, tenant, document, out->start, out->end, arena, &out->text);
+}
+
+static aiorch_status texts_of(aio__store *base, aio__op *op, aio__str tenant, aio__cache_text *texts, size_t count, aio__arena *arena,
+                              bool *found) {
+  aio__sq_conn *conn = NULL;
+  aiorch_status status = aio__sq_read_short(&((aio__sq_store *)base)->knowledge, op, &conn);
+  if (status != AIORCH_OK) return status;
+  for (size_t i = 0; i < count && status == AIORCH_OK; i++) status = read_text(conn, &op->error, tenant, arena, &texts[i]);
+  aio__sq_read_end(conn);
+  *found = status == AIORCH_OK;
+  return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
 static aiorch_status list_rows(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, size_t limit, int64_t now_ms,
@@ -506,4 +529,5 @@ const aio__cache_ops aio__sq_cache_ops = {
   .revalidated = revalidated,
   .list = list,
   .invalidate = invalidate,
+  .texts = texts_of,
 };

@@ -3,7 +3,7 @@
 
 #include "stores/sqlite_vectors.h"
 
-enum { NEAR_LIMIT_MAX = 1000, UNEMBEDDED_MAX = 10000, SCOPE_LOOK_MAX = 64 };
+enum { NEAR_LIMIT_MAX = 1000, SCOPE_LOOK_MAX = 64 };
 
 /* ---- near -------------------------------------------------------------------------------------------------------- */
 
@@ -166,43 +166,31 @@ aiorch_status aio__sq_cache_neighbours(aio__sq_conn *conn, aiorch_error *error, 
 
 /* ---- vectors to be made ------------------------------------------------------------------------------------------ */
 
-static aiorch_status read_unembedded(aio__sq_conn *conn, aiorch_error *error, aio__str tenant,
-                                     const aio__sq_model *model, size_t limit, aio__arena *arena, aio__unembedded *out,
-                                     size_t *count) {
+static aiorch_status read_unembedded(aio__sq_conn *conn, aiorch_error *error, aio__sq_missing *missing, const aio__sq_model *model,
+                                     const aio__sq_tenant *row) {
   sqlite3_stmt *stmt = NULL;
-  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CACHE_UNEMBEDDED, &stmt, "sii", tenant,
-                                       aio__sq_vector_no(model, 0), (int64_t)limit);
+  (void)row;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_CACHE_UNEMBEDDED, &stmt, "sii", missing->tenant,
+                                       aio__sq_vector_no(model, 0), (int64_t)missing->limit);
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
-    aio__sq_id(stmt, 0, out[*count].chunk_id);
-    if (aio__sq_copy(stmt, 1, arena, &out[(*count)++].text)) continue;
+    aio__unembedded *one = &missing->out[missing->count++];
+    aio__sq_id(stmt, 0, one->chunk_id);
+    if (aio__sq_copy(stmt, 1, missing->arena, &one->text)) continue;
     aio__sq_reset(stmt);
     return aio__sq_nomem(error);
   }
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-aiorch_status aio__sq_cache_unembedded(aio__store *base, aio__op *op, aio__str tenant, aio__str fingerprint,
+aiorch_status aio__sq_cache_unembedded(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint,
                                        size_t limit, aio__arena *arena, aio__unembedded **entries, size_t *count,
                                        uint64_t *left) {
-  aio__sq_store *store = (aio__sq_store *)base;
-  aio__sq_conn *conn = NULL;
-  aio__sq_tenant row = {0};
-  aio__sq_model model;
-  size_t n = 0;
-  if (limit > UNEMBEDDED_MAX) limit = UNEMBEDDED_MAX;
-  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
+  aio__sq_missing missing = {.tenant = tenant, .fingerprint = fingerprint, .kind = AIO__SQ_ENTRIES, .limit = limit, .arena = arena};
+  aiorch_status status = aio__sq_missing_find(store, op, &missing, read_unembedded);
   if (status != AIORCH_OK) return status;
-  aio__unembedded *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
-  if (out == NULL) status = aio__sq_nomem(&op->error);
-  if (status == AIORCH_OK) status = aio__sq_tenant_get(conn, &op->error, tenant, &row);
-  if (status == AIORCH_OK) status = aio__sq_model_get(conn, &op->error, tenant, AIO__SQ_ENTRIES, fingerprint, &model);
-  if (status == AIORCH_OK && model.marks < row.cache_rows)
-    status = read_unembedded(conn, &op->error, tenant, &model, limit, arena, out, &n);
-  aio__sq_read_end(conn);
-  if (status != AIORCH_OK) return status;
-  *entries = out;
-  *count = n;
-  *left = (uint64_t)(row.cache_rows > model.marks ? row.cache_rows - model.marks : 0);
+  *entries = missing.out;
+  *count = missing.count;
+  *left = missing.left;
   return AIORCH_OK;
 }
 

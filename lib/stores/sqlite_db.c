@@ -41,8 +41,10 @@ static void conn_free(aio__sq_conn *conn) {
   const aio__sq_db *db = conn->owner;
   aio__sq_postings_free(conn);
   aio__sq_known_free(conn);
+  aio__sq_windows_free(conn);
   for (int i = 0; conn->statements != NULL && i < db->statements; i++) sqlite3_finalize(conn->statements[i]);
   sqlite3_close(conn->db);
+  aio__sq_wal_io_free(conn);
   aio__free(alloc_of(db), conn->statements);
   aio__free(alloc_of(db), conn);
 }
@@ -54,10 +56,11 @@ static int64_t busy_ms(const aio__sq_db *db, int64_t deadline_ns) {
   return left < 0 ? 0 : left < most ? left : most;
 }
 
-/* Of a database that is there it changes nothing. */
-static int set_page_size(aio__sq_conn *conn) {
-  char sql[48];
-  sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA page_size = %d", conn->owner->page_size);
+/* Of a database that is there the size of its pages does not change. */
+static int set_pages(aio__sq_conn *conn) {
+  char sql[96];
+  sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA page_size = %d; PRAGMA cache_size = -%d", conn->owner->page_size,
+                   AIO__SQ_WRITER_PAGES_KIB);
   return sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
 }
 
@@ -74,7 +77,7 @@ static aiorch_status configure(aio__sq_conn *conn, bool writes, aiorch_error *er
                         " PRAGMA cell_size_check = ON;",
                         NULL, NULL, NULL);
   if (code == SQLITE_OK && !writes) code = sqlite3_exec(db, "PRAGMA query_only = ON", NULL, NULL, NULL);
-  if (code == SQLITE_OK && writes) code = set_page_size(conn);
+  if (code == SQLITE_OK && writes) code = set_pages(conn);
   if (code != SQLITE_OK) return aio__sq_fail(conn, error);
   sqlite3_wal_hook(db, on_commit, conn);
   sqlite3_progress_handler(db, AIO__SQ_PROGRESS_STEPS, on_progress, conn);
@@ -160,6 +163,7 @@ aiorch_status aio__sq_db_open(aio__sq_db *db, aiorch_error *error) {
   if (status == AIORCH_OK && sqlite3_exec(db->writer->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
     status = aio__sq_fail(db->writer, error);
   if (status == AIORCH_OK) status = open_wal(db, error);
+  if (status == AIORCH_OK) status = aio__sq_wal_io_new(db->writer, error);
   if (status == AIORCH_OK) sqlite3_busy_timeout(db->writer->db, 0);
   return status;
 }
@@ -280,6 +284,32 @@ static void reader_lost(aio__sq_db *db) {
   pthread_mutex_unlock(&db->mutex);
 }
 
+static aiorch_status begin_read(aio__sq_conn *conn, aio__op *op, aio__sq_conn **out) {
+  conn->deadline_ns = op->deadline_ns;
+  sqlite3_busy_timeout(conn->db, (int)busy_ms(conn->owner, op->deadline_ns));
+  aiorch_status status = aio__sq_run(conn, &op->error, AIO__SQ_BEGIN_READ, "");
+  if (status == AIORCH_OK)
+    *out = conn;
+  else
+    aio__sq_read_end(conn);
+  return status;
+}
+
+static aio__sq_conn *take_idle_writer(aio__sq_db *db) {
+  pthread_mutex_lock(&db->mutex);
+  bool idle = !db->writer_busy && db->first == NULL;
+  if (idle) db->writer_busy = true;
+  pthread_mutex_unlock(&db->mutex);
+  return idle ? db->writer : NULL;
+}
+
+aiorch_status aio__sq_read_short(aio__sq_db *db, aio__op *op, aio__sq_conn **out) {
+  if (op->deadline_ns != AIO__NEVER && aio__clock_now(clock_of(db)) >= op->deadline_ns)
+    return deadline_passed(db, &op->error);
+  aio__sq_conn *conn = take_idle_writer(db);
+  return conn != NULL ? begin_read(conn, op, out) : aio__sq_read(db, op, out);
+}
+
 aiorch_status aio__sq_read(aio__sq_db *db, aio__op *op, aio__sq_conn **out) {
   aio__sq_conn *conn = NULL;
   if (op->deadline_ns != AIO__NEVER && aio__clock_now(clock_of(db)) >= op->deadline_ns)
@@ -293,14 +323,7 @@ aiorch_status aio__sq_read(aio__sq_db *db, aio__op *op, aio__sq_conn **out) {
       return status;
     }
   }
-  conn->deadline_ns = op->deadline_ns;
-  sqlite3_busy_timeout(conn->db, (int)busy_ms(db, op->deadline_ns));
-  status = aio__sq_run(conn, &op->error, AIO__SQ_BEGIN_READ, "");
-  if (status == AIORCH_OK)
-    *out = conn;
-  else
-    aio__sq_read_end(conn);
-  return status;
+  return begin_read(conn, op, out);
 }
 
 void aio__sq_read_end(aio__sq_conn *conn) {
@@ -308,6 +331,11 @@ void aio__sq_read_end(aio__sq_conn *conn) {
   conn->deadline_ns = AIO__NEVER;
   if (!sqlite3_get_autocommit(conn->db)) aio__sq_run(conn, NULL, AIO__SQ_COMMIT, "");
   if (!sqlite3_get_autocommit(conn->db)) aio__sq_run(conn, NULL, AIO__SQ_ROLLBACK, "");
+  if (conn == db->writer) {
+    sqlite3_busy_timeout(conn->db, 0);
+    aio__sq_give_writer(conn);
+    return;
+  }
   pthread_mutex_lock(&db->mutex);
   conn->next = db->readers;
   db->readers = conn;
@@ -376,7 +404,9 @@ aiorch_status aio__sq_try_begin(aio__sq_conn *conn, aiorch_error *error) {
 
 aiorch_status aio__sq_commit(aio__sq_conn *conn, aiorch_error *error) {
   conn->deadline_ns = AIO__NEVER; /* past this point it is done or undone, not given up half-way */
+  aio__sq_wal_io_begin(conn);
   aiorch_status status = aio__sq_run(conn, error, AIO__SQ_COMMIT, "");
+  aio__sq_wal_io_end(conn);
   if (status != AIORCH_OK)
     aio__sq_rollback(conn);
   else
@@ -385,6 +415,8 @@ aiorch_status aio__sq_commit(aio__sq_conn *conn, aiorch_error *error) {
 }
 
 void aio__sq_rollback(aio__sq_conn *conn) {
+  aio__sq_windows_forget(conn);
+  conn->tenant.known = false;
   conn->deadline_ns = AIO__NEVER;
   if (!sqlite3_get_autocommit(conn->db)) aio__sq_run(conn, NULL, AIO__SQ_ROLLBACK, "");
   set_lock(conn->owner, F_UNLCK);

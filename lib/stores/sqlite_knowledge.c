@@ -3,7 +3,7 @@
 
 #include "stores/sqlite_vectors.h"
 
-enum { LIST_MAX = 10000, ANCHOR_HEAD = 12 };
+enum { LIST_MAX = 10000, ANCHOR_HEAD = 12, METADATA_FIRST = 8 };
 
 static aiorch_status read_row(sqlite3_stmt *stmt, aio__arena *arena, aio__store_document *out, aiorch_error *error) {
   memset(out, 0, sizeof *out);
@@ -82,12 +82,7 @@ static aiorch_status read_metadata(aio__sq_conn *conn, aiorch_error *error, aio_
   aio__pair *pairs = NULL;
   aiorch_status status = aio__sq_query(conn, error, AIO__SQ_METADATA, &stmt, "si", tenant, no);
   while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
-    if (n == cap) {
-      cap = cap > 0 ? cap * 2 : 8;
-      aio__pair *more = aio__arena_alloc(arena, cap * sizeof *more);
-      if (more != NULL && n > 0) memcpy(more, pairs, n * sizeof *more);
-      pairs = more;
-    }
+    pairs = aio__arena_grow(arena, pairs, n, &cap, METADATA_FIRST, sizeof *pairs);
     if (pairs == NULL || !aio__sq_copy(stmt, 0, arena, &pairs[n].name) ||
         !aio__sq_copy(stmt, 1, arena, &pairs[n].value)) {
       aio__sq_reset(stmt);

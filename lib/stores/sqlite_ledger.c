@@ -5,13 +5,6 @@
 
 enum { TEXT_SHOWN_MAX = 64 };
 
-/* The two columns of AIO__SQ_MONEY, as one sum that ends at the largest there is. */
-static int64_t money(sqlite3_stmt *stmt, int column) {
-  int64_t sum;
-  if (__builtin_mul_overflow(sqlite3_column_int64(stmt, column), INT64_C(1000000000), &sum)) return INT64_MAX;
-  return __builtin_add_overflow(sum, sqlite3_column_int64(stmt, column + 1), &sum) ? INT64_MAX : sum;
-}
-
 /* ---- admission -------------------------------------------------------------------------------------------------- */
 
 /* What is known of one constraint of an admission under way. */
@@ -20,32 +13,18 @@ typedef struct asked {
   int64_t used;
 } asked;
 
-/* What stands under the key in the window, and its latest time; 0: nothing does. */
-static aiorch_status sum_window(aio__sq_conn *conn, const aio__sq_job *job, const aio__constraint *c, int64_t *used,
-                                int64_t *latest_ms) {
-  sqlite3_stmt *stmt = NULL;
-  aiorch_error *error = &job->op->error;
-  aiorch_status status =
-    aio__sq_query(conn, error, AIO__SQ_ADMISSION_SUM, &stmt, "szi", job->tenant, c->key, job->now_ms - c->window_ms);
-  if (status == AIORCH_OK) status = aio__sq_step(conn, error, stmt);
-  if (status != AIORCH_OK) return status;
-  *used = money(stmt, 0);
-  *latest_ms = sqlite3_column_int64(stmt, 2);
-  aio__sq_reset(stmt);
-  return AIORCH_OK;
-}
-
 /* A stored time ahead of now counts as now, and is made so: otherwise it would count as now for ever. A little ahead is
  * another call that was faster; its time stays, or it would leave its window too early. */
 static aiorch_status look(aio__sq_conn *conn, const aio__sq_job *job, const aio__constraint *c, asked *out) {
   aiorch_error *error = &job->op->error;
   sqlite3_stmt *stmt = NULL;
   int64_t latest_ms = 0;
-  aiorch_status status = sum_window(conn, job, c, &out->used, &latest_ms);
+  aiorch_status status = aio__sq_windows_sum(conn, error, job->tenant, c, job->now_ms, &out->used, &latest_ms);
   if (status == AIORCH_OK && latest_ms > job->now_ms + AIO__SQ_RACE_MS) {
     status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_CLAMP, "szid", job->tenant, c->key, job->now_ms,
                          (int)AIO__SQ_RACE_MS);
-    if (status == AIORCH_OK) status = sum_window(conn, job, c, &out->used, &latest_ms);
+    aio__sq_windows_drop(conn, job->tenant, aio__str_z(c->key));
+    if (status == AIORCH_OK) status = aio__sq_windows_sum(conn, error, job->tenant, c, job->now_ms, &out->used, &latest_ms);
   }
   if (status == AIORCH_OK)
     status = aio__sq_query(conn, error, AIO__SQ_ADMITTED, &stmt, "ssz", job->tenant, job->run_id, c->key);
@@ -114,10 +93,22 @@ static aiorch_status admit(aio__sq_conn *conn, aio__sq_job *job) {
       all[i].used += c->amount;
       status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_NEW, "sziidsi", job->tenant, c->key, job->now_ms, c->amount,
                            (int)c->kind, job->run_id, job->now_ms + c->window_ms);
+      if (status == AIORCH_OK) aio__sq_windows_add(conn, job->tenant, c, job->now_ms);
     }
     if (i == 0) out->used = all[0].used;
   }
   return status;
+}
+
+aiorch_status aio__sq_admissions_prune(aio__sq_conn *conn, aiorch_error *error, int64_t now_ms, int64_t most, int64_t *count) {
+  sqlite3_stmt *stmt = NULL;
+  int64_t n = 0;
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_ADMISSIONS_PRUNE, &stmt, "ii", now_ms, most);
+  for (; status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK; n++)
+    aio__sq_windows_take(conn, aio__sq_text(stmt, 0), aio__sq_text(stmt, 1), sqlite3_column_int64(stmt, 2),
+                         sqlite3_column_int64(stmt, 3));
+  if (count != NULL) *count = n;
+  return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
 static aiorch_status prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count) {
@@ -127,7 +118,7 @@ static aiorch_status prune(aio__sq_conn *conn, aiorch_error *error, aio__sq_job 
     if (jobs[i]->now_ms < now_ms) now_ms = jobs[i]->now_ms;
     most += AIO__SQ_PRUNE_MAX;
   }
-  return most > 0 ? aio__sq_run(conn, error, AIO__SQ_ADMISSIONS_PRUNE, "ii", now_ms, most) : AIORCH_OK;
+  return most > 0 ? aio__sq_admissions_prune(conn, error, now_ms, most, NULL) : AIORCH_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
@@ -160,7 +151,18 @@ static aiorch_status add_to_totals(aio__sq_conn *conn, aiorch_error *error, aio_
   return status;
 }
 
-static aiorch_status put_run(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__run_row *r) {
+/* What the run has cost takes the place of what was expected. */
+static aiorch_status settle_admissions(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__run_row *r, bool at_least) {
+  sqlite3_stmt *stmt = NULL;
+  aiorch_status status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_SETTLE, "szid", tenant, r->id, r->cost_nano_usd, (int)at_least);
+  if (status != AIORCH_OK || sqlite3_changes(conn->db) == 0) return status;
+  status = aio__sq_query(conn, error, AIO__SQ_ADMISSIONS_OF_RUN, &stmt, "sz", tenant, r->id);
+  while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK)
+    aio__sq_windows_drop(conn, tenant, aio__sq_text(stmt, 0));
+  return status == AIORCH_DONE ? AIORCH_OK : status;
+}
+
+static aiorch_status put_run(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__run_row *r, bool at_least) {
   const int64_t *n = r->usage.n;
   aiorch_status status = aio__sq_run(
     conn, error, AIO__SQ_RUN_NEW, r->cost_known ? "szsssddiiiiiidiii" : "szsssddiiiiiidnii", tenant, r->id, r->user,
@@ -171,12 +173,12 @@ static aiorch_status put_run(aio__sq_conn *conn, aiorch_error *error, aio__str t
   if (is_new)
     status = add_to_totals(conn, error, tenant, r->cost_known ? r->cost_nano_usd : 0);
   if (is_new && status == AIORCH_OK && r->cost_known)
-    status = aio__sq_run(conn, error, AIO__SQ_ADMISSION_SETTLE, "szi", tenant, r->id, r->cost_nano_usd);
+    status = settle_admissions(conn, error, tenant, r, at_least);
   return status;
 }
 
 static aiorch_status settle(aio__sq_conn *conn, const aio__sq_job *job) {
-  aiorch_status status = put_run(conn, &job->op->error, job->tenant, job->run);
+  aiorch_status status = put_run(conn, &job->op->error, job->tenant, job->run, aio__settles_at_least(job->attempts, job->count));
   for (size_t i = 0; i < job->count && status == AIORCH_OK; i++)
     status = put_attempt(conn, &job->op->error, job->tenant, &job->attempts[i]);
   return status;
@@ -204,6 +206,7 @@ aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job) {
 
 void aio__sq_ledger_begin(aio__sq_conn *conn) {
   conn->totals.runs = 0;
+  aio__sq_windows_begin(conn);
 }
 
 aiorch_status aio__sq_ledger_end(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count) {
@@ -269,7 +272,7 @@ static bool read_cost(sqlite3_stmt *stmt, aio__arena *arena, aio__cost_row *out)
   out->hits = sqlite3_column_int64(stmt, 2);
   out->failures = sqlite3_column_int64(stmt, 3);
   out->unknown_price = sqlite3_column_int64(stmt, 4);
-  out->cost_nano_usd = money(stmt, 5);
+  out->cost_nano_usd = aio__sq_money(stmt, 5);
   for (int i = 0; i < AIORCH_USAGE_COUNT; i++) out->usage.n[i] = sqlite3_column_int64(stmt, 7 + i);
   out->usage.estimated = sqlite3_column_int(stmt, 7 + AIORCH_USAGE_COUNT) != 0;
   return aio__sq_copy(stmt, 0, arena, &out->group);

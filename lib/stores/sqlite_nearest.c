@@ -4,7 +4,7 @@
 #include "stores/embed_text.h"
 #include "stores/sqlite_vectors.h"
 
-enum { UNEMBEDDED_MAX = 10000, NEAREST_LIMIT_MAX = 1000 };
+enum { NEAREST_LIMIT_MAX = 1000 };
 
 /* ---- vectors to be made ------------------------------------------------------------------------------------------ */
 
@@ -13,47 +13,33 @@ static int64_t missing_from(const aio__sq_tenant *row, const aio__sq_model *mode
   return model->no != 0 && model->missing_from > first ? model->missing_from : first;
 }
 
-static aiorch_status read_unembedded(aio__sq_conn *conn, aio__op *op, aio__str tenant, const aio__sq_model *model,
-                                     const aio__sq_tenant *row, size_t limit, aio__arena *arena, aio__unembedded *out,
-                                     size_t *count) {
+static aiorch_status read_unembedded(aio__sq_conn *conn, aiorch_error *error, aio__sq_missing *missing, const aio__sq_model *model,
+                                     const aio__sq_tenant *row) {
   sqlite3_stmt *stmt = NULL;
-  aiorch_status status =
-    aio__sq_query(conn, &op->error, AIO__SQ_UNEMBEDDED, &stmt, "siiii", tenant, missing_from(row, model),
-                  aio__sq_last_no(row), aio__sq_vector_no(model, 0), (int64_t)limit);
-  while (status == AIORCH_OK && (status = aio__sq_step(conn, &op->error, stmt)) == AIORCH_OK) {
+  aiorch_status status = aio__sq_query(conn, error, AIO__SQ_UNEMBEDDED, &stmt, "siiii", missing->tenant, missing_from(row, model),
+                                       aio__sq_last_no(row), aio__sq_vector_no(model, 0), (int64_t)missing->limit);
+  while (status == AIORCH_OK && (status = aio__sq_step(conn, error, stmt)) == AIORCH_OK) {
     aio__found_chunk chunk;
-    status = aio__sq_found_chunk(conn, &op->error, tenant, stmt, arena, &chunk);
+    status = aio__sq_found_chunk(conn, error, missing->tenant, stmt, missing->arena, &chunk);
     if (status == AIORCH_OK) {
-      memcpy(out[*count].chunk_id, chunk.chunk_id, sizeof chunk.chunk_id);
-      out[*count].text = aio__embed_text(arena, chunk.title, chunk.heading, chunk.text);
-      if (out[(*count)++].text.p == NULL) status = aio__sq_nomem(&op->error);
+      aio__unembedded *one = &missing->out[missing->count++];
+      memcpy(one->chunk_id, chunk.chunk_id, sizeof chunk.chunk_id);
+      one->text = aio__embed_text(missing->arena, chunk.title, chunk.heading, chunk.text);
+      if (one->text.p == NULL) status = aio__sq_nomem(error);
     }
     if (status != AIORCH_OK) aio__sq_reset(stmt);
   }
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
-aiorch_status aio__sq_unembedded(aio__store *base, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
+aiorch_status aio__sq_unembedded(aio__store *store, aio__op *op, aio__str tenant, aio__str fingerprint, size_t limit,
                                  aio__arena *arena, aio__unembedded **chunks, size_t *count, uint64_t *left) {
-  aio__sq_store *store = (aio__sq_store *)base;
-  aio__sq_conn *conn = NULL;
-  aio__sq_tenant row = {0};
-  aio__sq_model model;
-  size_t n = 0;
-  if (limit > UNEMBEDDED_MAX) limit = UNEMBEDDED_MAX;
-  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
+  aio__sq_missing missing = {.tenant = tenant, .fingerprint = fingerprint, .kind = AIO__SQ_CHUNKS, .limit = limit, .arena = arena};
+  aiorch_status status = aio__sq_missing_find(store, op, &missing, read_unembedded);
   if (status != AIORCH_OK) return status;
-  aio__unembedded *out = aio__arena_alloc(arena, (limit + 1) * sizeof *out);
-  if (out == NULL) status = aio__sq_nomem(&op->error);
-  if (status == AIORCH_OK) status = aio__sq_tenant_get(conn, &op->error, tenant, &row);
-  if (status == AIORCH_OK) status = aio__sq_model_get(conn, &op->error, tenant, AIO__SQ_CHUNKS, fingerprint, &model);
-  if (status == AIORCH_OK && model.marks < row.chunks)
-    status = read_unembedded(conn, op, tenant, &model, &row, limit, arena, out, &n);
-  aio__sq_read_end(conn);
-  if (status != AIORCH_OK) return status;
-  *chunks = out;
-  *count = n;
-  *left = (uint64_t)(row.chunks > model.marks ? row.chunks - model.marks : 0);
+  *chunks = missing.out;
+  *count = missing.count;
+  *left = missing.left;
   return AIORCH_OK;
 }
 

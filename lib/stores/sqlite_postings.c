@@ -212,6 +212,7 @@ static aiorch_status read_list(aio__sq_conn *conn, aiorch_error *error, const ai
   }
   status = aio__sq_step(conn, error, stmt);
   if (status == AIORCH_OK) aio__sq_reset(stmt);
+  aio__sq_merge_searched(conn->owner->store, tenant->chunks);
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 

@@ -20,12 +20,14 @@
 #include "stores/vector_resident.h"
 
 enum {
+  AIO__SQ_WRITER_PAGES_KIB = 8192,      /* that the connection keeps which writes; what others write empties it */
   AIO__SQ_READERS_MAX = 8,              /* connections a database that read at the same time */
   AIO__SQ_CHECKPOINT_BYTES = 1 << 25,   /* a checkpoint is due when the WAL has grown by so many */
   AIO__SQ_WAL_LARGE = 2,                /* from so many times that size on a checkpoint waits a little for others */
   AIO__SQ_PROGRESS_STEPS = 2000,        /* how often a statement looks at its deadline */
   AIO__SQ_PART_BYTES = 65536,           /* of a document's text in one row */
   AIO__SQ_DOCUMENT_BYTES_MAX = 1 << 28, /* as aiorch_document_set_text takes; also bounds its chunks and words */
+  AIO__SQ_KEPT_TENANT_BYTES = 128, /* a tenant with a longer name is read each time */
   AIO__SQ_TENANT_SHIFT = 40,            /* chunk number = tenant's number << 40 | sequence */
   AIO__SQ_TENANTS_MAX = 1 << 22,
   AIO__SQ_TOUCHES_MAX = 256,     /* uses of cached answers that wait to be written */
@@ -42,12 +44,29 @@ typedef struct aio__sq_db aio__sq_db;
 typedef struct aio__sq_postings aio__sq_postings;
 
 typedef struct aio__sq_known aio__sq_known;
+typedef struct aio__sq_windows aio__sq_windows;
+typedef struct aio__sq_wal_io aio__sq_wal_io;
 
 /* What the runs of a tenant add to its row of run_totals. */
 typedef struct aio__sq_totals {
   aio__str tenant;
   int64_t runs, cost_nano_usd;
 } aio__sq_totals;
+
+typedef struct aio__sq_tenant {
+  int64_t no, next_chunk, chunks, words, knowledge, knowledge_ms, cache_rows, cache_bytes, cache_clock, documents;
+  int64_t text_bytes;
+} aio__sq_tenant;
+
+/* The row that a connection has read last. */
+typedef struct aio__sq_kept_tenant {
+  bool known;
+  int changes;     /* that the connection had made then */
+  int64_t version; /* of the file, as PRAGMA data_version said then */
+  size_t n;
+  char name[AIO__SQ_KEPT_TENANT_BYTES];
+  aio__sq_tenant row;
+} aio__sq_kept_tenant;
 
 typedef struct aio__sq_conn {
   sqlite3 *db;
@@ -60,6 +79,9 @@ typedef struct aio__sq_conn {
   int checkpoint_at;
   aio__sq_totals totals; /* of the transaction under way: not yet written */
   aio__sq_known *known;  /* sqlite_cache_documents.c; NULL: nothing yet */
+  aio__sq_windows *windows; /* sqlite_windows.c; NULL: nothing yet */
+  aio__sq_wal_io *wal_io;   /* of the one that writes */
+  aio__sq_kept_tenant tenant;
 } aio__sq_conn;
 
 /* Who waits for the writer: on its thread's stack. */
@@ -115,6 +137,14 @@ typedef struct aio__sq_puts {
 
 typedef struct aio__sq_writer aio__sq_writer;
 
+enum { AIO__SQ_MERGE_NONE = 0, AIO__SQ_MERGE_BEGIN, AIO__SQ_MERGE_GO_ON };
+
+/* Whether the segments of full text are to be merged. */
+typedef struct aio__sq_merge {
+  _Atomic int64_t searches; /* for which FTS5 was asked since a document has changed */
+  atomic_int state;
+} aio__sq_merge;
+
 struct aio__sq_store {
   aio__store head;
   aio__store_env env;
@@ -122,6 +152,7 @@ struct aio__sq_store {
   aio__sq_db knowledge, ledger;
   aio__sq_touches touches;
   aio__sq_puts puts;
+  aio__sq_merge merge;
   aio__sq_writer *writer;
   aio__residents residents;
 };
@@ -139,6 +170,9 @@ void aio__sq_db_close(aio__sq_db *db); /* nobody uses it any more; takes one tha
 
 /* A connection to read with, inside a read transaction. */
 aiorch_status aio__sq_read(aio__sq_db *db, aio__op *op, aio__sq_conn **out);
+/* For a read that takes well under a millisecond: on the connection that writes, when nobody needs it. What that one commits leaves its pages
+ * as they are, while the others read theirs anew after each commit. */
+aiorch_status aio__sq_read_short(aio__sq_db *db, aio__op *op, aio__sq_conn **out);
 void aio__sq_read_end(aio__sq_conn *conn);
 
 /* The writer, inside a write transaction. */
@@ -163,6 +197,13 @@ aiorch_status aio__sq_sync(aio__sq_db *db, aiorch_error *error);
  * checkpoint brings the log into the database and begins it anew. */
 aiorch_status aio__sq_sync_again(aio__sq_conn *conn);
 
+/* ---- sqlite_wal_io.c: how a commit is written ------------------------------------------------------------------- */
+
+aiorch_status aio__sq_wal_io_new(aio__sq_conn *conn, aiorch_error *error); /* when the log is open */
+void aio__sq_wal_io_begin(aio__sq_conn *conn);                             /* before COMMIT, and after it */
+void aio__sq_wal_io_end(aio__sq_conn *conn);
+void aio__sq_wal_io_free(aio__sq_conn *conn); /* after the connection was closed */
+
 /* ---- sqlite_migrate.c ------------------------------------------------------------------------------------------- */
 
 aiorch_status aio__sq_migrate(aio__sq_conn *conn, aiorch_error *error);
@@ -175,6 +216,9 @@ aiorch_status aio__sq_fail(aio__sq_conn *conn, aiorch_error *error);
 aiorch_status aio__sq_fail_code(const char *path, sqlite3 *db, int code, aiorch_error *error);
 aiorch_status aio__sq_nomem(aiorch_error *error);
 
+/* Changes when another connection has written; -1: SQLite does not say. */
+int64_t aio__sq_data_version(aio__sq_conn *conn);
+
 /* A statement, ready to step. Formats: s aio__str as text, b aio__str as blob, z const char *, i int64_t, d int, n an
  * int64_t that is bound as NULL. What is bound must live until the statement is reset. */
 aiorch_status aio__sq_query(aio__sq_conn *conn, aiorch_error *error, int id, sqlite3_stmt **out, const char *format,
@@ -185,18 +229,15 @@ void aio__sq_reset(sqlite3_stmt *stmt);
 /* Query, step to the end, reset. */
 aiorch_status aio__sq_run(aio__sq_conn *conn, aiorch_error *error, int id, const char *format, ...);
 
+/* The two columns of AIO__SQ_MONEY, as one sum that ends at the largest there is. */
+int64_t aio__sq_money(sqlite3_stmt *stmt, int column);
 aio__str aio__sq_text(sqlite3_stmt *stmt, int column); /* borrowed until the next step */
 bool aio__sq_copy(sqlite3_stmt *stmt, int column, aio__arena *arena, aio__str *out);
 void aio__sq_id(sqlite3_stmt *stmt, int column, char out[AIO__UUID_LEN + 1]);
 
 /* ---- sqlite_tenant.c -------------------------------------------------------------------------------------------- */
 
-typedef struct aio__sq_tenant {
-  int64_t no, next_chunk, chunks, words, knowledge, knowledge_ms, cache_rows, cache_bytes, cache_clock, documents;
-  int64_t text_bytes;
-} aio__sq_tenant;
-
-/* *out is all 0 for a tenant that has nothing. */
+/* *out is all 0 for a tenant that has nothing. Inside a transaction. */
 aiorch_status aio__sq_tenant_get(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out);
 aiorch_status aio__sq_tenant_make(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out);
 static inline int64_t aio__sq_first_no(const aio__sq_tenant *tenant) {
@@ -231,6 +272,13 @@ aiorch_status aio__sq_words_run(aio__sq_conn *conn, aiorch_error *error, aio__sq
                                 aio__str title, aio__str heading, aio__str body);
 /* What the migration NNNN_words does beside its SQL. */
 aiorch_status aio__sq_words_rebuild(aio__sq_conn *conn, aiorch_error *error);
+
+/* ---- sqlite_merge.c --------------------------------------------------------------------------------------------- */
+
+void aio__sq_merge_searched(aio__sq_store *store, int64_t chunks); /* FTS5 was asked for a word */
+void aio__sq_merge_changed(aio__sq_store *store);                  /* it was given others */
+bool aio__sq_merge_is_due(aio__sq_store *store);
+void aio__sq_merge_step(aio__sq_store *store); /* nothing when it is not due */
 
 /* A chunk of the columns of CHUNK_BY_NO, CHUNK_BY_ID and UNEMBEDDED; found_row: without its text. */
 aiorch_status aio__sq_found_row(aiorch_error *error, sqlite3_stmt *stmt, aio__arena *arena, aio__found_chunk *out);
@@ -321,6 +369,19 @@ void aio__sq_puts_flush(aio__sq_store *store);
 void aio__sq_puts_carry_out(aio__sq_store *store);
 void aio__sq_puts_free(aio__sq_store *store); /* after a flush, when nobody puts any more */
 
+/* ---- sqlite_windows.c: inside a write transaction of the ledger -------------------------------------------------- */
+
+void aio__sq_windows_begin(aio__sq_conn *conn); /* drops what another connection may have changed */
+void aio__sq_windows_forget(aio__sq_conn *conn);
+void aio__sq_windows_free(aio__sq_conn *conn);
+/* What stands under the constraint's key in its window, and its latest time; 0: nothing does. */
+aiorch_status aio__sq_windows_sum(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, const aio__constraint *c,
+                                  int64_t now_ms, int64_t *used, int64_t *latest_ms);
+/* An admission was written, one was removed, those of a key were changed. */
+void aio__sq_windows_add(aio__sq_conn *conn, aio__str tenant, const aio__constraint *c, int64_t at_ms);
+void aio__sq_windows_take(aio__sq_conn *conn, aio__str tenant, aio__str key, int64_t at_ms, int64_t amount);
+void aio__sq_windows_drop(aio__sq_conn *conn, aio__str tenant, aio__str key);
+
 /* ---- sqlite_writer.c: the ledger's thread, and what it does in sqlite_ledger.c ---------------------------------- */
 
 typedef enum aio__sq_ledger_kind { AIO__SQ_ADMIT, AIO__SQ_ATTEMPT, AIO__SQ_SETTLE, AIO__SQ_EXPIRE, AIO__SQ_PRUNE } aio__sq_ledger_kind;
@@ -364,6 +425,8 @@ aiorch_status aio__sq_ledger_apply(aio__sq_conn *conn, aio__sq_job *job);
 /* Before the first of them, and after the last: writes the sums, and lets old admissions go, a few for each new one. */
 void aio__sq_ledger_begin(aio__sq_conn *conn);
 aiorch_status aio__sq_ledger_end(aio__sq_conn *conn, aiorch_error *error, aio__sq_job *const *jobs, size_t count);
+/* Lets at most `most` admissions go that nobody asks for any more; *count how many they were, or NULL. */
+aiorch_status aio__sq_admissions_prune(aio__sq_conn *conn, aiorch_error *error, int64_t now_ms, int64_t most, int64_t *count);
 /* What a call for pruning asks of the ledger; inside its transaction. */
 aiorch_status aio__sq_prune_rows(aio__sq_conn *conn, aio__sq_job *job);
 /* The op. */

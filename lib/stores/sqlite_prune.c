@@ -79,9 +79,8 @@ static aiorch_status drop_runs(aio__sq_conn *conn, aio__sq_job *job) {
 aiorch_status aio__sq_prune_rows(aio__sq_conn *conn, aio__sq_job *job) {
   aio__pruned *out = &job->pruned_result;
   int limit = (int)job->prune->limit;
-  aiorch_status status = aio__sq_run(conn, &job->op->error, AIO__SQ_ADMISSIONS_PRUNE, "id", job->prune->now_ms, limit);
+  aiorch_status status = aio__sq_admissions_prune(conn, &job->op->error, job->prune->now_ms, limit, &out->admissions);
   if (status != AIORCH_OK) return status;
-  out->admissions = sqlite3_changes(conn->db);
   out->runs = 0;
   if (job->prune->runs_before_ms > 0) status = drop_runs(conn, job);
   out->more = out->more || out->admissions >= limit || out->runs >= limit;

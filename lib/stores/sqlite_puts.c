@@ -49,7 +49,9 @@ aiorch_status aio__sq_put_entry(aio__sq_store *store, aio__op *op, aio__str tena
                                 const aio__cache_limits *limits, int64_t now_ms, bool *stored) {
   aio__sq_puts *puts = &store->puts;
   aio__sq_put put = {.op = op, .tenant = tenant, .entry = entry, .limits = limits, .now_ms = now_ms, .stored = stored};
-  if (!op->company || !aio__sq_writer_watch(store->writer, &op->error)) {
+  /* The last of many runs has no company any more, but the answers of those before it wait still. */
+  bool company = op->company || atomic_load(&puts->n) > 0;
+  if (!company || !aio__sq_writer_watch(store->writer, &op->error)) {
     aio__error_clear(&op->error);
     return put_alone(store, &put);
   }
@@ -165,6 +167,7 @@ void aio__sq_puts_carry_out(aio__sq_store *store) {
     if (status == AIORCH_OK) status = aio__sq_write_end(conn, &op, put_rows(conn, first, &op.error));
     end_puts(store, first, status == AIORCH_OK);
   }
+  aio__sq_merge_step(store);
 }
 
 void aio__sq_puts_free(aio__sq_store *store) {

@@ -181,7 +181,7 @@ aiorch_status aio__sq_search(aio__store *base, aio__op *op, aio__str tenant, con
   s.top.hits = aio__malloc(store->env.al, (limit + 1) * sizeof *s.top.hits);
   aio__found_chunk *out = NULL;
   aiorch_status status = s.top.hits != NULL ? AIORCH_OK : aio__sq_nomem(&op->error);
-  if (status == AIORCH_OK) status = aio__sq_read(&store->knowledge, op, &s.conn);
+  if (status == AIORCH_OK) status = aio__sq_read_short(&store->knowledge, op, &s.conn);
   if (status == AIORCH_OK) {
     status = search_rows(&s, args, arena, &out, &n);
     aio__sq_read_end(s.conn);
@@ -218,7 +218,7 @@ aiorch_status aio__sq_fetch(aio__store *base, aio__op *op, aio__str tenant, cons
   aio__sq_ranges allowed = {.al = store->env.al};
   aio__found_chunk *out = aio__arena_alloc(arena, (count + 1) * sizeof *out);
   if (out == NULL) return aio__sq_nomem(&op->error);
-  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
+  aiorch_status status = aio__sq_read_short(&store->knowledge, op, &conn);
   if (status != AIORCH_OK) return status;
   status = aio__sq_filters_match(conn, &op->error, tenant, filters, filter_count, &allowed);
   if (status == AIORCH_OK) status = fetch_all(conn, &op->error, tenant, ids, count, &allowed, arena, out);

@@ -9,7 +9,8 @@
   X(BEGIN, "BEGIN IMMEDIATE") \
   X(BEGIN_READ, "BEGIN") \
   X(COMMIT, "COMMIT") \
-  X(ROLLBACK, "ROLLBACK")
+  X(ROLLBACK, "ROLLBACK") \
+  X(DATA_VERSION, "PRAGMA data_version")
 
 #define AIO__SQ_DOCUMENT_SQL(X) \
   X(TENANT, "SELECT no, next_chunk, chunks, words, knowledge, knowledge_ms, cache_rows, cache_bytes, cache_clock," \
@@ -33,6 +34,7 @@
                   " WHERE tenant_id = ?1 AND id = ?2 AND source = ?3") \
   X(DOCUMENT_DROP, "DELETE FROM documents WHERE tenant_id = ?1 AND no = ?2") \
   X(DOCUMENT_OF_SOURCE, "SELECT no FROM documents WHERE tenant_id = ?1 AND source = ?2") \
+  X(DOCUMENT_PLACE, "SELECT no, version, bytes FROM documents WHERE tenant_id = ?1 AND id = ?2") \
   X(DOCUMENT_VERSION, "SELECT no, version FROM documents WHERE tenant_id = ?1 AND id = ?2") \
   X(PARTS, "SELECT text FROM document_parts WHERE tenant_id = ?1 AND document = ?2 AND part BETWEEN ?3 AND ?4" \
            " ORDER BY part") \
@@ -67,6 +69,7 @@
   X(TENANT_WORDS, "UPDATE tenants SET words = words + ?2 WHERE tenant_id = ?1") \
   X(WORDS_NEW, "INSERT INTO chunk_words (rowid, title, heading, body) VALUES (?1,?2,?3,?4)") \
   X(WORDS_DROP, "INSERT INTO chunk_words (chunk_words, rowid, title, heading, body) VALUES ('delete',?1,?2,?3,?4)") \
+  X(WORDS_MERGE, "INSERT INTO chunk_words (chunk_words, rank) VALUES ('merge', ?1)") \
   X(WORDS_TAKE, "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3" \
                 " AND aio_take(chunk_words, ?4)") \
   X(WORDS_SIZES, "SELECT id, sz FROM chunk_words_docsize WHERE id BETWEEN ?1 AND ?2") \
@@ -173,19 +176,23 @@
   X(ADMITTED, "SELECT 1 FROM admissions WHERE tenant_id = ?1 AND run_id = ?2 AND key = ?3") \
   X(ADMISSION_CLAMP, "UPDATE admissions SET at_ms = ?3, expires_ms = expires_ms - at_ms + ?3" \
                      " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3 + ?4") \
-  X(ADMISSION_SUM, "SELECT " AIO__SQ_MONEY("amount") ", max(at_ms) FROM admissions WHERE tenant_id = ?1 AND key = ?2" \
-                   " AND at_ms > ?3") \
+  X(ADMISSION_SUM, "SELECT " AIO__SQ_MONEY("amount") ", max(at_ms), min(at_ms) FROM admissions" \
+                   " WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3") \
+  X(ADMISSIONS_LEAVE, "SELECT " AIO__SQ_MONEY("amount") ", (SELECT min(at_ms) FROM admissions WHERE tenant_id = ?1" \
+                      " AND key = ?2 AND at_ms > ?4) FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3" \
+                      " AND at_ms <= ?4") \
+  X(ADMISSIONS_OF_RUN, "SELECT key FROM admissions WHERE tenant_id = ?1 AND run_id = ?2 AND kind = 1") \
   X(ADMISSIONS_NEWEST, "SELECT at_ms, amount FROM admissions WHERE tenant_id = ?1 AND key = ?2 AND at_ms > ?3" \
                        " ORDER BY at_ms DESC") \
   X(ADMISSION_NEW, "INSERT INTO admissions (tenant_id, key, at_ms, amount, kind, run_id, expires_ms)" \
                    " VALUES (?1,?2,?3,?4,?5,?6,?7)") \
   X(ADMISSIONS_PRUNE, "DELETE FROM admissions WHERE no IN (SELECT no FROM admissions WHERE expires_ms <= ?1" \
-                      " ORDER BY expires_ms LIMIT ?2)") \
+                      " ORDER BY expires_ms LIMIT ?2) RETURNING tenant_id, key, at_ms, amount") \
   X(ADMISSIONS_OLD, "SELECT count(*) FROM admissions WHERE expires_ms <= ?1") \
   X(RUNS_OLD, "SELECT count(*) FROM run_totals t JOIN ai_api_calls c ON c.tenant_id = t.tenant_id AND c.created_ms < ?1") \
   X(ATTEMPTS_PRUNE, "DELETE FROM ai_attempts WHERE (tenant_id, run_id) IN (" AIO__SQ_OLD_RUNS ")") \
   X(RUNS_PRUNE, "DELETE FROM ai_api_calls WHERE (tenant_id, id) IN (" AIO__SQ_OLD_RUNS ")") \
-  X(ADMISSION_SETTLE, "UPDATE admissions SET amount = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND kind = 1") \
+  X(ADMISSION_SETTLE, "UPDATE admissions SET amount = max(?3, ?4 * amount) WHERE tenant_id = ?1 AND run_id = ?2 AND kind = 1") \
   X(ATTEMPT_PUT, "INSERT INTO ai_attempts (tenant_id, run_id, id, state, kind, status, http_status, provider, model," \
                  " request_id, input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens," \
                " output_tokens, reasoning_tokens, estimated, cost_nano_usd, created_ms, duration_us, lease_until_ms)" \

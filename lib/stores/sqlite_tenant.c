@@ -11,7 +11,7 @@ static bool is_sane(const aio__sq_tenant *row, const int64_t *const *fields, siz
          row->next_chunk < (int64_t)1 << AIO__SQ_TENANT_SHIFT;
 }
 
-aiorch_status aio__sq_tenant_get(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out) {
+static aiorch_status read_row(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out) {
   sqlite3_stmt *stmt = NULL;
   memset(out, 0, sizeof *out);
   aiorch_status status = aio__sq_query(conn, error, AIO__SQ_TENANT, &stmt, "s", tenant);
@@ -26,6 +26,26 @@ aiorch_status aio__sq_tenant_get(aio__sq_conn *conn, aiorch_error *error, aio__s
   if (is_sane(out, (const int64_t *const *)fields, count)) return AIORCH_OK;
   memset(out, 0, sizeof *out);
   return aio__sq_fail_code(conn->owner->path, NULL, SQLITE_CORRUPT, error);
+}
+
+/* A run asks for it three times, and answers are kept many at once: it is read again when something was written, by this
+ * connection or another, or a transaction was rolled back. */
+aiorch_status aio__sq_tenant_get(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out) {
+  aio__sq_kept_tenant *kept = &conn->tenant;
+  int64_t version = aio__sq_data_version(conn);
+  int changes = sqlite3_total_changes(conn->db);
+  bool is_it = kept->known && kept->version == version && kept->changes == changes &&
+               aio__str_eq(aio__str_n(kept->name, kept->n), tenant);
+  if (is_it) {
+    *out = kept->row;
+    return AIORCH_OK;
+  }
+  kept->known = false;
+  aiorch_status status = read_row(conn, error, tenant, out);
+  if (status != AIORCH_OK || version < 0 || tenant.n > sizeof kept->name) return status;
+  *kept = (aio__sq_kept_tenant){.known = true, .version = version, .changes = changes, .n = tenant.n, .row = *out};
+  if (tenant.n > 0) memcpy(kept->name, tenant.p, tenant.n);
+  return AIORCH_OK;
 }
 
 aiorch_status aio__sq_tenant_make(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_tenant *out) {

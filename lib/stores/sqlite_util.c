@@ -186,6 +186,23 @@ aiorch_status aio__sq_run(aio__sq_conn *conn, aiorch_error *error, int id, const
   return status == AIORCH_DONE ? AIORCH_OK : status;
 }
 
+int64_t aio__sq_data_version(aio__sq_conn *conn) {
+  sqlite3_stmt *stmt = NULL;
+  int64_t version = -1;
+  if (aio__sq_query(conn, NULL, AIO__SQ_DATA_VERSION, &stmt, "") == AIORCH_OK &&
+      aio__sq_step(conn, NULL, stmt) == AIORCH_OK) {
+    version = sqlite3_column_int64(stmt, 0);
+    aio__sq_reset(stmt);
+  }
+  return version;
+}
+
+int64_t aio__sq_money(sqlite3_stmt *stmt, int column) {
+  int64_t sum;
+  if (__builtin_mul_overflow(sqlite3_column_int64(stmt, column), INT64_C(1000000000), &sum)) return INT64_MAX;
+  return __builtin_add_overflow(sum, sqlite3_column_int64(stmt, column + 1), &sum) ? INT64_MAX : sum;
+}
+
 aio__str aio__sq_text(sqlite3_stmt *stmt, int column) {
   const void *p = sqlite3_column_blob(stmt, column);
   size_t n = (size_t)sqlite3_column_bytes(stmt, column);

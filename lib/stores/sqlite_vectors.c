@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+enum { UNEMBEDDED_MAX = 10000 };
 static const int64_t COUNT_MAX = INT64_MAX / 4;
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
@@ -97,6 +98,30 @@ aiorch_status aio__sq_others(aio__sq_conn *conn, aiorch_error *error, aio__str t
   if (status == AIORCH_OK && n > 0)
     status = aio__vector_mismatch(kind == AIO__SQ_CHUNKS ? "chunks" : "kept answers", fingerprint, names, n, error);
   aio__arena_free(&arena);
+  return status;
+}
+
+/* ---- what is missing ---------------------------------------------------------------------------------------------- */
+
+aiorch_status aio__sq_missing_find(aio__store *base, aio__op *op, aio__sq_missing *missing, aio__sq_missing_read read) {
+  aio__sq_store *store = (aio__sq_store *)base;
+  aio__sq_conn *conn = NULL;
+  aio__sq_tenant row = {0};
+  aio__sq_model model;
+  int64_t all = 0;
+  if (missing->limit > UNEMBEDDED_MAX) missing->limit = UNEMBEDDED_MAX;
+  aiorch_status status = aio__sq_read(&store->knowledge, op, &conn);
+  if (status != AIORCH_OK) return status;
+  missing->out = aio__arena_alloc(missing->arena, (missing->limit + 1) * sizeof *missing->out);
+  if (missing->out == NULL) status = aio__sq_nomem(&op->error);
+  if (status == AIORCH_OK) status = aio__sq_tenant_get(conn, &op->error, missing->tenant, &row);
+  if (status == AIORCH_OK) status = aio__sq_model_get(conn, &op->error, missing->tenant, missing->kind, missing->fingerprint, &model);
+  if (status == AIORCH_OK) {
+    all = missing->kind == AIO__SQ_CHUNKS ? row.chunks : row.cache_rows;
+    missing->left = all > model.marks ? (uint64_t)(all - model.marks) : 0;
+    if (missing->left > 0) status = read(conn, &op->error, missing, &model, &row);
+  }
+  aio__sq_read_end(conn);
   return status;
 }
 

@@ -45,6 +45,22 @@ aiorch_status aio__sq_model_set(aio__sq_conn *conn, aiorch_error *error, aio__st
 aiorch_status aio__sq_others(aio__sq_conn *conn, aiorch_error *error, aio__str tenant, aio__sq_kind kind,
                              aio__str fingerprint, const aio__alloc *al);
 
+/* What has no vector yet of a model: what is looked for, and what was found. */
+typedef struct aio__sq_missing {
+  aio__str tenant, fingerprint;
+  aio__sq_kind kind;
+  size_t limit;
+  aio__arena *arena;
+  aio__unembedded *out;
+  size_t count;
+  uint64_t left;
+} aio__sq_missing;
+
+/* `read` puts up to `limit` of them into `out`; it is not called where nothing is missing. In a read transaction of its own. */
+typedef aiorch_status (*aio__sq_missing_read)(aio__sq_conn *conn, aiorch_error *error, aio__sq_missing *missing, const aio__sq_model *model,
+                                              const aio__sq_tenant *row);
+aiorch_status aio__sq_missing_find(aio__store *store, aio__op *op, aio__sq_missing *missing, aio__sq_missing_read read);
+
 /* Vectors of one model being written: the ranges that they touch are joined where they follow each other. */
 typedef struct aio__sq_batch {
   aio__sq_conn *conn;

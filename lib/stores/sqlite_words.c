@@ -34,6 +34,7 @@ aiorch_status aio__sq_words_run(aio__sq_conn *conn, aiorch_error *error, aio__sq
                                 aio__str title, aio__str heading, aio__str body) {
   bool ok = spread(words, AIO__FTS_TITLE, &title) && spread(words, AIO__FTS_HEADING, &heading) &&
             spread(words, AIO__FTS_BODY, &body);
+  aio__sq_merge_changed(conn->owner->store);
   return ok ? aio__sq_run(conn, error, id, "isss", no, title, heading, body) : aio__sq_nomem(error);
 }
 

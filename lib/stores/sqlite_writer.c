@@ -15,9 +15,9 @@
  * the disk is busy with those before them, settlements stay in the queue: to commit them earlier would only make more and
  * smaller transactions. The thread looks now and then whether somebody has forgotten a call.
  */
-#include <signal.h>
 #include <string.h>
 
+#include "core/thread.h"
 #include "stores/sqlite_writer.h"
 
 enum {
@@ -191,20 +191,9 @@ static void *run(void *ctx) {
   return NULL;
 }
 
-/* With all signals blocked: they are the host's. */
 static aiorch_status start_thread(aio__sq_writer *w, aiorch_error *error) {
-  pthread_attr_t attr;
-  sigset_t all, before;
   if (w->started) return AIORCH_OK;
-  int code = pthread_attr_init(&attr);
-  if (code == 0) {
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&w->thread, &attr, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-  }
+  int code = aio__thread_start(&w->thread, STACK_BYTES, run, w);
   w->started = code == 0;
   if (w->started) return AIORCH_OK;
   return aio__error_set(error, AIORCH_E_SYSTEM, "no thread can be started to write %s: %s", w->store->ledger.path,

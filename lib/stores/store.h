@@ -215,7 +215,7 @@ typedef struct aio__cache_entry {
   aio__str key;      /* 32 bytes: SHA-256 of the question's normalized text */
   aio__str query;    /* the question, for lists and later for vectors */
   aio__str answer;
-  aio__str sources;  /* the run's sources as JSON, to be given again */
+  aio__str sources;  /* the run's sources as JSON, to be given again with what else goes with an answer; a store does not look into it */
   aio__str chunks;   /* 32 bytes: digest of the chunks that retrieve found, for revalidation */
   aio__str provider, model;
   int32_t finish_reason;
@@ -233,6 +233,14 @@ typedef struct aio__cache_entry {
                         near one may be worth an embedding */
   bool exact_only;   /* serves its own question only: somebody said so (feedback) */
 } aio__cache_entry;
+
+/* A piece of a document as it was at a version. */
+typedef struct aio__cache_text {
+  char document_id[AIO__UUID_LEN + 1];
+  int64_t version;
+  uint64_t start, end; /* bytes of the document's text: [start, end) */
+  aio__str text;       /* a result */
+} aio__cache_text;
 
 /* An entry that may be near enough. */
 typedef struct aio__cache_near {
@@ -280,6 +288,11 @@ typedef struct aio__cache_ops {
                         aio__arena *arena, aio__cache_entry **entries, size_t *count);
   /* By entry id, document id or document source; an empty tag is all of the tenant's. */
   aiorch_status (*invalidate)(aio__store *store, aio__op *op, aio__str tenant, aio__str tag, uint64_t *removed);
+  /* What an entry need not hold twice: the texts that it was written from, which the store has as documents anyway. An entry goes
+   * with a document that it rests on, so there is one as long as the other. *found false: one of them is not there at that version
+   * any more, or not so long. Never AIORCH_PENDING. NULL: the texts have to lie in the entry. */
+  aiorch_status (*texts)(aio__store *store, aio__op *op, aio__str tenant, aio__cache_text *texts, size_t count, aio__arena *arena,
+                         bool *found);
 } aio__cache_ops;
 
 /* ---- ledger --------------------------------------------------------------------------------------------------------- */
@@ -310,6 +323,15 @@ typedef struct aio__attempt_row {
   int64_t cost_nano_usd;
   int64_t created_ms, duration_us, lease_until_ms;
 } aio__attempt_row;
+
+/* An attempt broke off, and its cost is an estimate by what was seen of it: the service may have gone on, and ask for more. Budgets count
+ * at least what was reserved, so that whoever cancels all calls spends no more than others. */
+static inline bool aio__settles_at_least(const aio__attempt_row *attempts, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (attempts[i].status < 0 && attempts[i].usage.estimated) return true;
+  }
+  return false;
+}
 
 typedef struct aio__run_row {
   char id[AIO__UUID_LEN + 1];
@@ -363,8 +385,8 @@ typedef struct aio__ledger_ops {
                          size_t count, const aio__cache_ask *ask, int64_t now_ms, aio__admission *out);
   /* Writes or updates attempts by id (pending, then settled). */
   aiorch_status (*attempt)(aio__store *store, aio__op *op, aio__str tenant, const aio__attempt_row *row);
-  /* The run row, its attempts as settled, and the run's MONEY admissions at the cost that it had: one transaction, durable
-   * when the op ends. */
+  /* The run row, its attempts as settled, and the run's MONEY admissions at the cost that it had, or where an attempt broke off
+   * (aio__settles_at_least) not below what was reserved: one transaction, durable when the op ends. */
   aiorch_status (*settle)(aio__store *store, aio__op *op, aio__str tenant, const aio__run_row *run,
                           const aio__attempt_row *attempts, size_t count);
   /* Pending attempts whose lease ran out become unknown. How many. */

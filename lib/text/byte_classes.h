@@ -40,6 +40,29 @@ static inline aio__byte_classes aio__classify(const unsigned char bytes[AIO__CLA
   c.signs &= ~(c.letters | c.digits);
   return c;
 }
+#if defined(__GNUC__)
+/* The same in halves of 32, for processors that have them. */
+__attribute__((target("avx2"))) static inline __m256i aio__within_32(__m256i bytes, int first, int count) {
+  return _mm256_cmpgt_epi8(_mm256_set1_epi8((char)(count - 128)), _mm256_add_epi8(bytes, _mm256_set1_epi8((char)(128 - first))));
+}
+
+__attribute__((target("avx2"))) static inline uint64_t aio__bits_32(__m256i which) { return (uint32_t)_mm256_movemask_epi8(which); }
+
+__attribute__((target("avx2"))) static inline aio__byte_classes aio__classify_32(const unsigned char bytes[AIO__CLASSED]) {
+  aio__byte_classes c = {0, 0, 0, 0, 0};
+  for (int i = 0; i < AIO__CLASSED; i += 32) {
+    __m256i b;
+    memcpy(&b, bytes + i, sizeof b);
+    c.letters |= aio__bits_32(aio__within_32(_mm256_or_si256(b, _mm256_set1_epi8(0x20)), 'a', 26)) << i;
+    c.digits |= aio__bits_32(aio__within_32(b, '0', 10)) << i;
+    c.lines |= aio__bits_32(_mm256_cmpeq_epi8(b, _mm256_set1_epi8('\n'))) << i;
+    c.signs |= aio__bits_32(aio__within_32(b, '!', 94)) << i;
+    c.beyond |= aio__bits_32(b) << i;
+  }
+  c.signs &= ~(c.letters | c.digits);
+  return c;
+}
+#endif
 #else
 static inline aio__byte_classes aio__classify(const unsigned char bytes[AIO__CLASSED]) {
   aio__byte_classes c = {0, 0, 0, 0, 0};
@@ -56,15 +79,30 @@ static inline aio__byte_classes aio__classify(const unsigned char bytes[AIO__CLA
 }
 #endif
 
-/* Of the bytes at p, of which `left` are there; what is behind them counts as spaces. */
-static inline aio__byte_classes aio__classify_part(const unsigned char *p, size_t left) {
-  unsigned char part[AIO__CLASSED];
-  if (left < AIO__CLASSED) {
-    memset(part, 0, sizeof part);
-    memcpy(part, p, left);
-    p = part;
+/* Letters, digits, and what is beyond ASCII: what words are made of. */
+static inline uint64_t aio__word_bits(const unsigned char bytes[AIO__CLASSED]) {
+#if defined(__SSE2__)
+  uint64_t word = 0;
+  for (int i = 0; i < AIO__CLASSED; i += 16) {
+    __m128i b;
+    memcpy(&b, bytes + i, sizeof b);
+    __m128i letter = aio__within(_mm_or_si128(b, _mm_set1_epi8(0x20)), 'a', 26), digit = aio__within(b, '0', 10);
+    word |= aio__bits(_mm_or_si128(b, _mm_or_si128(letter, digit))) << i;
   }
-  return aio__classify(p);
+  return word;
+#else
+  aio__byte_classes c = aio__classify(bytes);
+  return c.letters | c.digits | c.beyond;
+#endif
+}
+
+/* The same of the bytes at p, of which `left` are there; what is behind them counts as spaces. */
+static inline uint64_t aio__word_bytes(const unsigned char *p, size_t left) {
+  unsigned char part[AIO__CLASSED];
+  if (left >= AIO__CLASSED) return aio__word_bits(p);
+  memset(part, 0, sizeof part);
+  memcpy(part, p, left);
+  return aio__word_bits(part);
 }
 
 static inline unsigned aio__count_bits(uint64_t x) {

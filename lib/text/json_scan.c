@@ -92,25 +92,7 @@ static bool is_digit(int c) {
   return c >= '0' && c <= '9';
 }
 
-static int hex_value(int c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* ---- strings ----------------------------------------------------------------------------------------------------- */
-
-/* The 4 hexadecimal digits at `at`; -1 when they are none. */
-static int32_t hex4(aio__str text, size_t at) {
-  if (text.n < 4 || at > text.n - 4) return -1;
-  int32_t value = 0;
-  for (size_t i = 0; i < 4; i++) {
-    int digit = hex_value((uint8_t)text.p[at + i]);
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
 
 /* Reads the escape whose backslash is at *pos and moves *pos past it. NULL, or what is wrong with it. */
 static const char *read_escape(aio__str text, size_t *pos, uint32_t *code_point) {
@@ -123,14 +105,14 @@ static const char *read_escape(aio__str text, size_t *pos, uint32_t *code_point)
     return NULL;
   }
   if (c != 'u') return "this is no escape; one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX is";
-  int32_t unit = hex4(text, *pos + 2);
+  int32_t unit = aio__hex4(text.p + *pos + 2, text.p + text.n);
   if (unit < 0) return "\\u needs four hexadecimal digits";
   if (unit == 0) return "a NUL character (\\u0000) is not accepted";
   *pos += 6;
   *code_point = (uint32_t)unit;
   if (unit < 0xD800 || unit > 0xDFFF) return NULL;
   bool paired = unit < 0xDC00 && text.n - *pos >= 6 && text.p[*pos] == '\\' && text.p[*pos + 1] == 'u';
-  int32_t low = paired ? hex4(text, *pos + 2) : -1;
+  int32_t low = paired ? aio__hex4(text.p + *pos + 2, text.p + text.n) : -1;
   if (low < 0xDC00 || low > 0xDFFF) return "half of a surrogate pair; write the character itself, or both halves";
   *code_point = 0x10000 + (((uint32_t)unit - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
   *pos += 6;

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { FIRST_NODES = 32, COMPARE_MAX = 64, DIGITS_MAX = 19, EXPONENT_MAX = 400, REPLACEMENT = 0xFFFD };
+enum {
+  FIRST_NODES = 32, COMPARE_MAX = 64, DIGITS_MAX = 19, EXPONENT_MAX = 400, REPLACEMENT = 0xFFFD,
+  FIRST_IS_LOWEST = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+};
 
 static const uint64_t ONES = UINT64_C(0x0101010101010101);
 static const uint64_t HIGH_BITS = UINT64_C(0x8080808080808080);
@@ -64,35 +67,19 @@ static aiorch_status add(reader *r, aio__json_type type, const char *from, const
 }
 
 /* The first byte that ends a run of plain characters: a quote, a backslash or a control character. See json_writer.c for how a
- * word of eight bytes is asked at once. */
+ * word of eight bytes is asked at once; of those that it finds the lowest is one, and only behind it may be others that are none. */
 static const char *plain_end(const char *p, const char *end) {
   for (; end - p >= 8; p += 8) {
     uint64_t word;
     memcpy(&word, p, 8);
     uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\';
     uint64_t found = ((word - ONES * 0x20) & ~word) | ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash);
-    if (found & HIGH_BITS) break;
+    if (!(found & HIGH_BITS)) continue;
+    if (FIRST_IS_LOWEST) return p + (__builtin_ctzll(found & HIGH_BITS) >> 3);
+    break;
   }
   while (p < end && (uint8_t)*p >= 0x20 && *p != '"' && *p != '\\') p++;
   return p;
-}
-
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The four hexadecimal digits at p; -1. */
-static int32_t hex4(const char *p, const char *end) {
-  if (end - p < 4) return -1;
-  int32_t value = 0;
-  for (int i = 0; i < 4; i++) {
-    int digit = hex_value(p[i]);
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
 }
 
 /* p is behind the opening quote. */
@@ -109,7 +96,7 @@ static aiorch_status read_string(reader *r) {
     char c = r->p[1];
     if (c == 'u') {
       if (r->end - r->p < 6) return AIORCH_E_TRUNCATED;
-      if (hex4(r->p + 2, r->end) < 0) return AIORCH_E_RESPONSE;
+      if (aio__hex4(r->p + 2, r->end) < 0) return AIORCH_E_RESPONSE;
       r->p += 6;
     } else {
       if (c == '\0' || !strchr("\"\\/bfnrt", c)) return AIORCH_E_RESPONSE;
@@ -346,7 +333,7 @@ static void decode(aio__str raw, uint32_t *pending, aio__buf *out) {
     put_run(out, aio__str_n(p, (size_t)(run_end - p)));
     if (!slash) return;
     if (slash[1] == 'u') {
-      put_unit(out, (uint32_t)hex4(slash + 2, end), pending);
+      put_unit(out, (uint32_t)aio__hex4(slash + 2, end), pending);
       p = slash + 6;
     } else {
       put_unit(out, simple_escape(slash[1]), pending);
@@ -384,7 +371,7 @@ static bool says(const aio__tape *tape, const aio__tape_node *node, const char *
     uint32_t unit = (uint8_t)*p;
     size_t step = 1;
     if (*p == '\\') {
-      unit = p[1] == 'u' ? (uint32_t)hex4(p + 2, end) : simple_escape(p[1]);
+      unit = p[1] == 'u' ? (uint32_t)aio__hex4(p + 2, end) : simple_escape(p[1]);
       step = p[1] == 'u' ? 6 : 2;
       if (unit > 0x7F) return false; /* what is compared with is ASCII */
     }
@@ -469,8 +456,8 @@ bool aio__tape_i64(const aio__tape *tape, aio__tape_value value, int64_t *out) {
 }
 
 /* No strtod: it reads by the locale. Up to nineteen digits times a power of ten in extended precision is off by less than a float
- * shows. */
-bool aio__tape_f32(const aio__tape *tape, aio__tape_value value, float *out) {
+ * shows, and by one unit in the last place of a double at most. */
+static bool read_real(const aio__tape *tape, aio__tape_value value, long double too_large, long double *out) {
   decimal d;
   if (!read_decimal(tape, value, &d)) return false;
   if (d.exponent > EXPONENT_MAX && d.mantissa) return false;
@@ -484,7 +471,20 @@ bool aio__tape_f32(const aio__tape *tape, aio__tape_value value, float *out) {
     if (power & 1) scale *= base;
   }
   number = d.exponent < 0 ? number / scale : number * scale;
-  if (number >= 3.4028235677973366e38L) return false; /* rounds to no float */
-  *out = (float)(d.negative ? -number : number);
+  *out = d.negative ? -number : number;
+  return number < too_large;
+}
+
+bool aio__tape_f32(const aio__tape *tape, aio__tape_value value, float *out) {
+  long double number;
+  if (!read_real(tape, value, 3.4028235677973366e38L, &number)) return false; /* from there on none rounds to a float */
+  *out = (float)number;
+  return true;
+}
+
+bool aio__tape_f64(const aio__tape *tape, aio__tape_value value, double *out) {
+  long double number;
+  if (!read_real(tape, value, 1.7976931348623158079e308L, &number)) return false; /* the same */
+  *out = (double)number;
   return true;
 }

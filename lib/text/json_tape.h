@@ -1,6 +1,7 @@
 /*
- * JSON that came over a wire, read in one pass into a flat list of nodes that is used again for the next text: after the first
- * few texts nothing is allocated any more. The nodes point into the text, which must stay until the last of them was asked.
+ * JSON that came over a wire or out of the library's own store, read in one pass into a flat list of nodes that is used again
+ * for the next text: after the first few texts nothing is allocated any more. The nodes point into the text, which must stay
+ * until the last of them was asked.
  *
  * The grammar is that of RFC 8259. Where services differ from it in ways that do not matter, this reader gives way, and json.h
  * (for files and requests) does not: of members that come twice the last counts, half a surrogate pair and bytes that are not
@@ -57,6 +58,7 @@ bool aio__tape_is(const aio__tape *tape, aio__tape_value value, const char *text
 bool aio__tape_true(const aio__tape *tape, aio__tape_value value);
 bool aio__tape_i64(const aio__tape *tape, aio__tape_value value, int64_t *out);    /* whole, at most 2^53 either way */
 bool aio__tape_f32(const aio__tape *tape, aio__tape_value value, float *out);      /* finite */
+bool aio__tape_f64(const aio__tape *tape, aio__tape_value value, double *out);     /* finite; may be off by one unit in the last place */
 
 /*
  * What a string says. Lies in the text where it can, else in `scratch`, whose content is replaced. Empty for what is no string.

@@ -134,47 +134,67 @@ typedef struct runs {
 /* The bits of `now`, each moved behind by `by`. */
 static uint64_t moved(uint64_t now, uint64_t before, int by) { return now << by | before >> (64 - by); }
 
-static uint64_t begun(uint64_t now, uint64_t before) { return aio__count_bits(now & ~moved(now, before, 1)); }
+/* Everything from here to take_ascii is compiled twice: `fast` for processors that count bits and have vectors of 32 bytes. */
+#define TWICE static inline __attribute__((always_inline))
+
+TWICE unsigned count(bool fast, uint64_t x) { return fast ? (unsigned)__builtin_popcountll(x) : aio__count_bits(x); }
+
+TWICE uint64_t begun(bool fast, uint64_t now, uint64_t before) { return count(fast, now & ~moved(now, before, 1)); }
 
 /* The costs of ascii_cost, of all runs at once: what begins one, and what of it goes beyond a length. */
-static uint64_t cost_of(runs *now, const runs *before) {
+TWICE uint64_t cost_of(bool fast, runs *now, const runs *before) {
   const aio__byte_classes *c = &now->c, *b = &before->c;
   now->two = c->letters & moved(c->letters, b->letters, 1);
   now->four = now->two & moved(now->two, before->two, 2);
   now->seven = now->four & moved(now->four, before->four, 3);
   uint64_t fourteen = now->seven & moved(now->seven, before->seven, 7);
   uint64_t rare = fourteen & moved(now->seven, before->seven, 14);
-  uint64_t eighths = WORD * begun(c->letters, b->letters) + (uint64_t)WORD_LETTER * aio__count_bits(now->seven);
-  if (rare) eighths += (uint64_t)WORD_RARE * aio__count_bits(rare);
+  uint64_t eighths = WORD * begun(fast, c->letters, b->letters) + (uint64_t)WORD_LETTER * count(fast, now->seven);
+  if (rare) eighths += (uint64_t)WORD_RARE * count(fast, rare);
   if (c->signs) {
-    eighths += (PUNCTUATION - PUNCTUATION_MORE) * begun(c->signs, b->signs) + (uint64_t)PUNCTUATION_MORE * aio__count_bits(c->signs);
+    eighths += (PUNCTUATION - PUNCTUATION_MORE) * begun(fast, c->signs, b->signs) + (uint64_t)PUNCTUATION_MORE * count(fast, c->signs);
   }
-  if (c->digits) eighths += (NUMBER - NUMBER_DIGIT) * begun(c->digits, b->digits) + (uint64_t)NUMBER_DIGIT * aio__count_bits(c->digits);
-  if (c->lines) eighths += LINES * begun(c->lines, b->lines);
+  if (c->digits) eighths += (NUMBER - NUMBER_DIGIT) * begun(fast, c->digits, b->digits) + (uint64_t)NUMBER_DIGIT * count(fast, c->digits);
+  if (c->lines) eighths += LINES * begun(fast, c->lines, b->lines);
   return eighths;
 }
 
 _Static_assert(WORD_COMMON == 6 && WORD_LONG == 20, "seven letters in a row, and three times seven");
 
 /* Takes all ASCII from `pos` on; returns where it ends. */
-static size_t take_ascii(state *s, aio__str text, size_t pos) {
+TWICE size_t take_all(bool fast, aio__byte_classes (*classify)(const unsigned char bytes[AIO__CLASSED]), state *s, aio__str text, size_t pos) {
   const unsigned char *p = (const unsigned char *)text.p;
   runs before = {{0, 0, 0, 0, 0}, 0, 0, 0}, now = before;
   bool more = true;
   for (; more && pos < text.n; before = now) {
     size_t n = text.n - pos < AIO__CLASSED ? text.n - pos : AIO__CLASSED;
-    now.c = aio__classify_part(p + pos, text.n - pos);
+    unsigned char part[AIO__CLASSED] = {0};
+    if (n < AIO__CLASSED) memcpy(part, p + pos, n);
+    now.c = classify(n < AIO__CLASSED ? part : p + pos);
     if (now.c.beyond) {
       n = (size_t)__builtin_ctzll(now.c.beyond);
       uint64_t ascii = (UINT64_C(1) << n) - 1;
       now.c = (aio__byte_classes){now.c.letters & ascii, now.c.digits & ascii, now.c.lines & ascii, now.c.signs & ascii, 0};
       more = false;
     }
-    s->eighths += cost_of(&now, &before);
+    s->eighths += cost_of(fast, &now, &before);
     pos += n;
   }
   s->last = OTHER; /* what follows is none of these runs */
   return pos;
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx2,popcnt"))) static size_t take_ascii_fast(state *s, aio__str text, size_t pos) {
+  return take_all(true, aio__classify_32, s, text, pos);
+}
+#endif
+
+static size_t take_ascii(state *s, aio__str text, size_t pos) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) return take_ascii_fast(s, text, pos);
+#endif
+  return take_all(false, aio__classify, s, text, pos);
 }
 
 size_t aio__tokens_estimate(aio__str text) {

@@ -81,7 +81,7 @@ CREATE INDEX chunks_by_words ON chunks USING gin (words);
 
 -- Embedding models by fingerprint (model, precision, tokenizer) and size, for all tenants. dimensions 0: the vectors are in a vector
 -- store plug-in, their rows here are empty. A fingerprint may come with another size or place once a tenant has forgotten the first:
--- then it is another row. embedding_model() makes the row, embedding_index() its two HNSW indexes.
+-- then it is another row. embedding_model() makes the row, embedding_index() its HNSW index.
 CREATE TABLE :"schema".embedding_models (
   no int PRIMARY KEY CHECK (no > 0),
   fingerprint text COLLATE "C" NOT NULL,

@@ -108,7 +108,11 @@ BEGIN
               its_estimated, its_cost, its_created_ms, its_duration_us)
       ON CONFLICT (tenant_id, id) DO NOTHING;
     IF FOUND AND its_cost IS NOT NULL THEN
-      UPDATE admissions a SET amount = its_cost WHERE a.tenant_id = tenant AND a.run_id = its_run AND a.kind = 1;
+      -- An attempt that broke off has a cost that is an estimate by what was seen of it: budgets count at least what was reserved.
+      UPDATE admissions a
+        SET amount = CASE WHEN its_estimated AND EXISTS (SELECT FROM unnest(statuses, estimates) t(s, e) WHERE s < 0 AND e)
+                          THEN greatest(its_cost, a.amount) ELSE its_cost END
+        WHERE a.tenant_id = tenant AND a.run_id = its_run AND a.kind = 1;
     END IF;
   END IF;
   FOR i IN 1 .. cardinality(ids) LOOP

@@ -193,7 +193,13 @@ static void test_execute__error_after_the_first_delta_ends_the_run(void **state)
   finisher_init(&two, FINISH_INLINE);
   aiorch *orch = open_with(&one, &two);
   aiorch_run *run = ask(orch, "In band?");
-  assert_int_equal(aiorch_run_execute(run), AIORCH_E_NETWORK);
+  const aiorch_event *event;
+  do assert_int_equal(aiorch_run_next(run, -1, &event), AIORCH_OK);
+  while (aiorch_event_type(event) != AIORCH_EVENT_DELTA);
+  finisher_release(&one);
+  while (aiorch_run_next(run, -1, &event) == AIORCH_OK) {
+  }
+  assert_int_equal(aiorch_run_status(run), AIORCH_E_NETWORK);
   assert_int_equal(aiorch_run_attempt_count(run), 1);
   assert_int_equal(aiorch_run_finish_reason(run), AIORCH_FINISH_ERROR);
   aiorch_run_free(run);

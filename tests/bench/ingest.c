@@ -9,7 +9,6 @@
  */
 #include <aiorch/aiorch.h>
 #include <dirent.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,23 +18,14 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "support/figures.h"
+
 enum { TIMEOUT_MS = 60000, FILES_MAX = 100000, DECISIONS_MAX = 1 << 20, DECISION_EVERY_NS = 2000000 };
 
 typedef struct text {
   char *name, *bytes;
   size_t n;
 } text;
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "ingest: %s: %s\n", what, why);
-  exit(1);
-}
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int read_text(const char *folder, const char *name, text *out) {
   char path[4096];
@@ -108,20 +98,9 @@ static void *keep_deciding(void *ctx) {
   return NULL;
 }
 
-static int by_size(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
-  (void)st, (void)kind, (void)at;
-  return remove(path);
-}
-
 int main(int argc, char **argv) {
   static text texts[FILES_MAX];
-  const char *base = getenv("TMPDIR");
-  char made[4000] = "", inside[4096];
+  char made[SCRATCH_MAX] = "", inside[SCRATCH_MAX + 8];
   const char *folder = NULL, *store = NULL;
   int json = 0;
   for (int i = 1; i < argc; i++) {
@@ -132,8 +111,7 @@ int main(int argc, char **argv) {
   }
   if (!folder) return fprintf(stderr, "usage: ingest [--json] [--store FOLDER] TEXTS\n"), 2;
   if (!store) {
-    snprintf(made, sizeof made, "%s/aiorch-ingest-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(made)) die(made, "it cannot be made");
+    scratch_make(made);
     snprintf(inside, sizeof inside, "%s/store", made);
     store = inside;
   }
@@ -154,11 +132,10 @@ int main(int argc, char **argv) {
   }
   atomic_store(&limiter.over, true);
   pthread_join(thread, NULL);
-  qsort(limiter.ms, limiter.n, sizeof(double), by_size);
   if (aiorch_close(orch, TIMEOUT_MS)) die(store, "it does not close");
   aiorch_free(orch);
   double seconds = now_s() - begin, rate = (double)bytes / 1e6 / seconds;
-  double middle = limiter.n > 0 ? limiter.ms[limiter.n / 2] : 0, worst = limiter.n > 0 ? limiter.ms[limiter.n - 1] : 0;
+  double middle = at_part(limiter.ms, limiter.n, .5), worst = at_part(limiter.ms, limiter.n, 1);
   if (json)
     printf("{\"ingest_mb_per_s\": %.2f, \"documents\": %zu, \"chunks\": %zu, \"bytes\": %zu, \"limiter_decisions\": %zu, "
            "\"limiter_p50_ms\": %.3f, \"limiter_worst_ms\": %.3f}\n", rate, count, chunks, bytes, limiter.n, middle, worst);
@@ -169,7 +146,7 @@ int main(int argc, char **argv) {
   free(limiter.ms);
   aiorch_config_free(config);
   aiorch_error_free(error);
-  if (made[0] != '\0') nftw(made, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  if (made[0] != '\0') scratch_remove(made);
   for (size_t i = 0; i < count; i++) {
     free(texts[i].name);
     free(texts[i].bytes);

@@ -13,14 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "support/figures.h"
+
 enum { DOCUMENT_WORDS = 4000, VOCABULARY = 20000, TIMEOUT_MS = 60000 };
 
 static const char TENANT[] = "bench";
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "load: %s: %s\n", what, why);
-  exit(1);
-}
 
 static uint64_t next_random(uint64_t *state) {
   *state ^= *state << 13;

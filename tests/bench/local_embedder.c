@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "embedders/local/local.h"
+#include "support/figures.h"
 
 enum { ROUNDS_MAX = 101, RUNS_MAX = 101, WORDS_MAX = 20000, TEXT_MAX = 4096, BATCH = 32, BATCH_TOKENS = 64 };
 
@@ -27,27 +27,6 @@ typedef struct bench {
   size_t word_count;
   FILE *ask, *answer;
 } bench;
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "local_embedder: %s: %s\n", what, why);
-  exit(1);
-}
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int by_size(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, int count) {
-  qsort(values, (size_t)count, sizeof *values, by_size);
-  return values[count / 2];
-}
 
 /* ---- texts: words that are one token each ---- */
 
@@ -104,7 +83,7 @@ static times run_ours(const bench *b, const aio__local *local, size_t batch, siz
     took[i] = now_s() - begin;
     if (tokens != batch * length) die("embedding", "a word is not one token");
   }
-  double middle = median(took, runs);
+  double middle = at_part(took, (size_t)runs, .5);
   return (times){took[0], middle};
 }
 
@@ -197,8 +176,8 @@ static figure compare(const bench *b, const aio__local *local, const char *preci
     if (mine.best < f.ours.best) f.ours.best = mine.best;
     if (other.best < f.peer.best) f.peer.best = other.best;
   }
-  f.ours.p50 = median(ours, b->rounds);
-  f.peer.p50 = median(peer, b->rounds);
+  f.ours.p50 = at_part(ours, (size_t)b->rounds, .5);
+  f.peer.p50 = at_part(peer, (size_t)b->rounds, .5);
   return f;
 }
 
@@ -235,7 +214,7 @@ static void measure_load(const bench *b, aio__local_precision precision, const c
   char question[32];
   for (int i = 0; i < b->rounds; i++) load_ours(b, precision, &seconds[i], &kib[i]);
   snprintf(question, sizeof question, "load %s", name);
-  double took = median(seconds, b->rounds), mib = median(kib, b->rounds) / 1024;
+  double took = at_part(seconds, (size_t)b->rounds, .5), mib = at_part(kib, (size_t)b->rounds, .5) / 1024;
   times peer = ask_peer(b, question); /* seconds, and KiB */
   double peer_mib = peer.p50 / 1024;
   if (b->json) {

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "guard/hit_guard.h"
+#include "support/figures.h"
 
 enum { ROUNDS = 400, CHECKS = 200, LONG_ROUNDS = 10, LONG = 10000, ARENA_BLOCK = 1 << 16 };
 
@@ -26,12 +26,6 @@ static const char *const LONG_TEXTS[] = {
   "a ",    "from a to b ",     "not ", "1 ",  "2024-05-03 ",   "red blue ", "`x` ", "AB ",
   "turn ", "one hundred and ", "B.",   "aB_", "before after ",
 };
-
-static double now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static double check_us(const aio__hit_guard *guard, aio__str a, aio__str b, int rounds, int checks) {
   aio__arena arena;

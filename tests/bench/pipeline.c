@@ -10,7 +10,6 @@
  */
 #include <aiorch/aiorch.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,6 +18,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "support/figures.h"
 
 static atomic_long allocations;
 
@@ -47,15 +48,8 @@ int fdatasync(int fd) {
   return (int)syscall(SYS_fdatasync, fd);
 }
 
-static void die(const char *what, aiorch_error *error) {
-  fprintf(stderr, "pipeline: %s: %s\n", what, error ? aiorch_error_message(error) : "failed");
-  exit(1);
-}
-
-static double now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+static _Noreturn void fail(const char *what, const aiorch_error *error) {
+  die(what, error ? aiorch_error_message(error) : "failed");
 }
 
 static aiorch_status generate(void *self, aiorch_call *call) {
@@ -78,19 +72,14 @@ static aiorch *open_store(const char *store) {
   vtbl.model = "instant";
   vtbl.generate = generate;
   aiorch_error_new(&error);
-  if (aiorch_config_new_with(&al, &config)) die("config", NULL);
-  if (aiorch_config_set_str(config, "store", store, strlen(store), error)) die("store", error);
-  if (aiorch_config_set_i64(config, "rate_limit.requests", 1000000000, error)) die("limit", error);
-  if (aiorch_config_add_provider(config, "instant", &vtbl, NULL, error)) die("provider", error);
-  if (aiorch_open(config, &orch, error)) die("open", error);
+  if (aiorch_config_new_with(&al, &config)) fail("config", NULL);
+  if (aiorch_config_set_str(config, "store", store, strlen(store), error)) fail("store", error);
+  if (aiorch_config_set_i64(config, "rate_limit.requests", 1000000000, error)) fail("limit", error);
+  if (aiorch_config_add_provider(config, "instant", &vtbl, NULL, error)) fail("provider", error);
+  if (aiorch_open(config, &orch, error)) fail("open", error);
   aiorch_config_free(config);
   aiorch_error_free(error);
   return orch;
-}
-
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
 }
 
 typedef struct figure {
@@ -107,16 +96,13 @@ static const char *user_of(char out[32], const char *kind, long number) {
 static double one_run(aiorch *orch, const char *user, const char *text, size_t len, int32_t expected_cache) {
   aiorch_run *run = NULL;
   double begin = now_us();
-  if (aiorch_run_new(orch, "bench", 5, user, strlen(user), &run)) die("run", NULL);
-  if (aiorch_run_add_message(run, AIORCH_ROLE_USER, text, len)) die("message", NULL);
-  if (aiorch_run_execute(run)) {
-    fprintf(stderr, "pipeline: %s\n", aiorch_error_message(aiorch_run_error(run)));
-    exit(1);
-  }
+  if (aiorch_run_new(orch, "bench", 5, user, strlen(user), &run)) fail("run", NULL);
+  if (aiorch_run_add_message(run, AIORCH_ROLE_USER, text, len)) fail("message", NULL);
+  if (aiorch_run_execute(run)) fail("run", aiorch_run_error(run));
   int32_t cache = aiorch_run_cache_outcome(run);
   aiorch_run_free(run);
   double took = now_us() - begin;
-  if (cache != expected_cache) die("another cache outcome than expected", NULL);
+  if (cache != expected_cache) fail("another cache outcome than expected", NULL);
   return took;
 }
 
@@ -150,26 +136,25 @@ static size_t make_message(char *out, size_t len, int mixed, unsigned long numbe
 static double hit_handed_over(aiorch *orch, const char *user, const char *text, size_t len) {
   aiorch_run *run = NULL;
   double begin = now_us();
-  if (aiorch_run_new(orch, "bench", 5, user, strlen(user), &run)) die("run", NULL);
-  if (aiorch_run_add_message(run, AIORCH_ROLE_USER, text, len)) die("message", NULL);
-  if (aiorch_stage_validate(run) || aiorch_stage_rate_limit(run) || aiorch_stage_cache_lookup(run)) die("stage", NULL);
-  if (aiorch_run_cache_outcome(run) != AIORCH_CACHE_EXACT) die("another cache outcome than expected", NULL);
+  if (aiorch_run_new(orch, "bench", 5, user, strlen(user), &run)) fail("run", NULL);
+  if (aiorch_run_add_message(run, AIORCH_ROLE_USER, text, len)) fail("message", NULL);
+  if (aiorch_stage_validate(run) || aiorch_stage_rate_limit(run) || aiorch_stage_cache_lookup(run)) fail("stage", NULL);
+  if (aiorch_run_cache_outcome(run) != AIORCH_CACHE_EXACT) fail("another cache outcome than expected", NULL);
   aiorch_run_free(run);
   return now_us() - begin;
 }
 
 static figure summary(double *us, int runs, double allocs) {
   figure f = {.allocs = allocs};
-  qsort(us, (size_t)runs, sizeof *us, compare);
-  f.p50 = us[runs / 2];
-  f.p99 = us[(long)runs * 99 / 100];
+  f.p50 = at_part(us, (size_t)runs, .5);
+  f.p99 = at_part(us, (size_t)runs, .99);
   return f;
 }
 
 static double measure_handed_over(aiorch *orch, int runs) {
   double *us = calloc((size_t)runs, sizeof *us);
   char text[300], user[32];
-  if (!us) die("memory", NULL);
+  if (!us) fail("memory", NULL);
   size_t n = make_message(text, 100, 0, new_number());
   one_run(orch, "h", text, n, AIORCH_CACHE_MISS);
   for (int i = -10; i < runs; i++) {
@@ -186,7 +171,7 @@ static figure measure(aiorch *orch, size_t len, int mixed, int hit, int runs) {
   char user[32];
   double *us = calloc((size_t)runs, sizeof *us);
   char *text = malloc(len + 200);
-  if (!us || !text) die("memory", NULL);
+  if (!us || !text) fail("memory", NULL);
   size_t n = make_message(text, len, mixed, new_number());
   if (hit) one_run(orch, "u", text, n, AIORCH_CACHE_MISS);
   for (int i = 0; i < runs / 10 + USERS; i++) { /* warm */
@@ -226,7 +211,7 @@ static double runs_a_second(aiorch *orch, int threads, int runs) {
   double begin = now_us();
   for (int i = 0; i < threads; i++) {
     workers[i] = (worker){orch, runs / threads, i};
-    if (pthread_create(&ids[i], NULL, work, &workers[i])) die("thread", NULL);
+    if (pthread_create(&ids[i], NULL, work, &workers[i])) fail("thread", NULL);
   }
   for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
   return (double)(runs / threads * threads) / ((now_us() - begin) / 1e6);
@@ -247,11 +232,11 @@ static double fsync_us(const char *folder) {
   char path[4200];
   snprintf(path, sizeof path, "%.4000s/aiorch-bench-sync", folder);
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) die(path, NULL);
+  if (fd < 0) fail(path, NULL);
   for (int i = 0; i < SYNCS; i++) {
-    if (write(fd, page, sizeof page) != (ssize_t)sizeof page) die(path, NULL);
+    if (write(fd, page, sizeof page) != (ssize_t)sizeof page) fail(path, NULL);
     double begin = now_us();
-    if (fdatasync(fd) != 0) die(path, NULL);
+    if (fdatasync(fd) != 0) fail(path, NULL);
     us[i] = now_us() - begin;
   }
   close(fd);
@@ -259,49 +244,37 @@ static double fsync_us(const char *folder) {
   return summary(us, SYNCS, 0).p50;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
-  (void)st, (void)kind, (void)at;
-  return remove(path);
-}
-
-static int json;
-static void row(const char *name, const char *key, double value, const char *unit) {
-  if (json) printf("%s\"%s\": %.1f", key[0] == '+' ? "" : ", ", key[0] == '+' ? key + 1 : key, value);
-  else printf("%-66s %10.1f %s\n", name, value, unit);
-}
-
 static void figures_memory(aiorch *orch, int runs) {
   figure f = measure(orch, 1024, 0, 0, runs);
-  row("miss, memory store, 1 kB ASCII, p50", "miss_1k_p50_us", f.p50, "us");
-  row("miss, memory store, 1 kB ASCII, p99", "miss_1k_p99_us", f.p99, "us");
-  row("allocations of a miss", "miss_allocations", f.allocs, "");
+  row("miss_1k_p50_us", f.p50, "miss, memory store, 1 kB ASCII, p50, us");
+  row("miss_1k_p99_us", f.p99, "miss, memory store, 1 kB ASCII, p99, us");
+  row("miss_allocations", f.allocs, "allocations of a miss");
   f = measure(orch, 9900, 0, 0, runs);
-  row("miss, memory store, 10 kB ASCII, p50", "miss_10k_p50_us", f.p50, "us");
-  row("miss, memory store, 10 kB ASCII, p99", "miss_10k_p99_us", f.p99, "us");
+  row("miss_10k_p50_us", f.p50, "miss, memory store, 10 kB ASCII, p50, us");
+  row("miss_10k_p99_us", f.p99, "miss, memory store, 10 kB ASCII, p99, us");
   f = measure(orch, 9900, 1, 0, runs);
-  row("miss, memory store, 10 kB mixed scripts, p50", "miss_10k_mixed_p50_us", f.p50, "us");
-  row("miss, memory store, 10 kB mixed scripts, p99", "miss_10k_mixed_p99_us", f.p99, "us");
+  row("miss_10k_mixed_p50_us", f.p50, "miss, memory store, 10 kB mixed scripts, p50, us");
+  row("miss_10k_mixed_p99_us", f.p99, "miss, memory store, 10 kB mixed scripts, p99, us");
   f = measure(orch, 100, 0, 1, runs);
-  row("exact hit, memory store, 100 B, whole run, p50", "hit_memory_p50_us", f.p50, "us");
-  row("allocations of a hit", "hit_allocations", f.allocs, "");
+  row("hit_memory_p50_us", f.p50, "exact hit, memory store, 100 B, whole run, p50, us");
+  row("hit_allocations", f.allocs, "allocations of a hit");
 }
 
 static void figures_sqlite(aiorch *orch, const char *folder, int runs) {
-  row("exact hit, SQLite, 100 B, cost row handed to the writer, p50", "hit_sqlite_p50_us",
-      measure_handed_over(orch, runs < 500 ? runs : 500), "us");
+  row("hit_sqlite_p50_us", measure_handed_over(orch, runs < 500 ? runs : 500), "exact hit, SQLite, 100 B, cost row handed to the writer, p50, us");
   figure f = measure(orch, 100, 0, 1, runs);
-  row("exact hit, SQLite, 100 B, cost row durable, p50", "hit_sqlite_durable_p50_us", f.p50, "us");
+  row("hit_sqlite_durable_p50_us", f.p50, "exact hit, SQLite, 100 B, cost row durable, p50, us");
   f = measure(orch, 1024, 0, 0, runs);
-  row("miss, SQLite, 1 kB ASCII, cost row durable, p50", "miss_sqlite_durable_p50_us", f.p50, "us");
-  row("an fdatasync of 4 KiB in the folder of the store, p50", "fdatasync_p50_us", fsync_us(folder), "us");
+  row("miss_sqlite_durable_p50_us", f.p50, "miss, SQLite, 1 kB ASCII, cost row durable, p50, us");
+  row("fdatasync_p50_us", fsync_us(folder), "an fdatasync of 4 KiB in the folder of the store, p50, us");
   double one = runs_a_second(orch, 1, runs), eight = runs_a_second(orch, 8, runs * 4);
-  row("runs a second, SQLite, durable cost rows, 1 thread", "runs_1_thread", one, "/s");
-  row("runs a second, SQLite, durable cost rows, 8 threads", "runs_8_threads", eight, "/s");
-  row("the same, 8 threads beside 1", "runs_8_beside_1", eight / one, "x");
+  row("runs_1_thread", one, "runs a second, SQLite, durable cost rows, 1 thread, /s");
+  row("runs_8_threads", eight, "runs a second, SQLite, durable cost rows, 8 threads, /s");
+  row("runs_8_beside_1", eight / one, "the same, 8 threads beside 1, x");
 }
 
 static void shut(aiorch *orch) {
-  if (aiorch_close(orch, 30000)) die("close", NULL);
+  if (aiorch_close(orch, 30000)) fail("close", NULL);
   aiorch_free(orch);
 }
 
@@ -309,30 +282,26 @@ int main(int argc, char **argv) {
   int runs = 2000;
   const char *store = NULL;
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--json") == 0) json = 1;
+    if (strcmp(argv[i], "--json") == 0) figures_json = true;
     else if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc) runs = atoi(argv[++i]);
     else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) store = argv[++i];
     else if (strcmp(argv[i], "--sync-ms") == 0 && i + 1 < argc) sync_ms = atol(argv[++i]);
     else return fprintf(stderr, "usage: pipeline [--json] [--runs N] [--store FOLDER] [--sync-ms N]\n"), 2;
   }
-  const char *base = getenv("TMPDIR");
-  char folder[4096], place[4200];
-  snprintf(folder, sizeof folder, "%s/aiorch-bench-XXXXXX", base && *base ? base : "/tmp");
-  if (!store && !mkdtemp(folder)) die("temporary folder", NULL);
+  char folder[SCRATCH_MAX], place[SCRATCH_MAX + 8];
+  if (!store) scratch_make(folder);
   snprintf(place, sizeof place, "%s/store", folder);
   if (runs < 10) return fprintf(stderr, "pipeline: --runs takes at least 10\n"), 2;
-  if (json) printf("{");
   /* First: memory that an earlier handle has left would be used again and not be seen. */
   long before = resident_kib();
   aiorch *orch = open_store(store ? store : place);
-  row(store ? "resident memory of a handle on the store" : "resident memory of a handle on an empty store",
-      "+handle_resident_kib", (double)(resident_kib() - before), "KiB");
+  row("handle_resident_kib", (double)(resident_kib() - before), "resident memory of a handle on %s store, KiB", store ? "the" : "an empty");
   figures_sqlite(orch, store ? store : folder, runs);
   shut(orch);
   orch = open_store("memory");
   figures_memory(orch, runs);
   shut(orch);
-  if (json) printf("}\n");
-  if (!store) nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  rows_end();
+  if (!store) scratch_remove(folder);
   return 0;
 }

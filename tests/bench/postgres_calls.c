@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "stores/store.h"
+#include "support/figures.h"
+#include "support/store_call.h"
 
 enum { SAMPLES_MAX = 1 << 20, THREADS_MAX = 64, ONE_BY_ONE = 1000 };
 
@@ -27,55 +28,18 @@ static aiorch *orch;
 static _Atomic uint64_t number;
 static int seconds = 3;
 
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void die(const char *what_failed, const char *why) {
-  fprintf(stderr, "postgres_calls: %s: %s\n", what_failed, why);
-  exit(1);
-}
-
-typedef struct waiting {
-  aio__op op;
-  pthread_mutex_t mutex;
-  pthread_cond_t cond;
-  bool done;
-} waiting;
-
-static void on_done(aio__op *op, void *ctx) {
-  waiting *w = ctx;
-  (void)op;
-  pthread_mutex_lock(&w->mutex);
-  w->done = true;
-  pthread_cond_signal(&w->cond);
-  pthread_mutex_unlock(&w->mutex);
-}
-
-static void end(waiting *w, aiorch_status status) {
-  pthread_mutex_lock(&w->mutex);
-  while (status == AIORCH_PENDING && !w->done) pthread_cond_wait(&w->cond, &w->mutex);
-  w->done = false;
-  pthread_mutex_unlock(&w->mutex);
-  if (status == AIORCH_PENDING) status = w->op.status;
-  if (status != AIORCH_OK) die("a call", w->op.error.message);
-}
-
-static void call(waiting *w, what kind) {
+static void call(store_call *w, what kind) {
   const aio__str tenant = AIO__LIT("acme");
   char id[AIO__UUID_LEN + 1];
   int64_t now_ms = aio__clock_wall_ms(aio__clock_system());
   uint64_t n = number++;
-  aio__op_init(&w->op, AIO__NEVER, on_done, w);
   if (aio__uuid_v7(now_ms, id) != AIORCH_OK) die("an id", "none");
   if (kind <= RATE_MANY_KEYS) {
     aio__store *s = kind >= RATE_ONE_KEY ? rate_store : store;
     aio__constraint c = {.kind = AIO__LIMIT_RUNS, .window_ms = 1000, .limit = 1000000000, .amount = 1};
     aio__admission out;
     snprintf(c.key, sizeof c.key, "runs:user:%" PRIu64, kind == ADMIT_ONE_KEY || kind == RATE_ONE_KEY ? 0 : n % 1000);
-    end(w, s->ledger->admit(s, &w->op, tenant, aio__str_z(id), &c, 1, now_ms, &out));
+    store_call_end(w, s->ledger->admit(s, store_call_begin(w), tenant, aio__str_z(id), &c, 1, now_ms, &out));
     return;
   }
   aio__attempt_row a = {.state = kind == SETTLE ? AIO__ATTEMPT_SETTLED : AIO__ATTEMPT_PENDING, .provider = AIO__LIT("p"),
@@ -83,12 +47,12 @@ static void call(waiting *w, what kind) {
   memcpy(a.id, id, sizeof a.id);
   memcpy(a.run_id, id, sizeof a.run_id);
   if (kind == ATTEMPT) {
-    end(w, store->ledger->attempt(store, &w->op, tenant, &a));
+    store_call_end(w, store->ledger->attempt(store, store_call_begin(w), tenant, &a));
     return;
   }
   aio__run_row r = {.user = AIO__LIT("u"), .provider = AIO__LIT("p"), .model = AIO__LIT("m"), .created_ms = now_ms, .cost_known = true};
   memcpy(r.id, id, sizeof r.id);
-  end(w, store->ledger->settle(store, &w->op, tenant, &r, &a, 1));
+  store_call_end(w, store->ledger->settle(store, store_call_begin(w), tenant, &r, &a, 1));
 }
 
 static void whole_run(void) {
@@ -149,18 +113,12 @@ static double server_s(void) {
   return sum;
 }
 
-static double client_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 typedef struct used {
   double client, server;
 } used;
 
 static used used_now(void) {
-  return (used){client_s(), server_s()};
+  return (used){cpu_s(), server_s()};
 }
 
 static void print_used(used since, double count) {
@@ -173,28 +131,17 @@ static void print_used(used since, double count) {
 
 /* ---- measuring -------------------------------------------------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static void one(waiting *w, what kind) {
+static void one(store_call *w, what kind) {
   if (kind == RUN)
     whole_run();
   else
     call(w, kind);
 }
 
-static void waiting_init(waiting *w) {
-  pthread_mutex_init(&w->mutex, NULL);
-  pthread_cond_init(&w->cond, NULL);
-  w->done = false;
-}
-
 static void one_by_one(what kind) {
   static double times[ONE_BY_ONE];
-  waiting w;
-  waiting_init(&w);
+  store_call w;
+  store_call_init(&w);
   for (int i = 0; i < 200; i++) one(&w, kind);
   used since = used_now();
   for (int i = 0; i < ONE_BY_ONE; i++) {
@@ -202,9 +149,8 @@ static void one_by_one(what kind) {
     one(&w, kind);
     times[i] = now_s() - start;
   }
-  qsort(times, ONE_BY_ONE, sizeof times[0], compare);
-  printf("%-25s one by one      best %8.3f ms   p50 %8.3f ms   p99 %8.3f ms", NAMES[kind], times[0] * 1e3,
-         times[ONE_BY_ONE / 2] * 1e3, times[ONE_BY_ONE / 100 * 99] * 1e3);
+  printf("%-25s one by one      best %8.3f ms   p50 %8.3f ms   p99 %8.3f ms", NAMES[kind], at_part(times, ONE_BY_ONE, 0) * 1e3,
+         at_part(times, ONE_BY_ONE, .5) * 1e3, at_part(times, ONE_BY_ONE, .99) * 1e3);
   print_used(since, ONE_BY_ONE);
 }
 
@@ -217,8 +163,8 @@ typedef struct worker {
 
 static void *work(void *ctx) {
   worker *me = ctx;
-  waiting w;
-  waiting_init(&w);
+  store_call w;
+  store_call_init(&w);
   while (now_s() < me->until) {
     one(&w, me->kind);
     me->count++;

@@ -15,10 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "stores/store.h"
+#include "support/figures.h"
+#include "support/store_call.h"
 
 enum { BATCH = 100, BEST = 10, QUERIES = 200, WRITERS = 2, LATENT = 32, TEXT_MAX = 100, NAME_MAX_ = 40 };
 
@@ -30,17 +31,6 @@ static size_t dimensions = 384;
 static int seconds = 10;
 static aio__store *store;
 static float *directions, *vectors; /* of all loaded rows: row r is tenant r % tenants' */
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "postgres_vectors: %s: %s\n", what, why);
-  exit(1);
-}
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void admin(const char *sql) {
   const char *url = getenv("AIORCH_TEST_POSTGRES_ADMIN");
@@ -102,41 +92,6 @@ static void make_directions(void) {
 
 /* ---- calls ---------------------------------------------------------------------------------------------------------------- */
 
-typedef struct waiting {
-  aio__op op;
-  pthread_mutex_t mutex;
-  pthread_cond_t cond;
-  bool done;
-} waiting;
-
-static void on_done(aio__op *op, void *ctx) {
-  waiting *w = ctx;
-  (void)op;
-  pthread_mutex_lock(&w->mutex);
-  w->done = true;
-  pthread_cond_signal(&w->cond);
-  pthread_mutex_unlock(&w->mutex);
-}
-
-static void waiting_init(waiting *w) {
-  pthread_mutex_init(&w->mutex, NULL);
-  pthread_cond_init(&w->cond, NULL);
-}
-
-static aio__op *begin(waiting *w) {
-  w->done = false;
-  aio__op_init(&w->op, AIO__NEVER, on_done, w);
-  return &w->op;
-}
-
-static void end(waiting *w, aiorch_status status) {
-  pthread_mutex_lock(&w->mutex);
-  while (status == AIORCH_PENDING && !w->done) pthread_cond_wait(&w->cond, &w->mutex);
-  pthread_mutex_unlock(&w->mutex);
-  if (status == AIORCH_PENDING) status = w->op.status;
-  if (status != AIORCH_OK) die("a call", w->op.error.message);
-}
-
 static void open_store(void) {
   static aio__options options;
   static aio__store_env env;
@@ -149,7 +104,7 @@ static void open_store(void) {
 }
 
 /* A document of BATCH chunks, and their vectors. Chunk i of document d of a tenant has the number d * BATCH + i in its text. */
-static void put_document(waiting *w, int64_t tenant, int64_t document, const float *vector) {
+static void put_document(store_call *w, int64_t tenant, int64_t document, const float *vector) {
   static const aio__str none = {"", 0};
   char name[NAME_MAX_], source[NAME_MAX_], ids[BATCH][AIO__UUID_LEN + 1], hashes[BATCH][64];
   char text[BATCH * TEXT_MAX];
@@ -178,9 +133,9 @@ static void put_document(waiting *w, int64_t tenant, int64_t document, const flo
   }
   aio__store_document d = {.source = aio__str_z(source), .title = none, .text = {text, n}, .hash = {HASH, 32}, .format = AIORCH_FORMAT_PLAIN};
   if (aio__uuid_v7(aio__clock_wall_ms(aio__clock_system()), d.id) != AIORCH_OK) die("an id", "none");
-  end(w, store->knowledge->add(store, begin(w), aio__str_z(name), &d, chunks, BATCH, 1000, &arena, &what, &removed, &gone));
+  store_call_end(w, store->knowledge->add(store, store_call_begin(w), aio__str_z(name), &d, chunks, BATCH, 1000, &arena, &what, &removed, &gone));
   aio__vectors given = {MODEL, dimensions, vector};
-  end(w, store->knowledge->mark_embedded(store, begin(w), aio__str_z(name), &given, id_list, BATCH));
+  store_call_end(w, store->knowledge->mark_embedded(store, store_call_begin(w), aio__str_z(name), &given, id_list, BATCH));
   aio__arena_free(&arena);
 }
 
@@ -188,9 +143,9 @@ static void put_document(waiting *w, int64_t tenant, int64_t document, const flo
 
 /* The rows of each tenant lie together: document d of tenant t is block t * documents + d. */
 static void load(void) {
-  waiting w;
+  store_call w;
   dice d = {11};
-  waiting_init(&w);
+  store_call_init(&w);
   int64_t documents = rows / BATCH / tenants;
   double begun = now_s();
   for (int64_t i = 0; i < rows; i++) make_vector(&d, vectors + (size_t)i * dimensions);
@@ -206,11 +161,6 @@ static void load(void) {
 }
 
 /* ---- recall ----------------------------------------------------------------------------------------------------------------- */
-
-static int by_number(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
 
 /* The least cosine among the BEST of a tenant's own rows. */
 static double least_of_best(int64_t tenant, const float *query) {
@@ -232,7 +182,7 @@ static double least_of_best(int64_t tenant, const float *query) {
 static void measure_recall(const char *name, const char *exact_up_to) {
   static double times[QUERIES];
   char sql[120], tenant_name[NAME_MAX_];
-  waiting w;
+  store_call w;
   dice d = {13};
   float *query = malloc(dimensions * sizeof *query);
   size_t found = 0;
@@ -240,7 +190,7 @@ static void measure_recall(const char *name, const char *exact_up_to) {
   snprintf(sql, sizeof sql, "ALTER ROLE app SET aiorch.exact_up_to = %s", exact_up_to);
   admin(sql);
   open_store();
-  waiting_init(&w);
+  store_call_init(&w);
   for (int i = 0; i < QUERIES; i++) {
     int64_t tenant = (int64_t)(roll(&d) * (double)tenants);
     aio__found_chunk *chunks;
@@ -251,15 +201,14 @@ static void measure_recall(const char *name, const char *exact_up_to) {
     aio__nearest_args args = {.fingerprint = MODEL, .dimensions = dimensions, .query = query, .threshold = -1.0, .limit = BEST};
     snprintf(tenant_name, sizeof tenant_name, "t%" PRId64, tenant);
     double begun = now_s();
-    end(&w, store->knowledge->nearest(store, begin(&w), aio__str_z(tenant_name), &args, NULL, 0, &arena, &chunks, &n));
+    store_call_end(&w, store->knowledge->nearest(store, store_call_begin(&w), aio__str_z(tenant_name), &args, NULL, 0, &arena, &chunks, &n));
     times[i] = now_s() - begun;
     double least = least_of_best(tenant, query) - 1e-5; /* halves round */
     for (size_t k = 0; k < n; k++) found += chunks[k].similarity >= least;
     aio__arena_free(&arena);
   }
-  qsort(times, QUERIES, sizeof times[0], by_number);
   printf("%-15s recall@%d of a tenant with %.2f %% of all: %.4f; p50 %.2f ms, p99 %.2f ms\n", name, BEST, 100.0 / (double)tenants,
-         (double)found / (double)(QUERIES * BEST), times[QUERIES / 2] * 1e3, times[QUERIES * 99 / 100] * 1e3);
+         (double)found / (double)(QUERIES * BEST), at_part(times, QUERIES, .5) * 1e3, at_part(times, QUERIES, .99) * 1e3);
   store->close(store);
   admin("ALTER ROLE app RESET aiorch.exact_up_to");
   free(query);
@@ -271,10 +220,10 @@ static atomic_int_fast64_t next_document;
 static double stop_at;
 
 static void *come_in(void *ctx) {
-  waiting w;
+  store_call w;
   dice d = {17 + (uint64_t)(uintptr_t)ctx};
   float *block = malloc(BATCH * dimensions * sizeof *block);
-  waiting_init(&w);
+  store_call_init(&w);
   if (block == NULL) die("memory", "not enough");
   while (now_s() < stop_at) {
     int64_t n = atomic_fetch_add(&next_document, 1);

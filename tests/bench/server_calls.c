@@ -12,7 +12,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,58 +23,21 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "support/figures.h"
+#include "support/paced.h"
+#include "support/pages.h"
 #include "support/processor_time.h"
 #include "support/upstream.h"
 
-enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, HOLD_BACK = 512, STREAMS_MAX = 20000, IN_MAX = 16384, DOCUMENTS = 200, VOCABULARY = 2197, USERS = 200, KEY_MAX = 128 };
+enum { IN_FLIGHT = 64, IN_MAX = 16384, USERS = 200, KEY_MAX = 128 };
 
-static bool json, pinned = true;
+static bool pinned = true;
 static int upstream_port;
 static const char *program, *folder;
 static unsigned long number;
 static char keys[USERS][KEY_MAX]; /* users take turns, as they do in a service */
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "server_calls: %s: %s\n", what, why);
-  exit(1);
-}
-
-static double now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double at_part(double *values, size_t n, double part) {
-  if (n == 0) return 0;
-  qsort(values, n, sizeof *values, compare);
-  size_t at = (size_t)((double)n * part);
-  return values[at < n ? at : n - 1];
-}
-
-__attribute__((format(printf, 3, 4))) static void row(const char *key, double value, const char *format, ...) {
-  static const char *before = "{";
-  va_list args;
-  va_start(args, format);
-  if (json) {
-    printf("%s\"%s\": %.3f", before, key, value);
-    before = ", ";
-  } else {
-    char name[160];
-    vsnprintf(name, sizeof name, format, args);
-    printf("%-76s %12.1f\n", name, value);
-  }
-  fflush(stdout);
-  va_end(args);
-}
 
 /* ---- servers ------------------------------------------------------------------------------------------------------------ */
 
@@ -115,6 +77,7 @@ static process start(const char *const *argv, int port) {
     int fd = dial(port);
     if (fd >= 0) {
       close(fd);
+      usleep(300000); /* until it has said so, and what its start alone has needed is given back */
       return p;
     }
     if (waitpid(p.pid, NULL, WNOHANG) == p.pid) die(argv[0], "does not start");
@@ -184,43 +147,15 @@ static process start_nginx(void) {
   return start((const char *const[]){"nginx", "-p", prefix, "-c", path, NULL}, port);
 }
 
-static double resident_of(long pid) {
-  char path[64];
-  long all, pages = 0;
-  snprintf(path, sizeof path, "/proc/%ld/statm", pid);
-  FILE *f = fopen(path, "r");
-  if (!f || fscanf(f, "%ld %ld", &all, &pages) != 2) pages = 0;
-  if (f) fclose(f);
-  return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576;
-}
-
-/* With its children: nginx works in one. */
-static double resident_mib(pid_t pid) {
-  char path[64];
-  long child;
-  double sum = resident_of(pid);
-  snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-  FILE *f = fopen(path, "r");
-  while (f && fscanf(f, "%ld", &child) == 1) sum += resident_of(child);
-  if (f) fclose(f);
-  return sum;
-}
-
 /* ---- requests ----------------------------------------------------------------------------------------------------------- */
 
 typedef enum what { ASK_NEW, ASK_SAME, ASK_STREAM, CHAT_WHOLE, CHAT_PACED } what;
 
-static int make_word(char out[16], unsigned long n) {
-  static const char *const parts[] = {"ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi"};
-  n = n * 2654435761UL % VOCABULARY;
-  return snprintf(out, 16, "%s%s%sn", parts[n % 13], parts[n / 13 % 13], parts[n / 169 % 13]);
-}
-
 static size_t make_request(char out[2048], what kind) {
-  char body[1024], word[16];
+  char body[1024], word[PAGE_WORD_MAX];
   unsigned long n = kind == ASK_SAME ? 7 : ++number + 1000;
   const char *path = "/ask";
-  make_word(word, n % DOCUMENTS * 10);
+  page_word(n % PAGES, word);
   int len = 0;
   if (kind == CHAT_WHOLE || kind == CHAT_PACED) {
     path = kind == CHAT_WHOLE ? "/openai/whole/chat/completions" : "/openai/paced/chat/completions";
@@ -314,20 +249,16 @@ static rate in_flight(process p, what kind, int requests) {
 
 static void keep_best(rate *best, rate r) {
   if (r.per_s > best->per_s) best->per_s = r.per_s;
-  if (best->cpu_us == 0 || r.cpu_us < best->cpu_us) best->cpu_us = r.cpu_us;
+  keep_least(&best->cpu_us, r.cpu_us);
 }
 
 /* Pages for the retrieve stage, where the server takes documents. */
 static void add_documents(int port) {
   static client c;
   c.fd = dial(port);
-  for (unsigned long i = 0; i < DOCUMENTS; i++) {
-    char text[1200], body[1600], request[2048], word[16];
-    size_t n = 0;
-    for (unsigned long w = 0; w < 90; w++) {
-      make_word(word, i * 10 + w * w);
-      n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", word, w % 9 == 8 ? ". " : " ");
-    }
+  for (unsigned long i = 0; i < PAGES; i++) {
+    char text[PAGE_MAX], body[1600], request[2048];
+    page_text(i, text);
     int len = snprintf(body, sizeof body, "{\"uri\":\"page-%lu.txt\",\"title\":\"page %lu\",\"text\":\"%s\"}", i, i, text);
     int all = snprintf(request, sizeof request, "POST /v1/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", keys[0], len, body);
     c.have = 0;
@@ -345,10 +276,6 @@ static void add_documents(int port) {
 
 /* ---- figures ------------------------------------------------------------------------------------------------------------ */
 
-static void least(double *keep, double value) {
-  if (*keep == 0 || value < *keep) *keep = value;
-}
-
 static void figures_calls(int calls, int rounds) {
   double direct = 0, ours = 0, hit = 0, nginx = 0;
   process aiorch = start_aiorch("memory", "whole"), proxy = {0};
@@ -356,10 +283,10 @@ static void figures_calls(int calls, int rounds) {
   if (has_nginx()) proxy = start_nginx();
   one_by_one(aiorch.port, ASK_NEW, 200);
   for (int i = 0; i < rounds; i++) {
-    least(&direct, one_by_one(upstream_port, CHAT_WHOLE, calls));
-    if (proxy.pid) least(&nginx, one_by_one(proxy.port, CHAT_WHOLE, calls));
-    least(&ours, one_by_one(aiorch.port, ASK_NEW, calls));
-    least(&hit, one_by_one(aiorch.port, ASK_SAME, calls));
+    keep_least(&direct, one_by_one(upstream_port, CHAT_WHOLE, calls));
+    if (proxy.pid) keep_least(&nginx, one_by_one(proxy.port, CHAT_WHOLE, calls));
+    keep_least(&ours, one_by_one(aiorch.port, ASK_NEW, calls));
+    keep_least(&hit, one_by_one(aiorch.port, ASK_SAME, calls));
   }
   row("direct_p50_us", direct, "the provider alone, 1 in flight, p50, us");
   row("added_p50_us", ours - direct, "aiorch adds, p50, us");
@@ -398,31 +325,17 @@ static void figures_requests(int requests, int rounds, const char *store, const 
 
 typedef struct stream {
   int fd;
-  size_t bytes, carried;    /* of the answer's text; of a line that is not whole */
-  int pieces;
+  pieces pieces;
+  size_t carried; /* of a line that is not whole */
   bool ended;
   char line[4096];
   char text[DELTAS * DELTA_BYTES + 64];
-  struct { int delta; double came; } piece[DELTAS];
 } stream;
 
-static double sent_at(const char *text, int delta) {
-  double us = 0;
-  const char *at = text + (size_t)(delta - 1) * DELTA_BYTES;
-  for (int i = 0; i < 10; i++) us = us * 16 + (at[i] - 'a');
-  return us;
-}
-
 static void note_text(stream *s, const char *text, size_t len, size_t held) {
-  if (s->bytes + len >= sizeof s->text) die("a stream", "is too long");
-  memcpy(s->text + s->bytes, text, len);
-  s->bytes += len;
-  int delta = (int)((s->bytes + held + DELTA_BYTES - 1) / DELTA_BYTES);
-  if (delta > DELTAS) delta = DELTAS;
-  if (s->pieces > 0 && s->piece[s->pieces - 1].delta == delta) return;
-  if (s->pieces == DELTAS) return;
-  s->piece[s->pieces].delta = delta;
-  s->piece[s->pieces++].came = now_us();
+  if (s->pieces.bytes + len >= sizeof s->text) die("a stream", "is too long");
+  memcpy(s->text + s->pieces.bytes, text, len);
+  pieces_note(&s->pieces, len, held);
 }
 
 static void take_line(stream *s, const char *line, size_t held) {
@@ -453,13 +366,8 @@ static bool take_stream(stream *s, size_t held) {
 }
 
 static size_t added_gaps(const stream *s, double *added) {
-  size_t n = 0;
-  if (!s->ended || s->bytes < DELTAS * DELTA_BYTES - 1) die("a stream", "is not whole");
-  for (int i = 1; i < s->pieces; i++) {
-    double more = s->piece[i].came - s->piece[i - 1].came - (sent_at(s->text, s->piece[i].delta) - sent_at(s->text, s->piece[i - 1].delta));
-    added[n++] = more > 0 ? more : 0;
-  }
-  return n;
+  if (!s->ended) die("a stream", "is not whole");
+  return pieces_gaps(&s->pieces, s->text, s->pieces.bytes, added);
 }
 
 static void open_stream(int epoll, stream *s, int port, what kind) {
@@ -477,7 +385,7 @@ static void figures_streams(int count, bool nginx) {
   double *added = calloc((size_t)count * DELTAS, sizeof *added);
   struct epoll_event events[256];
   process p = nginx ? start_nginx() : start_aiorch("memory", "paced");
-  size_t held = nginx ? 0 : HOLD_BACK, n = 0;
+  size_t held = nginx ? 0 : HELD_BACK, n = 0;
   int epoll = epoll_create1(EPOLL_CLOEXEC), begun = 0, ended = 0;
   double begin = now_us(), cpu = processor_us(p.pid), idle = resident_mib(p.pid), most = 0;
   const char *name = nginx ? "nginx_" : "";
@@ -518,20 +426,15 @@ static void figures_streams(int count, bool nginx) {
   free(added);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
-  (void)st, (void)kind, (void)at;
-  return remove(path);
-}
-
 int main(int argc, char **argv) {
   int calls = 1000, requests = 20000, streams = 1000, rounds = 3;
-  const char *part = "", *base = getenv("TMPDIR");
-  char place[4096], path[1024], store[4200];
+  const char *part = "";
+  char place[SCRATCH_MAX], path[1024], store[4200];
   const char *slash = strrchr(argv[0], '/');
   snprintf(path, sizeof path, "%.*s/../../examples/cli/aiorch", slash ? (int)(slash - argv[0]) : 1, slash ? argv[0] : ".");
   program = path;
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--json") == 0) json = true;
+    if (strcmp(argv[i], "--json") == 0) figures_json = true;
     else if (strcmp(argv[i], "--no-pin") == 0) pinned = false;
     else if (strcmp(argv[i], "--aiorch") == 0 && i + 1 < argc) program = argv[++i];
     else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) calls = atoi(argv[++i]);
@@ -541,8 +444,7 @@ int main(int argc, char **argv) {
     else if (strcmp(argv[i], "--part") == 0 && i + 1 < argc) part = argv[++i];
     else return fprintf(stderr, "usage: server_calls [--json] [--aiorch PROGRAM] [--calls N] [--requests N] [--streams N] [--rounds N] [--part calls|memory|sqlite|streams] [--no-pin]\n"), 2;
   }
-  snprintf(place, sizeof place, "%s/aiorch-bench-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(place)) die("temporary folder", place);
+  scratch_make(place);
   chmod(place, 0755);
   folder = place;
   snprintf(store, sizeof store, "%s/store", place);
@@ -563,8 +465,8 @@ int main(int argc, char **argv) {
   if (!*part || strcmp(part, "sqlite") == 0) figures_requests(requests / 2, rounds, store, "sqlite");
   if ((!*part || strcmp(part, "streams") == 0) && streams > 0) figures_streams(streams, false);
   if ((!*part || strcmp(part, "streams") == 0) && streams > 0 && has_nginx()) figures_streams(streams, true);
-  if (json) printf("}\n");
+  rows_end();
   upstream_stop();
-  nftw(place, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  scratch_remove(place);
   return 0;
 }

@@ -10,22 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "embedders/local/wordpiece.h"
+#include "support/figures.h"
 
 enum { ROUNDS = 30, PIECE = 1000, TOKENS_MAX = 1 << 16 };
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "tokenizer: %s: %s\n", what, why);
-  exit(1);
-}
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static aio__str read_file(const char *path) {
   struct stat st;

@@ -8,17 +8,16 @@
  * it is filled already, and opens it anew for each round (5); the best of them is printed. "Rows read" is SQLite alone:
  * the same statement, each row copied into memory; the build of an index cannot be faster.
  */
-#include <ftw.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "stores/store.h"
+#include "support/figures.h"
 
 enum { CHUNKS_A_DOCUMENT = 1000, BATCH = 32, LIMIT = 10, QUERIES = 50, T0 = 1700000000 };
 
@@ -29,26 +28,6 @@ static struct {
   const char *folder;
   int json;
 } options = {100000, 384, 5, NULL, 0};
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "vector_load: %s: %s\n", what, why);
-  exit(1);
-}
-
-static double clock_s(clockid_t clock) {
-  struct timespec t;
-  clock_gettime(clock, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double now_s(void) {
-  return clock_s(CLOCK_MONOTONIC);
-}
-
-/* What this process has computed: on a machine that is busy with other things, all that can be measured. */
-static double computed_s(void) {
-  return clock_s(CLOCK_PROCESS_CPUTIME_ID);
-}
 
 static size_t resident_kib(void) {
   size_t pages = 0;
@@ -226,14 +205,14 @@ static double read_rows(void) {
 }
 
 static void measure(size_t round, figures *out) {
-  double computed = computed_s();
+  double computed = cpu_s();
   least(&out->read, read_rows());
-  least(&out->read_cpu, computed_s() - computed);
+  least(&out->read_cpu, cpu_s() - computed);
   size_t before = resident_kib();
   aio__store *store = open_store();
-  computed = computed_s();
+  computed = cpu_s();
   double first = search(store, 0, NULL, 0);
-  least(&out->build_cpu, computed_s() - computed);
+  least(&out->build_cpu, cpu_s() - computed);
   if (round == 0) out->built_kib = resident_kib() - before;
   least(&out->build, first);
   for (uint64_t i = 1; i <= QUERIES; i++) least(&out->search, search(store, i * 7919 % options.count, NULL, 0));
@@ -243,12 +222,12 @@ static void measure(size_t round, figures *out) {
   size_t more = options.count + 1000 * (round + 1); /* another document, of one batch, then its vectors */
   add_document(store, more / CHUNKS_A_DOCUMENT + 1, BATCH);
   mark(store, (more / CHUNKS_A_DOCUMENT + 1) * CHUNKS_A_DOCUMENT, BATCH);
-  double with = computed_s(), without;
+  double with = cpu_s(), without;
   search(store, 1, NULL, 0);
-  with = computed_s() - with;
-  without = computed_s();
+  with = cpu_s() - with;
+  without = cpu_s();
   search(store, 1, NULL, 0);
-  without = computed_s() - without;
+  without = cpu_s() - without;
   least(&out->catch_up, with > without ? with - without : 1e-9);
   char source[32];
   aio__arena arena;
@@ -259,13 +238,6 @@ static void measure(size_t round, figures *out) {
   check(store->knowledge->remove(store, fresh(), TENANT, aio__str_z(source), T0, &arena, &removed, &n), "remove");
   aio__arena_free(&arena);
   store->close(store);
-}
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *at) {
-  (void)info;
-  (void)kind;
-  (void)at;
-  return remove(path);
 }
 
 static void print(const figures *f) {
@@ -323,6 +295,6 @@ int main(int argc, char **argv) {
   if (stat(path, &info) == 0) f.file_mib = (size_t)info.st_size >> 20;
   for (size_t round = 0; round < options.rounds; round++) measure(round, &f);
   print(&f);
-  if (options.folder == store) nftw(temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  if (options.folder == store) scratch_remove(temporary);
   return 0;
 }

@@ -14,70 +14,26 @@
  */
 #include <aiorch/aiorch.h>
 #include <curl/curl.h>
-#include <ftw.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "support/figures.h"
+#include "support/paced.h"
+#include "support/pages.h"
 #include "support/upstream.h"
 
-enum { IN_FLIGHT = 64, DELTAS = 64, DELTA_BYTES = 41, DOCUMENTS = 200, USERS = 200, VOCABULARY = 2197, HOLD_BACK = 512, BODY_MAX = 1 << 16 };
+enum { IN_FLIGHT = 64, USERS = 200, BODY_MAX = 1 << 16 };
 
 static int port;
-static bool json;
 static unsigned long number; /* of the next question: none is asked twice */
-
-static void die(const char *what, const char *why) {
-  fprintf(stderr, "whole_calls: %s: %s\n", what, why);
-  exit(1);
-}
 
 static void check(const char *what, aiorch_status status, const aiorch_error *error) {
   if (status < 0) die(what, error && aiorch_error_message(error)[0] ? aiorch_error_message(error) : aiorch_strerror(status));
-}
-
-static double now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static double cpu_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double at_part(const double *sorted, size_t n, double part) {
-  size_t at = (size_t)((double)n * part);
-  return n == 0 ? 0 : sorted[at < n ? at : n - 1];
-}
-
-__attribute__((format(printf, 3, 4))) static void row(const char *key, double value, const char *format, ...) {
-  static const char *before = "{";
-  va_list args;
-  va_start(args, format);
-  if (json) {
-    printf("%s\"%s\": %.2f", before, key, value);
-    before = ", ";
-  } else {
-    char name[128];
-    vsnprintf(name, sizeof name, format, args);
-    printf("%-72s %10.1f\n", name, value);
-  }
-  fflush(stdout);
-  va_end(args);
 }
 
 /* ---- the library ------------------------------------------------------------------------------------------------------- */
@@ -93,23 +49,12 @@ static void set_number(aiorch_config *config, const char *key, int64_t value) {
   check(key, aiorch_config_set_i64(config, key, value, NULL), NULL);
 }
 
-/* A made-up word of a vocabulary in which each stands in a few documents. */
-static int make_word(char out[16], unsigned long n) {
-  static const char *const parts[] = {"ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi"};
-  n = n * 2654435761UL % VOCABULARY;
-  return snprintf(out, 16, "%s%s%sn", parts[n % 13], parts[n / 13 % 13], parts[n / 169 % 13]);
-}
-
 static void add_documents(aiorch *orch) {
-  char text[1200], name[32], word[16];
-  for (unsigned long i = 0; i < DOCUMENTS; i++) {
+  char text[PAGE_MAX], name[32];
+  for (unsigned long i = 0; i < PAGES; i++) {
     aiorch_document *document;
     aiorch_error *error;
-    size_t n = 0;
-    for (unsigned long w = 0; w < 90; w++) {
-      make_word(word, i * 10 + w * w);
-      n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", word, w % 9 == 8 ? ". " : " ");
-    }
+    size_t n = page_text(i, text);
     snprintf(name, sizeof name, "page-%lu.txt", i);
     check("error", aiorch_error_new(&error), NULL);
     check("document", aiorch_document_new(&document), NULL);
@@ -152,10 +97,10 @@ static void shut(aiorch *orch) {
 }
 
 static aiorch_run *new_run(aiorch *orch) {
-  char text[256], user[32], word[16];
+  char text[256], user[32], word[PAGE_WORD_MAX];
   aiorch_run *run;
   unsigned long n = ++number;
-  make_word(word, n % DOCUMENTS * 10); /* the first of a page */
+  page_word(n % PAGES, word);
   int user_len = snprintf(user, sizeof user, "u%lu", n % USERS);
   int len = snprintf(text, sizeof text, "Question %lu: how do I keep the %s in order while many writers add to it?", n, word);
   check("run", aiorch_run_new(orch, "bench", 5, user, (size_t)user_len, &run), NULL);
@@ -230,12 +175,7 @@ typedef struct spread {
   double stage[AIORCH_STAGE_COUNT]; /* the middle call of the best round */
 } spread;
 
-static void keep_least(double *least, double value) {
-  if (*least == 0 || value < *least) *least = value;
-}
-
 static void note_round(spread *s, double *us, int calls, double cpu) {
-  qsort(us, (size_t)calls, sizeof *us, compare);
   keep_least(&s->p50, at_part(us, (size_t)calls, .5));
   keep_least(&s->p99, at_part(us, (size_t)calls, .99));
   keep_least(&s->cpu, cpu / calls);
@@ -243,7 +183,6 @@ static void note_round(spread *s, double *us, int calls, double cpu) {
 
 static void note_stages(spread *s, double *stages, int calls) {
   for (int i = 0; i < AIORCH_STAGE_COUNT; i++) {
-    qsort(stages + (size_t)i * (size_t)calls, (size_t)calls, sizeof *stages, compare);
     keep_least(&s->stage[i], at_part(stages + (size_t)i * (size_t)calls, (size_t)calls, .5));
   }
 }
@@ -402,43 +341,13 @@ static void figures_requests(const char *store, int requests, int rounds) {
 
 /* ---- streams --------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct stream {
-  size_t bytes;
-  int pieces;
-  struct { int delta; double came; } piece[DELTAS]; /* with which delta it came out, and when */
-} stream;
-
-/* The last HOLD_BACK bytes stay in the library until more has come: what comes out tells how much has come in. */
-static void note_piece(stream *s, size_t len) {
-  s->bytes += len;
-  int delta = (int)((s->bytes + HOLD_BACK + DELTA_BYTES - 1) / DELTA_BYTES);
-  if (delta > DELTAS) delta = DELTAS;
-  if (s->pieces > 0 && s->piece[s->pieces - 1].delta == delta) return;
-  if (s->pieces == DELTAS) die("a stream", "more pieces than deltas");
-  s->piece[s->pieces].delta = delta;
-  s->piece[s->pieces++].came = now_us();
-}
-
-static double sent_at(const char *answer, int delta) {
-  double us = 0;
-  const char *at = answer + (size_t)(delta - 1) * DELTA_BYTES;
-  for (int i = 0; i < 10; i++) us = us * 16 + (at[i] - 'a');
-  return us;
-}
-
-/* Appends how much further apart two pieces came than their deltas were sent; the number of them. */
-static size_t added_gaps(const stream *s, const aiorch_run *run, double *added) {
+/* Appends to `added`; the number of them. */
+static size_t added_gaps(const pieces *s, const aiorch_run *run, double *added) {
   const char *answer;
-  size_t len, n = 0;
+  size_t len;
   check_run(run);
   check("answer", aiorch_run_answer(run, &answer, &len), NULL);
-  if (len < DELTAS * DELTA_BYTES - 1) die("a stream", "is not whole");
-  for (int i = 1; i < s->pieces; i++) {
-    double sent = sent_at(answer, s->piece[i].delta) - sent_at(answer, s->piece[i - 1].delta);
-    double more = s->piece[i].came - s->piece[i - 1].came - sent;
-    added[n++] = more > 0 ? more : 0;
-  }
-  return n;
+  return pieces_gaps(s, answer, len, added);
 }
 
 static int serve(aiorch *orch, int64_t timeout_ms, double *added, size_t *added_n) {
@@ -448,11 +357,11 @@ static int serve(aiorch *orch, int64_t timeout_ms, double *added, size_t *added_
   aiorch_status status;
   size_t len;
   if (aiorch_wait(orch, timeout_ms, &run) != AIORCH_OK) return 0;
-  stream *s = aiorch_run_user_data(run);
+  pieces *s = aiorch_run_user_data(run);
   while ((status = aiorch_run_next(run, 0, &event)) == AIORCH_OK) {
     if (aiorch_event_type(event) != AIORCH_EVENT_DELTA) continue;
     check("text", aiorch_event_text(event, &text, &len), NULL);
-    note_piece(s, len);
+    pieces_note(s, len, HELD_BACK);
   }
   if (status != AIORCH_DONE) return 0;
   *added_n += added_gaps(s, run, added + *added_n);
@@ -461,7 +370,7 @@ static int serve(aiorch *orch, int64_t timeout_ms, double *added, size_t *added_
 }
 
 static void figures_streams(int count) {
-  stream *streams = calloc((size_t)count, sizeof *streams);
+  pieces *streams = calloc((size_t)count, sizeof *streams);
   double *added = calloc((size_t)count * DELTAS, sizeof *added), cpu = cpu_us(), begin = now_us();
   size_t n = 0;
   int begun = 0, ended = 0;
@@ -479,7 +388,6 @@ static void figures_streams(int count) {
     ended += serve(orch, begun < count ? 1 : 60000, added, &n);
   }
   cpu = cpu_us() - cpu;
-  qsort(added, n, sizeof *added, compare);
   row("streams", count, "streams at once, all complete, one thread");
   row("added_gap_p50_ms", at_part(added, n, .5) / 1e3, "  added gap p50, ms");
   row("added_gap_p99_ms", at_part(added, n, .99) / 1e3, "  added gap p99, ms");
@@ -501,7 +409,7 @@ static double resident_kb(void) {
 }
 
 static void figures_memory(int count) {
-  stream *streams = calloc((size_t)count, sizeof *streams);
+  pieces *streams = calloc((size_t)count, sizeof *streams);
   if (!streams) abort();
   aiorch *orch = open_library("memory", "stall", true);
   const aiorch_event *event;
@@ -512,7 +420,7 @@ static void figures_memory(int count) {
   for (int i = 0; i < count; i++) submit(orch, &streams[i]);
   while (speaking < count) {
     if (aiorch_wait(orch, 60000, &run) != AIORCH_OK) die("wait", "nothing goes on");
-    stream *s = aiorch_run_user_data(run);
+    pieces *s = aiorch_run_user_data(run);
     aiorch_status status;
     while ((status = aiorch_run_next(run, 0, &event)) == AIORCH_OK)
       if (aiorch_event_type(event) == AIORCH_EVENT_DELTA && s->bytes++ == 0) speaking++;
@@ -526,18 +434,13 @@ static void figures_memory(int count) {
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------------------------- */
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
-  (void)st, (void)kind, (void)at;
-  return remove(path);
-}
-
 int main(int argc, char **argv) {
   int calls = 1000, requests = 10000, streams = 1000, idle = 1000, rounds = 5;
-  const char *store = NULL, *base = getenv("TMPDIR");
-  char folder[4096];
+  const char *store = NULL;
+  char folder[SCRATCH_MAX];
   bool pinned = true;
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--json") == 0) json = true;
+    if (strcmp(argv[i], "--json") == 0) figures_json = true;
     else if (strcmp(argv[i], "--no-pin") == 0) pinned = false;
     else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) calls = atoi(argv[++i]);
     else if (strcmp(argv[i], "--requests") == 0 && i + 1 < argc) requests = atoi(argv[++i]);
@@ -547,8 +450,7 @@ int main(int argc, char **argv) {
     else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) store = argv[++i];
     else return fprintf(stderr, "usage: whole_calls [--json] [--calls N] [--requests N] [--streams N] [--idle N] [--rounds N] [--store FOLDER] [--no-pin]\n"), 2;
   }
-  snprintf(folder, sizeof folder, "%s/aiorch-bench-XXXXXX", base && *base ? base : "/tmp");
-  if (!store && !mkdtemp(folder)) die("temporary folder", folder);
+  if (!store) scratch_make(folder);
   signal(SIGPIPE, SIG_IGN);
   unsetenv("http_proxy");
   unsetenv("all_proxy");
@@ -559,8 +461,8 @@ int main(int argc, char **argv) {
   if (calls > 0) figures_calls(calls, rounds, false), figures_calls(calls, rounds, true);
   if (requests > 0) figures_requests(store ? store : folder, requests, rounds);
   if (streams > 0) figures_streams(streams);
-  if (json) printf("}\n");
+  rows_end();
   upstream_stop();
-  if (!store) nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  if (!store) scratch_remove(folder);
   return 0;
 }

@@ -30,7 +30,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             llm.keys.append(self.headers.get("Authorization"))
             reply = llm.replies.pop(0) if llm.replies else llm.always
         try:
-            if not self.path.endswith("/chat/completions"):
+            if self.path.endswith("/embeddings"):
+                self.embeddings(body)
+            elif not self.path.endswith("/chat/completions"):
                 self.whole(404, {"error": {"message": "no such place: " + self.path}}, {})
             elif reply.status != 200:
                 self.whole(reply.status, {"error": {"message": reply.message, "type": "test"}}, reply.headers)
@@ -45,6 +47,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             with llm.lock:
                 llm.broken += 1
             self.close_connection = True
+
+    def embeddings(self, body):
+        """Each text is 8 tokens, and they all mean the same."""
+        data = [{"object": "embedding", "index": i, "embedding": [1.0] + [0.0] * (body["dimensions"] - 1)} for i in range(len(body["input"]))]
+        tokens = 8 * len(data)
+        self.whole(200, {"object": "list", "model": body["model"], "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}, {})
 
     def whole(self, status, value, headers):
         text = json.dumps(value).encode()

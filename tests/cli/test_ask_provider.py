@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -206,18 +207,18 @@ def nobody_answers_exit_5_and_says_each(box):
 
 
 FIRST = "The first sentence is here. " * 40
-CUT_OFF = r"^one tiny-1 \| (\d+) tokens in, (\d+) out, estimated \| cost unknown \(cut off before it was counted\) \| "
+CUT_OFF = r"^one tiny-1 \| (\d+) tokens in, (\d+) out, estimated \| \$(0\.\d+) \| "
 
 
-def is_settled_as_unknown(box):
-    """The ledger has the one run: its tokens by the estimate, and no sum that nobody knows."""
+def is_settled_as_estimate(box):
+    """The ledger has the one run: its tokens by the estimate, and what they cost."""
     costs = box.json("costs")
-    assert costs["runs"] == 1 and costs["unknown_price_runs"] == 1 and costs["cost_nano_usd"] == 0, costs
+    assert costs["runs"] == 1 and costs["unknown_price_runs"] == 0 and costs["cost_nano_usd"] > 500000, costs
     as_it_should_be = ("state = 1 AND input_tokens > 0 AND output_tokens > 100 AND CAST(estimated AS INTEGER) = 1"
-                       " AND cost_nano_usd IS NULL")
+                       " AND cost_nano_usd = 1000 * input_tokens + 5000 * output_tokens")
     assert box.ledger("SELECT count(*) FROM ai_attempts") == 1
     assert box.ledger(f"SELECT count(*) FROM ai_attempts WHERE {as_it_should_be}") == 1
-    assert "1 more whose cost is unknown" in box.run("costs").out
+    assert re.search(r"^1 run cost \$0\.00\d+$", box.run("costs").out, re.M)
 
 
 @case
@@ -237,7 +238,7 @@ def ctrl_c_cancels_and_tells_what_is_known_of_the_cost(box):
         assert "cancelled" in err.decode().lower()
         wait_for(lambda: llm.broken == 1)
         gate.set()
-        is_settled_as_unknown(box)
+        is_settled_as_estimate(box)
 
 
 @case
@@ -249,7 +250,7 @@ def ctrl_c_on_a_terminal(box):
         gate.set()
         assert code == 130 and "The end." not in out, (code, out[-500:])
         assert re.search(CUT_OFF, out, re.M) and "cancelled" in out.lower(), out[-500:]
-        is_settled_as_unknown(box)
+        is_settled_as_estimate(box)
 
 
 @case
@@ -266,8 +267,26 @@ def ctrl_c_in_json_and_before_anything_came(box):
         run = json.loads(out)
         validate(run, "run")
         assert process.returncode == 130 and run["error"]["name"] == "CANCELLED" and run["answer"] in (None, ""), (run, err)
-        assert run["cost_nano_usd"] is None and run["attempts"][0]["outcome"] == "cancelled", run
+        assert run["cost_nano_usd"] == 1000 * run["usage"]["input"] > 0 and run["usage"]["estimated"], run
+        assert run["attempts"][0]["outcome"] == "cancelled", run
+        assert box.json("costs")["cost_nano_usd"] == run["cost_nano_usd"]
+
+
+@case
+def a_connection_cut_before_anything_came_has_no_cost_that_is_known(box):
+    with FakeLlm() as llm, socket.create_server(("127.0.0.1", 0)) as silent:
+        words = [word.replace(llm.url, f"http://127.0.0.1:{silent.getsockname()[1]}/v1") for word in prepare(box, llm)]
+        process = box.start("ask", *words, "--set", "generate.attempts=1", "Hello?")
+        connection = silent.accept()[0]
+        received = b""
+        while b"Hello?" not in received:
+            received += connection.recv(65536)
+        connection.close()
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0 and b"extractive is tried next" in err, (process.returncode, err)
+        assert re.search(rb"tokens not counted \| cost unknown \(cut off before it was counted\) \|", out), (out, err)
         assert box.json("costs")["unknown_price_runs"] == 1
+        assert "1 more whose cost is unknown" in box.run("costs").out
 
 
 # ---- chat ----
@@ -315,8 +334,8 @@ def chat_without_a_terminal_ends_with_ctrl_c(box):
         gate.set()
         assert process.returncode == 130 and "The end." not in out and len(llm.requests) == 1, (process.returncode, out[-500:], err)
         assert re.search(CUT_OFF, out, re.M), out[-500:]
-        assert re.search(r"^1 message \| \d+ tokens in, \d+ out, estimated \| \$0, and 1 whose cost is unknown in all$", out, re.M), out[-500:]
-        is_settled_as_unknown(box)
+        assert re.search(r"^1 message \| \d+ tokens in, \d+ out, estimated \| \$0\.\d+ in all$", out, re.M), out[-500:]
+        is_settled_as_estimate(box)
 
 
 def weather_calls(*towns):

@@ -521,7 +521,9 @@ def screen_answers_before_its_input_ends(box):
 def version_tells_features(box):
     version = box.json("version")
     assert re.match(r"\d+\.\d+\.\d+$", version["version"]) and "sqlite" in version["features"]
+    assert version["allocator"] in ("malloc", "mimalloc")
     assert box.run("--version").out.startswith("aiorch " + version["version"])
+    assert f"\nallocator: {version['allocator']}\n" in box.run("--version").out
 
 
 main()

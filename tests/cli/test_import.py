@@ -142,10 +142,10 @@ def all_of_it_with_the_vectors_that_are_there(box):
     assert number("SELECT count(*) FROM aiorch.ai_api_calls WHERE tenant_id = 'one'") == CALLS + 1
 
 
-@case
-def killed_and_run_again_as_often_as_it_takes(box):
-    tables_of(box, "killed", True)
-    command = [_cli.CLI, "import", "supabase", "--store", OWNER, "--tenant", "killed", "--from-schema", "killed", "--json"]
+def kill_again_and_again(box, name):
+    """How often it was killed before it had ended."""
+    tables_of(box, name, True)
+    command = [_cli.CLI, "import", "supabase", "--store", OWNER, "--tenant", name, "--from-schema", name, "--json"]
     kills = 0
     for pause in (0.05, 0.2, 0.5, 0.8, 1.2):
         one = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=box.env)
@@ -155,12 +155,22 @@ def killed_and_run_again_as_often_as_it_takes(box):
             one.send_signal(signal.SIGKILL)
             one.communicate()
             kills += 1
-    assert kills > 0
-    done = take(box, "killed", "killed", "--json").json
+    return kills
+
+
+@case
+def killed_and_run_again_as_often_as_it_takes(box):
+    for attempt in range(10):  # this program may stand still for so long that the first is done
+        name = f"killed{attempt}"
+        if kill_again_and_again(box, name) > 0:
+            break
+    else:
+        raise AssertionError("none was killed")
+    done = take(box, name, name, "--json").json
     assert done["to_embed"] == 0, done
-    nothing_is_lost("killed", "killed")
-    assert number("SELECT count(*) FROM aiorch.chunk_vectors WHERE tenant_id = 'killed'") == DOCUMENTS
-    the_program_goes_on("killed", "killed")
+    nothing_is_lost(name, name)
+    assert number(f"SELECT count(*) FROM aiorch.chunk_vectors WHERE tenant_id = '{name}'") == DOCUMENTS
+    the_program_goes_on(name, name)
 
 
 @case

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/data.h"
 #include "core/hash.h"
 #include "core/map.h"
 #include "embedders/local/local.h"
@@ -502,6 +503,18 @@ static int usage(void) {
   return 2;
 }
 
+/* Which data the guards are made of. */
+static void print_guards(const eval *e) {
+  uint8_t digest[AIO__SHA256_SIZE];
+  char hex[2 * AIO__SHA256_SIZE + 1];
+  aio__sha256 hash;
+  aio__sha256_init(&hash);
+  aio__sha256_str(&hash, aio__str_n(aio__data_hit_guard.bytes, aio__data_hit_guard.packed_len));
+  aio__sha256_end(&hash, digest);
+  aio__hex(digest, sizeof digest, hex);
+  printf(e->json ? "{\"guards\":\"%s\"" : "guards %.12s\n", hex);
+}
+
 int main(int argc, char **argv) {
   eval e = {.al = aio__alloc_default(), .limit = LIMIT, .first = false};
   const char *folder = NULL, *pairs = NULL;
@@ -534,7 +547,7 @@ int main(int argc, char **argv) {
   aio__error_init(&error);
   if (aio__hit_guard_new(e.al, &e.guard, &error) != AIORCH_OK) die(error.message, NULL);
   if (e.model != NULL) open_model(&e);
-  printf(e.json ? "{\"guards\":\"%s\"" : "guards %.12s\n", aio__hit_guard_version(e.guard));
+  print_guards(&e);
   if (pairs != NULL) measure_pairs(&e, pairs);
   if (folder != NULL) {
     measure_mock(&e, folder);

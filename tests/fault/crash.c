@@ -24,12 +24,7 @@ typedef struct job {
   scenario_ledger *ledger;
 } job;
 
-static struct {
-  bool all, verbose;
-  unsigned long seed;
-  size_t points;
-  const char *scenario;
-} options = {.points = SAMPLE};
+static scenario_choice options = {.points = SAMPLE};
 
 static char template_folder[PATH_MAX], work_folder[PATH_MAX];
 static size_t killed, outlived, killed_again, bad;
@@ -131,19 +126,7 @@ static void try_scenario(scenario_kind scenario, size_t share, scenario_ledger *
 
 static bool read_arguments(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
-    bool more = i + 1 < argc;
-    if (strcmp(argv[i], "--all") == 0)
-      options.all = true;
-    else if (strcmp(argv[i], "--verbose") == 0)
-      options.verbose = true;
-    else if (strcmp(argv[i], "--points") == 0 && more)
-      options.points = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--seed") == 0 && more)
-      options.seed = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--scenario") == 0 && more)
-      options.scenario = argv[++i];
-    else
-      return false;
+    if (!scenario_argument(&options, argc, argv, &i)) return false;
   }
   return true;
 }

@@ -49,6 +49,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import wire_formats
 
@@ -372,7 +373,13 @@ class Connection:
         self.chunk(gzip.compress(text.encode("latin-1")))
 
     def step_bomb(self, megabytes):
-        self.chunk(gzip.compress(bytes(megabytes << 20)))
+        """The same piece again and again: to pack it all takes a second of the processor, and on a busy machine longer than who asks waits."""
+        piece, packer, crc = bytes(1 << 20), zlib.compressobj(9, zlib.DEFLATED, -15), 0
+        packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+        for _ in range(megabytes):
+            crc = zlib.crc32(piece, crc)
+        head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+        self.chunk(head + packed * megabytes + packer.flush() + struct.pack("<II", crc, megabytes << 20))
 
     def step_drip(self, text, ms):
         for byte in text.encode("latin-1"):
@@ -472,6 +479,33 @@ def make_contexts(folder):
     return contexts
 
 
+class Pulse(threading.Thread):
+    """Notes when this process last stood still for a moment."""
+    BEAT_S, STILL_NS = 0.005, 50000000
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.beat = threading.Condition()
+        self.still = 0
+
+    def run(self):
+        last = time.monotonic_ns()
+        while True:
+            time.sleep(self.BEAT_S)
+            now = time.monotonic_ns()
+            with self.beat:
+                if now - last > self.STILL_NS:
+                    self.still = now
+                self.beat.notify_all()
+            last = now
+
+    def last(self):
+        """As the next beat sees it: the one that stands still with the others comes late, too."""
+        with self.beat:
+            self.beat.wait()
+            return self.still
+
+
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
@@ -490,7 +524,12 @@ def main():
                     rows[row["name"]] = Row(row, contexts)
     places = {name: {"port": row.port, "tls": any(step[0].startswith("tls") for step in row.steps)} for name, row in rows.items()}
     print(json.dumps({"ca": os.path.join(folder, "ca.pem"), "rows": places, "answer": wire_formats.ANSWER}), flush=True)
+    pulse = Pulse()
+    pulse.start()
     for line in sys.stdin:
+        if line.strip() == "still":
+            print(json.dumps({"still_ns": pulse.last()}), flush=True)
+            continue
         row = rows[line.strip().removeprefix("seen ")]
         with row.lock:
             print(json.dumps({"connections": row.connections, "requests": row.requests, "bytes": row.bytes,

@@ -1,12 +1,16 @@
 /* See fault_table.h. */
 #include "fault_table.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "support/model_files.h"
 
 enum { LINE_MAX_BYTES = 1 << 20, FIRST_FREE_FD = 3, LAST_FD = 64 };
@@ -48,6 +52,44 @@ static void start_server(const char *root, const char *python, const char *table
   from_server = fdopen(out[0], "r");
 }
 
+/* ---- standing still ----------------------------------------------------------------------------------------------- */
+
+enum { PULSE_MS = 5, STILL_MS = 50 };
+
+static pthread_t pulse;
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool pulse_ends;
+static _Atomic int64_t beat_ns, still_ns; /* the last beat; the last that came late */
+
+static void *beat(void *ctx) {
+  static const struct timespec pause = {0, PULSE_MS * 1000000L};
+  for (int64_t last = aio__clock_now(aio__clock_system()); !atomic_load(&pulse_ends);) {
+    nanosleep(&pause, NULL);
+    int64_t at = aio__clock_now(aio__clock_system());
+    if (at - last > STILL_MS * INT64_C(1000000)) atomic_store(&still_ns, at);
+    atomic_store(&beat_ns, at);
+    last = at;
+  }
+  return ctx;
+}
+
+bool fault_stood_still(int64_t since_ns) {
+  static const struct timespec pause = {0, 1000000L};
+  int64_t asked = aio__clock_now(aio__clock_system()), server_ns = 0;
+  aio__tape said;
+  while (atomic_load(&beat_ns) <= asked) nanosleep(&pause, NULL);
+  if (atomic_load(&still_ns) > since_ns) return true;
+  pthread_mutex_lock(&asking);
+  fprintf(to_server, "still\n");
+  fflush(to_server);
+  aio__tape_init(&said, aio__alloc_default());
+  if (aio__tape_read(&said, aio__str_z(read_line())) != AIORCH_OK) abort();
+  aio__tape_i64(&said, AIO__TAPE_GET(&said, AIO__TAPE_ROOT, "still_ns"), &server_ns);
+  aio__tape_free(&said);
+  pthread_mutex_unlock(&asking);
+  return server_ns > since_ns;
+}
+
 static void read_table(const char *path) {
   file = aio__test_read_file(path);
   aio__tape_init(&fault_table, aio__alloc_default());
@@ -70,11 +112,14 @@ bool fault_begin(void) {
   places = strdup(read_line());
   aio__tape_init(&fault_places, aio__alloc_default());
   if (!places || aio__tape_read(&fault_places, aio__str_z(places)) != AIORCH_OK) abort();
+  if (pthread_create(&pulse, NULL, beat, NULL) != 0) abort();
   return true;
 }
 
 void fault_end(void) {
   int status;
+  atomic_store(&pulse_ends, true);
+  (void)pthread_join(pulse, NULL);
   fclose(to_server);
   fclose(from_server);
   waitpid(server_pid, &status, 0);

@@ -14,6 +14,9 @@ bool fault_begin(void);
 void fault_end(void);
 /* What the server of a row has seen, in a tape that the caller frees. One thread at a time. */
 void fault_seen(const char *name, aio__tape *seen);
+/* Whether this program or the server has stood still for a moment since then (of aio__clock_system), as on a busy machine: what a row with limits
+ * of time came to says nothing then. Not together with fault_seen; else on any thread. */
+bool fault_stood_still(int64_t since_ns);
 
 /* Of the table. A text ends in NUL and lies in `into`, which is made here and is the caller's to free; "" when there is none. */
 aio__tape_value fault_member(aio__tape_value object, const char *name);

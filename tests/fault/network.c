@@ -4,8 +4,9 @@
  *   network [--row NAME] [--seed N]     needs python3 and openssl
  *
  * What must hold, beside what the row says: an exchange is over 100 ms after its deadline at the latest (the worst is printed; a row
- * that is later is played again, up to three times, since others use the machine, too); no byte of the prompt or the key reaches a
- * server whose TLS is not right; afterwards memory and descriptors are what they were.
+ * that is later is played again, up to three times, since others use the machine, too, and so is one that came to something else while
+ * this program or the server stood still); no byte of the prompt or the key reaches a server whose TLS is not right; afterwards memory
+ * and descriptors are what they were.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #include "support/test_alloc.h"
 #include "support/tiny_server.h"
 
-enum { TRIES = 3, LATE_MS = 100, CANCEL_MS = 50, CANCELS = 50, MANY = 20, WATCHDOG_S = 30 };
+enum { TRIES = 3, EXCUSES = 10, EXCUSED_S = 60, LATE_MS = 100, CANCEL_MS = 50, CANCELS = 50, MANY = 20, WATCHDOG_S = 30 };
 
 #define PROMPT "{\"prompt\":\"the prompt that nobody else may see\"}"
 #define KEY "sk-test-0123456789abcdef0123456789"
@@ -27,6 +28,7 @@ static aio__test_alloc memory;
 static aio__transport *transport;
 static int64_t worst_late_ns;
 static int failures;
+static bool excused; /* what is wrong now is the machine's doing, perhaps, and is played again */
 
 /* ---- reading a row ------------------------------------------------------------------------------------------------ */
 
@@ -74,7 +76,7 @@ static http_ask read_ask(aio__tape_value row, const char *url) {
 
 /* Prints what is wrong; 0 when nothing is. */
 static int complain(bool bad, const char *name, const char *what, const char *got) {
-  if (bad) printf("  FAILED %s: %s (%s)\n", name, what, got);
+  if (bad) printf("  %s %s: %s (%s)\n", excused ? "again" : "FAILED", name, what, got);
   return bad ? 1 : 0;
 }
 
@@ -105,32 +107,45 @@ static int check_answer(const char *name, aio__tape_value expect, const http_ans
   bad += complain(fault_number(expect, "http") != 0 && a->http_status != fault_number(expect, "http"), name, "another HTTP status", "");
   bad += complain(a->status != AIORCH_OK && a->error.http_status != a->http_status, name, "the error has not the HTTP status", got);
   bad += complain(a->sent != aio__tape_true(&fault_table, fault_member(expect, "sent")), name, "sent or not", a->sent ? "sent" : "not sent");
-  bad += complain(strstr(got, "sk-test") || strstr(got, "a=1"), name, "the words tell a secret", got);
-  bad += check_seen(name, fault_text(expect, "seen", &seen));
+  bool may_go_again = excused;
+  excused = false; /* nothing excuses a secret that is told */
+  int secrets = complain(strstr(got, "sk-test") || strstr(got, "a=1"), name, "the words tell a secret", got);
+  secrets += check_seen(name, fault_text(expect, "seen", &seen));
+  excused = may_go_again && secrets == 0;
   aio__buf_free(&status);
   aio__buf_free(&words);
   aio__buf_free(&body);
   aio__buf_free(&seen);
-  return bad;
+  return bad + secrets;
 }
 
 static int play_one(const char *name, aio__tape_value row, const char *url) {
   aio__tape_value expect = fault_member(row, "expect");
   int64_t within = fault_number(expect, "within_ms") * 1000000;
-  int bad = 0;
+  int bad = 0, excuses = 0;
+  int64_t first_ns = aio__clock_now(aio__clock_system());
   for (int i = 0; i < TRIES; i++) {
     http_answer a;
     http_ask ask = read_ask(row, url);
     http_answer_init(&a);
+    http_watchdog(WATCHDOG_S);
+    int64_t begun_ns = aio__clock_now(aio__clock_system());
     http_do(transport, &memory.al, &ask, &a);
+    excused = excuses < EXCUSES && begun_ns - first_ns < EXCUSED_S * INT64_C(1000000000) && fault_stood_still(begun_ns);
     bad = check_answer(name, expect, &a);
     bool late = a.late_ns > LATE_MS * INT64_C(1000000) || (within > 0 && a.took_ns > within);
     printf("  %-24s %-10s %6.0f ms  %s\n", name, status_name(a.status), (double)a.took_ns / 1e6, a.error.message);
     if (!late && a.late_ns > worst_late_ns) worst_late_ns = a.late_ns;
     if (late && i == TRIES - 1) bad += complain(true, name, "too late, three times", "");
     http_answer_free(&a);
-    if (!late || bad) break;
+    if (bad && excused) {
+      excuses++;
+      i = -1;
+    } else if (!late || bad) {
+      break;
+    }
   }
+  excused = false;
   return bad;
 }
 

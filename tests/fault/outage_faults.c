@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster.h"
+
 enum { OTHERS_MAX = 200, STOPPED_MAX = 200, WORDS_MAX = 16, PATH_SIZE = 4096, BLOCK = 65536, SEGMENTS_MAX = 50 };
 
 static struct {
@@ -31,17 +33,6 @@ static struct {
   int port;          /* of the standby; 0: none */
   bool has_promoted;
 } now;
-
-void outage_die(const char *what, const char *why) {
-  printf("  FAILED: %s: %s\n", what, why);
-  exit(1);
-}
-
-const char *outage_variable(const char *name) {
-  const char *value = getenv(name);
-  if (value == NULL) outage_die(name, "is not set");
-  return value;
-}
 
 static int64_t seconds(void) {
   struct timespec t;
@@ -81,30 +72,20 @@ static bool enter_namespace(void) {
 }
 
 void outage_into_cluster(char **argv) {
-  const char *root = getenv("AIORCH_ROOT"), *python = getenv("AIORCH_PYTHON");
-  char script[PATH_SIZE];
-  char *words[2 * WORDS_MAX] = {(char *)(uintptr_t)"python3", script, (char *)(uintptr_t)"--no-bouncer", (char *)(uintptr_t)"--set",
-                                (char *)(uintptr_t)"max_connections=40"};
-  size_t n = 5;
+  const char *options[] = {"--no-bouncer", "--set", "max_connections=40", NULL, NULL, NULL};
   if (getenv("AIORCH_TEST_POSTGRES") != NULL) return;
-  snprintf(script, sizeof script, "%s/tests/postgres/cluster.py", root != NULL ? root : ".");
   if (enter_namespace()) {
     (void)setenv("AIORCH_TEST_OUTAGE_NAMESPACE", "1", 1);
     if (try_traffic("replace", "blackhole") && try_traffic("del", NULL))
       (void)setenv("AIORCH_TEST_OUTAGE_PARTS", "1", 1);
     else
       printf("without tc (of iproute2), or its kind blackhole: no partition\n");
-    words[n++] = (char *)(uintptr_t)"--disk";
-    words[n++] = (char *)(uintptr_t)"400";
+    options[3] = "--disk";
+    options[4] = "400";
   } else {
     printf("without namespaces (%s): no partition, no full disk\n", strerror(errno));
   }
-  (void)fflush(stdout);
-  words[n++] = (char *)(uintptr_t)"--";
-  for (size_t i = 0; argv[i] != NULL && i < WORDS_MAX; i++) words[n++] = argv[i];
-  execvp(python != NULL ? python : "python3", words);
-  perror(script);
-  exit(1);
+  cluster_enter(argv, options);
 }
 
 /* ---- programs of the server, as the one who runs it, who alone may --------------------------------------------------- */
@@ -114,20 +95,20 @@ static int run(const char *program, const char *const *arguments) {
   char path[PATH_SIZE];
   const char *argv[WORDS_MAX + 2] = {program};
   int n = 1, how = 0;
-  const struct passwd *user = getpwnam(outage_variable("AIORCH_TEST_POSTGRES_USER"));
-  snprintf(path, sizeof path, "%s/%s", outage_variable("AIORCH_TEST_POSTGRES_BIN"), program);
+  const struct passwd *user = getpwnam(cluster_variable("AIORCH_TEST_POSTGRES_USER"));
+  snprintf(path, sizeof path, "%s/%s", cluster_variable("AIORCH_TEST_POSTGRES_BIN"), program);
   for (; *arguments != NULL && n < WORDS_MAX; arguments++) argv[n++] = *arguments;
-  if (user == NULL) outage_die(program, "no such user");
+  if (user == NULL) cluster_die(program, "no such user");
   (void)fflush(NULL);
   pid_t child = fork();
   if (child == 0) {
     bool ok = geteuid() != 0 || (setgroups(0, NULL) == 0 && setgid(user->pw_gid) == 0 && setuid(user->pw_uid) == 0);
     int silence = open("/dev/null", O_WRONLY | O_CLOEXEC);
     ok = ok && silence >= 0 && dup2(silence, STDOUT_FILENO) == STDOUT_FILENO;
-    if (ok && chdir(outage_variable("AIORCH_TEST_POSTGRES_DATA")) == 0) execv(path, (char *const *)(uintptr_t)argv);
+    if (ok && chdir(cluster_variable("AIORCH_TEST_POSTGRES_DATA")) == 0) execv(path, (char *const *)(uintptr_t)argv);
     _exit(127);
   }
-  if (child < 0 || waitpid(child, &how, 0) != child || !WIFEXITED(how)) outage_die(program, "did not end by itself");
+  if (child < 0 || waitpid(child, &how, 0) != child || !WIFEXITED(how)) cluster_die(program, "did not end by itself");
   return WEXITSTATUS(how);
 }
 
@@ -139,22 +120,22 @@ static int pg_ctl(const char *data, const char *const *more) {
 
 static void stop_folder(const char *data) {
   const char *const arguments[] = {"-m", "immediate", "stop", NULL};
-  if (pg_ctl(data, arguments) != 0) outage_die("pg_ctl stop", data);
+  if (pg_ctl(data, arguments) != 0) cluster_die("pg_ctl stop", data);
 }
 
 static void start_folder(const char *data, int at) {
   char port[32];
   snprintf(port, sizeof port, "-p %d", at);
   const char *const arguments[] = {"-o", port, "-l", "again.log", "start", NULL};
-  if (pg_ctl(data, arguments) != 0) outage_die("pg_ctl start", data);
+  if (pg_ctl(data, arguments) != 0) cluster_die("pg_ctl start", data);
 }
 
 static int first_port(void) {
-  return atoi(strrchr(outage_variable("AIORCH_TEST_POSTGRES"), ':') + 1);
+  return atoi(strrchr(cluster_variable("AIORCH_TEST_POSTGRES"), ':') + 1);
 }
 
 static const char *data_folder(void) {
-  return outage_variable("AIORCH_TEST_POSTGRES_DATA");
+  return cluster_variable("AIORCH_TEST_POSTGRES_DATA");
 }
 
 static void stop_server(PGconn *pg) {
@@ -170,7 +151,7 @@ static void start_server(PGconn *pg) {
 PGresult *outage_sql(PGconn *pg, const char *sql) {
   PGresult *result = PQexec(pg, sql);
   ExecStatusType status = PQresultStatus(result);
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) outage_die(sql, PQerrorMessage(pg));
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) cluster_die(sql, PQerrorMessage(pg));
   return result;
 }
 
@@ -191,21 +172,26 @@ static PGconn *connect_as(const char *user, int port) {
   return PQconnectdb(url);
 }
 
-/* libpq would write them to stderr. */
-static void no_notice(void *ctx, const PGresult *result) {
-  (void)ctx;
-  (void)result;
-}
-
 PGconn *outage_admin(void) {
   PGconn *pg = connect_as("postgres", now.has_promoted ? now.port : first_port());
-  if (PQstatus(pg) != CONNECTION_OK) outage_die("the superuser", PQerrorMessage(pg));
-  (void)PQsetNoticeReceiver(pg, no_notice, NULL);
+  if (PQstatus(pg) != CONNECTION_OK) cluster_die("the superuser", PQerrorMessage(pg));
+  cluster_no_notices(pg); /* libpq would write them to stderr */
   return pg;
 }
 
 #define OURS "FROM pg_stat_activity WHERE usename = 'app'"
 #define END_ALL "SELECT pg_terminate_backend(pid) " OURS
+
+int outage_end_sessions(PGconn *pg) {
+  int64_t give_up = seconds() + FAULT_WAIT_S;
+  int there = number(pg, "SELECT count(*) " OURS);
+  for (int left = there; left > 0; left = number(pg, "SELECT count(*) " OURS)) {
+    if (seconds() > give_up) cluster_die("sessions of the fault before", "do not end");
+    run_sql(pg, END_ALL);
+    (void)usleep(1000);
+  }
+  return there;
+}
 
 /* ---- no connection left ----------------------------------------------------------------------------------------------- */
 
@@ -221,13 +207,13 @@ static void take_connections(PGconn *pg) {
       if (number(pg, "SELECT count(*) " OURS) == 0) break;
       run_sql(pg, END_ALL);
     }
-    if (seconds() > give_up) outage_die("taking all connections", "not within the time of the watchdog");
+    if (seconds() > give_up) cluster_die("taking all connections", "not within the time of the watchdog");
   }
 }
 
 static void give_connections(PGconn *pg) {
   (void)pg;
-  if (now.other_count < 10) outage_die("no connection left", "but others had hardly any");
+  if (now.other_count < 10) cluster_die("no connection left", "but others had hardly any");
   while (now.other_count > 0) PQfinish(now.others[--now.other_count]);
 }
 
@@ -269,7 +255,7 @@ static void stop_found(PGconn *pg, const char *sql) {
   PGresult *found = outage_sql(pg, sql);
   for (int i = 0; i < PQntuples(found); i++) stop_process((pid_t)atoi(PQgetvalue(found, i, 0)));
   PQclear(found);
-  if (now.stopped_count == 0) outage_die("a process of the server", "cannot be stopped");
+  if (now.stopped_count == 0) cluster_die("a process of the server", "cannot be stopped");
 }
 
 static void stop_backend(PGconn *pg) {
@@ -282,7 +268,7 @@ static void freeze_server(PGconn *pg) {
   int pid = 0;
   snprintf(path, sizeof path, "%s/postmaster.pid", data_folder());
   FILE *file = fopen(path, "r");
-  if (file == NULL || fscanf(file, "%d", &pid) != 1) outage_die(path, "cannot be read");
+  if (file == NULL || fscanf(file, "%d", &pid) != 1) cluster_die(path, "cannot be read");
   (void)fclose(file);
   stop_process((pid_t)pid);
   stop_found(pg, "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
@@ -298,12 +284,12 @@ static void continue_stopped(PGconn *pg) {
 /* Every packet is lost, and nobody is told. */
 static void part_network(PGconn *pg) {
   (void)pg;
-  if (!try_traffic("replace", "blackhole")) outage_die("tc", "has worked before");
+  if (!try_traffic("replace", "blackhole")) cluster_die("tc", "has worked before");
 }
 
 static void join_network(PGconn *pg) {
   (void)pg;
-  if (!try_traffic("del", NULL)) outage_die("tc", "has worked before");
+  if (!try_traffic("del", NULL)) cluster_die("tc", "has worked before");
 }
 
 static void ballast_path(char out[PATH_SIZE]) {
@@ -317,10 +303,10 @@ static void fill_disk(PGconn *pg) {
   (void)pg;
   ballast_path(path);
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) outage_die(path, strerror(errno));
+  if (fd < 0) cluster_die(path, strerror(errno));
   for (size_t size = BLOCK; size > 0;)
     if (write(fd, block, size) <= 0) size /= 2;
-  if (errno != ENOSPC) outage_die(path, strerror(errno));
+  if (errno != ENOSPC) cluster_die(path, strerror(errno));
   (void)close(fd);
 }
 
@@ -329,7 +315,7 @@ static void fill_log(PGconn *pg) {
   fill_disk(pg);
   for (int i = 0; i < SEGMENTS_MAX && PQstatus(pg) == CONNECTION_OK; i++)
     PQclear(PQexec(pg, "SELECT pg_logical_emit_message(false, 'outage', 'a row'), pg_switch_wal()"));
-  if (PQstatus(pg) == CONNECTION_OK) outage_die("the log of the server", "still finds room");
+  if (PQstatus(pg) == CONNECTION_OK) cluster_die("the log of the server", "still finds room");
 }
 
 static void empty_disk(PGconn *pg) {
@@ -338,14 +324,14 @@ static void empty_disk(PGconn *pg) {
   int64_t give_up = seconds() + FAULT_WAIT_S;
   (void)pg;
   ballast_path(path);
-  if (unlink(path) != 0) outage_die(path, strerror(errno));
+  if (unlink(path) != 0) cluster_die(path, strerror(errno));
   for (;;) { /* it may have ended, or be about to */
     if (pg_ctl(data_folder(), status) != 0) start_server(NULL);
     PGconn *again = connect_as("postgres", first_port());
     bool is_back = PQstatus(again) == CONNECTION_OK;
     PQfinish(again);
     if (is_back) return;
-    if (seconds() > give_up) outage_die("the server", "is not back after its disk was full");
+    if (seconds() > give_up) cluster_die("the server", "is not back after its disk was full");
     (void)usleep(20000);
   }
 }
@@ -361,7 +347,7 @@ static int free_port(void) {
   socklen_t size = sizeof address;
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-    outage_die("a port", strerror(errno));
+    cluster_die("a port", strerror(errno));
   (void)close(fd);
   return ntohs(address.sin_port);
 }
@@ -372,14 +358,14 @@ void outage_make_standby(void) {
   standby_folder(folder);
   snprintf(url, sizeof url, "postgresql://postgres@127.0.0.1:%d/postgres", first_port());
   const char *const copy[] = {"-D", folder, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", url, NULL};
-  if (run("pg_basebackup", copy) != 0) outage_die("pg_basebackup", folder);
+  if (run("pg_basebackup", copy) != 0) cluster_die("pg_basebackup", folder);
   now.port = free_port();
   start_folder(folder, now.port);
   PGconn *pg = outage_admin();
   run_sql(pg, "ALTER SYSTEM SET synchronous_standby_names = '*'");
   run_sql(pg, "SELECT pg_reload_conf()");
   while (number(pg, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'") != 1) {
-    if (seconds() > give_up) outage_die("the standby", "does not follow");
+    if (seconds() > give_up) cluster_die("the standby", "does not follow");
     (void)usleep(20000);
   }
   PQfinish(pg);
@@ -387,7 +373,7 @@ void outage_make_standby(void) {
 
 void outage_url(char *out, size_t size) {
   if (now.port == 0)
-    snprintf(out, size, "%s", outage_variable("AIORCH_TEST_POSTGRES"));
+    snprintf(out, size, "%s", cluster_variable("AIORCH_TEST_POSTGRES"));
   else
     snprintf(out, size, "postgresql://app@127.0.0.1:%d,127.0.0.1:%d/aiorch?target_session_attrs=read-write", first_port(), now.port);
 }
@@ -397,7 +383,7 @@ static void promote_standby(PGconn *pg) {
   char folder[PATH_SIZE];
   (void)pg;
   standby_folder(folder);
-  if (pg_ctl(folder, promote) != 0) outage_die("pg_ctl promote", folder);
+  if (pg_ctl(folder, promote) != 0) cluster_die("pg_ctl promote", folder);
   now.has_promoted = true;
 }
 

@@ -20,12 +20,11 @@ typedef struct outage_fault {
 
 extern const outage_fault OUTAGE_FAULTS[]; /* up to one without a name */
 
-/* Ends the program with words. */
-void outage_die(const char *what, const char *why) __attribute__((noreturn));
-const char *outage_variable(const char *name);
 /* As the superuser; of the standby once it has taken over. */
 PGconn *outage_admin(void);
 PGresult *outage_sql(PGconn *pg, const char *sql);
+/* Ends the server's sessions of ours that outlived their clients, and what they were about to write. How many there were. */
+int outage_end_sessions(PGconn *pg);
 
 /* Runs this program again inside a cluster of tests/postgres/cluster.py, unless it is in one: in namespaces of its own for network and
  * mounts where the system permits it. */

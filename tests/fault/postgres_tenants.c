@@ -9,7 +9,6 @@
  *
  * label: threads
  */
-#include <libpq-fe.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster.h"
 #include "stores/postgres_engine.h"
 
 enum { THREADS = 6, STEPS = 4000, PROOF_STEPS = 2500, TENANTS = 5, DIM = 8, WORDS = 96, SHOWN_MAX = 5, LATE_MS = 3, LONG_MS = 60000 };
@@ -72,28 +72,11 @@ typedef struct actor {
 
 static bool verbose;
 
-static void die(const char *what, const char *why) {
-  printf("FAILED: %s: %s\n", what, why);
-  exit(1);
-}
-
-static const char *variable(const char *name) {
-  const char *value = getenv(name);
-  if (value == NULL) die(name, "is not set");
-  return value;
-}
-
-static void no_notice(void *ctx, const PGresult *result) {
-  (void)ctx;
-  (void)result;
-}
-
 static void admin(const char *sql) {
-  PGconn *pg = PQconnectdb(variable("AIORCH_TEST_POSTGRES_ADMIN"));
-  (void)PQsetNoticeReceiver(pg, no_notice, NULL);
+  PGconn *pg = cluster_admin();
   PGresult *answer = PQexec(pg, sql);
   ExecStatusType status = PQresultStatus(answer);
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) die(sql, PQerrorMessage(pg));
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) cluster_die(sql, PQerrorMessage(pg));
   PQclear(answer);
   PQfinish(pg);
 }
@@ -485,7 +468,7 @@ static void open_store(scene *s, const char *url) {
   if (aio__options_init(&s->options, s->env.al) != AIORCH_OK) abort();
   if (aio__options_set_plain(&s->options, AIO__LIT("postgres.connections_max"), AIO__LIT("2"), &error) != AIORCH_OK) abort();
   if (aio__options_set_plain(&s->options, AIO__LIT("postgres.timeout_ms"), AIO__LIT("60000"), &error) != AIORCH_OK) abort();
-  if (aio__store_postgres_open(&s->env, url, &s->store, &error) != AIORCH_OK) die(url, aiorch_error_message(&error));
+  if (aio__store_postgres_open(&s->env, url, &s->store, &error) != AIORCH_OK) cluster_die(url, aiorch_error_message(&error));
 }
 
 static void empty_tables(void) {
@@ -497,13 +480,13 @@ static void empty_tables(void) {
 static int play(const char *url, unsigned long seed, int steps, bool quiet, const char *change) {
   scene s = {.seed = seed, .steps = steps / THREADS, .quiet = quiet};
   actor actors[THREADS];
-  s.bypasses = strcmp(url, variable("AIORCH_TEST_POSTGRES_BYPASS")) == 0;
+  s.bypasses = strcmp(url, cluster_variable("AIORCH_TEST_POSTGRES_BYPASS")) == 0;
   empty_tables();
   open_store(&s, url);
   s.quiet = false; /* filling must go well */
   fill(&s);
   s.quiet = quiet;
-  if (atomic_load(&s.wrong) > 0) die("filling", "failed");
+  if (atomic_load(&s.wrong) > 0) cluster_die("filling", "failed");
   s.leaks = change != NULL && strcmp(change, LEAK) == 0;
   if (change != NULL && !s.leaks) admin(change);
   for (int i = 0; i < THREADS; i++) {
@@ -562,22 +545,10 @@ static bool prove(const char *url, unsigned long seed) {
   return good;
 }
 
-static void into_cluster(char **argv) {
-  const char *root = getenv("AIORCH_ROOT"), *python = getenv("AIORCH_PYTHON");
-  char script[4096];
-  char *words[16] = {(char *)(uintptr_t)"python3", script, (char *)(uintptr_t)"--"};
-  if (getenv("AIORCH_TEST_POSTGRES") != NULL) return;
-  snprintf(script, sizeof script, "%s/tests/postgres/cluster.py", root != NULL ? root : ".");
-  for (size_t i = 0; argv[i] != NULL && i < 12; i++) words[3 + i] = argv[i];
-  execvp(python != NULL ? python : "python3", words);
-  perror(script);
-  exit(1);
-}
-
 int main(int argc, char **argv) {
   unsigned long seed = (unsigned long)time(NULL);
   int steps = STEPS;
-  into_cluster(argv);
+  cluster_enter(argv, (const char *const[]){NULL});
   setvbuf(stdout, NULL, _IOLBF, 0);
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--verbose") == 0)
@@ -589,7 +560,7 @@ int main(int argc, char **argv) {
   }
   printf("%d tenants, %d threads, seed %lu\n", TENANTS, THREADS, seed);
   bool good = true;
-  const char *const urls[] = {variable("AIORCH_TEST_POSTGRES"), variable("AIORCH_TEST_POSTGRES_PGBOUNCER"), variable("AIORCH_TEST_POSTGRES_BYPASS")};
+  const char *const urls[] = {cluster_variable("AIORCH_TEST_POSTGRES"), cluster_variable("AIORCH_TEST_POSTGRES_PGBOUNCER"), cluster_variable("AIORCH_TEST_POSTGRES_BYPASS")};
   const char *const names[] = {"two connections", "PgBouncer", "a login with BYPASSRLS"};
   for (size_t i = 0; i < 3; i++) {
     printf("%s\n", names[i]);

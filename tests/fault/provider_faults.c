@@ -4,8 +4,9 @@
  *
  *   provider_faults [--row NAME] [--family NAME] [--verbose]     needs python3 and openssl
  *
- * What must hold, beside what the row says: a run is over 100 ms after its deadline at the latest (one that is later is played again,
- * up to three times, since others use the machine, too); nobody is asked who should not be; no key, no secret header, and no part of
+ * What must hold, beside what the row says: a run is over 100 ms after its deadline at the latest (one that is later, or saw the begin of an
+ * answer only with its end, is played again, up to three times, since others use the machine, too; so is one that went another way while this
+ * program or the server stood still); nobody is asked who should not be; no key, no secret header, and no part of
  * one is in an event, a run's JSON, an error, a log line, a figure, a setting that is read back, the command line, or the store.
  *
  * label: threads
@@ -23,7 +24,7 @@
 #include "support/http_client.h"
 #include "support/model_files.h"
 
-enum { CASES_MAX = 63, TRIES = 3, LATE_MS = 100, WATCHDOG_S = 30, OPENING_S = 120, DEADLINE_MS = 20000, FAMILIES = 4, PLAYS = 4 * FAMILIES, AT_ONCE = 8, WAIT_MS = 1000 };
+enum { CASES_MAX = 63, TRIES = 3, EXCUSES = 10, LATE_MS = 100, WATCHDOG_S = 30, OPENING_S = 120, DEADLINE_MS = 20000, FAMILIES = 4, PLAYS = 4 * FAMILIES, AT_ONCE = 8, WAIT_MS = 1000 };
 
 /* Every secret has this in it, and nothing else has. */
 #define CANARY "c4n4ryb1rd"
@@ -43,8 +44,8 @@ typedef struct one_case {
   play *play;
   aio__tape_value row, expect;
   char name[40];
-  bool done;
-  int tries;
+  bool done, excused; /* excused: what is wrong is the machine's doing, perhaps, and is played again */
+  int tries, excuses;
   int64_t deadline_ms, start_ns;
   aio__buf released;
 } one_case;
@@ -57,7 +58,7 @@ struct play {
   aiorch *orch;
   one_case cases[CASES_MAX];
   size_t count;
-  int failures;
+  int failures, again; /* again: runs that were played once more */
   int64_t worst_late_ns;
 };
 
@@ -277,7 +278,7 @@ static int64_t expected_number(const one_case *c, const char *name, int64_t fall
 static void complain(one_case *c, bool bad, const char *what, const char *got, const char *want) {
   if (!bad) return;
   c->play->failures++;
-  printf("  FAILED %s, %s %s%s: %s is \"%s\", should be \"%s\"\n", c->name, families[c->play->family], c->play->stream ? "stream" : "whole",
+  printf("  %s %s, %s %s%s: %s is \"%s\", should be \"%s\"\n", c->excused ? "again" : "FAILED", c->name, families[c->play->family], c->play->stream ? "stream" : "whole",
          c->play->with_other ? ", with a fallback" : "", what, got, want);
 }
 
@@ -354,7 +355,8 @@ static void judge(one_case *c, aiorch_run *run) {
   judge_attempts(c, run, other);
   judge_released(c, run, other ? "all" : released);
   bool known = aiorch_run_cost(run, &nano_usd) == AIORCH_OK;
-  complain(c, known != (strcmp(cost, "known") == 0), "the cost", known ? "known" : "unknown", cost);
+  const char *found = !known ? "unknown" : aiorch_run_usage_estimated(run) ? "estimated" : "known";
+  complain(c, strcmp(found, cost) != 0, "the cost", found, cost);
   if (aiorch_run_to_json(run, &json, &len) == AIORCH_OK) look("aiorch_run_to_json", json, len);
   look_error("aiorch_run_error", aiorch_run_error(run));
   if (verbose) {
@@ -390,6 +392,16 @@ static void take_event(one_case *c, const aiorch_event *event) {
   aio__buf_str(&c->released, aio__str_n(text, n));
 }
 
+/* The begin of the answer and the fault behind it were seen in one look, since the machine was busy for as long as the server waits
+ * between them: the run goes on as from a fault before the begin, which other rows are for. What was given out is of one attempt then: a
+ * begin with another answer behind it is a fault of ours, and is judged at once. */
+static bool has_missed_the_begin(one_case *c, const aiorch_run *run) {
+  char released[200];
+  if (!aio__str_starts(aio__str_z(answer), aio__buf_view(&c->released))) return false;
+  expected_text(c, "released", "nothing", released, sizeof released);
+  return strcmp(released, "begin") == 0 && (int64_t)aiorch_run_attempt_count(run) > expected_number(c, "attempts", 1);
+}
+
 /* One run that can go on; true when it has ended, and was not too late. */
 static bool drive(play *p, aiorch_run *run) {
   one_case *c = aiorch_run_user_data(run);
@@ -399,14 +411,25 @@ static bool drive(play *p, aiorch_run *run) {
   if (status != AIORCH_DONE) return false;
   int64_t late_ns = aio__clock_now(aio__clock_system()) - c->start_ns - c->deadline_ms * 1000000;
   bool late = late_ns > LATE_MS * INT64_C(1000000);
-  c->done = !late || c->tries >= TRIES;
+  c->done = !(late || has_missed_the_begin(c, run)) || c->tries >= TRIES;
   if (c->done) {
+    int before = p->failures;
+    c->excused = c->excuses < EXCUSES && fault_stood_still(c->start_ns);
     complain(c, late, "its end", "too late, three times", "in time");
     judge(c, run);
+    if (c->excused && p->failures > before) {
+      p->failures = before;
+      c->excuses++;
+      c->tries = 0;
+      c->done = false;
+    }
     if (!late && late_ns > p->worst_late_ns) p->worst_late_ns = late_ns;
   }
   aiorch_run_free(run);
-  if (!c->done) start(c);
+  if (!c->done) {
+    p->again++;
+    start(c);
+  }
   http_watchdog(WATCHDOG_S);
   return c->done;
 }
@@ -479,7 +502,7 @@ int main(int argc, char **argv) {
   static play plays[PLAYS];
   pthread_t threads[PLAYS];
   size_t n = 0, cases = 0;
-  int failures = 0;
+  int failures = 0, again = 0;
   int64_t worst = INT64_MIN, begin = aio__clock_now(aio__clock_system());
   read_arguments(argc, argv);
   setvbuf(stdout, NULL, _IOLBF, 0);
@@ -500,13 +523,14 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < n; i++) {
     pthread_join(threads[i], NULL);
     failures += plays[i].failures;
+    again += plays[i].again;
     cases += plays[i].count;
     if (plays[i].worst_late_ns > worst) worst = plays[i].worst_late_ns;
   }
   look_file("/proc/self/cmdline");
   failures += atomic_load(&leaks);
   int64_t took = aio__clock_now(aio__clock_system()) - begin;
-  printf("%zu runs in %.1f s, %d failures; the latest ended %.1f ms after its deadline\n", cases, (double)took / 1e9, failures, (double)worst / 1e6);
+  printf("%zu runs in %.1f s, %d of them again, %d failures; the latest ended %.1f ms after its deadline\n", cases, (double)took / 1e9, again, failures, (double)worst / 1e6);
   fault_end();
   return failures > 0 || cases == 0 ? 1 : 0;
 }

@@ -455,3 +455,27 @@ const char *scenario_fate(int wait_status, char words[80]) {
                    strsignal(WTERMSIG(wait_status)));
   return words;
 }
+
+/* ---- arguments ---------------------------------------------------------------------------------------------------- */
+
+bool scenario_argument(scenario_choice *choice, int argc, char **argv, int *i) {
+  const char *name = argv[*i], *value = *i + 1 < argc ? argv[*i + 1] : NULL;
+  bool flag = true;
+  if (strcmp(name, "--all") == 0)
+    choice->all = true;
+  else if (strcmp(name, "--verbose") == 0)
+    choice->verbose = true;
+  else
+    flag = false;
+  if (flag || value == NULL) return flag;
+  if (strcmp(name, "--points") == 0)
+    choice->points = strtoul(value, NULL, 10);
+  else if (strcmp(name, "--seed") == 0)
+    choice->seed = strtoul(value, NULL, 10);
+  else if (strcmp(name, "--scenario") == 0)
+    choice->scenario = value;
+  else
+    return false;
+  ++*i;
+  return true;
+}

@@ -95,6 +95,18 @@ int scenario_in_child(void (*body)(void *ctx), void *ctx, unsigned seconds);
 /* What a wait status means when it is bad: words, or NULL when the child ended with 0. */
 const char *scenario_fate(int wait_status, char words[80]);
 
+/* ---- arguments of the programs ----------------------------------------------------------------------------------- */
+
+typedef struct scenario_choice {
+  bool all, verbose;
+  unsigned long seed; /* of the clock, unless it is given */
+  size_t points;
+  const char *scenario;
+} scenario_choice;
+
+/* Reads --all, --verbose, --points N, --seed N or --scenario NAME at *i, and moves *i to the last of it. False: it is none of them. */
+bool scenario_argument(scenario_choice *choice, int argc, char **argv, int *i);
+
 /* ---- folders ----------------------------------------------------------------------------------------------------- */
 
 void scenario_temp(char out[PATH_MAX]);               /* a fresh folder below $TMPDIR */

@@ -35,11 +35,7 @@ typedef struct job {
   bool away; /* the store takes nothing */
 } job;
 
-static struct {
-  bool all, verbose;
-  unsigned long seed;
-  size_t points;
-} options = {.points = SAMPLE_POINTS};
+static scenario_choice options = {.points = SAMPLE_POINTS};
 
 static notes *noted;
 static char store_folder[PATH_MAX], spool_folder[PATH_MAX], template_folder[PATH_MAX];
@@ -297,19 +293,9 @@ static void try_failures(size_t points) {
 
 static bool read_arguments(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
-    bool more = i + 1 < argc;
-    if (strcmp(argv[i], "--all") == 0)
-      options.all = true;
-    else if (strcmp(argv[i], "--verbose") == 0)
-      options.verbose = true;
-    else if (strcmp(argv[i], "--points") == 0 && more)
-      options.points = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--seed") == 0 && more)
-      options.seed = strtoul(argv[++i], NULL, 10);
-    else
-      return false;
+    if (!scenario_argument(&options, argc, argv, &i)) return false;
   }
-  return true;
+  return options.scenario == NULL; /* it has one alone */
 }
 
 static void make_template(void *ctx) {

@@ -40,14 +40,13 @@ typedef struct job {
   scenario_ledger *ledger;
 } job;
 
+static scenario_choice options = {.points = SAMPLE};
 static struct {
-  bool all, verbose, list;
-  unsigned long seed;
-  size_t points;
+  bool list;
   size_t part, parts; /* parts 0: not divided */
-  const char *only, *scenario;
-  long at; /* only the calls with this number; 0: any */
-} options = {.points = SAMPLE};
+  const char *only;
+  long at;            /* only the calls with this number; 0: any */
+} narrowed;
 
 static char template_folder[PATH_MAX], work_folder[PATH_MAX];
 static size_t bad_points, injected_points, missed_points, outcomes[STATUS_KINDS];
@@ -144,7 +143,7 @@ static void count_calls(scenario_kind scenario, scenario_ledger *ledger, long co
 static size_t expand(scenario_kind scenario, wrap_call call, long count, point *out) {
   size_t n = 0;
   if (count == 0) return 0;
-  for (long at = options.at > 0 ? options.at : 1; at <= (options.at > 0 ? options.at : count); at++)
+  for (long at = narrowed.at > 0 ? narrowed.at : 1; at <= (narrowed.at > 0 ? narrowed.at : count); at++)
     for (int e = 0; e < ERRORS_MAX && wrap_errors(call)[e] != 0; e++)
       for (int from_on = 0; from_on < 2; from_on++) {
         int error = wrap_errors(call)[e];
@@ -185,7 +184,7 @@ static bool chosen(const char *wanted, const char *name) {
 
 static size_t part_of(point *all, size_t n) {
   size_t kept = 0;
-  for (size_t i = options.part - 1; i < n; i += options.parts) all[kept++] = all[i];
+  for (size_t i = narrowed.part - 1; i < n; i += narrowed.parts) all[kept++] = all[i];
   return kept;
 }
 
@@ -200,7 +199,7 @@ static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
     (void)printf("%-7s", scenario_name((scenario_kind)s));
     for (int c = 0; c < WRAP_CALLS; c++) {
       if (counts[s][c] > 0) (void)printf(" %s %ld", wrap_name((wrap_call)c), counts[s][c]);
-      if (chosen(options.only, wrap_name((wrap_call)c)))
+      if (chosen(narrowed.only, wrap_name((wrap_call)c)))
         n += expand((scenario_kind)s, (wrap_call)c, counts[s][c], NULL);
       else
         counts[s][c] = 0;
@@ -217,16 +216,16 @@ static size_t collect(scenario_ledger *ledger, point **points, size_t *total) {
       n += more;
       if (more > 0) ends[groups++] = n;
     }
-  if (options.parts > 0) return part_of(*points, n);
+  if (narrowed.parts > 0) return part_of(*points, n);
   return options.all || groups == 0 ? n : sample(*points, ends, groups, options.points < n ? options.points : n);
 }
 
 static bool read_part(const char *text) {
   char *slash, *end;
-  options.part = strtoul(text, &slash, 10);
-  options.parts = *slash == '/' ? strtoul(slash + 1, &end, 10) : 0;
+  narrowed.part = strtoul(text, &slash, 10);
+  narrowed.parts = *slash == '/' ? strtoul(slash + 1, &end, 10) : 0;
   options.all = true;
-  return options.part >= 1 && options.part <= options.parts && *end == '\0';
+  return narrowed.part >= 1 && narrowed.part <= narrowed.parts && *end == '\0';
 }
 
 static int usage(void) {
@@ -238,24 +237,15 @@ static int usage(void) {
 static bool read_arguments(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     bool more = i + 1 < argc;
-    if (strcmp(argv[i], "--all") == 0)
-      options.all = true;
-    else if (strcmp(argv[i], "--verbose") == 0)
-      options.verbose = true;
-    else if (strcmp(argv[i], "--list") == 0)
-      options.list = true;
-    else if (strcmp(argv[i], "--points") == 0 && more)
-      options.points = strtoul(argv[++i], NULL, 10);
-    else if (strcmp(argv[i], "--seed") == 0 && more)
-      options.seed = strtoul(argv[++i], NULL, 10);
+    if (scenario_argument(&options, argc, argv, &i)) continue;
+    if (strcmp(argv[i], "--list") == 0)
+      narrowed.list = true;
     else if (strcmp(argv[i], "--part") == 0 && more) {
       if (!read_part(argv[++i])) return false;
     } else if (strcmp(argv[i], "--at") == 0 && more)
-      options.all = (options.at = strtol(argv[++i], NULL, 10)) > 0;
+      options.all = (narrowed.at = strtol(argv[++i], NULL, 10)) > 0;
     else if (strcmp(argv[i], "--only") == 0 && more)
-      options.only = argv[++i];
-    else if (strcmp(argv[i], "--scenario") == 0 && more)
-      options.scenario = argv[++i];
+      narrowed.only = argv[++i];
     else
       return false;
   }
@@ -277,7 +267,7 @@ int main(int argc, char **argv) {
   scenario_http_begin(ledger);
   size_t n = collect(ledger, &points, &total);
   (void)printf("%zu of %zu points, seed %lu\n", n, total, options.seed);
-  for (size_t i = 0; i < n && !options.list; i++) {
+  for (size_t i = 0; i < n && !narrowed.list; i++) {
     try_point(&points[i], ledger);
     (void)fflush(stdout);
   }
@@ -286,5 +276,5 @@ int main(int argc, char **argv) {
   free(points);
   scenario_http_end();
   scenario_remove(base);
-  return bad_points > 0 || (n == 0 && !options.list);
+  return bad_points > 0 || (n == 0 && !narrowed.list);
 }

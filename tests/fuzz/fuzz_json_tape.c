@@ -47,10 +47,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (size_t i = 0; i < tape.count && st == AIORCH_OK; i++) {
     aio__str out;
     float f;
+    double d;
     uint16_t half = 0xD800;
     FUZZ_CHECK(aio__tape_str(&tape, (aio__tape_value)i, &half, &scratch, &out) == AIORCH_OK);
     FUZZ_CHECK(aio__utf8_check(out, NULL) == out.n && (out.n == 0 || !memchr(out.p, '\0', out.n)));
     if (aio__tape_f32(&tape, (aio__tape_value)i, &f)) FUZZ_CHECK(isfinite(f));
+    if (aio__tape_f64(&tape, (aio__tape_value)i, &d)) FUZZ_CHECK(isfinite(d));
   }
   aio__json_free(json);
   aio__tape_free(&tape);

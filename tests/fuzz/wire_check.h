@@ -55,9 +55,7 @@ static void wire_check_run(const wire *w, exchange *x) {
   aiorch_status status;
   http_problem why;
   while ((status = aiorch_run_next(x->run, -1, &event)) == AIORCH_OK) {
-    bool bad = aiorch_event_type(event) == AIORCH_EVENT_ERROR || aiorch_event_status(event) < 0;
-    if (!x->streamed || bad) continue;
-    w->event(x, event);
+    exchange_event(x, w, event);
     x->started = x->out.len > 0;
   }
   FUZZ_CHECK(status == AIORCH_DONE);
@@ -91,6 +89,7 @@ static void wire_check(const wire *w, const uint8_t *data, size_t size) {
   w->end(&x);
   aiorch_run_free(x.run);
   cli_release(&x.out);
+  cli_list_free(&x.warnings);
   headers_free(&x.headers);
 }
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SQL = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "postgres")
 ENV = {name[len("AIORCH_TEST_POSTGRES"):].lstrip("_") or "APP": value
        for name, value in os.environ.items() if name.startswith("AIORCH_TEST_POSTGRES")}
 SCHEMA = ENV["SCHEMA"]
@@ -110,45 +111,43 @@ def copies():
     check(not bad, "COPY of %d tables, out and in" % len(tables), "\n".join(bad))
 
 
-def race(url, form, limit):
-    """64 callers in 4 processes, each 10 times, for one key: how many were admitted."""
-    key = "race %s %s" % (form, url)
-    constraints = "array['%s'], '{3600000}', '{%d}', '{1}'" % (key, limit)
-    call = "admit_call(gen_random_uuid(), '{0}', %s)" % constraints if form == "log" else \
-        "admit_call_by_rate(gen_random_uuid(), %s)" % constraints
-    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "race-%d-%s.sql" % (os.getpid(), form))
+def temporary(name, text):
+    """A file for pgbench."""
+    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "%s-%d.sql" % (name, os.getpid()))
     with open(path, "w", encoding="utf-8") as file:
-        file.write("BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'race', true);\n"
-                   "INSERT INTO trial.admitted SELECT '%s', a.admitted FROM %s.%s a;\nCOMMIT;\n" % (key, SCHEMA, call))
+        file.write(text)
+    return path
+
+
+def race_of(key, url, call, wanted, what):
+    """64 callers in 4 processes, each 10 times, for one key: how many were admitted, of how many."""
+    path = temporary("race", "BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'race', true);\n"
+                             "INSERT INTO trial.admitted SELECT '%s', a.admitted FROM %s.%s a;\nCOMMIT;\n" % (key, SCHEMA, call))
     racers = [subprocess.Popen(["pgbench", "-n", "-c", "16", "-j", "2", "-t", "10", "-f", path, url], stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True) for _ in range(4)]
     said = [racer.communicate()[1] for racer in racers]
     os.unlink(path)
     answers = psql(ENV["ADMIN"], "SELECT count(*) FILTER (WHERE admitted), count(*) FROM trial.admitted WHERE key = '%s'" % key)
-    check(all(racer.returncode == 0 for racer in racers) and answers.stdout.strip() == "%d|640" % limit,
-          "of 640 racing calls exactly %d are admitted (%s, %s)" % (limit, form, "PgBouncer" if url == ENV.get("PGBOUNCER") else "direct"),
-          answers.stdout + answers.stderr + "".join(said)[-1000:])
+    check(all(racer.returncode == 0 for racer in racers) and answers.stdout.strip() == "%d|%d" % wanted,
+          "%s (%s)" % (what, "PgBouncer" if url == ENV.get("PGBOUNCER") else "direct"), answers.stdout + answers.stderr + "".join(said)[-1000:])
+
+
+def race(url, form, limit):
+    key = "race %s %s" % (form, url)
+    constraints = "array['%s'], '{3600000}', '{%d}', '{1}'" % (key, limit)
+    call = "admit_call(gen_random_uuid(), '{0}', %s)" % constraints if form == "log" else \
+        "admit_call_by_rate(gen_random_uuid(), %s)" % constraints
+    race_of(key, url, call, (limit, 640), "of 640 racing calls exactly %d are admitted, %s" % (limit, form))
 
 
 def race_together(url, form, limit):
-    """The same with three calls at a time, one of them for another key too: 64 callers, each 10 times."""
+    """The same with three calls at a time, one of them for another key too."""
     key, other = "together %s %s" % (form, url), "other %s %s" % (form, url)
     runs = "array[gen_random_uuid(), gen_random_uuid(), gen_random_uuid()], '{1,2,4}'"
     constraints = "array['%s', '%s', '%s', '%s'], '{3600000,3600000,3600000,3600000}', '{%d,%d,1000000,%d}', '{1,1,1,1}'" % (
         key, key, other, key, limit, limit, limit)
     call = "admit_calls(%s, '{0,0,0,0}', %s)" % (runs, constraints) if form == "log" else "admit_calls_by_rate(%s, %s)" % (runs, constraints)
-    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "together-%d-%s.sql" % (os.getpid(), form))
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'race', true);\n"
-                   "INSERT INTO trial.admitted SELECT '%s', a.admitted FROM %s.%s a;\nCOMMIT;\n" % (key, SCHEMA, call))
-    racers = [subprocess.Popen(["pgbench", "-n", "-c", "16", "-j", "2", "-t", "10", "-f", path, url], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    said = [racer.communicate()[1] for racer in racers]
-    os.unlink(path)
-    answers = psql(ENV["ADMIN"], "SELECT count(*) FILTER (WHERE admitted), count(*) FROM trial.admitted WHERE key = '%s'" % key)
-    check(all(racer.returncode == 0 for racer in racers) and answers.stdout.strip() == "%d|1920" % limit,
-          "of 1920 calls, three at a time, exactly %d are admitted (%s, %s)" % (limit, form, "PgBouncer" if url == ENV.get("PGBOUNCER") else "direct"),
-          answers.stdout + answers.stderr + "".join(said)[-1000:])
+    race_of(key, url, call, (limit, 1920), "of 1920 calls, three at a time, exactly %d are admitted, %s" % (limit, form))
     if form == "log":
         rows = psql(ENV["ADMIN"], "SELECT count(*) FROM %s.admissions WHERE key = '%s'" % (SCHEMA, key)).stdout.strip()
         check(rows == str(limit), "and as many stand in the log", rows)
@@ -156,11 +155,8 @@ def race_together(url, form, limit):
 
 def race_with_kills(limit):
     """The same while backends and a process of callers are killed: what is admitted stands in the log, and the limit is never passed."""
-    call = ("BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'killed', true);\n"
-            "SELECT admitted FROM %s.admit_call(gen_random_uuid(), '{0}', '{key}', '{3600000}', '{%d}', '{1}');\nCOMMIT;\n" % (SCHEMA, limit))
-    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "kills-%d.sql" % os.getpid())
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(call)
+    path = temporary("kills", "BEGIN;\nSELECT set_config('role', 'aiorch_app', true), set_config('aiorch.tenant', 'killed', true);\n"
+                     "SELECT admitted FROM %s.admit_call(gen_random_uuid(), '{0}', '{key}', '{3600000}', '{%d}', '{1}');\nCOMMIT;\n" % (SCHEMA, limit))
     command = ["pgbench", "-n", "-c", "16", "-j", "2", "-t", "40", "-f", path, ENV["APP"]]
     racers = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(4)]
     kill = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY random() LIMIT 3) k"
@@ -191,16 +187,22 @@ def limiter():
         race_together(url, "rate", 200)
 
 
+def by_file(schema, name, *options):
+    return subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + schema, "-d", ENV["OWNER"], *options, "-f",
+                           os.path.join(SQL, name)], capture_output=True, text=True)
+
+
+def migration_files():
+    return sorted(name for name in os.listdir(SQL) if name[:4].isdigit())
+
+
 def migrations():
     """A second time nothing happens; out of order and twice by hand nothing happens either, and it says why."""
-    sql = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "postgres")
-    again = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + SCHEMA, "-d", ENV["OWNER"], "-f",
-                            os.path.join(sql, "all.psql")], capture_output=True, text=True)
+    again = by_file(SCHEMA, "all.psql")
     check(again.returncode == 0 and again.stderr == "", "all.psql a second time", again.stderr)
-    files = sorted(name for name in os.listdir(sql) if name[:4].isdigit())
+    files = migration_files()
     for name in files:
-        twice = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + SCHEMA, "-d", ENV["OWNER"], "-1", "-f",
-                                os.path.join(sql, name)], capture_output=True, text=True)
+        twice = by_file(SCHEMA, name, "-1")
         check(twice.returncode != 0 and ("already exists" in twice.stderr or "applied before" in twice.stderr), name + " a second time is refused",
               twice.stderr)
     applied = in_schema("SELECT version || ' ' || name FROM SCHEMA.schema_version ORDER BY version")
@@ -209,10 +211,8 @@ def migrations():
 
 def apply(schema, names):
     """Migrations by psql, one file a transaction: what went wrong."""
-    sql = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "postgres")
     for name in names:
-        done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "schema=" + schema, "-d", ENV["OWNER"], "-1", "-f",
-                               os.path.join(sql, name)], capture_output=True, text=True)
+        done = by_file(schema, name, "-1")
         if done.returncode != 0:
             return "%s: %s" % (name, done.stderr)
     return ""
@@ -220,8 +220,7 @@ def apply(schema, names):
 
 def upgrades():
     """From each earlier version, with a row in each table that it has: the rows are the same afterwards, and the schema is complete."""
-    sql = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sql", "postgres")
-    files = sorted(name for name in os.listdir(sql) if name[:4].isdigit())
+    files = migration_files()
     order = ("documents", "document_metadata", "chunks", "chunk_vectors", "semantic_cache", "cache_sources", "entry_vectors", "admissions",
              "admission_rates", "ai_api_calls", "ai_attempts", "run_totals", "stand_in_answers")
     shape = """SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = '%s' UNION ALL

@@ -58,10 +58,24 @@ def main():
     sys.exit(1 if failed or not passed else 0)
 
 
-def cost_rows(folder, store="kept"):
-    """The runs that a SQLite store in the folder has written down."""
+def cost_rows(folder, store="kept", what="count(*)"):
+    """The runs that a SQLite store in the folder has written down; of several sums a tuple."""
     with contextlib.closing(sqlite3.connect(os.path.join(folder, store, "ledger.db"))) as db:
-        return db.execute("select count(*) from ai_api_calls").fetchone()[0]
+        row = db.execute(f"select {what} from ai_api_calls").fetchone()
+        return row if len(row) > 1 else row[0]
+
+
+def memory_mib(server, kind):
+    """`kind`: VmRSS, or VmHWM for the most it ever had."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith(kind)) // 1024
+
+
+def with_sanitizer():
+    """Whose own memory is counted, too."""
+    with open(CLI, "rb") as f:
+        program = f.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def until(condition, what="it"):
@@ -111,7 +125,7 @@ class Server:
         self.folder, self.lines, self.port = folder, [], None
         self.config_path = os.path.join(folder, "aiorch.json")
         self.settings = {"store": store if store == "memory" else os.path.join(folder, store), "embedder": "none", "rate_limit.requests": 0,
-                         "server": {"anonymous": anonymous, "anonymous_per_minute": 0, **(server or {})}, **(config or {})}
+                         "server": {"anonymous": anonymous, "anonymous_per_minute": 0, "metrics_open": anonymous, **(server or {})}, **(config or {})}
         if llm:
             self.settings.update({"providers.fake.api": "openai", "providers.fake.base_url": llm.url, "providers.fake.model": "tiny-1",
                                   "providers.fake.key": KEY, "retrieve.enabled": False, "cache.mode": "off"})
@@ -176,7 +190,8 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
         with contextlib.closing(connection):
             data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
-            connection.request(method, path, data, headers or {})
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may be answered before it was read, and what was said is read all the same
+                connection.request(method, path, data, headers or {})
             response = connection.getresponse()
             return Answer(response.status, response.getheaders(), response.read())
 
@@ -199,7 +214,7 @@ class Server:
 def post(message, path="/ask", **more):
     """The bytes of a request."""
     body = json.dumps({"message": message, **more}).encode()
-    return b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
+    return b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
 
 
 def read_all(s):

@@ -32,8 +32,9 @@ def main():
         text = f.read()
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
+    whole = before + BEGIN + table(cli) + END + after  # before the file is emptied: the program may not be there
     with open(PLACE, "w", encoding="utf-8") as f:
-        f.write(before + BEGIN + table(cli) + END + after)
+        f.write(whole)
 
 
 if __name__ == "__main__":

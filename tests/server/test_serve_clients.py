@@ -1,18 +1,23 @@
 """aiorch serve and clients as they are: gone, slow, half-closed, many, and those that want one program to read what another does not."""
 
 import json
+import os
 import resource
+import signal
 import socket
 import threading
 
-from _serve import Server, case, cost_rows, is_closed, main, post, read_all, read_answer, until
+from _serve import WAIT_S, Server, case, cost_rows, is_closed, main, post, read_all, read_answer, until
 from _fake_llm import FakeLlm, Reply
 
 
 @case
 def test_client_gone__cancels_and_settles(folder):
     gate = threading.Event()
-    with FakeLlm() as llm, Server(folder, llm=llm, store="kept") as s:
+    prices = os.path.join(folder, "prices.json")
+    with open(prices, "w", encoding="utf-8") as f:
+        json.dump({"prices": [{"model": "tiny-1", "input": 2_000_000_000, "output": 10_000_000_000}]}, f)
+    with FakeLlm() as llm, Server(folder, llm=llm, store="kept", config={"cost.prices_file": prices}) as s:
         llm.always = Reply(pieces=["words " * 500, "never"], gate=gate)
         for stream in (True, False):
             before = s.metric("aiorch_server_runs_cancelled_total")
@@ -26,6 +31,11 @@ def test_client_gone__cancels_and_settles(folder):
         until(lambda: llm.broken == 2, "the provider's connections to be cut")
         until(lambda: s.metric("aiorch_http_calls") == 1, "the end of both calls")  # this one
         until(lambda: cost_rows(folder) >= 2, "a cost row for each")
+        # Who was asked, and what it takes for what came of it: an estimate, and marked so.
+        assert cost_rows(folder, what="count(*), min(provider), max(provider), min(model), max(model), min(estimated)") == (2, "fake", "fake", "tiny-1", "tiny-1", 1)
+        assert cost_rows(folder, what="sum(cost_nano_usd is null), sum(cost_nano_usd <> input_tokens * 2000 + output_tokens * 10000)") == (0, 0)
+        least = cost_rows(folder, what="min(input_tokens), max(output_tokens)")
+        assert least[0] > 0 and 300 < least[1] < 2000, least
 
 
 @case
@@ -56,8 +66,26 @@ def test_half_closed(folder):
 
 
 @case
+def test_half_closed__ends_with_its_answer(folder):
+    for goes_on in (False, True):
+        with Server(folder, {"half_closed": goes_on, "head_timeout_ms": 3600000, "body_timeout_ms": 3600000}) as s:
+            for request in (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"):
+                for times in (1, 2):
+                    c = s.raw(request * times)
+                    c.shutdown(socket.SHUT_WR)
+                    got = read_all(c)  # to the server's end of it, which is not server.idle_ms
+                    assert got.count(b"HTTP/1.1 ") == times, got
+            whole = post("Never whole?")
+            for part in (whole[:20], whole[:-1]):
+                c = s.raw(part)
+                c.shutdown(socket.SHUT_WR)
+                assert read_all(c) == b""
+            until(lambda: s.metric("aiorch_http_connections") == 1, "the end of the connections")  # but for this one
+
+
+@case
 def test_slow_reader__stands_still_alone(folder):
-    pieces = ["%05d " % i * 700 for i in range(1500)]  # 6 MB
+    pieces = ["%05d " % i * 700 for i in range(500)]  # 2 MB
     with FakeLlm() as llm, Server(folder, {"stream_buffer_bytes": 16384}, {"generate.max_tokens": 900000}, llm=llm) as s:
         llm.always = Reply(pieces=pieces)
         slow = socket.socket()
@@ -71,6 +99,8 @@ def test_slow_reader__stands_still_alone(folder):
             assert s.ask("Quick?").json["response"] == "Hello from the fake."
         events = s.metric("aiorch_server_stream_events_total")
         until(lambda: paused(s, events), "the slow one to stand still")
+        assert s.metric("aiorch_http_calls") == 2, "it has ended"
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # it has been slow for long enough: 4 KiB at a time take minutes under load
         got = first + read_to_end(slow)
         slow.close()
         assert b"event: done" in got
@@ -108,18 +138,54 @@ def body_of(answer):
         rest = rest[n + 2:]
 
 
+def deaf(server, request):
+    """A client that has asked and never reads."""
+    c = socket.socket()
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    c.settimeout(WAIT_S)
+    c.connect(("127.0.0.1", server.port))
+    c.sendall(request)
+    return c
+
+
 @case
 def test_reader_that_takes_nothing(folder):
+    """Its stream alone stands still; when its time is up it is cut off, its run cancelled, and what that has cost written down."""
     pieces = ["%05d " % i * 700 for i in range(1500)]
-    with FakeLlm() as llm, Server(folder, {"write_timeout_ms": 500, "stream_buffer_bytes": 16384}, llm=llm) as s:
-        llm.always = Reply(pieces=pieces)
-        stuck = socket.socket()
-        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stuck.connect(("127.0.0.1", s.port))
-        stuck.sendall(post("Much?", stream=True))
-        until(lambda: s.request("GET", "/metrics").text.count('aiorch_http_timeouts_total{phase="write"} 1\n'), "the time to be up")
+    others = 5
+    with FakeLlm() as llm, Server(folder, {"write_timeout_ms": 3600000, "stream_buffer_bytes": 16384}, llm=llm, store="kept",
+                                  config={"generate.max_tokens": 900000}) as s:
+        llm.replies = [Reply(pieces=pieces, gate=threading.Event())]
+        stuck = deaf(s, post("Much?", stream=True))
+        until(lambda: llm.requests, "its request at the provider")
+        for _ in range(others):
+            a = s.ask("Meanwhile?", stream=True)
+            assert a.status == 200 and a.events[-1][0] == "done", a.text
+        s.settings["server"]["write_timeout_ms"] = 500
+        s.write_config(s.settings)
+        s.signal(signal.SIGHUP)
+        until(lambda: timed_out(s, "write"), "the time to be up")
         until(lambda: s.metric("aiorch_http_calls") == 1, "the end of its call")  # this one
         assert s.metric("aiorch_server_runs_cancelled_total") == 1
+        until(lambda: llm.broken == 1, "the provider's connection to be cut")
+        until(lambda: cost_rows(folder) == others + 1, "its cost row")
+        until(lambda: s.metric("aiorch_http_connections") == 1, "its end, though it has not read that")
+        got = read_all(stuck)
+        assert got.startswith(b"HTTP/1.1 200") and b"event: done" not in got and not got.endswith(b"0\r\n\r\n")
+        stuck.close()
+
+
+@case
+def test_reader_that_takes_nothing__of_a_whole_answer(folder):
+    pieces = ["%05d " % i * 700 for i in range(1500)]  # 6 MB: more than the system's own buffers take
+    with FakeLlm() as llm, Server(folder, {"write_timeout_ms": 500}, llm=llm, config={"generate.max_tokens": 900000}) as s:
+        llm.replies = [Reply(pieces=pieces)]
+        stuck = deaf(s, post("Much?"))
+        until(lambda: timed_out(s, "write"), "the time to be up")
+        until(lambda: s.metric("aiorch_http_calls") == 1 and s.metric("aiorch_http_connections") == 1, "its end")
+        assert s.ask("Still there?").status == 200
+        got = read_all(stuck)
+        assert got.startswith(b"HTTP/1.1 200") and len(got) < 6000000, len(got)
         stuck.close()
 
 
@@ -134,7 +200,7 @@ def test_slow_head_and_body(folder):
         second = s.raw(post("First, then slowly?"))
         assert read_answer(second)[0] == 200
         second.sendall(b"GET /heal")
-        body = s.raw(b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        body = s.raw(b"POST /ask HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
 
         def drip():
             for c in (head, second, body):
@@ -151,8 +217,16 @@ def test_slow_head_and_body(folder):
 @case
 def test_idle(folder):
     with Server(folder, {"idle_ms": 300}) as s:
-        fresh, used = s.raw(), s.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        read_answer(used)
+        def asked():
+            c = s.raw()
+            try:
+                c.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                read_answer(c)
+                return c
+            except (AssertionError, ConnectionError):  # it stood still for too long before it asked
+                c.close()
+                return None
+        fresh, used = s.raw(), until(asked, "an answer")
         until(lambda: is_closed(fresh) and is_closed(used), "idle connections to be closed")
 
 
@@ -186,6 +260,9 @@ def test_connections__limits(folder):
             read_answer(c)
         more = s.raw()
         assert read_all(more).startswith(b"HTTP/1.1 503 ")
+        for _ in range(8):  # they ask at once, as clients do: no reset takes the answer from them
+            answer = s.request("POST", "/ask", {"message": "Hello?" * 1000})
+            assert (answer.status, answer.json["error"]["code"], answer.headers["retry-after"]) == (503, "overloaded", "1"), answer.text
         held[0].close()
         until(lambda: read_all(s.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 "), "room for one more")
         for c in held:
@@ -239,7 +316,6 @@ def test_smuggled(folder):
     with Server(folder) as s:
         for name, data in SMUGGLED.items():
             c = s.raw(data)
-            c.settimeout(3)
             try:
                 got = read_all(c)
             except TimeoutError as e:
@@ -248,6 +324,98 @@ def test_smuggled(folder):
             assert b'"ok"' not in got, f"{name}: what was hidden was answered: {got!r}"
             assert not heads or heads[0].split()[1][:1] in (b"4", b"5"), f"{name}: {heads}"
         assert s.request("GET", "/healthz").status == 200
+
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+
+NO_HEADS = {
+    "zeros": (b"\0" * 100, 400),
+    "tls": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    "one word": (b"GET\r\n\r\n", 400),
+    "no version": (b"GET /healthz\r\nHost: x\r\n\r\n", 400),
+    "two spaces": (b"GET  /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "a space in the address": (b"GET /heal thz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "small letters": (b"GET /healthz http/1.1\r\nHost: x\r\n\r\n", 400),
+    "empty lines": (b"\r\n" * 10, 400),
+    "a long method": (b"A" * 70000, 400),
+    "http/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    "http/9.9": (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 505),
+    "http/0.9": (b"GET / HTTP/0.9\r\nHost: x\r\n\r\n", 505),
+    "a long address": (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    "an address without end": (b"GET /" + b"a" * 70000, 414),
+    "a long head": (GET + b"X-A: " + b"a" * 16384 + b"\r\n\r\n", 431),
+    "a head without end": (GET + b"X-A: " + b"a" * 70000, 431),
+    "many headers": (GET + b"X-A: b\r\n" * 1000 + b"\r\n", 431),
+    "a large cookie": (GET + b"Cookie: " + b"a=b;" * 3000 + b"\r\n\r\n", 431),
+    "no colon": (GET + b"what for\r\n\r\n", 400),
+    "no name": (GET + b": x\r\n\r\n", 400),
+    "a nul": (GET + b"X-A: a\0b\r\n\r\n", 400),
+    "a bare return": (GET + b"X-A: a\rb\r\n\r\n", 400),
+    "folded": (GET + b"X-A: a\r\n b\r\n\r\n", 400),
+    "a length that is none": (b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 1e3\r\n\r\n", 400),
+    "a length with a space behind it": (b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 2 \r\n\r\n{}", 400),
+    "no host": (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+    "gzip": (b"POST /ask HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
+}
+
+
+def assert_refused(name, got, status):
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), f"{name}: {got[:300]!r}"
+    assert b"\r\nconnection: close" in head.lower() and b"\r\nx-request-id: req-" in head.lower(), f"{name}: {head!r}"
+    error = json.loads(body)["error"]
+    assert set(error) == {"message", "type", "param", "code"} and error["type"] == "invalid_request_error" or status >= 500, f"{name}: {error}"
+
+
+@case
+def test_first_head__refused_in_our_words(folder):
+    with Server(folder) as s:
+        for name, (data, status) in NO_HEADS.items():
+            assert_refused(name, read_all(s.raw(data)), status)
+            for cut in (1, len(data) // 2, len(data) - 1):  # in two pieces
+                c = s.raw(data[:cut])
+                s.request("GET", "/healthz")  # the first has been looked at by then
+                try:
+                    c.sendall(data[cut:])
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+                assert_refused(f"{name}, cut at {cut}", read_all(c), status)
+                c.close()
+        until(lambda: s.metric("aiorch_http_connections") == 1, "the end of all of them")
+
+
+@case
+def test_first_head__taken_however_it_comes(folder):
+    with Server(folder) as s:
+        data = post("One byte after the other?") + b"GET /healthz HTTP/1.0\r\n\r\n"
+        c = s.raw()
+        for i in range(len(data)):
+            c.sendall(data[i:i + 1])
+        got = read_all(c)
+        assert got.count(b"HTTP/1.1 200") == 2 and b'"response"' in got, got
+        empty = s.raw(b"\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert read_all(empty).startswith(b"HTTP/1.1 200"), "empty lines before a request"
+        full = GET + b"Connection: close\r\nX-A: "
+        full += b"a" * (16384 - len(full) - 4) + b"\r\n\r\n"
+        assert len(full) == 16384 and read_all(s.raw(full)).startswith(b"HTTP/1.1 200"), "a head as large as it may be"
+        several = GET + b"Connection: close\r\n" + b"X-Header-Of-Some-Length: of some length, too\r\n" * 20 + b"\r\n"
+        assert read_all(s.raw(several)).startswith(b"HTTP/1.1 200")
+
+
+@case
+def test_first_head__gone_before_it_was_whole(folder):
+    with Server(folder, {"head_timeout_ms": 600000, "idle_ms": 600000}) as s:
+        for data in (b"", b"GET /hea", GET):
+            for how in ("close", "half", "reset"):
+                c = s.raw(data)
+                until(lambda: s.metric("aiorch_http_connections") == 2, "the connection")
+                if how == "half":
+                    c.shutdown(socket.SHUT_WR)
+                    assert read_all(c) == b""
+                if how == "reset":
+                    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                c.close()
+                until(lambda: s.metric("aiorch_http_connections") == 1, "its end")
 
 
 @case

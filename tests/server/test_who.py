@@ -1,7 +1,14 @@
 """Who is calling `aiorch serve`: keys, two tenants over every endpoint, documents, pages of other places, callers without a name."""
 
+import contextlib
 import json
+import os
+import shutil
+import signal
+import socket
 import subprocess
+import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -110,6 +117,50 @@ def test_without_a_key(folder):
 
 
 @case
+def test_a_new_key_is_good_at_once(folder):
+    with Server(folder, anonymous=False, store="store") as s:
+        for i in range(10):
+            key = new_key(s, "acme", f"user-{i}")
+            first = s.request("GET", "/v1/documents", headers=bearer(key))
+            assert first.status == 200, (i, first.text)
+            keys(s, "revoke", key["id"])  # rotated: the new one, too, is good at once
+            rotated = new_key(s, "acme", f"user-{i}")
+            answer = s.request("POST", "/ask", {"message": "Hello? " * 1000}, bearer(rotated))
+            assert answer.status == 200, (i, answer.text)
+            piped = s.raw(b"".join(b"GET /v1/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n" % (key.encode(), end) for key, end in
+                                   ((rotated["key"], b""), (new_key(s, "acme")["key"], b"Connection: close\r\n"))))
+            assert read_all(piped).count(b"HTTP/1.1 200") == 2
+        unknown = s.request("GET", "/v1/documents", headers=bearer(never_made()))
+        assert unknown.status == 401 and "not known" in unknown.json["error"]["message"], unknown.text
+
+
+def never_made():
+    """A key that is well written and in no table."""
+    folder = tempfile.mkdtemp()
+    try:
+        elsewhere = Server(folder, anonymous=False, store="store")
+        return new_key(elsewhere, "nobody")["key"]
+    finally:
+        shutil.rmtree(folder)
+
+
+@case
+def test_unknown_keys__many_wait_and_some_go(folder):
+    with Server(folder, anonymous=False, store="store") as s:
+        key, good = never_made().encode(), new_key(s, "acme")
+        body = b"POST /ask HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100000\r\n\r\n%s" % (key, b"x" * 100000)
+        many = [s.raw(body) for _ in range(300)]
+        for c in many[::3]:
+            c.close()
+        for c in many:
+            if c.fileno() >= 0:
+                got = read_all(c)
+                assert got[:13] in (b"HTTP/1.1 401 ", b"HTTP/1.1 503 ", b""), got[:200]  # nothing: it was not read within the time that is waited
+                c.close()
+        assert s.request("GET", "/v1/documents", headers=bearer(good)).status == 200
+
+
+@case
 def test_a_revoked_key_stops_within_a_second(folder):
     with Server(folder, anonymous=False, store="store") as s:
         key = new_key(s, "acme")
@@ -123,6 +174,32 @@ def test_a_revoked_key_stops_within_a_second(folder):
         listed = keys(s, "list")["keys"]
         assert [(k["id"], k["state"], k["last4"]) for k in listed] == [(key["id"], "revoked", key["key"][-4:])], listed
         assert key["key"] not in json.dumps(listed)
+
+
+def takes_up_and_says_nothing():
+    """A PostgreSQL that lets everybody in and then goes without a word: its port, and its socket."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    held = []
+
+    def let_in():
+        with contextlib.suppress(OSError):
+            while True:
+                c, _ = listener.accept()
+                c.recv(4096)
+                c.sendall(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")
+                held.append(c)
+    threading.Thread(target=let_in, daemon=True).start()
+    return listener.getsockname()[1], listener
+
+
+@case
+def test_keys__postgresql_goes_without_a_word(folder):
+    port, listener = takes_up_and_says_nothing()
+    with listener:
+        s = Server(folder, {"keys": f"postgresql://u@127.0.0.1:{port}/d?sslmode=disable&gssencmode=disable"}, anonymous=False)
+        done = subprocess.run(s.command, env=s.env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "does not answer" in done.stderr or "this build keeps none" in done.stderr, done.stderr
 
 
 @case
@@ -215,6 +292,40 @@ def test_pages_of_other_places(folder):
 
 
 @case
+def test_pages_that_borrow_a_name(folder):
+    """DNS rebinding: a page whose own name resolves to this machine is of the same origin to its browser, and has no key."""
+    page = {"Host": "evil.example:8484", "Origin": "http://evil.example:8484", "Content-Type": "application/json", "X-Forwarded-Host": "localhost"}
+    with Server(folder, {"anonymous_documents": True, "metrics_open": True, "trusted_proxies": "127.0.0.1"}) as s:
+        for method, path, body in (("POST", "/ask", {"message": "Hello?"}), ("POST", "/v1/search", {"query": "x"}), ("GET", "/v1/documents", None),
+                                   ("DELETE", "/v1/documents?uri=a", None), ("GET", "/metrics", None), ("GET", "/v1/models", None)):
+            refused = s.request(method, path, body, page)
+            assert refused.status == 403 and code_of(refused) == "host_not_allowed" and "server.hosts" in refused.json["error"]["message"], (path, refused.text)
+        refused = s.request("POST", "/v1/messages", {"model": "aiorch", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}, page)
+        assert refused.status == 403 and refused.json["type"] == "error" and "server.hosts" in refused.json["error"]["message"], refused.text
+        for host in ("127.0.0.1", "localhost:1", "app.localhost", "[::1]:8484"):
+            assert s.request("POST", "/ask", {"message": "Hello?"}, {"Host": host}).status == 200, host
+        assert s.request("GET", "/healthz", headers=page).status == 200  # whoever watches it names it as they like
+        assert read_all(s.raw(b"GET /v1/models HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")  # no browser's
+
+
+@case
+def test_names_of_the_server(folder):
+    named = {"Host": "ai.example.org"}
+    with Server(folder, anonymous=True, store="store") as s:
+        assert s.request("GET", "/v1/models", headers=named).status == 403
+        who = bearer(new_key(s, "acme"))
+        until(lambda: s.request("GET", "/v1/models", headers={**named, **who}).status == 200, "the key")  # who has a key is no page's guest
+        s.settings["server"]["hosts"] = "ai.example.org, *.ts.example"
+        s.write_config(s.settings)
+        s.signal(signal.SIGHUP)
+        until(lambda: s.request("GET", "/v1/models", headers=named).status == 200, "the new configuration")
+        assert s.request("GET", "/v1/models", headers={"Host": "box.ts.example:8484"}).status == 200
+        assert s.request("GET", "/v1/models", headers=who).status == 200
+        refused = s.request("GET", "/v1/models", headers={"Host": "evil.example", **who})
+        assert refused.status == 403 and code_of(refused) == "host_not_allowed", refused.text  # then it holds for all
+
+
+@case
 def test_limits_and_their_headers(folder):
     with Server(folder, anonymous=False, store="store", config={"rate_limit.requests": 2}) as s:
         who = bearer(new_key(s, "acme"))
@@ -239,11 +350,78 @@ def test_callers_without_a_name(folder):
         refused = ask("198.51.100.1")
         assert refused.status == 429 and 1 <= int(refused.headers["retry-after"]) <= 20, refused.headers
         assert ask("198.51.100.2").status == 200
-        line = b"GET /v1/documents HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n"
+        line = b"GET /v1/documents HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n"
         assert read_all(s.raw(line)).startswith(b"HTTP/1.1 429")  # a proxy that adds a line of its own is the one that is believed
     with Server(folder, {"anonymous_per_minute": 1}) as s:  # nobody is trusted: what a client writes changes nothing
         assert s.request("POST", "/ask", {"message": "Hello?"}, {"X-Forwarded-For": "198.51.100.1"}).status == 200
         assert s.request("POST", "/ask", {"message": "Hello?"}, {"X-Forwarded-For": "198.51.100.2"}).status == 429
+
+
+@case
+def test_a_place_of_keys_that_is_none(folder):
+    """Keys that were read go on for a minute, and stderr says what is wrong, once."""
+    with Server(folder, store="store", anonymous=False) as s:
+        who, place = bearer(new_key(s, "acme")), os.path.join(folder, "store", "server.db")
+        assert s.request("GET", "/v1/models", headers=who).status == 200
+        with open(place + ".none", "wb") as f:
+            f.write(b"this is none" * 1000)
+        os.link(place, place + ".away")
+        os.replace(place + ".none", place)
+        until(lambda: "callers are checked by what was read before" in s.err and place in s.err, "a word of it")
+        assert s.request("GET", "/v1/models", headers=who).status == 200
+        os.replace(place + ".away", place)
+        until(lambda: "callers are checked by what is read now again" in s.err, "the end of it")
+        assert s.err.count("read before") == 1 and s.request("GET", "/v1/models", headers=who).status == 200, s.err
+
+
+@case
+def test_figures_are_not_for_everybody(folder):
+    with Server(folder, {"metrics_open": False}, store="store") as s:
+        assert s.ask().status == 200
+        tenant, operator = bearer(new_key(s, "acme")), bearer(new_key(s, "operators"))
+        for who in ({}, tenant, operator):
+            refused = s.request("GET", "/metrics", headers=who)
+            assert (refused.status, refused.json["error"]["code"]) == (403, "permission_denied"), refused.text
+        assert s.request("GET", "/metrics", headers=bearer(new_key(s, "default"))).status == 200
+        s.write_config({**s.settings, "server": {**s.settings["server"], "metrics_tenant": "operators"}})
+        s.signal(signal.SIGHUP)
+        until(lambda: s.request("GET", "/metrics", headers=operator).status == 200, "the new configuration")
+        assert s.request("GET", "/metrics", headers=operator).text.startswith("# HELP aiorch_build_info")
+        assert [s.request("GET", "/metrics", headers=who).status for who in ({}, tenant)] == [403, 403]
+    with Server(folder, {"metrics_open": False}) as s:
+        assert s.request("GET", "/metrics").status == 403, "who has no key is no operator, whatever tenant they ask for"
+
+
+@case
+def test_one_tenant_does_not_shut_out_others(folder):
+    """A tenant's requests that promise a body and do not send it, until it is told that they are too many."""
+    for limits, length in (({"bodies_max_bytes": 4 << 20, "body_max_bytes": 1 << 20}, 1 << 20), ({"calls_max": 4}, 100000)):
+        with contextlib.ExitStack() as held, Server(folder, limits, anonymous=False, store="store") as s:
+            acme, globex = new_key(s, "acme")["key"], bearer(new_key(s, "globex"))
+            until(lambda who=globex: s.request("GET", "/v1/documents", headers=who).status == 200, "the key")
+            said = b""
+            for _ in range(5):
+                c = held.enter_context(s.raw(f"POST /v1/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {acme}\r\nContent-Length: {length}\r\n\r\n".encode()))
+                c.settimeout(0.5)
+                with contextlib.suppress(TimeoutError):
+                    said = c.recv(65536)
+                if said:
+                    break
+            assert said.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 1" in said and b'"overloaded"' in said, said
+            added = s.request("POST", "/v1/documents", {"uri": "a.md", "text": "# Ports"}, globex)
+            assert added.status in (200, 201), (limits, added.text)
+
+
+@case
+def test_who_is_refused_holds_no_place(folder):
+    """Without a key, and the body that was promised does not come: the answer waits for it, other callers do not."""
+    with contextlib.ExitStack() as held, Server(folder, {"calls_max": 4}, anonymous=False, store="store") as s:
+        globex = bearer(new_key(s, "globex"))
+        until(lambda: s.request("GET", "/v1/documents", headers=globex).status == 200, "the key")
+        for _ in range(6):
+            held.enter_context(s.raw(b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"))
+            answer = s.request("GET", "/v1/documents", headers=globex)
+            assert answer.status == 200, answer.text
 
 
 @case
@@ -252,7 +430,7 @@ def test_a_body_of_100_mb(folder):
         who = bearer(new_key(s, "acme"))
         until(lambda: s.request("GET", "/v1/documents", headers=who).status == 200, "the key")
         for headers, status in ((who, b"413"), ({}, b"401")):
-            head = "POST /v1/documents HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+            head = "POST /v1/documents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857600\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
             sent, c = 0, s.raw(head.encode() + b"\r\n")
             answer = c.recv(65536)  # before any of it was sent
             assert answer.split(b" ")[1] == status, answer[:200]

@@ -101,7 +101,7 @@ INLINE __m256i add_products(__m256i sum, const four_bytes *codes, const four_byt
   return sum;
 }
 
-/* The same with fewer than 16, at the end of a row. */
+/* The same with fewer than 16. */
 INLINE __m256i add_few(__m256i sum, const four_bytes *codes, const four_bytes *correction, const uint8_t *b, size_t parts,
                        __m256i ones) {
   __m256i t = _mm256_set1_epi32(*correction);
@@ -112,8 +112,20 @@ INLINE __m256i add_few(__m256i sum, const four_bytes *codes, const four_bytes *c
   return _mm256_add_epi32(sum, _mm256_madd_epi16(t, ones));
 }
 
+/* The end of each row, where it is no multiple of 128: few models have one, so that it is no part of every tile. */
+static __attribute__((noinline)) void add_ends(const aio__matmul_i8 *m, const int8_t *a, const int8_t *c, const uint8_t *b, size_t rows,
+                                               __m256i *sum) {
+  const size_t next = aio__code_row(m->k), parts = m->k % AIO__ROTATION_MAX / 32;
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (size_t i = 0; i < 8; i++, b += 4 * AIO__PANEL * parts, a += 4 * parts, c += 4) {
+    for (size_t r = 0; r < rows; r++)
+      sum[r] = add_few(sum[r], (const four_bytes *)(const void *)(a + r * next), (const four_bytes *)(const void *)(c + r * next), b,
+                       parts, ones);
+  }
+}
+
 INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t R) {
-  const size_t k = m->k, next = aio__code_row(k), blocks = k / AIO__ROTATION_MAX * 8, parts = k % AIO__ROTATION_MAX / 32;
+  const size_t k = m->k, next = aio__code_row(k), blocks = k / AIO__ROTATION_MAX * 8;
   const __m256i ones = _mm256_set1_epi16(1);
   __m256i sum[I8_ROWS];
   const uint8_t *b = m->b + j / AIO__PANEL * AIO__PANEL * k + j % AIO__PANEL * 4;
@@ -129,10 +141,11 @@ INLINE void tile_i8(const aio__matmul_i8 *m, size_t row, size_t j, const size_t 
       sum[r] = add_products(sum[r], (const four_bytes *)(const void *)(a + r * next),
                             (const four_bytes *)(const void *)(c + r * next), w, ones);
   }
-  for (size_t i = 0; parts != 0 && i < 8; i++, b += 4 * AIO__PANEL * parts, a += 4 * parts, c += 4) {
-    UNROLL for (size_t r = 0; r < R; r++)
-      sum[r] = add_few(sum[r], (const four_bytes *)(const void *)(a + r * next),
-                       (const four_bytes *)(const void *)(c + r * next), b, parts, ones);
+  if (k % AIO__ROTATION_MAX != 0) {
+    __m256i kept[I8_ROWS]; /* the sums themselves stay in registers */
+    UNROLL for (size_t r = 0; r < R; r++) kept[r] = sum[r];
+    add_ends(m, a, c, b, R, kept);
+    UNROLL for (size_t r = 0; r < R; r++) sum[r] = kept[r];
   }
   float *out = m->out + row * m->ldo + j;
   const V scale = v_load(m->column_scale + j), bias = v_load(m->bias + j);

@@ -91,16 +91,17 @@ static void curve(const aio__curve *curve, float *x, size_t n) {
 
 /* ---- activations to codes ---- */
 
-/* One group of G terms, the curve first. Additions in the order of aio__rotate. `most`: of terms, and of the sums of those 16
- * apart. */
-INLINE V rotate_group(const float *from, const aio__curve *curve, float *to, V most, const size_t G) {
+static void rough_curve(const aio__curve *curve, const float *from, float *to, size_t n) {
+  for (size_t i = 0; i < n; i += AIO__STEP) {
+    UNROLL for (size_t c = 0; c < AIO__STEP; c += LANES)
+      v_store(to + i + c, v_curve(curve->rough, AIO__CURVE_ROUGH_TERMS, curve->rough_end, v_load(from + i + c)));
+  }
+}
+
+/* One group of G terms. Additions in the order of aio__rotate. `most`: of terms, and of the sums of those 16 apart. */
+INLINE V rotate_group(const float *from, float *to, V most, const size_t G) {
   V v[AIO__ROTATION_MAX / LANES];
   const size_t count = G / LANES;
-  if (curve != NULL) {
-    UNROLL for (size_t i = 0; i < count; i++)
-      v_store(to + i * LANES, v_curve(curve->rough, AIO__CURVE_ROUGH_TERMS, curve->rough_end, v_load(from + i * LANES)));
-    from = to;
-  }
   UNROLL for (size_t i = 0; i < count; i++) v[i] = v_rotate_inside(v_load(from + i * LANES));
   UNROLL for (size_t half = 1; half < count; half *= 2) {
     UNROLL for (size_t i = 0; i < count; i++) {
@@ -121,10 +122,14 @@ INLINE V rotate_group(const float *from, const aio__curve *curve, float *to, V m
 static V rotate_row(const aio__quantize *q, const float *from) {
   V most = v_zero();
   float *to = q->scratch;
+  if (q->curve != NULL) {
+    rough_curve(q->curve, from, to, q->n);
+    from = to;
+  }
   for (size_t i = 0; i < q->n; i += q->rotation) {
-    if (q->rotation == 128) most = rotate_group(from + i, q->curve, to + i, most, 128);
-    else if (q->rotation == 64) most = rotate_group(from + i, q->curve, to + i, most, 64);
-    else most = rotate_group(from + i, q->curve, to + i, most, 32);
+    if (q->rotation == 128) most = rotate_group(from + i, to + i, most, 128);
+    else if (q->rotation == 64) most = rotate_group(from + i, to + i, most, 64);
+    else most = rotate_group(from + i, to + i, most, 32);
   }
   return most;
 }

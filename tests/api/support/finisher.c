@@ -1,5 +1,6 @@
 #include "finisher.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,13 @@ static void wait_released(finisher *f) {
 static void *work(void *arg) {
   job *j = arg;
   finisher *f = j->f;
-  if (f->mode == FINISH_ON_RELEASE || f->mode == FINISH_AFTER_CANCEL) wait_released(f);
+  bool fails = f->mode == FINISH_FAIL_AFTER_TEXT;
+  if (f->mode == FINISH_ON_RELEASE || f->mode == FINISH_AFTER_CANCEL || fails) wait_released(f);
+  if (fails) {
+    aiorch_call_finish(j->call, AIORCH_E_NETWORK);
+    free(j);
+    return NULL;
+  }
   aiorch_status st = AIORCH_OK;
   for (int i = 0; i < 8; i++) st = aiorch_call_emit(j->call, "piece ", 6);
   if (f->mode == FINISH_AFTER_CANCEL) atomic_store(&f->emit_after_cancel, st);
@@ -74,8 +81,7 @@ static aiorch_status generate(void *self, aiorch_call *call) {
       char text[4000];
       for (size_t i = 0; i < sizeof text; i++) text[i] = i % 8 == 7 ? ' ' : 'x'; /* words: an endless one would be held back */
       aiorch_call_emit(call, text, sizeof text);
-      aiorch_call_finish(call, AIORCH_E_NETWORK);
-      return AIORCH_SLOT_OK;
+      return start_thread(f, call);
     }
     case FINISH_REENTER: return reenter(f, call);
     case FINISH_RETURN_ZERO: break;

@@ -18,7 +18,7 @@ enum finisher_mode {
   FINISH_OK_WITHOUT,      /* returns SLOT_OK and has not finished */
   FINISH_RETURN_ZERO,     /* what a callback returns that died in another language */
   FINISH_RETURN_ERROR,    /* AIORCH_E_PROVIDER_BUSY */
-  FINISH_FAIL_AFTER_TEXT, /* emits 4,000 bytes, then fails */
+  FINISH_FAIL_AFTER_TEXT, /* emits 4,000 bytes, and fails from another thread when finisher_release says so */
   FINISH_REENTER          /* calls back into the run and the orchestrator */
 };
 

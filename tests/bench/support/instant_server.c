@@ -65,9 +65,9 @@ static void leave_slot(int fd) {
   c->slot = -1;
 }
 
-#define OPENAI_CHUNK "data: {\"id\":\"chat-1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":"
+#define OPENAI_CHUNK "data: {\"id\":\"chat-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":"
 #define OPENAI_END OPENAI_CHUNK "{},\"finish_reason\":\"stop\"}]}\n\n" \
-  "data: {\"id\":\"chat-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":20}}\n\ndata: [DONE]\n\n"
+  "data: {\"id\":\"chat-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":20,\"total_tokens\":120}}\n\ndata: [DONE]\n\n"
 
 static int openai_event(char *out, size_t size, bool last) {
   char when[11] = "";
@@ -144,7 +144,7 @@ static void make_answers(void) {
   answer_n = (size_t)snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", BODY, body);
   for (int i = 0; i < BODY; i++) body[i] = "some words and " [i % 15];
   int n = snprintf(whole, sizeof whole,
-                   "{\"id\":\"chat-1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
+                   "{\"id\":\"chat-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
                    "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":20}}", body);
   openai_answer_n = (size_t)snprintf(openai_answer, sizeof openai_answer,
                                      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, whole);

@@ -1,6 +1,6 @@
 // npm @anthropic-ai/sdk against aiorch serve.
 import Anthropic from "@anthropic-ai/sdk";
-import { assert, check, done, key, picture, schema, thrown, url, weather } from "./check.mjs";
+import { assert, check, done, evil, injection, key, limited, picture, schema, thrown, url, weather } from "./check.mjs";
 
 const client = new Anthropic({ baseURL: url, apiKey: key, authToken: null, maxRetries: 0 });
 const ask = (content, more = {}) => client.messages.create({ model: "aiorch", max_tokens: 99, messages: [{ role: "user", content }], ...more });
@@ -61,6 +61,39 @@ await check("errors have a class and a type", async () => {
   assert.equal(bad.error.error.type, "invalid_request_error");
   const early = await thrown(() => ask("be busy", { stream: true }));
   assert.ok(early instanceof Anthropic.InternalServerError);
+});
+
+await check("every status has its exception", async () => {
+  const rows = [[Anthropic.BadRequestError, 400, "invalid_request_error", injection], [Anthropic.BadRequestError, 400, "invalid_request_error", "be too long"],
+    [Anthropic.NotFoundError, 404, "not_found_error", "x", { model: "nobody" }], [Anthropic.APIError, 413, "request_too_large", "x".repeat(2 << 20)],
+    [Anthropic.UnprocessableEntityError, 422, "invalid_request_error", "be a secret"], [Anthropic.InternalServerError, 502, "api_error", "be refused"],
+    [Anthropic.InternalServerError, 503, "overloaded_error", "be busy"]];
+  for (const [kind, status, type, text, more] of rows) {
+    const error = await thrown(() => ask(text, more));
+    assert.ok(error instanceof kind, `${status}: ${error}`);
+    assert.deepEqual([error.status, error.error.error.type], [status, type], String(error));
+  }
+  const page = await thrown(() => client.messages.create({ model: "aiorch", max_tokens: 9, messages: [{ role: "user", content: "x" }] }, { headers: evil }));
+  assert.ok(page instanceof Anthropic.PermissionDeniedError);
+});
+
+await check("limits, a deadline, and what is tried again", async () => {
+  let asked = 0;
+  const counting = (...args) => (asked++, fetch(...args));
+  const few = new Anthropic({ baseURL: limited, apiKey: "none", authToken: null, maxRetries: 2, fetch: counting });
+  const call = (who, content, options) => who.messages.create({ model: "aiorch", max_tokens: 9, messages: [{ role: "user", content }] }, options);
+  const late = await thrown(() => call(few, "be slow", { maxRetries: 0 }));
+  assert.deepEqual([late.status, late.error.error.type], [504, "timeout_error"]);
+  assert.equal((await call(few, "Hello there?")).content[0].text, "Hello from the fake.");
+  const no = await thrown(() => call(few, "Hello there?"));
+  assert.ok(no instanceof Anthropic.RateLimitError);
+  assert.deepEqual([no.headers.get("x-should-retry"), asked], ["false", 3]);
+  assert.equal((await call(client, "be busy once", { maxRetries: 2 })).content[0].text, "Hello from the fake.");
+});
+
+await check("tokens are counted", async () => {
+  const count = await client.messages.countTokens({ model: "aiorch", messages: [{ role: "user", content: "Hello there?" }] });
+  assert.ok(count.input_tokens > 0 && count.input_tokens < 50, String(count.input_tokens));
 });
 
 await check("an error after the first token ends the stream", async () => {

@@ -20,6 +20,16 @@ COLOUR = '{"colour":"red"}'
 DIMENSIONS = 8
 
 
+# Questions whose answer is one status of HTTP or another, and what the server makes of it.
+FAILURES = {
+    "be refused": lambda: Reply(status=401, message="this key is none"),
+    "be rejected": lambda: Reply(status=400, message="a picture of a cat is not taken"),
+    "be too long": lambda: Reply(status=400, message="This model's maximum context length is 8192 tokens."),
+    "be a secret": lambda: Reply(pieces=["-----BEGIN RSA PRIVATE KEY-----\n", "MIIEpAIBAAKCAQEA" * 8]),
+}
+SEEN = []
+
+
 class Cut:
     """Pieces of an answer of which the last never comes."""
 
@@ -58,6 +68,11 @@ def decide(body):
         return Reply(pieces=[COLOUR])
     if pictures_of(question):
         return Reply(pieces=["A picture of ", pictures_of(question)[0][5:].split(";")[0], "."])
+    if text in FAILURES:
+        return FAILURES[text]()
+    if text == "be busy once" and text not in SEEN:
+        SEEN.append(text)
+        return Reply(status=500, message="no time")
     if text == "be busy":
         return Reply(status=500, message="no time")
     if text == "break off":
@@ -118,15 +133,24 @@ def new_key(server):
 def run(name, command, folder):
     config = {"embedder": "openai", "embedder.model": "tiny-embed", "embedder.dimensions": DIMENSIONS, "embedder.key": KEY,
               "retrieve.threshold": 0.5, "cache.threshold": 0.9, "rate_limit.requests": 0, "generate.attempts": 1, "generate.extractive_last": False}
-    with Model() as llm:
+    del SEEN[:]
+    config["generate.breaker_failures"] = 1000
+    os.makedirs(os.path.join(folder, "limited"))
+    limited = {"rate_limit.requests": 2, "deadline_ms": 4000, "generate.attempts": 1, "generate.extractive_last": False}
+    with Model() as llm, Server(os.path.join(folder, "limited"), config=limited, llm=llm) as few:
         config["embedder.base_url"] = llm.url
-        with Server(folder, config=config, llm=llm, anonymous=False, store="data") as server:
-            env = {**os.environ, "AIORCH_URL": f"http://127.0.0.1:{server.port}", "AIORCH_KEY": new_key(server), "NO_PROXY": "*", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        with Server(folder, {"body_max_bytes": 1 << 20}, config, llm=llm, anonymous=False, store="data") as server:
+            env = {**os.environ, "AIORCH_LIMITED_URL": f"http://127.0.0.1:{few.port}", "AIORCH_URL": f"http://127.0.0.1:{server.port}", "AIORCH_KEY": new_key(server), "NO_PROXY": "*", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
             ended = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    timeout=240, check=False)
             for line in ended.stdout.splitlines():
                 print(f"{name}: {line}")
             good = ended.returncode == 0 and "ok " in ended.stdout
+            for text, times in (("be refused", 1), ("be busy once", 2)):  # what cannot help is not asked again, what can is
+                asked = sum(1 for r in llm.requests if text_of([m for m in r["messages"] if m["role"] == "user"][-1]) == text)
+                if asked not in (0, times):
+                    print(f"{name}: not ok \"{text}\" was asked {asked} times")
+                    good = False
             keys = set(llm.keys)
             if keys != {"Bearer " + KEY}:
                 print(f"{name}: not ok the key of the provider: {keys}")

@@ -1,6 +1,6 @@
 // npm openai against aiorch serve.
 import OpenAI from "openai";
-import { assert, check, done, key, picture, schema, thrown, url, weather } from "./check.mjs";
+import { assert, check, done, evil, injection, key, limited, picture, schema, thrown, url, weather } from "./check.mjs";
 
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
 const ask = (text, more = {}) => client.chat.completions.create({ model: "aiorch", messages: [{ role: "user", content: text }], ...more });
@@ -93,6 +93,40 @@ await check("errors have a class, a type, a code", async () => {
   assert.ok(busy instanceof OpenAI.InternalServerError);
   const early = await thrown(() => ask("be busy", { stream: true }));
   assert.ok(early.status >= 500);
+});
+
+await check("every status has its exception", async () => {
+  const rows = [[OpenAI.BadRequestError, 400, "invalid_type", "x", { seed: "x" }], [OpenAI.BadRequestError, 400, "content_policy_violation", injection],
+    [OpenAI.BadRequestError, 400, "context_length_exceeded", "be too long"], [OpenAI.NotFoundError, 404, "model_not_found", "x", { model: "nobody" }],
+    [OpenAI.APIError, 413, "too_large", "x".repeat(2 << 20)], [OpenAI.UnprocessableEntityError, 422, "content_filter", "be a secret"],
+    [OpenAI.InternalServerError, 502, "providers_unavailable", "be refused"], [OpenAI.InternalServerError, 502, null, "be rejected"],
+    [OpenAI.InternalServerError, 503, "providers_unavailable", "be busy"]];
+  for (const [kind, status, code, text, more] of rows) {
+    const error = await thrown(() => ask(text, more));
+    assert.equal(error.constructor, kind, `${status}: ${error}`);
+    assert.deepEqual([error.status, error.code], [status, code], String(error));
+  }
+  const page = await thrown(() => client.chat.completions.create({ model: "aiorch", messages: [{ role: "user", content: "x" }] }, { headers: evil }));
+  assert.ok(page instanceof OpenAI.PermissionDeniedError);
+});
+
+await check("limits and a deadline", async () => {
+  let asked = 0;
+  const counting = (...args) => (asked++, fetch(...args));
+  const few = new OpenAI({ baseURL: `${limited}/v1`, apiKey: "none", maxRetries: 2, fetch: counting });
+  const call = (text, options) => few.chat.completions.create({ model: "aiorch", messages: [{ role: "user", content: text }] }, options);
+  const late = await thrown(() => call("be slow", { maxRetries: 0 }));
+  assert.ok(late instanceof OpenAI.InternalServerError);
+  assert.deepEqual([late.status, late.code], [504, "timeout"]);
+  assert.equal((await call("Hello there?")).choices[0].message.content, "Hello from the fake.");
+  const no = await thrown(() => call("Hello there?"));
+  assert.ok(no instanceof OpenAI.RateLimitError);
+  assert.deepEqual([no.code, no.headers.get("x-should-retry"), asked], ["rate_limit_exceeded", "false", 3]);
+});
+
+await check("what may help is tried again", async () => {
+  const body = { model: "aiorch", messages: [{ role: "user", content: "be busy once" }] };
+  assert.equal((await client.chat.completions.create(body, { maxRetries: 2 })).choices[0].message.content, "Hello from the fake.");
 });
 
 await check("an error after the first token ends the stream", async () => {

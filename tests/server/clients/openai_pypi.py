@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import openai
-from checking import COLOUR, KEY, PICTURE, TOOL, URL, check, done, thrown
+from checking import COLOUR, EVIL, INJECTION, KEY, LIMITED, PICTURE, TOOL, URL, check, done, thrown
 
 client = openai.OpenAI(base_url=URL + "/v1", api_key=KEY, max_retries=0)
 
@@ -80,6 +80,50 @@ def errors():
     bad = thrown(openai.BadRequestError, lambda: ask("x", extra_body={"tempertaure": 1}))
     assert bad.code == "unknown_parameter" and bad.param == "tempertaure"
     assert thrown(openai.InternalServerError, lambda: ask("be busy", stream=True)).status_code >= 500
+
+
+@check
+def every_status_has_its_exception():
+    rows = [(openai.BadRequestError, 400, "invalid_type", {"seed": "x"}, "x"), (openai.BadRequestError, 400, "content_policy_violation", {}, INJECTION),
+            (openai.BadRequestError, 400, "context_length_exceeded", {}, "be too long"),
+            (openai.PermissionDeniedError, 403, "origin_not_allowed", {"extra_headers": EVIL}, "x"),
+            (openai.NotFoundError, 404, "model_not_found", {"model": "nobody"}, "x"), (openai.APIStatusError, 413, "too_large", {}, "x" * (2 << 20)),
+            (openai.UnprocessableEntityError, 422, "content_filter", {}, "be a secret"), (openai.InternalServerError, 502, "providers_unavailable", {}, "be refused"),
+            (openai.InternalServerError, 502, None, {}, "be rejected"), (openai.InternalServerError, 503, "providers_unavailable", {}, "be busy")]
+    for kind, status, code, more, text in rows:
+        for streamed in (False, True):
+            if text == "be refused" and streamed:
+                continue  # counted by the model's server
+            error = thrown(kind, lambda: ask(text, stream=streamed, **more))  # pylint: disable=cell-var-from-loop
+            assert (error.status_code, error.code) == (status, code), (status, error.status_code, error.code, error.message)
+            assert error.request_id and type(error) is kind, type(error)
+
+
+@check
+def limits_and_deadline():
+    asked = []
+    hooks = {"request": [lambda request: asked.append(request.url.path)]}
+    with openai.OpenAI(base_url=LIMITED + "/v1", api_key="none", max_retries=2, http_client=openai.DefaultHttpxClient(event_hooks=hooks)) as few:
+        call = lambda text, **more: few.with_options(**more).chat.completions.create(model="aiorch", messages=[{"role": "user", "content": text}])
+        late = thrown(openai.InternalServerError, lambda: call("be slow", max_retries=0))
+        assert (late.status_code, late.code) == (504, "timeout")
+        assert call("Hello there?").choices[0].message.content == "Hello from the fake."
+        no = thrown(openai.RateLimitError, lambda: call("Hello there?"))
+        assert (no.code, no.type) == ("rate_limit_exceeded", "rate_limit_error") and int(no.response.headers["retry-after"]) > 3500
+        assert no.response.headers["x-ratelimit-remaining-requests"] == "0" and len(asked) == 3, asked  # it was not asked again
+
+
+@check
+def what_may_help_is_tried_again():
+    stubborn = client.with_options(max_retries=2)
+    call = lambda text: stubborn.chat.completions.create(model="aiorch", messages=[{"role": "user", "content": text}])
+    assert call("be busy once").choices[0].message.content == "Hello from the fake."
+
+
+@check
+def warnings_are_told():
+    answer = ask("Hello there?", user="eve", metadata={"a": "b"}, store=True)
+    assert len(answer.model_extra["aiorch"]["warnings"]) == 3
 
 
 @check

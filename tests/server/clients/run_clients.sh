@@ -1,5 +1,5 @@
 #!/bin/sh
-# Clients that others wrote against 'aiorch serve': sh tests/server/clients/run_clients.sh [PROGRAM...]. Installs them once, by the lock files beside
+# What the documentation shows, and clients that others wrote, against 'aiorch serve': sh tests/server/clients/run_clients.sh [PROGRAM...]. Installs them once, by the lock files beside
 # this, in $AIORCH_TEST_CACHE/server-clients (tests/run.sh sets it; else build/server-clients of the tree). Needs
 # AIORCH_CLI; needs no service and no key.
 set -u
@@ -57,5 +57,9 @@ for name in "$@"; do
     *) programs="$programs $name $place/venv/bin/python $here/$name --" ;;
   esac
 done
+failed=0
+echo "== documented_calls.py"
+"$place/venv/bin/python" "$here/documented_calls.py" || failed=1
 # shellcheck disable=SC2086 # the words are to be split
-exec "$python" "$here/client_suites.py" $programs
+"$python" "$here/client_suites.py" $programs || failed=1
+exit $failed

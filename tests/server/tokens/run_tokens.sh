@@ -1,5 +1,5 @@
 #!/bin/sh
-# The server beside tokens of PyJWT, requests that schemathesis makes up from its OpenAPI document, and slowhttptest. Installs the first
+# The server beside tokens of PyJWT (also as docs/server-auth.md has them), requests that schemathesis makes up from its OpenAPI document, and slowhttptest. Installs the first
 # two once with pip, by requirements.txt, in $AIORCH_TEST_CACHE/server-tokens (else build/server-tokens of the tree).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,7 +24,7 @@ if ! cmp -s "$here/requirements.txt" "$place/installed.txt"; then
   cp "$here/requirements.txt" "$place/installed.txt"
 fi
 failed=0
-for suite in tokens_by_pyjwt schemathesis_run slow_clients; do
+for suite in tokens_by_pyjwt documented_tokens schemathesis_run slow_clients; do
   echo "== $suite"
   "$place/venv/bin/python" "$here/$suite.py" "$@" || failed=1
 done

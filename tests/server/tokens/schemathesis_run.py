@@ -6,9 +6,16 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+import openapi_spec_validator  # noqa: E402
 from _serve import CLI, Server, case, main  # noqa: E402
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,ignored_auth"
+
+
+@case
+def test_the_document_is_openapi(folder):
+    with Server(folder) as s:
+        openapi_spec_validator.validate(s.request("GET", "/openapi.json").json)
 
 
 @case

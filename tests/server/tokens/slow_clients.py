@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from _serve import Server, case, main, until  # noqa: E402
 
 IDLE = 10000
-LIMITS = {"head_timeout_ms": 1500, "body_timeout_ms": 1500, "write_timeout_ms": 2000, "connections_per_address": 0}
+LIMITS = {"head_timeout_ms": 3000, "body_timeout_ms": 3000, "write_timeout_ms": 2000, "connections_per_address": 0}
 
 
 def attack(server, seconds, path, *args):

@@ -1,24 +1,14 @@
 /* Kept answers: listed, removed by tag, removed all. */
-#include <stdlib.h>
-
 #include "support/pipeline_fixture.h"
 
 #include "support/test_alloc.h"
 #include "text/json.h"
 
 static int open_plain(void **state) {
-  fixture *f = calloc(1, sizeof *f);
-  if (!f) return -1;
-  fixture_open(f, NULL, NULL, 0, NULL, 0);
+  if (fixture_set_up(state) != 0) return -1;
+  fixture *f = *state;
   fixture_add(f, "acme", "shop.md", "The shop opens at eight and closes at six.\n");
   fixture_add(f, "acme", "van.md", "The blue van stands in the yard behind the depot.\n");
-  *state = f;
-  return 0;
-}
-
-static int close_it(void **state) {
-  fixture_close(*state);
-  free(*state);
   return 0;
 }
 
@@ -184,13 +174,7 @@ static aiorch_status all_calls(aiorch *orch) {
 static void test_cache_admin__out_of_memory(void **state) {
   (void)state;
   aio__test_alloc t;
-  aiorch_config *config = NULL;
-  aiorch *orch = NULL;
-  aio__test_alloc_init(&t);
-  assert_int_equal(aiorch_config_new_with(&t.al, &config), AIORCH_OK);
-  assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
-  assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);
-  aiorch_config_free(config);
+  aiorch *orch = fixture_plain(&t, NULL);
   do {
     aio__test_alloc_next(&t);
     aiorch_status st = all_calls(orch);
@@ -204,7 +188,7 @@ static void test_cache_admin__out_of_memory(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_plain, close_it)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_plain, fixture_tear_down)
   const struct CMUnitTest tests[] = {
       TEST(test_cache_list__newest_first_with_all_members),
       TEST(test_cache_list__nothing_of_another_tenant),

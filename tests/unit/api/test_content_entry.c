@@ -6,19 +6,6 @@
 #include "pipeline/run_content.h"
 #include "support/test_alloc.h"
 
-static int open_it(void **state) {
-  fixture *f = test_calloc(1, sizeof *f);
-  fixture_open(f, NULL, NULL, 0, NULL, 0);
-  *state = f;
-  return 0;
-}
-
-static int close_it(void **state) {
-  fixture_close(*state);
-  test_free(*state);
-  return 0;
-}
-
 static void test_aiorch_run_add__all_that_there_is(void **state) {
   aiorch_run *run = fixture_ask(*state, "acme", "u1", "What is this?");
   assert_int_equal(aiorch_run_add_image(run, "image/png", "aGk=", 4), AIORCH_OK);
@@ -118,9 +105,9 @@ static void test_aiorch_run_tool_call__reads_what_came(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_aiorch_run_add__all_that_there_is, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_aiorch_run_add__null, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_aiorch_run_tool_call__reads_what_came, open_it, close_it),
+      cmocka_unit_test_setup_teardown(test_aiorch_run_add__all_that_there_is, fixture_set_up, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_aiorch_run_add__null, fixture_set_up, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_aiorch_run_tool_call__reads_what_came, fixture_set_up, fixture_tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,27 +6,6 @@
 #include "pipeline/run_content.h"
 #include "support/test_alloc.h"
 
-static int open_it(void **state) {
-  fixture *f = test_calloc(1, sizeof *f);
-  fixture_open(f, NULL, NULL, 0, NULL, 0);
-  *state = f;
-  return 0;
-}
-
-static int close_it(void **state) {
-  fixture_close(*state);
-  test_free(*state);
-  return 0;
-}
-
-static aiorch_run *from(fixture *f, const char *request) {
-  aiorch_error error;
-  aiorch_run *run = NULL;
-  aio__error_init(&error);
-  if (aiorch_run_from_json(f->orch, request, strlen(request), &run, &error) != AIORCH_OK) fail_msg("%s", error.message);
-  return run;
-}
-
 static void refused(fixture *f, const char *request, const char *words) {
   aiorch_error error;
   aiorch_run *run = NULL;
@@ -37,7 +16,7 @@ static void refused(fixture *f, const char *request, const char *words) {
 }
 
 static void test_content_read_parts__a_conversation_with_a_tool(void **state) {
-  aiorch_run *run = from(*state,
+  aiorch_run *run = fixture_from_json(*state,
       "{\"tenant\":\"a\",\"user\":\"u\",\"messages\":["
       "{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":\"aGk=\"},"
       "{\"type\":\"text\",\"text\":\"What is this?\",\"cache\":true},{\"type\":\"image\",\"url\":\"https://a.example/b\"}]},"
@@ -65,7 +44,7 @@ static void test_content_read_parts__a_conversation_with_a_tool(void **state) {
 }
 
 static void test_content_read_parts__plain_parts_are_plain_text(void **state) {
-  aiorch_run *run = from(*state, "{\"tenant\":\"a\",\"user\":\"u\",\"messages\":[{\"role\":\"user\",\"content\":["
+  aiorch_run *run = fixture_from_json(*state, "{\"tenant\":\"a\",\"user\":\"u\",\"messages\":[{\"role\":\"user\",\"content\":["
                                  "{\"type\":\"text\",\"text\":\"One\"},{\"type\":\"text\",\"text\":\"two\"}]}]}");
   assert_int_equal(run->messages[0].part_count, 0);
   assert_string_equal(run->messages[0].text.p, "One\n\ntwo");
@@ -73,7 +52,7 @@ static void test_content_read_parts__plain_parts_are_plain_text(void **state) {
 }
 
 static void test_content_read_wishes__all_of_them(void **state) {
-  aiorch_run *run = from(*state,
+  aiorch_run *run = fixture_from_json(*state,
       "{\"tenant\":\"a\",\"user\":\"u\",\"messages\":[{\"role\":\"user\",\"content\":\"?\"}],"
       "\"tools\":[{\"name\":\"f\",\"description\":\"Does.\",\"schema\":{\"type\":\"object\",\"n\":3}},{\"name\":\"g\"}],"
       "\"tool_choice\":{\"name\":\"g\"},\"schema\":{\"type\":\"object\"},\"schema_name\":\"out\",\"stop\":[\"A\",\"B\"]}");
@@ -88,7 +67,7 @@ static void test_content_read_wishes__all_of_them(void **state) {
   assert_string_equal(w.schema_name.p, "out");
   assert_int_equal(w.stop_count, 2);
   aiorch_run_free(run);
-  run = from(*state, "{\"tenant\":\"a\",\"user\":\"u\",\"tool_choice\":\"any\",\"stop\":\"E\",\"tools\":null,\"schema\":null}");
+  run = fixture_from_json(*state, "{\"tenant\":\"a\",\"user\":\"u\",\"tool_choice\":\"any\",\"stop\":\"E\",\"tools\":null,\"schema\":null}");
   aio__run_wishes(run, &w);
   assert_int_equal(w.tool_choice, AIO__TOOLS_ANY);
   assert_int_equal(w.stop_count, 1);
@@ -128,10 +107,10 @@ static void test_content_read__what_is_wrong_is_said(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_content_read_parts__a_conversation_with_a_tool, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_content_read_parts__plain_parts_are_plain_text, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_content_read_wishes__all_of_them, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_content_read__what_is_wrong_is_said, open_it, close_it),
+      cmocka_unit_test_setup_teardown(test_content_read_parts__a_conversation_with_a_tool, fixture_set_up, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_content_read_parts__plain_parts_are_plain_text, fixture_set_up, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_content_read_wishes__all_of_them, fixture_set_up, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_content_read__what_is_wrong_is_said, fixture_set_up, fixture_tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

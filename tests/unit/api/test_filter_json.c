@@ -91,7 +91,14 @@ static void test_filter_fault__lengths_bounds_and_utf_8(void **state) {
   assert_non_null(aio__filter_fault(&f));
   f.to = (aio__str){"\xC3", 1};
   assert_non_null(aio__filter_fault(&f));
+  f.to = (aio__str){"a\0b", 3}; /* a store on PostgreSQL would fail over it */
+  assert_non_null(aio__filter_fault(&f));
   f.to = (aio__str){NULL, 0};
+  f.name = (aio__str){"a\0", 2};
+  assert_non_null(aio__filter_fault(&f));
+  f.name = (aio__str){"\xC3", 1};
+  assert_non_null(aio__filter_fault(&f));
+  f.name = (aio__str){text, 63};
   assert_null(aio__filter_fault(&f));
   f.value = f.to;
   assert_non_null(aio__filter_fault(&f));

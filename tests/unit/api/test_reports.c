@@ -1,37 +1,19 @@
 /* Figures and verdicts outside a run. */
-#include <stdlib.h>
-
 #include "support/pipeline_fixture.h"
 
 #include "support/test_alloc.h"
 #include "text/json.h"
 
-static int open_with(void **state, const char *settings, const scripted_answer *script, size_t count) {
-  fixture *f = calloc(1, sizeof *f);
-  if (!f) return -1;
-  fixture_open(f, settings, script, count, NULL, 0);
-  *state = f;
-  return 0;
-}
-
-static int open_plain(void **state) { return open_with(state, NULL, NULL, 0); }
-
 static int open_bare(void **state) {
-  return open_with(state, "{\"cache.mode\":\"off\",\"retrieve.enabled\":false,\"validate.rules\":\"off\","
+  return fixture_set_up_with(state, "{\"cache.mode\":\"off\",\"retrieve.enabled\":false,\"validate.rules\":\"off\","
                           "\"rate_limit.requests\":0,\"tenancy\":\"single\"}", NULL, 0);
 }
 
-static int open_flagging(void **state) { return open_with(state, "{\"validate.rules\":\"flag\"}", NULL, 0); }
+static int open_flagging(void **state) { return fixture_set_up_with(state, "{\"validate.rules\":\"flag\"}", NULL, 0); }
 
 static int open_priced(void **state) {
   static const scripted_answer script[] = {{.text = "Yes.", .input = 100, .output = 10}};
-  return open_with(state, NULL, script, 1);
-}
-
-static int close_it(void **state) {
-  fixture_close(*state);
-  free(*state);
-  return 0;
+  return fixture_set_up_with(state, NULL, script, 1);
 }
 
 static aio__json *parse(aiorch_text *from) {
@@ -349,13 +331,7 @@ static aiorch_status all_reports(aiorch *orch) {
 static void test_reports__out_of_memory(void **state) {
   (void)state;
   aio__test_alloc t;
-  aiorch_config *config = NULL;
-  aiorch *orch = NULL;
-  aio__test_alloc_init(&t);
-  assert_int_equal(aiorch_config_new_with(&t.al, &config), AIORCH_OK);
-  assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
-  assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);
-  aiorch_config_free(config);
+  aiorch *orch = fixture_plain(&t, NULL);
   assert_int_equal(all_reports(orch), AIORCH_OK); /* what is made at first use is there now */
   long live = t.live;
   aiorch_status st;
@@ -373,23 +349,23 @@ static void test_reports__out_of_memory(void **state) {
 }
 
 int main(void) {
-#define TEST(name, open) cmocka_unit_test_setup_teardown(name, open, close_it)
+#define TEST(name, open) cmocka_unit_test_setup_teardown(name, open, fixture_tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(test_metrics_snapshot__counts_what_happened, open_plain),
-      TEST(test_metrics_snapshot__arguments, open_plain),
-      TEST(test_stats__what_the_store_holds, open_plain),
-      TEST(test_stats__notes_say_what_is_missing, open_plain),
+      TEST(test_metrics_snapshot__counts_what_happened, fixture_set_up),
+      TEST(test_metrics_snapshot__arguments, fixture_set_up),
+      TEST(test_stats__what_the_store_holds, fixture_set_up),
+      TEST(test_stats__notes_say_what_is_missing, fixture_set_up),
       TEST(test_stats__notes_say_what_is_switched_off, open_bare),
-      TEST(test_stats__arguments, open_plain),
+      TEST(test_stats__arguments, fixture_set_up),
       TEST(test_costs__sums_by_group, open_priced),
       TEST(test_costs__groups_and_ranges, open_priced),
-      TEST(test_costs__arguments, open_plain),
-      TEST(test_screen__passes, open_plain),
-      TEST(test_screen__blocks_and_says_where, open_plain),
+      TEST(test_costs__arguments, fixture_set_up),
+      TEST(test_screen__passes, fixture_set_up),
+      TEST(test_screen__blocks_and_says_where, fixture_set_up),
       TEST(test_screen__does_as_validate_would, open_flagging),
       TEST(test_screen__rules_off, open_bare),
-      TEST(test_screen__texts_that_are_no_input, open_plain),
-      TEST(test_screen__arguments, open_plain),
+      TEST(test_screen__texts_that_are_no_input, fixture_set_up),
+      TEST(test_screen__arguments, fixture_set_up),
       cmocka_unit_test(test_reports__out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

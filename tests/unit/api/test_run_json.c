@@ -1,32 +1,14 @@
 /* Runs as JSON in and out. */
-#include <stdlib.h>
-
 #include "support/pipeline_fixture.h"
 
 #include "support/test_alloc.h"
 #include "text/json.h"
 
 static int open_plain(void **state) {
-  fixture *f = calloc(1, sizeof *f);
-  if (!f) return -1;
-  fixture_open(f, NULL, NULL, 0, NULL, 0);
+  if (fixture_set_up(state) != 0) return -1;
+  fixture *f = *state;
   fixture_add(f, "acme", "shop.md", "# Shop\n\nThe shop opens at eight and closes at six.\n");
-  *state = f;
   return 0;
-}
-
-static int close_it(void **state) {
-  fixture_close(*state);
-  free(*state);
-  return 0;
-}
-
-static aiorch_run *from(fixture *f, const char *request) {
-  aiorch_error error;
-  aiorch_run *run = NULL;
-  aio__error_init(&error);
-  if (aiorch_run_from_json(f->orch, request, strlen(request), &run, &error) != AIORCH_OK) fail_msg("%s", error.message);
-  return run;
 }
 
 /* The request is refused with this status, the message names `word`, and no run is left. */
@@ -66,7 +48,7 @@ static const char *text_at(const aio__json *json, const char *a, const char *b) 
 
 static void test_run_from_json__all_members(void **state) {
   fixture *f = *state;
-  aiorch_run *run = from(f, "{\"tenant\":\"acme\",\"user\":\"u1\",\"messages\":["
+  aiorch_run *run = fixture_from_json(f, "{\"tenant\":\"acme\",\"user\":\"u1\",\"messages\":["
                             "{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"q1\"},"
                             "{\"role\":\"assistant\",\"content\":\"a1\"},{\"role\":\"tool\",\"content\":\"t\"},"
                             "{\"role\":\"user\",\"content\":\"q2\"}],"
@@ -98,7 +80,7 @@ static void test_run_from_json__all_members(void **state) {
 
 static void test_run_from_json__null_members_are_as_if_not_there(void **state) {
   fixture *f = *state;
-  aiorch_run *run = from(f, "{\"tenant\":\"acme\",\"user\":\"u1\",\"messages\":null,\"options\":null,\"filters\":null,"
+  aiorch_run *run = fixture_from_json(f, "{\"tenant\":\"acme\",\"user\":\"u1\",\"messages\":null,\"options\":null,\"filters\":null,"
                             "\"sources\":null,\"answer\":null,\"usage\":null,\"finish_reason\":null,\"provider\":null,"
                             "\"model\":null}");
   assert_int_equal(run->message_count, 0);
@@ -108,7 +90,7 @@ static void test_run_from_json__null_members_are_as_if_not_there(void **state) {
 
 static void test_run_from_json__completes_stages(void **state) {
   fixture *f = *state;
-  aiorch_run *run = from(f, "{\"tenant\":\"acme\",\"user\":\"u1\",\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],"
+  aiorch_run *run = fixture_from_json(f, "{\"tenant\":\"acme\",\"user\":\"u1\",\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],"
                             "\"sources\":[{\"n\":1,\"uri\":\"u\",\"title\":null,\"text\":\"x\",\"score\":1}],"
                             "\"answer\":\"y\",\"finish_reason\":\"length\",\"provider\":\"p\",\"model\":\"m\","
                             "\"usage\":{\"input\":5,\"output\":2,\"estimated\":false}}");
@@ -261,7 +243,7 @@ static void test_run_json__closed(void **state) {
 
 static void test_event_json__every_event_and_one_final(void **state) {
   fixture *f = *state;
-  aiorch_run *run = from(f, WHO "\"messages\":[{\"role\":\"user\",\"content\":\"When does the shop open?\"}]}");
+  aiorch_run *run = fixture_from_json(f, WHO "\"messages\":[{\"role\":\"user\",\"content\":\"When does the shop open?\"}]}");
   const aiorch_event *event = NULL;
   int finals = 0, deltas = 0, stages = 0;
   aiorch_status st;
@@ -294,7 +276,7 @@ static void test_run_to_json__at_any_time(void **state) {
   fixture *f = *state;
   const char *text = NULL;
   size_t len = 0;
-  aiorch_run *run = from(f, WHO "\"messages\":[{\"role\":\"user\",\"content\":\"When does the shop open?\"}]}");
+  aiorch_run *run = fixture_from_json(f, WHO "\"messages\":[{\"role\":\"user\",\"content\":\"When does the shop open?\"}]}");
   assert_int_equal(aiorch_run_to_json(run, &text, &len), AIORCH_OK);
   aio__json *json = parse(text, len);
   assert_string_equal(text_at(json, "run_id", NULL), run->id);
@@ -317,14 +299,7 @@ static void test_run_json__out_of_memory(void **state) {
       WHO "\"messages\":[{\"role\":\"user\",\"content\":\"When is it?\"}],\"options\":{\"cache.ttl_s\":60},"
           "\"filters\":{\"a\":[\"x\",\"y\"]},\"sources\":[{\"uri\":\"u\",\"text\":\"It is when it is.\"}]}";
   aio__test_alloc t;
-  aiorch_config *config = NULL;
-  aiorch *orch = NULL;
-  aio__test_alloc_init(&t);
-  assert_int_equal(aiorch_config_new_with(&t.al, &config), AIORCH_OK);
-  assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
-  assert_int_equal(aiorch_config_set_i64(config, "rate_limit.requests", 0, NULL), AIORCH_OK);
-  assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);
-  aiorch_config_free(config);
+  aiorch *orch = fixture_plain(&t, "{\"rate_limit.requests\":0}");
   long rounds = 0;
   do {
     aiorch_text *response = NULL;
@@ -343,7 +318,7 @@ static void test_run_json__out_of_memory(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_plain, close_it)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_plain, fixture_tear_down)
   const struct CMUnitTest tests[] = {
       TEST(test_run_from_json__all_members),
       TEST(test_run_from_json__null_members_are_as_if_not_there),

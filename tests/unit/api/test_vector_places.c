@@ -158,27 +158,14 @@ static void test_vectors__what_is_no_vector_is_refused(void **state) {
   near_close(&n);
 }
 
-static int in_store(void **state) {
-  *state = NULL;
-  return 0;
-}
-
-static int in_plugin(void **state) {
-  static int yes;
-  *state = &yes;
-  return 0;
-}
-
-#define BOTH(test) cmocka_unit_test_setup(test, in_store), cmocka_unit_test_setup(test, in_plugin)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-    BOTH(test_vectors__nearest_first_and_no_more_than_there_are),
-    BOTH(test_vectors__equals_are_all_found),
-    BOTH(test_vectors__go_with_what_they_are_of),
-    BOTH(test_vectors__tenants_never_mix),
-    BOTH(test_vectors__filters_hold),
-    BOTH(test_vectors__what_is_no_vector_is_refused),
+    NEAR_BOTH(test_vectors__nearest_first_and_no_more_than_there_are),
+    NEAR_BOTH(test_vectors__equals_are_all_found),
+    NEAR_BOTH(test_vectors__go_with_what_they_are_of),
+    NEAR_BOTH(test_vectors__tenants_never_mix),
+    NEAR_BOTH(test_vectors__filters_hold),
+    NEAR_BOTH(test_vectors__what_is_no_vector_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

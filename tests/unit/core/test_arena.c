@@ -85,6 +85,35 @@ static void test_str__copies_and_tells_empty_from_failed(void **state) {
   assert_int_equal(t.live, 0);
 }
 
+static void test_grow__doubles_and_keeps_what_is_there(void **state) {
+  (void)state;
+  aio__test_alloc t;
+  aio__test_alloc_init(&t);
+  aio__arena arena;
+  aio__arena_init(&arena, &t.al, 256);
+  int *items = NULL;
+  size_t cap = 0;
+  for (int i = 0; i < 1000; i++) {
+    int *before = items;
+    bool full = (size_t)i == cap;
+    items = aio__arena_grow(&arena, items, (size_t)i, &cap, 3, sizeof *items);
+    assert_non_null(items);
+    assert_int_equal(items != before, full);
+    assert_true(cap > (size_t)i);
+    items[i] = i;
+  }
+  assert_int_equal(cap, 3 * 512);
+  for (int i = 0; i < 1000; i++) assert_int_equal(items[i], i);
+  for (size_t i = 1000; i < cap; i++) assert_int_equal(items[i], 0);
+  t.fail_at = t.count + 1;
+  assert_null(aio__arena_grow(&arena, items, cap, &cap, 3, sizeof *items));
+  assert_int_equal(cap, 3 * 512);
+  size_t huge = SIZE_MAX / sizeof *items;
+  assert_null(aio__arena_grow(&arena, items, huge, &huge, 3, sizeof *items));
+  aio__arena_free(&arena);
+  assert_int_equal(t.live, 0);
+}
+
 static void test_alloc__size_that_overflows_is_null(void **state) {
   (void)state;
   aio__test_alloc t;
@@ -105,6 +134,7 @@ int main(void) {
     cmocka_unit_test(test_alloc__large_piece_does_not_lose_the_block),
     cmocka_unit_test(test_free__may_be_used_again),
     cmocka_unit_test(test_str__copies_and_tells_empty_from_failed),
+    cmocka_unit_test(test_grow__doubles_and_keeps_what_is_there),
     cmocka_unit_test(test_alloc__size_that_overflows_is_null),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <aiorch/error.h>
@@ -149,6 +150,38 @@ static void test_f64__reads_back_as_the_same_value(void **state) {
   }
 }
 
+static void assert_shortest(double value) {
+  char want[40];
+  for (int digits = 15; digits <= 17; digits++) {
+    double back;
+    snprintf(want, sizeof want, "%.*g", digits, value);
+    back = strtod(want, NULL);
+    if (memcmp(&back, &value, sizeof value) == 0) break;
+  }
+  assert_number(value, want);
+}
+
+/* Those of the size of scores are written without the C library. */
+static void test_f64__is_written_as_the_c_library_does(void **state) {
+  (void)state;
+  static const double edges[] = {0.001, 0.01, 0.1, 1, 0.0078125, 1.0 / 122, 10, 100, 1000, 0.5, 0.25, 2, 256, 99.5, 0.015, 0.3, 999.999, 1024.0 / 1000};
+  uint64_t bits = UINT64_C(0x9E3779B97F4A7C15);
+  for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+    double value = nextafter(nextafter(edges[i], 0), 0);
+    for (int step = 0; step < 5; step++, value = nextafter(value, (double)INFINITY)) {
+      assert_shortest(value);
+      assert_shortest(-value);
+    }
+  }
+  for (int i = 0; i < 50000; i++) {
+    bits = bits * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    double share = (double)(bits >> 11) / 9007199254740992.0;
+    double scaled = share * (i % 4 == 0 ? 1000 : i % 4 == 1 ? 10 : i % 4 == 2 ? 0.01 : 1), few = floor(scaled * 1000) / 1000;
+    assert_shortest(scaled);
+    assert_shortest(i % 2 ? few : -few);
+  }
+}
+
 static void test_f64__in_a_locale_with_a_decimal_comma(void **state) {
   (void)state;
   static const char *const names[] = {"de_DE", "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "es_ES.UTF-8"};
@@ -199,6 +232,7 @@ int main(void) {
     cmocka_unit_test(test_integers__extremes),
     cmocka_unit_test(test_f64__is_short_and_exact),
     cmocka_unit_test(test_f64__reads_back_as_the_same_value),
+    cmocka_unit_test(test_f64__is_written_as_the_c_library_does),
     cmocka_unit_test(test_f64__in_a_locale_with_a_decimal_comma),
     cmocka_unit_test(test_fmt__grows_to_fit),
     cmocka_unit_test(test_fmt__at_the_limit),

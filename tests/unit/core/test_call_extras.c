@@ -66,6 +66,29 @@ static void test_put_tool_call__is_kept_in_order(void **state) {
   close_held(&h);
 }
 
+static void test_put_stop_sequence__is_kept_or_refused(void **state) {
+  (void)state;
+  char longer[257];
+  held h;
+  aio__call_extra e;
+  memset(longer, 'x', sizeof longer);
+  open_kind(&h, AIO__CALL_GENERATE);
+  assert_int_equal(aiorch_call_put_stop_sequence(NULL, "END", 3), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_call_put_stop_sequence(h.call, "", 0), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_call_put_stop_sequence(h.call, NULL, 3), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_call_put_stop_sequence(h.call, "\xFF", 1), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_call_put_stop_sequence(h.call, longer, 256), AIORCH_E_TOO_LARGE);
+  assert_false(aio__call_extra_at(h.call, 0, &e));
+  assert_int_equal(aiorch_call_put_stop_sequence(h.call, "END", 3), AIORCH_OK);
+  assert_true(aio__call_extra_at(h.call, 0, &e));
+  assert_int_equal(e.kind, AIO__EVENT_STOP);
+  assert_true(aio__str_eqz(e.text, "END"));
+  assert_int_equal(aiorch_call_finish(h.call, AIORCH_OK), AIORCH_OK);
+  assert_int_equal(aio__call_result_of(h.call)->status, AIORCH_OK);
+  assert_int_equal(aiorch_call_put_stop_sequence(h.call, "END", 3), AIORCH_E_STATE);
+  close_held(&h);
+}
+
 static void test_put_tool_call__the_reason_that_was_put_counts(void **state) {
   (void)state;
   held h;
@@ -153,6 +176,7 @@ static void test_put_extra__out_of_memory_is_no_success(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_put_tool_call__is_kept_in_order),
+      cmocka_unit_test(test_put_stop_sequence__is_kept_or_refused),
       cmocka_unit_test(test_put_tool_call__the_reason_that_was_put_counts),
       cmocka_unit_test(test_put_tool_call__refuses_what_is_none),
       cmocka_unit_test(test_put_tool_call__at_most_128_and_the_answer_is_then_not_whole),

@@ -216,8 +216,9 @@ static void test_table__every_default_is_allowed_and_described(void **state) {
   (void)state;
   held h;
   const aio__option *option;
-  size_t count = 0;
+  size_t count = 0, own = 0;
   open_held(&h);
+  while (aio__option_at(own) != NULL) own++;
   for (; (option = aio__provider_option_at(count)) != NULL; count++) {
     char key[128] = "providers.x.", described[128];
     aio__buf value, json;
@@ -230,14 +231,14 @@ static void test_table__every_default_is_allowed_and_described(void **state) {
     assert_int_equal(aio__options_get(&h.options, aio__str_z(described), &value, NULL), AIORCH_OK);
     assert_int_equal(aio__options_set_plain(&h.options, aio__str_z(key), aio__buf_view(&value), &h.error), AIORCH_OK);
     aio__jw_init(&w, &json);
-    aio__options_describe(aio__options_count() + count, &w);
+    aio__options_describe(own + count, &w);
     assert_non_null(strstr(aio__buf_cstr(&json), described));
     assert_int_equal(strstr(aio__buf_cstr(&json), "\"secret\":true") != NULL, option->secret);
     assert_true(strlen(option->help) > 5);
     aio__buf_free(&value);
     aio__buf_free(&json);
   }
-  assert_int_equal(aio__options_described(), aio__options_count() + count);
+  assert_int_equal(aio__options_described(), own + count);
   close_held(&h);
 }
 

@@ -42,6 +42,22 @@ static void test_trim__both_ends(void **state) {
   assert_int_equal(aio__str_trim(aio__str_z(NULL)).n, 0);
 }
 
+static void test_hex__digits_in_both_cases(void **state) {
+  (void)state;
+  static const char digits[] = "0123456789abcdefABCDEF";
+  int known = 0;
+  for (int c = 0; c < 256; c++) known += aio__hex_value((char)c) >= 0;
+  assert_int_equal(known, sizeof digits - 1);
+  for (int i = 0; digits[i]; i++) assert_int_equal(aio__hex_value(digits[i]), i < 16 ? i : i - 6);
+  static const char text[] = "00fFBeEf";
+  const char *end = text + strlen(text);
+  assert_int_equal(aio__hex4(text, end), 0xff);
+  assert_int_equal(aio__hex4(text + 4, end), 0xbeef);
+  assert_int_equal(aio__hex4(text + 5, end), -1); /* too short */
+  static const char none[] = "12g4";
+  assert_int_equal(aio__hex4(none, none + 4), -1);
+}
+
 static void test_utf8_put__then_next_gives_every_scalar_back(void **state) {
   (void)state;
   for (uint32_t c = 0; c <= 0x10FFFF; c++) {
@@ -127,13 +143,32 @@ static void test_utf8_cut__splits_no_character(void **state) {
   for (size_t max = 0; max < 7; max++) assert_int_equal(aio__utf8_cut(text, max), want[max]);
 }
 
+static void test_str_base64__every_byte_at_every_place(void **state) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  char text[64];
+  (void)state;
+  assert_true(aio__str_base64(AIO__LIT("")));
+  for (size_t len = 1; len <= sizeof text; len++) {
+    for (size_t at = 0; at < len; at++) {
+      memcpy(text, digits, sizeof text);
+      for (int c = 0; c < 256; c++) {
+        text[at] = (char)c;
+        bool digit = c != 0 && strchr(digits, c) != NULL;
+        if (aio__str_base64(aio__str_n(text, len)) != digit) fail_msg("byte %d at %zu of %zu", c, at, len);
+      }
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_str_base64__every_byte_at_every_place),
     cmocka_unit_test(test_eq_and_cmp__are_bytewise),
     cmocka_unit_test(test_n__null_is_empty),
     cmocka_unit_test(test_starts__prefix),
     cmocka_unit_test(test_trim__both_ends),
-    cmocka_unit_test(test_utf8_put__then_next_gives_every_scalar_back),
+    cmocka_unit_test(test_hex__digits_in_both_cases),
+      cmocka_unit_test(test_utf8_put__then_next_gives_every_scalar_back),
     cmocka_unit_test(test_utf8_check__agrees_with_the_definition),
     cmocka_unit_test(test_utf8_check__names_the_first_bad_byte_at_every_position),
     cmocka_unit_test(test_utf8_check__counts_code_points),

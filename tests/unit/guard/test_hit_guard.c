@@ -742,11 +742,6 @@ static void test_new__out_of_memory(void **state) {
   }
 }
 
-static void test_version__names_data_and_code(void **state) {
-  (void)state;
-  assert_int_equal(strlen(aio__hit_guard_version(guard)), 64);
-}
-
 static void test_refusal_name__is_total(void **state) {
   (void)state;
   assert_string_equal(aio__hit_refusal_name(AIO__HIT_PASS), "");
@@ -789,7 +784,6 @@ int main(void) {
     cmocka_unit_test(test_check_all__each_guard),
     cmocka_unit_test(test_check__out_of_memory),
     cmocka_unit_test(test_new__out_of_memory),
-    cmocka_unit_test(test_version__names_data_and_code),
     cmocka_unit_test(test_refusal_name__is_total),
   };
   return cmocka_run_group_tests(tests, make_guard, free_guard);

@@ -8,34 +8,7 @@
 
 #include <cmocka.h>
 
-#include "guard/hit_guard_parts.h"
-#include "text/unpack.h"
-
-static aio__hit_lexicon lexicon;
-static aio__arena arena;
-
-static int load(void **state) {
-  (void)state;
-  char *data = aio__unpack(&aio__data_hit_guard, aio__alloc_default());
-  aiorch_status status = AIORCH_E_NOMEM;
-  if (data != NULL) status = aio__hit_lexicon_new(aio__alloc_default(), (aio__str){data, aio__data_hit_guard.len}, &lexicon, NULL);
-  aio__free(aio__alloc_default(), data);
-  aio__arena_init(&arena, aio__alloc_default(), 4096);
-  return status == AIORCH_OK ? 0 : -1;
-}
-
-static int unload(void **state) {
-  (void)state;
-  aio__arena_free(&arena);
-  aio__hit_lexicon_free(&lexicon);
-  return 0;
-}
-
-static aio__hit_text read(const char *text) {
-  aio__hit_text out;
-  assert_int_equal(aio__hit_text_read(&lexicon, &arena, aio__str_z(text), &out), AIORCH_OK);
-  return out;
-}
+#include "support/hit_lexicon.h"
 
 static bool same(const aio__hit_fact *a, const aio__hit_fact *b) {
   return a->a == b->a && a->b == b->b;
@@ -51,7 +24,7 @@ static void test_numbers__one_value(void **state) {
     {"1000000000000", "a trillion"}, {"2.5", "two and a half"}, {"2", "twice"}, {"11000", "eleven thousand"}, {"0", "zero"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    aio__hit_text a = read(cases[i][0]), b = read(cases[i][1]);
+    aio__hit_text a = hit_lexicon_read(cases[i][0]), b = hit_lexicon_read(cases[i][1]);
     if (a.numbers.n != 1 || b.numbers.n != 1 || !same(&a.numbers.fact[0], &b.numbers.fact[0])) {
       fail_msg("%s (%zu) / %s (%zu)", cases[i][0], a.numbers.n, cases[i][1], b.numbers.n);
     }
@@ -68,7 +41,7 @@ static void test_numbers__how_many(void **state) {
     {"1. Boil 2 eggs. 2. Eat.", 1}, {"192.168.0.1", 0}, {"a day", 1}, {"a $5 day", 1}, {"2/20", 1}, {"hundreds of people", 0}, {"three million and five", 1}, {"one hundred. five", 2},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    size_t n = read(cases[i].text).numbers.n;
+    size_t n = hit_lexicon_read(cases[i].text).numbers.n;
     if (n != cases[i].n) fail_msg("\"%s\": %zu", cases[i].text, n);
   }
 }
@@ -77,7 +50,7 @@ static void test_numbers__different_values(void **state) {
   (void)state;
   static const char *const cases[][2] = {{"3.1", "3.10"}, {"007", "7"}, {"-5", "5"}, {"2/20", "1/10"}, {"1/3", "0.33"}, {"10", "100"}, {"1e3", "1000"}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    aio__hit_text a = read(cases[i][0]), b = read(cases[i][1]);
+    aio__hit_text a = hit_lexicon_read(cases[i][0]), b = hit_lexicon_read(cases[i][1]);
     bool equal = a.numbers.n == 1 && b.numbers.n == 1 && same(&a.numbers.fact[0], &b.numbers.fact[0]);
     if (equal) fail_msg("%s is %s", cases[i][0], cases[i][1]);
   }
@@ -89,7 +62,7 @@ static void test_numbers__what_overflows_stays_bounded(void **state) {
     "999999999999999999 trillion trillion", "one trillion trillion trillion trillion trillion trillion", "nine hundred hundred hundred hundred hundred hundred hundred",
     "999999999999999999 and a half", "999999999999999999 1/2", "99999999999999999999/99999999999999999999", "0/0", "1/0", "00000000000000000000001", "12.000000000000000001 million",
   };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_true(read(cases[i]).numbers.n <= 3);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_true(hit_lexicon_read(cases[i]).numbers.n <= 3);
 }
 
 static void test_numbers__units(void **state) {
@@ -101,8 +74,8 @@ static void test_numbers__units(void **state) {
     {"5 degrees celsius", "celsius"}, {"12 m^2", "m^2"}, {"5 percent", "%"}, {"5 rooms", NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    aio__hit_text text = read(cases[i].text);
-    const aio__hit_entry *e = cases[i].unit != NULL ? aio__hit_lexicon_find_written(&lexicon, aio__str_z(cases[i].unit)) : NULL;
+    aio__hit_text text = hit_lexicon_read(cases[i].text);
+    const aio__hit_entry *e = cases[i].unit != NULL ? aio__hit_lexicon_find_written(hit_lexicon(), aio__str_z(cases[i].unit)) : NULL;
     assert_int_equal(text.numbers.n, 1);
     if (text.numbers.fact[0].unit != (e != NULL ? e->unit : 0)) fail_msg("\"%s\": %d", cases[i].text, (int)text.numbers.fact[0].unit);
   }
@@ -119,7 +92,7 @@ static void test_dates__how_many(void **state) {
     {"1990s", 1}, {"2024-05-03", 1}, {"03/04/2024", 1}, {"the 50s", 1}, {"i am 5 am i", 1},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    size_t n = read(cases[i].text).dates.n;
+    size_t n = hit_lexicon_read(cases[i].text).dates.n;
     if (n != cases[i].n) fail_msg("\"%s\": %zu", cases[i].text, n);
   }
 }
@@ -149,5 +122,5 @@ int main(void) {
     cmocka_unit_test(test_numbers__units),            cmocka_unit_test(test_dates__how_many),
     cmocka_unit_test(test_date_parts),
   };
-  return cmocka_run_group_tests(tests, load, unload);
+  return cmocka_run_group_tests(tests, hit_lexicon_load, hit_lexicon_unload);
 }

@@ -8,41 +8,13 @@
 
 #include <cmocka.h>
 
-#include "guard/hit_guard_parts.h"
-#include "text/unpack.h"
-
-static aio__hit_lexicon lexicon;
-static aio__arena arena;
-
-static int load(void **state) {
-  (void)state;
-  char *data = aio__unpack(&aio__data_hit_guard, aio__alloc_default());
-  aiorch_status status = AIORCH_E_NOMEM;
-  if (data != NULL) status = aio__hit_lexicon_new(aio__alloc_default(), (aio__str){data, aio__data_hit_guard.len}, &lexicon, NULL);
-  aio__free(aio__alloc_default(), data);
-  aio__arena_init(&arena, aio__alloc_default(), 4096);
-  return status == AIORCH_OK ? 0 : -1;
-}
-
-static int unload(void **state) {
-  (void)state;
-  aio__arena_free(&arena);
-  aio__hit_lexicon_free(&lexicon);
-  return 0;
-}
-
-static aio__hit_text read(const char *text) {
-  aio__hit_text out;
-  assert_int_equal(aio__hit_text_read(&lexicon, &arena, aio__str_z(text), &out), AIORCH_OK);
-  assert_true(out.n <= aio__hit_tokens_at_most(out.written));
-  return out;
-}
+#include "support/hit_lexicon.h"
 
 /* "w:how n:5 c:foo_bar": kind and text of each token. */
 static const char *tokens(const char *text) {
   static char line[512];
   static const char kinds[] = "wncdtr";
-  aio__hit_text read_text = read(text);
+  aio__hit_text read_text = hit_lexicon_read(text);
   size_t n = 0;
   line[0] = '\0';
   for (uint32_t i = 0; i < read_text.n; i++) {
@@ -91,7 +63,7 @@ static void test_read__kinds_of_token(void **state) {
 
 static void test_read__sentences_and_case(void **state) {
   (void)state;
-  aio__hit_text text = read("Dr. Who is here. USA, too: Yes");
+  aio__hit_text text = hit_lexicon_read("Dr. Who is here. USA, too: Yes");
   static const uint16_t starts[] = {1, 0, 0, 0, 1, 0, 1};
   assert_int_equal(text.n, 7);
   for (uint32_t i = 0; i < text.n; i++) assert_int_equal(text.tokens[i].flags & AIO__HIT_STARTS, starts[i] ? AIO__HIT_STARTS : 0);
@@ -99,34 +71,34 @@ static void test_read__sentences_and_case(void **state) {
   assert_true((text.tokens[4].flags & AIO__HIT_CAPS) != 0);
   assert_true((text.tokens[4].flags & AIO__HIT_COMMA) != 0);
   assert_false(text.flat);
-  assert_true(read("WHERE IS IT").flat);
-  assert_true(read("How Do I Reset My Password").flat);
-  assert_false(read("Is Alice Johnson here").flat);
+  assert_true(hit_lexicon_read("WHERE IS IT").flat);
+  assert_true(hit_lexicon_read("How Do I Reset My Password").flat);
+  assert_false(hit_lexicon_read("Is Alice Johnson here").flat);
 }
 
 static void test_read__quotes(void **state) {
   (void)state;
-  aio__hit_text text = read("say \"no\" and `x y` or 'z' but don't \"");
+  aio__hit_text text = hit_lexicon_read("say \"no\" and `x y` or 'z' but don't \"");
   assert_int_equal(text.quotes_n, 3);
   assert_int_equal(text.quotes[1].end - text.quotes[1].first, 2);
   assert_true(text.quotes[1].code);
   assert_false(text.quotes[2].code);
-  assert_int_equal(read("\"\" ``").quotes_n, 0);
+  assert_int_equal(hit_lexicon_read("\"\" ``").quotes_n, 0);
   char many[4 * AIO__HIT_QUOTES_MAX + 8];
   size_t n = 0;
   for (size_t i = 0; i <= AIO__HIT_QUOTES_MAX; i++) memcpy(many + n, "`x` ", 5), n += 4;
-  text = read(many);
+  text = hit_lexicon_read(many);
   assert_int_equal(text.quotes_n, AIO__HIT_QUOTES_MAX);
   assert_true(text.quotes_full);
   /* A phrase that became one token is one in its quote too. */
-  text = read("the \"new york\" one");
+  text = hit_lexicon_read("the \"new york\" one");
   assert_int_equal(text.quotes[0].end - text.quotes[0].first, 1);
   assert_string_equal(text.tokens[text.quotes[0].first].text.p, "new york");
 }
 
 static void test_find__first_of_equals_and_the_next(void **state) {
   (void)state;
-  aio__hit_text text = read("one two one three one");
+  aio__hit_text text = hit_lexicon_read("one two one three one");
   const aio__hit_token *t = aio__hit_text_find(&text, AIO__LIT("one"), aio__hit_hash("one", 3));
   assert_ptr_equal(t, &text.tokens[0]);
   assert_int_equal(t->next, 3);
@@ -137,9 +109,9 @@ static void test_find__first_of_equals_and_the_next(void **state) {
 
 static void test_read__split_verbs(void **state) {
   (void)state;
-  aio__hit_text text = read("turn the alerts off, not on");
+  aio__hit_text text = hit_lexicon_read("turn the alerts off, not on");
   assert_string_equal(text.tokens[0].entry->text.p, "turn off");
-  text = read("turn left. off we go");
+  text = hit_lexicon_read("turn left. off we go");
   assert_string_equal(text.tokens[0].entry->text.p, "turn");
 }
 
@@ -149,5 +121,5 @@ int main(void) {
     cmocka_unit_test(test_read__quotes),         cmocka_unit_test(test_find__first_of_equals_and_the_next),
     cmocka_unit_test(test_read__split_verbs),
   };
-  return cmocka_run_group_tests(tests, load, unload);
+  return cmocka_run_group_tests(tests, hit_lexicon_load, hit_lexicon_unload);
 }

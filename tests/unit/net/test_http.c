@@ -46,7 +46,7 @@ static bool answer(tiny_server *s, const tiny_request *request) {
     return tiny_reply(request->fd, 200, "X-Thing:  a value \r\nX-Empty:\r\n", text);
   }
   if (strcmp(request->path, "http://proxied.test/v1") == 0) return tiny_reply(request->fd, 200, NULL, "through the proxy");
-  if (strcmp(request->path, "/head") == 0) return tiny_reply(request->fd, 200, NULL, request->head);
+  if (strcmp(request->path, "/head") == 0 || strncmp(request->path, "/head?", 6) == 0) return tiny_reply(request->fd, 200, NULL, request->head);
   if (strcmp(request->path, "/echo") == 0) {
     char head[128];
     snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", request->body_len);
@@ -122,6 +122,28 @@ static void test_start__one_connection_after_the_other_is_the_same(void **state)
     assert_int_equal(a.status, AIORCH_OK);
     if (i == 0) snprintf(first, sizeof first, "%s", aio__buf_cstr(&a.body));
     assert_string_equal(aio__buf_cstr(&a.body), first);
+    http_answer_free(&a);
+  }
+  t->close(t);
+}
+
+/* libcurl's object, used again, keeps a URL that it has taken apart. */
+static void test_start__each_goes_to_its_own_url(void **state) {
+  (void)state;
+  static const char *const paths[] = {"/head?a=1", "/head?a=1", "/head?a=2", "/echo", "/head?a=1", "/head?b=/../c%20d", "/head?b=/../c%20d"};
+  aio__transport *t = http_open_plain(aio__alloc_default());
+  for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+    char want[64];
+    http_answer a;
+    http_answer_init(&a);
+    http_do(t, aio__alloc_default(), &(http_ask){.url = url_of(paths[i]), .body = "{}"}, &a);
+    snprintf(want, sizeof want, "POST %s HTTP/1.1\r\n", paths[i]);
+    if (strcmp(paths[i], "/echo") == 0) assert_string_equal(aio__buf_cstr(&a.body), "{}");
+    else assert_int_equal(strncmp(aio__buf_cstr(&a.body), want, strlen(want)), 0);
+    http_answer_free(&a);
+    http_answer_init(&a);
+    if (i == 3) http_do(t, aio__alloc_default(), &(http_ask){.url = "http://[::1/", .body = "{}"}, &a);
+    if (i == 3) assert_int_equal(a.status, AIORCH_E_NETWORK);
     http_answer_free(&a);
   }
   t->close(t);
@@ -550,6 +572,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_start__an_answer_with_its_headers),
     cmocka_unit_test(test_start__one_connection_after_the_other_is_the_same),
+    cmocka_unit_test(test_start__each_goes_to_its_own_url),
     cmocka_unit_test(test_start__what_is_sent),
     cmocka_unit_test(test_start__a_large_request_comes_whole),
     cmocka_unit_test(test_start__what_cannot_be_sent),

@@ -1,4 +1,5 @@
 /* lib/net/io_thread.c. label: threads */
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -40,16 +41,20 @@ static void run_job(aio__io_task *task) {
   pthread_mutex_unlock(&j->mutex);
 }
 
+static void wait_for_job(job *j) {
+  pthread_mutex_lock(&j->mutex);
+  while (!j->done) pthread_cond_wait(&j->cond, &j->mutex);
+  pthread_mutex_unlock(&j->mutex);
+  pthread_cond_destroy(&j->cond);
+  pthread_mutex_destroy(&j->mutex);
+}
+
 static void on_thread(aio__io_thread *io, void (*work)(job *job), void *ctx) {
   job j = {.task.run = run_job, .io = io, .work = work, .ctx = ctx};
   pthread_mutex_init(&j.mutex, NULL);
   pthread_cond_init(&j.cond, NULL);
   aio__io_post(io, &j.task);
-  pthread_mutex_lock(&j.mutex);
-  while (!j.done) pthread_cond_wait(&j.cond, &j.mutex);
-  pthread_mutex_unlock(&j.mutex);
-  pthread_cond_destroy(&j.cond);
-  pthread_mutex_destroy(&j.mutex);
+  wait_for_job(&j);
 }
 
 static aio__io_thread *open_io(const aio__alloc *al, const aio__clock *clock) {
@@ -167,18 +172,38 @@ static void post_quietly(aio__io_thread *io, quiet_jobs *all, int count) {
 }
 
 static void wait_for_all(quiet_jobs *all, int count) {
-  for (int i = 0; i < count; i++) {
-    job *j = &all->jobs[i];
-    pthread_mutex_lock(&j->mutex);
-    while (!j->done) pthread_cond_wait(&j->cond, &j->mutex);
-    pthread_mutex_unlock(&j->mutex);
-    pthread_cond_destroy(&j->cond);
-    pthread_mutex_destroy(&j->mutex);
-  }
+  for (int i = 0; i < count; i++) wait_for_job(&all->jobs[i]);
   assert_int_equal(atomic_load(&all->ran), count);
 }
 
 static void do_nothing(job *j) { (void)j; }
+
+typedef struct gate {
+  sem_t inside, open;
+} gate;
+
+static void hold(job *j) {
+  gate *g = j->ctx;
+  sem_post(&g->inside);
+  sem_wait(&g->open);
+}
+
+/* All of them while the thread is at something else: awake it would take a part of them, and nobody would be told of the rest. */
+static void post_quietly_while_held(aio__io_thread *io, quiet_jobs *all, int count) {
+  gate g;
+  job j = {.task.run = run_job, .io = io, .work = hold, .ctx = &g};
+  sem_init(&g.inside, 0, 0);
+  sem_init(&g.open, 0, 0);
+  pthread_mutex_init(&j.mutex, NULL);
+  pthread_cond_init(&j.cond, NULL);
+  aio__io_post(io, &j.task);
+  sem_wait(&g.inside);
+  post_quietly(io, all, count);
+  sem_post(&g.open);
+  wait_for_job(&j);
+  sem_destroy(&g.inside);
+  sem_destroy(&g.open);
+}
 
 static void test_post_quietly__runs_when_it_is_woken_or_many_wait(void **state) {
   (void)state;
@@ -189,7 +214,7 @@ static void test_post_quietly__runs_when_it_is_woken_or_many_wait(void **state) 
   post_quietly(io, &all, 3);
   aio__io_wake(io);
   wait_for_all(&all, 3);
-  post_quietly(io, &all, AIO__IO_QUIET_MAX); /* nobody has to wake it for so many */
+  post_quietly_while_held(io, &all, AIO__IO_QUIET_MAX); /* nobody has to wake it for so many */
   wait_for_all(&all, AIO__IO_QUIET_MAX);
   post_quietly(io, &all, 2);
   on_thread(io, do_nothing, NULL); /* one that is not quiet takes those before it along */

@@ -14,19 +14,23 @@ static void test_attempt_usage__counted_estimated_or_nothing(void **state) {
     aiorch_status status;
     int64_t in, out;                   /* counted */
     int64_t used_in, used_out_least;   /* expected; the prompt has 100 */
-    bool estimated;
+    bool estimated, given_up;
   } rows[] = {
-      {text, true, true, false, AIORCH_OK, 7, 3, 7, 3, false},            /* counted is counted */
-      {text, true, true, false, AIORCH_E_NETWORK, 7, 3, 7, 3, false},
-      {"", true, true, false, AIORCH_E_NETWORK, 7, 3, 7, 3, false},
-      {text, true, true, true, AIORCH_E_NETWORK, 7, 1, 7, 10, true},      /* the input is known, the output was more */
-      {text, true, true, true, AIORCH_E_NETWORK, 7, 5000, 7, 5000, true}, /* thinking that is in no text */
-      {"", true, true, true, AIORCH_E_NETWORK, 7, 1, 7, 1, false},
-      {text, true, false, false, AIORCH_OK, 0, 0, 100, 10, true},
-      {"", true, false, false, AIORCH_OK, 0, 0, 100, 0, true},            /* a tool call alone has taken the prompt, too */
-      {"", true, false, false, AIORCH_E_PROVIDER_BUSY, 0, 0, 0, 0, false},
-      {text, false, false, false, AIORCH_OK, 0, 0, 100, 10, true},        /* it said nothing of itself */
-      {"", false, false, false, AIORCH_OK, 0, 0, 0, 0, false},
+      {text, true, true, false, AIORCH_OK, 7, 3, 7, 3, false, false},            /* counted is counted */
+      {text, true, true, false, AIORCH_E_NETWORK, 7, 3, 7, 3, false, false},
+      {"", true, true, false, AIORCH_E_NETWORK, 7, 3, 7, 3, false, false},
+      {text, true, true, true, AIORCH_E_NETWORK, 7, 1, 7, 10, true, false},      /* the input is known, the output was more */
+      {text, true, true, true, AIORCH_E_NETWORK, 7, 5000, 7, 5000, true, false}, /* thinking that is in no text */
+      {"", true, true, true, AIORCH_E_NETWORK, 7, 1, 7, 1, true, false},          /* counted, but not to its end */
+      {text, true, false, false, AIORCH_OK, 0, 0, 100, 10, true, false},
+      {"", true, false, false, AIORCH_OK, 0, 0, 100, 0, true, false},            /* a tool call alone has taken the prompt, too */
+      {"", true, false, false, AIORCH_E_PROVIDER_BUSY, 0, 0, 0, 0, false, false},
+      {text, false, false, false, AIORCH_OK, 0, 0, 100, 10, true, false},        /* it said nothing of itself */
+      {"", false, false, false, AIORCH_OK, 0, 0, 0, 0, false, false},
+      {"", false, false, false, AIORCH_OK, 0, 0, 100, 0, true, true},     /* who was given up has read the prompt */
+      {"", true, false, false, AIORCH_E_CANCELLED, 0, 0, 100, 0, true, true},
+      {"", true, true, true, AIORCH_E_CANCELLED, 7, 1, 7, 1, true, true},
+      {text, true, true, false, AIORCH_E_CANCELLED, 7, 3, 7, 3, false, true},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     static aio__call_result result;
@@ -38,7 +42,7 @@ static void test_attempt_usage__counted_estimated_or_nothing(void **state) {
     result.usage[OUT] = rows[i].out;
     result.usage[AIORCH_USAGE_CACHE_READ] = rows[i].said ? 2 : 0;
     aio__usage usage = {.estimated = false};
-    aio__attempt_usage(&usage, rows[i].said ? &result : NULL, aio__str_z(rows[i].text), 100);
+    aio__attempt_usage(&usage, rows[i].said ? &result : NULL, aio__str_z(rows[i].text), rows[i].given_up, 100);
     if (usage.n[IN] != rows[i].used_in) fail_msg("row %zu: %lld in", i, (long long)usage.n[IN]);
     bool exact = !rows[i].estimated || rows[i].text[0] == '\0' || rows[i].out == 5000;
     bool right = exact ? usage.n[OUT] == rows[i].used_out_least : usage.n[OUT] >= rows[i].used_out_least && usage.n[OUT] < 30;
@@ -87,6 +91,30 @@ static aiorch_status drive(aiorch_run *run) {
   return st;
 }
 
+/* What `aiorch costs` says of the only run that there is. */
+static void assert_row(fixture *f, const char *provider, const char *model, int64_t cost, bool estimated) {
+  aio__arena arena;
+  aio__arena_init(&arena, aio__alloc_default(), 4096);
+  const char *const wanted[] = {provider, model};
+  for (int i = 0; i < 2; i++) {
+    aio__cost_row *rows = NULL;
+    size_t count = 0;
+    aio__sync sync;
+    assert_int_equal(aio__sync_begin(&sync, f->orch, 1000, NULL), AIORCH_OK);
+    aio__store *store = f->orch->store;
+    aio__str by = aio__str_z(i ? "model" : "provider");
+    assert_int_equal(aio__sync_end(&sync, store->ledger->costs(store, &sync.op, AIO__LIT("acme"), 0, INT64_MAX, by, &arena, &rows, &count), NULL),
+                     AIORCH_OK);
+    aio__sync_free(&sync);
+    assert_int_equal(count, 1);
+    assert_string_equal(rows[0].group.n ? rows[0].group.p : "", wanted[i]);
+    assert_int_equal(rows[0].unknown_price, 0);
+    assert_int_equal(rows[0].cost_nano_usd, cost);
+    assert_int_equal(rows[0].usage.estimated, estimated);
+  }
+  aio__arena_free(&arena);
+}
+
 static void test_attempt_dropped__has_the_tokens_that_are_known(void **state) {
   (void)state;
   static const char text[] = "Some words of an answer that nobody waits for any more, fifteen tokens or so.";
@@ -94,7 +122,7 @@ static void test_attempt_dropped__has_the_tokens_that_are_known(void **state) {
     out_there how;
     bool alone, tokens;
   } rows[] = {{{text, false, true}, true, true},  {{text, true, true}, true, true},   {{text, false, true}, false, true},
-              {{NULL, true, true}, true, true},   {{NULL, false, true}, true, false}, {{NULL, false, false}, true, false}};
+              {{NULL, true, true}, true, true},   {{NULL, false, true}, true, true},  {{NULL, false, false}, true, false}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     fixture f;
     out_there how = rows[i].how;
@@ -111,8 +139,10 @@ static void test_attempt_dropped__has_the_tokens_that_are_known(void **state) {
     assert_int_equal(out > 10, how.text != NULL);
     assert_int_equal(aiorch_run_usage(run, IN), in);
     assert_int_equal(aiorch_run_usage(run, OUT), out);
-    assert_int_equal(aiorch_run_usage_estimated(run) != 0, how.text != NULL);
-    assert_int_equal(aiorch_run_cost(run, &cost), how.sent ? AIORCH_E_NOT_FOUND : AIORCH_OK);
+    assert_int_equal(aiorch_run_usage_estimated(run) != 0, how.sent);
+    assert_int_equal(aiorch_run_cost(run, &cost), AIORCH_OK);
+    assert_int_equal(cost, 3000 * in + 15000 * out); /* an estimate, as the mark on its tokens says */
+    assert_row(&f, how.sent ? "first" : "", how.sent ? "claude-sonnet-4-5" : "", cost, how.sent);
     aiorch_run_free(run);
     fixture_close(&f);
   }
@@ -136,7 +166,8 @@ static void test_attempt_end__of_a_blocked_answer_in_its_midst(void **state) {
     assert_true(counts ? in == 55 : in > 0);
     assert_in_range(aiorch_run_usage(run, OUT), 200, 1000);
     assert_true(aiorch_run_usage_estimated(run));
-    assert_int_equal(aiorch_run_cost(run, &cost), AIORCH_E_NOT_FOUND);
+    assert_int_equal(aiorch_run_cost(run, &cost), AIORCH_OK);
+    assert_int_equal(cost, 3000 * in + 15000 * aiorch_run_usage(run, OUT));
     aiorch_run_free(run);
     fixture_close(&f);
   }

@@ -223,34 +223,21 @@ static void test_near__a_question_that_the_guards_cannot_read_has_exact_hits_onl
   near_close(&n);
 }
 
-static int in_store(void **state) {
-  *state = NULL;
-  return 0;
-}
-
-static int in_plugin(void **state) {
-  static int yes;
-  *state = &yes;
-  return 0;
-}
-
-#define BOTH(test) cmocka_unit_test_setup(test, in_store), cmocka_unit_test_setup(test, in_plugin)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-    BOTH(test_near__a_near_question_is_answered_from_the_cache),
-    BOTH(test_near__the_guards_say_no),
-    BOTH(test_near__an_empty_scope_costs_no_embedding),
-    BOTH(test_near__exact_by_setting),
-    BOTH(test_near__a_run_can_ask_for_more_and_for_newer),
-    BOTH(test_near__another_tenant_gets_nothing),
-    BOTH(test_near__an_embedder_that_fails_is_a_miss_that_is_not_kept),
-    BOTH(test_near__an_added_document_makes_a_near_answer_prove_itself),
-    cmocka_unit_test_setup(test_near__a_vector_without_its_entry_is_forgotten, in_plugin),
-    cmocka_unit_test_setup(test_near__a_vector_store_that_fails_is_a_miss_that_says_so, in_plugin),
-    cmocka_unit_test_setup(test_near__an_answer_whose_vector_is_not_taken_is_kept_for_its_question, in_plugin),
-    BOTH(test_near__a_run_cannot_ask_for_less),
-    BOTH(test_near__a_question_that_the_guards_cannot_read_has_exact_hits_only),
+    NEAR_BOTH(test_near__a_near_question_is_answered_from_the_cache),
+    NEAR_BOTH(test_near__the_guards_say_no),
+    NEAR_BOTH(test_near__an_empty_scope_costs_no_embedding),
+    NEAR_BOTH(test_near__exact_by_setting),
+    NEAR_BOTH(test_near__a_run_can_ask_for_more_and_for_newer),
+    NEAR_BOTH(test_near__another_tenant_gets_nothing),
+    NEAR_BOTH(test_near__an_embedder_that_fails_is_a_miss_that_is_not_kept),
+    NEAR_BOTH(test_near__an_added_document_makes_a_near_answer_prove_itself),
+    cmocka_unit_test_setup(test_near__a_vector_without_its_entry_is_forgotten, near_in_plugin),
+    cmocka_unit_test_setup(test_near__a_vector_store_that_fails_is_a_miss_that_says_so, near_in_plugin),
+    cmocka_unit_test_setup(test_near__an_answer_whose_vector_is_not_taken_is_kept_for_its_question, near_in_plugin),
+    NEAR_BOTH(test_near__a_run_cannot_ask_for_less),
+    NEAR_BOTH(test_near__a_question_that_the_guards_cannot_read_has_exact_hits_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

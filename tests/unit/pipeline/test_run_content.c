@@ -8,18 +8,7 @@
 
 static const scripted_answer yes[] = {{.text = "Yes."}};
 
-static int open_it(void **state) {
-  fixture *f = test_calloc(1, sizeof *f);
-  fixture_open(f, NULL, yes, 1, NULL, 0);
-  *state = f;
-  return 0;
-}
-
-static int close_it(void **state) {
-  fixture_close(*state);
-  test_free(*state);
-  return 0;
-}
+static int open_it(void **state) { return fixture_set_up_with(state, NULL, yes, 1); }
 
 static aio__str S(const char *text) { return aio__str_z(text); }
 
@@ -360,24 +349,24 @@ static void test_stage_generate__a_plug_in_sees_all_of_it(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_run_add_image__comes_after_the_text, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_image__refuses_what_is_none, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_text__joins_the_texts, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_text__of_many_is_moved_seldom, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_tool_call__makes_the_assistants_message, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_tool_call__refuses_what_is_no_call, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_cache_marker__marks_the_last_part, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_tool__limits, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_stop__limits, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add_part__the_bytes_of_all_are_bounded, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add__without_memory_leaves_nothing, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_add__not_once_it_has_begun, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_stage_validate__an_image_needs_no_words, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_stage_validate__a_tools_result_is_screened, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_content_digest__everything_sets_the_scope_apart, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_content_digest__the_same_image_shares_it, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_run_content_tokens__counts_what_is_sent, open_it, close_it),
-      cmocka_unit_test_setup_teardown(test_stage_generate__a_plug_in_sees_all_of_it, open_it, close_it),
+      cmocka_unit_test_setup_teardown(test_run_add_image__comes_after_the_text, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_image__refuses_what_is_none, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_text__joins_the_texts, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_text__of_many_is_moved_seldom, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_tool_call__makes_the_assistants_message, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_tool_call__refuses_what_is_no_call, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_cache_marker__marks_the_last_part, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_tool__limits, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_stop__limits, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add_part__the_bytes_of_all_are_bounded, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add__without_memory_leaves_nothing, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_add__not_once_it_has_begun, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_stage_validate__an_image_needs_no_words, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_stage_validate__a_tools_result_is_screened, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_content_digest__everything_sets_the_scope_apart, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_content_digest__the_same_image_shares_it, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_run_content_tokens__counts_what_is_sent, open_it, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_stage_generate__a_plug_in_sees_all_of_it, open_it, fixture_tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

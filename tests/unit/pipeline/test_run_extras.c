@@ -13,6 +13,7 @@ typedef struct speaker {
   int thoughts; /* how often; 0: once */
   int32_t finish_reason;
   aiorch_status status;
+  const char *stop;
 } speaker;
 
 static void put(aiorch_call *call, aio__event_kind kind, const char *text, const char *signature) {
@@ -31,6 +32,7 @@ static aiorch_status speak(void *self, aiorch_call *call) {
     assert_int_equal(aiorch_call_put_tool_call(call, "c1", 2, "weather", 7, s->arguments, strlen(s->arguments)), AIORCH_OK);
   }
   if (s->text) assert_int_equal(aiorch_call_emit(call, s->text, strlen(s->text)), AIORCH_OK);
+  if (s->stop) put(call, AIO__EVENT_STOP, s->stop, "");
   if (s->finish_reason) aiorch_call_put_finish_reason(call, s->finish_reason);
   aiorch_call_finish(call, s->status);
   return AIORCH_SLOT_OK;
@@ -104,6 +106,35 @@ static void test_run_take_extras__all_in_their_order(void **state) {
   assert_int_equal(run->stages[AIORCH_STAGE_CACHE_STORE].outcome, AIORCH_OUTCOME_SKIPPED); /* a call for a tool is not kept */
   aiorch_run_free(run);
   close_speakers(orch);
+}
+
+static void test_run_take_extras__the_stop_sequence_that_was_asked_for(void **state) {
+  (void)state;
+  virtual_clock clock;
+  static const char *const said[] = {"END", "\n\n", "secret", NULL}, *const want[] = {"END", "\n\n", "", ""};
+  for (size_t i = 0; i < 4; i++) {
+    speaker s = {.text = "Yes.", .stop = said[i]};
+    aiorch *orch = open_speakers(&clock, "on", &s, NULL);
+    aiorch_run *run = NULL;
+    const char *text, *json;
+    size_t len = 99;
+    assert_int_equal(aiorch_run_new(orch, "acme", 4, "u1", 2, &run), AIORCH_OK);
+    assert_int_equal(aiorch_run_add_message(run, AIORCH_ROLE_USER, "Is it raining?", 14), AIORCH_OK);
+    assert_int_equal(aiorch_run_add_stop(run, "END", 3), AIORCH_OK);
+    assert_int_equal(aiorch_run_add_stop(run, "\n\n", 2), AIORCH_OK);
+    assert_int_equal(aiorch_run_stop_sequence(run, &text, &len), AIORCH_OK);
+    assert_int_equal(len, 0);
+    assert_int_equal(aiorch_run_execute(run), AIORCH_OK);
+    assert_int_equal(aiorch_run_stop_sequence(run, &text, &len), AIORCH_OK);
+    assert_string_equal(text, want[i]);
+    assert_int_equal(len, strlen(want[i]));
+    assert_int_equal(aiorch_run_to_json(run, &json, NULL), AIORCH_OK);
+    assert_non_null(strstr(json, i == 0 ? "\"stop_sequence\":\"END\"" : i == 1 ? "\"stop_sequence\":\"\\n\\n\"" : "\"stop_sequence\":null"));
+    assert_int_equal(aiorch_run_stop_sequence(run, NULL, &len), AIORCH_E_INVALID);
+    assert_int_equal(aiorch_run_stop_sequence(NULL, &text, &len), AIORCH_E_INVALID);
+    aiorch_run_free(run);
+    close_speakers(orch);
+  }
 }
 
 static void test_run_take_extras__a_call_without_text_is_an_answer(void **state) {
@@ -249,6 +280,7 @@ static void test_run_take_extras__a_failed_attempt_leaves_none(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_run_take_extras__all_in_their_order),
+      cmocka_unit_test(test_run_take_extras__the_stop_sequence_that_was_asked_for),
       cmocka_unit_test(test_run_take_extras__a_call_without_text_is_an_answer),
       cmocka_unit_test(test_run_take_extras__a_secret_in_arguments_blocks),
       cmocka_unit_test(test_run_take_extras__a_secret_in_arguments_is_replaced),

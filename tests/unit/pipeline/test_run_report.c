@@ -75,7 +75,7 @@ static void test_run_report__a_new_run_has_every_member(void **state) {
   fixture *f = *state;
   assert_string_equal(
       report(f),
-      "{\"run_id\":\"" ID "\",\"answer\":null,\"finish_reason\":null,\"tool_calls\":[],\"reasoning\":[],"
+      "{\"run_id\":\"" ID "\",\"answer\":null,\"finish_reason\":null,\"stop_sequence\":null,\"tool_calls\":[],\"reasoning\":[],"
       "\"cache\":{\"outcome\":\"off\",\"entry_id\":null,\"similarity\":null,\"refused_by\":null,"
       "\"refused_detail\":null},"
       "\"sources\":[],\"provider\":null,\"model\":null,\"tier\":null,\"shared\":false,\"citations\":{\"valid\":0,\"unknown\":0},\"usage\":" USAGE_0 ",\"cost_nano_usd\":0,\"cost_usd\":\"0\","

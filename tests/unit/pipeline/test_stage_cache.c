@@ -1,4 +1,6 @@
 /* Stages 3 and 7 together: what is kept, for how long, and what makes it go. */
+#include <math.h>
+
 #include "../support/pipeline_fixture.h"
 
 static const scripted_answer answers[] = {
@@ -35,6 +37,38 @@ static void test_cache__a_hit_asks_nobody_and_costs_nothing(void **state) {
   aiorch_run_free(run);
   assert_int_equal(f.first.calls, 1);
   assert_int_equal(fixture_counter(&f, AIO__N_COST_ROWS), 2); /* a hit leaves its row */
+  fixture_close(&f);
+}
+
+static void expect_stopped(fixture *f, int32_t outcome, const char *asked, const char *said) {
+  const char *text, *json;
+  size_t len = 99;
+  aiorch_run *run = fixture_ask(f, "acme", "u1", "What?");
+  assert_int_equal(aiorch_run_add_stop(run, "###", 3), AIORCH_OK);
+  assert_int_equal(aiorch_run_add_stop(run, asked, strlen(asked)), AIORCH_OK);
+  assert_int_equal(aiorch_run_execute(run), AIORCH_OK);
+  assert_int_equal(aiorch_run_cache_outcome(run), outcome);
+  assert_string_equal(fixture_answer(run), "First answer.");
+  assert_int_equal(aiorch_run_stop_sequence(run, &text, &len), AIORCH_OK);
+  assert_string_equal(text, said);
+  assert_int_equal(len, strlen(said));
+  assert_int_equal(aiorch_run_to_json(run, &json, NULL), AIORCH_OK);
+  assert_int_equal(strstr(json, "\"stop_sequence\":null") == NULL, len > 0);
+  aiorch_run_free(run);
+}
+
+static void test_cache__a_hit_says_which_stop_sequence_ended_it(void **state) {
+  (void)state;
+  static const scripted_answer stopped[] = {{.text = "First answer.", .stop = "\n\"E\\ND\xE2\x82\xAC"}};
+  fixture f;
+  fixture_open(&f, NULL, stopped, 1, NULL, 0);
+  fixture_add(&f, "acme", "what.md", "# What?\n\nWhat is it?\n"); /* an answer with sources */
+  for (int i = 0; i < 3; i++) expect_stopped(&f, i ? AIORCH_CACHE_EXACT : AIORCH_CACHE_MISS, stopped[0].stop, stopped[0].stop);
+  for (int i = 0; i < 2; i++) expect_stopped(&f, i ? AIORCH_CACHE_EXACT : AIORCH_CACHE_MISS, "END", ""); /* one that nobody asked for */
+  aiorch_run *run = fixture_execute(&f, "What?", AIORCH_OK); /* who asks for none is given another answer */
+  assert_int_equal(aiorch_run_cache_outcome(run), AIORCH_CACHE_MISS);
+  aiorch_run_free(run);
+  assert_int_equal(f.first.calls, 3);
   fixture_close(&f);
 }
 
@@ -186,30 +220,48 @@ static void test_cache__write_and_refresh_know_what_came_meanwhile(void **state)
   }
 }
 
-static void test_cache__a_hit_gives_the_sources_again(void **state) {
-  (void)state;
-  fixture f;
-  fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
-  fixture_add(&f, "acme", "zebra.md", zebra);
-  aiorch_run *miss = fixture_execute(&f, question, AIORCH_OK), *hit = fixture_execute(&f, question, AIORCH_OK);
-  assert_int_equal(aiorch_run_cache_outcome(hit), AIORCH_CACHE_EXACT);
-  assert_int_equal(aiorch_run_source_count(miss), 1);
-  assert_int_equal(aiorch_run_source_count(hit), 1);
-  const char *a, *b;
-  assert_int_equal(aiorch_run_source_text(miss, 0, &a, NULL), AIORCH_OK);
-  assert_int_equal(aiorch_run_source_text(hit, 0, &b, NULL), AIORCH_OK);
-  assert_string_equal(a, b);
-  assert_int_equal(aiorch_run_source_document_id(miss, 0, &a, NULL), AIORCH_OK);
-  assert_int_equal(aiorch_run_source_document_id(hit, 0, &b, NULL), AIORCH_OK);
-  assert_string_equal(a, b);
+static void expect_same_source(const aiorch_run *miss, const aiorch_run *hit) {
+  aiorch_status (*const texts[])(const aiorch_run *, size_t, const char **, size_t *) = {
+      aiorch_run_source_title, aiorch_run_source_uri, aiorch_run_source_text, aiorch_run_source_document_id};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    const char *a = NULL, *b = NULL;
+    size_t a_len = 0, b_len = 0;
+    assert_int_equal(texts[i](miss, 0, &a, &a_len), AIORCH_OK);
+    assert_int_equal(texts[i](hit, 0, &b, &b_len), AIORCH_OK);
+    assert_int_equal(a_len, b_len);
+    assert_string_equal(a, b);
+  }
   uint64_t start[2], end[2];
   assert_int_equal(aiorch_run_source_range(miss, 0, &start[0], &end[0]), AIORCH_OK);
   assert_int_equal(aiorch_run_source_range(hit, 0, &start[1], &end[1]), AIORCH_OK);
   assert_int_equal(start[0], start[1]);
   assert_int_equal(end[0], end[1]);
-  aiorch_run_free(miss);
-  aiorch_run_free(hit);
-  fixture_close(&f);
+  double score[2], similarity[2];
+  assert_int_equal(aiorch_run_source_score(miss, 0, &score[0], &similarity[0]), AIORCH_OK);
+  assert_int_equal(aiorch_run_source_score(hit, 0, &score[1], &similarity[1]), AIORCH_OK);
+  assert_true(score[0] > 0);
+  assert_true(score[1] >= nextafter(score[0], -HUGE_VAL) && score[1] <= nextafter(score[0], HUGE_VAL));
+  assert_int_equal(isnan(similarity[0]), isnan(similarity[1]));
+}
+
+/* Plain, and full of what JSON writes with a backslash. */
+static void test_cache__a_hit_gives_the_sources_again(void **state) {
+  (void)state;
+  static const char *const documents[] = {
+      zebra, "# Zebra \"Z\\1\"\n\nA zebra has \"stripes\", \\ and \tblack \xE2\x80\xA8 and \xF0\x9F\xA6\x93 white: what does a zebra have?\n"};
+  for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+    fixture f;
+    fixture_open(&f, NULL, answers, ANSWERS, NULL, 0);
+    fixture_add(&f, "acme", "zebra.md", documents[i]);
+    aiorch_run *miss = fixture_execute(&f, question, AIORCH_OK), *hit = fixture_execute(&f, question, AIORCH_OK);
+    assert_int_equal(aiorch_run_cache_outcome(hit), AIORCH_CACHE_EXACT);
+    assert_int_equal(aiorch_run_source_count(miss), 1);
+    assert_int_equal(aiorch_run_source_count(hit), 1);
+    expect_same_source(miss, hit);
+    aiorch_run_free(miss);
+    aiorch_run_free(hit);
+    fixture_close(&f);
+  }
 }
 
 static void test_cache__the_oldest_unused_go_when_rows_run_out(void **state) {
@@ -244,6 +296,7 @@ static void test_cache_store__alone_keeps_an_answer_of_the_host(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_cache__a_hit_asks_nobody_and_costs_nothing),
+      cmocka_unit_test(test_cache__a_hit_says_which_stop_sequence_ended_it),
       cmocka_unit_test(test_cache__an_entry_lives_as_long_as_its_ttl),
       cmocka_unit_test(test_cache__modes),
       cmocka_unit_test(test_cache__a_changed_document_takes_its_answers_with_it),

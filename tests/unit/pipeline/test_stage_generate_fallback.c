@@ -12,17 +12,25 @@ typedef struct simple {
   aiorch_status status;
   int32_t http_status;
   int64_t retry_after_ms;
+  bool in_two;        /* says its text, and ends only when the test says so (simple_end) */
+  aiorch_call *held;
   int calls;
 } simple;
+
+static void simple_end(simple *s, aiorch_call *call) {
+  const char *message = s->message ? s->message : "";
+  assert_int_equal(aiorch_call_put_error(call, message, strlen(message), s->http_status, s->retry_after_ms), AIORCH_OK);
+  assert_int_equal(aiorch_call_put_usage(call, AIORCH_USAGE_INPUT, 7), AIORCH_OK);
+  aiorch_call_finish(call, s->status);
+}
 
 static aiorch_status generate(void *self, aiorch_call *call) {
   simple *s = self;
   s->calls++;
   if (s->text) assert_int_equal(aiorch_call_emit(call, s->text, strlen(s->text)), AIORCH_OK);
-  const char *message = s->message ? s->message : "";
-  assert_int_equal(aiorch_call_put_error(call, message, strlen(message), s->http_status, s->retry_after_ms), AIORCH_OK);
-  assert_int_equal(aiorch_call_put_usage(call, AIORCH_USAGE_INPUT, 7), AIORCH_OK);
-  aiorch_call_finish(call, s->status);
+  s->held = call;
+  if (s->in_two) return AIORCH_SLOT_PENDING;
+  simple_end(s, call);
   return AIORCH_SLOT_OK;
 }
 
@@ -163,13 +171,24 @@ static void test_all_failed__an_embedder_does_not_count(void **state) {
 
 static const char piece[] = "The begin of an answer that is longer than what is held back";
 
+/* Of a provider that is `in_two`: what it said has gone out before it ends. */
+static aiorch_run *end_in_two(chained *c, simple *provider, aiorch_status expected) {
+  const aiorch_event *event = NULL;
+  aiorch_run *run = fixture_ask(&c->f, "acme", "u1", "What?");
+  while (aiorch_run_next(run, 0, &event) == AIORCH_OK) {}
+  simple_end(provider, provider->held);
+  while (aiorch_run_next(run, 0, &event) == AIORCH_OK) {}
+  assert_int_equal(aiorch_run_status(run), expected);
+  return run;
+}
+
 static void test_failed__after_the_begin_what_was_given_out_stands(void **state) {
   (void)state;
-  simple cut[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1, .message = "reset"},
+  simple cut[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1, .message = "reset", .in_two = true},
                   {.text = "Other."}};
   chained c = {.with_vectors = false};
   chained_open(&c, "{\"output.check\": \"off\"}", cut, 2);
-  aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_E_NETWORK);
+  aiorch_run *run = end_in_two(&c, &cut[0], AIORCH_E_NETWORK);
   char expected[300];
   (void)snprintf(expected, sizeof expected, "one: %s: reset (after the answer had begun: what was given out stands)",
                  aiorch_strerror(AIORCH_E_NETWORK));
@@ -181,6 +200,20 @@ static void test_failed__after_the_begin_what_was_given_out_stands(void **state)
   assert_int_equal(fixture_counter(&c.f, AIO__N_FALLBACKS), 0);
   assert_int_equal(fixture_counter(&c.f, AIO__N_CACHE_STORED), 0);
   assert_int_equal(aiorch_run_usage(run, AIORCH_USAGE_INPUT), 7);
+  aiorch_run_free(run);
+  chained_close(&c);
+}
+
+/* The begin of an answer and the error after it come at once: nobody has seen any of it. */
+static void test_failed__together_with_the_begin_of_an_answer(void **state) {
+  (void)state;
+  simple cut[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1}, {.text = "Another answer.", .retry_after_ms = -1}};
+  chained c = {.with_vectors = false};
+  chained_open(&c, "{\"output.check\": \"off\", \"generate.attempts\": 1}", cut, 2);
+  aiorch_run *run = fixture_execute(&c.f, "What?", AIORCH_OK);
+  assert_string_equal(fixture_answer(run), "Another answer.");
+  assert_int_equal(aiorch_run_attempt_count(run), 2);
+  assert_int_equal(aiorch_run_usage(run, AIORCH_USAGE_INPUT), 14); /* what failed was paid, too */
   aiorch_run_free(run);
   chained_close(&c);
 }
@@ -213,6 +246,51 @@ static void test_failed__before_the_begin_nothing_of_it_stays(void **state) {
   assert_int_equal(aiorch_run_finish_reason(run), AIORCH_FINISH_STOP);
   assert_int_equal(fixture_counter(&c.f, AIO__N_FALLBACKS), 1);
   assert_int_equal(aiorch_run_usage(run, AIORCH_USAGE_INPUT), 14); /* what failed was paid, too */
+  aiorch_run_free(run);
+  chained_close(&c);
+}
+
+/* The same cut: nothing of it was given out, as the answer is wanted whole. */
+static void test_failed__after_the_begin_of_an_answer_that_is_wanted_whole(void **state) {
+  (void)state;
+  simple cut[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1}, {.text = "Another answer.", .retry_after_ms = -1}};
+  chained c = {.with_vectors = false};
+  chained_open(&c, "{\"output.check\": \"off\", \"generate.attempts\": 1}", cut, 2);
+  aiorch_run *run = fixture_ask(&c.f, "acme", "u1", "What?");
+  assert_int_equal(aiorch_run_set_whole(run, 2), AIORCH_E_INVALID);
+  assert_int_equal(aiorch_run_set_whole(run, 1), AIORCH_OK);
+  char deltas[300] = "";
+  int count = 0;
+  const aiorch_event *event = NULL;
+  const char *text;
+  size_t n;
+  while (aiorch_run_next(run, 1000, &event) == AIORCH_OK) {
+    if (aiorch_event_type(event) != AIORCH_EVENT_DELTA) continue;
+    assert_int_equal(aiorch_event_text(event, &text, &n), AIORCH_OK);
+    strncat(deltas, text, n);
+    count++;
+  }
+  assert_int_equal(aiorch_run_status(run), AIORCH_OK);
+  assert_string_equal(deltas, "Another answer.");
+  assert_int_equal(count, 1);
+  assert_string_equal(fixture_answer(run), "Another answer.");
+  assert_int_equal(aiorch_run_usage(run, AIORCH_USAGE_INPUT), 14);
+  assert_int_equal(aiorch_run_set_whole(run, 0), AIORCH_E_STATE);
+  aiorch_run_free(run);
+  chained_close(&c);
+}
+
+static void test_failed__all_of_an_answer_that_is_wanted_whole(void **state) {
+  (void)state;
+  simple cut[] = {{.text = piece, .status = AIORCH_E_NETWORK, .retry_after_ms = -1}};
+  chained c = {.with_vectors = false};
+  chained_open(&c, "{\"output.check\": \"off\", \"generate.attempts\": 2}", cut, 1);
+  aiorch_run *run = fixture_ask(&c.f, "acme", "u1", "What?");
+  assert_int_equal(aiorch_run_set_whole(run, 1), AIORCH_OK);
+  assert_int_equal(aiorch_run_execute(run), AIORCH_E_PROVIDERS_UNAVAILABLE);
+  assert_int_equal(cut[0].calls, 2);
+  assert_string_equal(fixture_answer(run), "");
+  assert_int_equal(aiorch_run_finish_reason(run), AIORCH_FINISH_NONE);
   aiorch_run_free(run);
   chained_close(&c);
 }
@@ -280,10 +358,10 @@ static void test_failed__words_that_are_the_runs_own(void **state) {
     assert_string_equal(fixture_answer(run), "Other.");
     aiorch_run_free(run);
     chained_close(&c);
-    simple late[] = {{.text = piece, .status = words[i], .retry_after_ms = -1},
+    simple late[] = {{.text = piece, .status = words[i], .retry_after_ms = -1, .in_two = true},
                      {.text = "Other.", .retry_after_ms = -1}};
     chained_open(&c, "{\"output.check\": \"off\"}", late, 2);
-    run = fixture_execute(&c.f, "What?", AIORCH_E_TRUNCATED);
+    run = end_in_two(&c, &late[0], AIORCH_E_TRUNCATED);
     assert_string_equal(fixture_answer(run), piece);
     assert_int_equal(late[1].calls, 0);
     aiorch_run_free(run);
@@ -390,7 +468,10 @@ int main(void) {
       cmocka_unit_test(test_all_failed__names_the_last_provider),
       cmocka_unit_test(test_all_failed__an_embedder_does_not_count),
       cmocka_unit_test(test_failed__after_the_begin_what_was_given_out_stands),
+      cmocka_unit_test(test_failed__together_with_the_begin_of_an_answer),
       cmocka_unit_test(test_failed__before_the_begin_nothing_of_it_stays),
+    cmocka_unit_test(test_failed__after_the_begin_of_an_answer_that_is_wanted_whole),
+    cmocka_unit_test(test_failed__all_of_an_answer_that_is_wanted_whole),
       cmocka_unit_test(test_failed__too_long_a_prompt_goes_to_one_that_reads_it),
       cmocka_unit_test(test_failed__what_no_other_could_do_better_ends_the_run),
       cmocka_unit_test(test_failed__out_of_memory_is_not_tried_again),

@@ -122,13 +122,7 @@ static void test_validate__empty_turns_of_the_host_count_nothing(void **state) {
 static void test_validate__out_of_memory_is_no_verdict(void **state) {
   (void)state;
   aio__test_alloc t;
-  aio__test_alloc_init(&t);
-  aiorch_config *config = NULL;
-  aiorch *orch = NULL;
-  assert_int_equal(aiorch_config_new_with(&t.al, &config), AIORCH_OK);
-  assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
-  assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);
-  aiorch_config_free(config);
+  aiorch *orch = fixture_plain(&t, NULL);
   static const char text[] = "Please decode aGVsbG8gd29ybGQgaGVsbG8gd29ybGQgaGVsbG8gd29ybGQ= for me, "
                              "\xC3\xA4\xE2\x80\x8B";
   int failures = 0;

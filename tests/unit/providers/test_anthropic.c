@@ -72,6 +72,8 @@ static void test_decode__streams(void **state) {
                 "data: {\"type\":\"message_stop\"}\r\n\r\ndata: garbage\r\n\r\n", "OK length [Hi] {} <3,0,0,0,1,0>");
   EXPECT_ANSWER("anthropic", "", SSE, START TEXT("a\\ud83d") TEXT("\\ude00b") TEXT("c\\ud83d") STOP("end_turn") END, "OK stop [a\xF0\x9F\x98\x80" "bc\xEF\xBF\xBD] {} <25,0,0,0,15,0>");
   EXPECT_ANSWER("anthropic", "", SSE, START TEXT("\\u0000\xFF") STOP("brand_new") END, "OK stop [\xEF\xBF\xBD\xEF\xBF\xBD] {} <25,0,0,0,15,0> ~1");
+  EXPECT_ANSWER("anthropic", "", SSE, START TEXT("a") STOP("stop_sequence\",\"stop_sequence\":\"E\\u004eD") END, "OK stop [a] {} <25,0,0,0,15,0> =END");
+  EXPECT_ANSWER("anthropic", "", SSE, START TEXT("a") STOP("end_turn\",\"stop_sequence\":null,\"x\":\"") END, "OK stop [a] {} <25,0,0,0,15,0>");
   EXPECT_ANSWER("anthropic", "", SSE, START STOP("refusal") END, "OK refusal [] {} <25,0,0,0,15,0>");
   /* the blank line behind the last event is missing */
   EXPECT_ANSWER("anthropic", "", SSE, START TEXT("x") STOP("end_turn") "event: message_stop\ndata: {\"type\":\"message_stop\"}", "OK stop [x] {} <25,0,0,0,15,0>");
@@ -108,6 +110,8 @@ static void test_decode__whole(void **state) {
   (void)state;
   EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"text\",\"text\":\"a\"},null,7,{\"type\":\"later\"},{\"type\":\"text\"}],\"stop_reason\":null,\"usage\":{\"input_tokens\":-1,\"output_tokens\":1e99,\"cache_read_input_tokens\":\"7\"}}", "OK stop [a] {} -");
   EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"R\",\"signature\":\"s\"},{\"type\":\"redacted_thinking\",\"data\":\"d\"}],\"stop_reason\":\"pause_turn\",\"usage\":{\"input_tokens\":1,\"output_tokens\":5,\"output_tokens_details\":{\"thinking_tokens\":9}}}", "OK length [] {R} <1,0,0,0,0,5>");
+  EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"text\",\"text\":\"a\"}],\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"\\n\\n\"}", "OK stop [a] {} - =\n\n");
+  EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"text\",\"text\":\"a\"}],\"stop_reason\":\"stop_sequence\",\"stop_sequence\":7}", "OK stop [a] {} -");
   EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":\"text\"}", "RESPONSE none [] {} -");
   EXPECT_ANSWER("anthropic", "", "200 application/json", "[]", "RESPONSE none [] {} -");
   EXPECT_ANSWER("anthropic", "", "200 application/json", "{\"content\":[{\"type\":\"text\",\"te", "TRUNCATED none [] {} -");
@@ -145,8 +149,8 @@ static void test_encode__all_there_is(void **state) {
                  "\"thinking\":\"R\",\"signature\":\"s1\"},{\"type\":\"redacted_thinking\",\"data\":\"s2\"},{\"type\":\"text\",\"text\":\"A\"},{\"ty"
                  "pe\":\"tool_use\",\"id\":\"c1\",\"name\":\"f\",\"input\":{\"a\": 1}},{\"type\":\"tool_use\",\"id\":\"c2\",\"name\":\"g\",\"input\""
                  ":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"c1\",\"content\":\"{\\\"b\\\":2}\"},{\"type\":"
-                 "\"tool_result\",\"tool_use_id\":\"c2\",\"content\":\"bad\",\"is_error\":true},{\"type\":\"text\",\"text\":\"noted\",\"cache_contro"
-                 "l\":{\"type\":\"ephemeral\"}}]}],\"stop_sequences\":[\"x\"],\"temperature\":0.5,\"thinking\":{\"type\":\"adaptive\"},\"output_conf"
+                 "\"tool_result\",\"tool_use_id\":\"c2\",\"content\":[{\"type\":\"text\",\"text\":\"bad\"},{\"type\":\"text\",\"text\":\"noted\",\"cache_contro"
+                 "l\":{\"type\":\"ephemeral\"}}],\"is_error\":true}]}],\"stop_sequences\":[\"x\"],\"temperature\":0.5,\"thinking\":{\"type\":\"adaptive\"},\"output_conf"
                  "ig\":{\"effort\":\"high\",\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}},\"stream\":true}", 0);
   expect_request_without_memory("anthropic", "\"version\":\"2023-06-01\"", EVERYTHING ",\"tool_choice\":\"one\",\"tool_name\":\"f\"");
 }

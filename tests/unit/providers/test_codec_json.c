@@ -12,8 +12,8 @@ static void test_encode__what_cannot_be_asked(void **state) {
       {"\"turns\":[{\"role\":\"user\",\"text\":\"\"}]", "!INVALID turn 0 is empty"},
       {"\"turns\":[{\"role\":\"user\",\"parts\":[]}]", "!INVALID turn 0 is empty"},
       {"\"turns\":[{\"role\":\"system\",\"text\":\"x\"}]", "!INVALID turn 0: its role"},
-      {PART("assistant", "{\"kind\":\"image\",\"media_type\":\"image/png\",\"text\":\"AAAA\"}"), "!INVALID images belong to the user"},
-      {PART("assistant", "{\"kind\":\"image_url\",\"text\":\"https://h/a\"}"), "!INVALID images belong to the user"},
+      {PART("assistant", "{\"kind\":\"image\",\"media_type\":\"image/png\",\"text\":\"AAAA\"}"), "!INVALID images belong to turns of the user"},
+      {PART("assistant", "{\"kind\":\"image_url\",\"text\":\"https://h/a\"}"), "!INVALID images belong to turns of the user"},
       {PART("user", "{\"kind\":\"image\",\"media_type\":\"text/html\",\"text\":\"AAAA\"}"), "!INVALID media type"},
       {PART("user", "{\"kind\":\"image\",\"media_type\":\"image/a\\\"b\",\"text\":\"AAAA\"}"), "!INVALID media type"},
       {PART("user", "{\"kind\":\"image\",\"media_type\":\"image/png\",\"text\":\"A\\\"AA\"}"), "!INVALID not base64"},
@@ -43,6 +43,36 @@ static void test_encode__what_cannot_be_asked(void **state) {
   for (size_t k = 0; k < 3; k++) {
     expect_request(callers[k], "", PART("assistant", "{\"kind\":\"tool_call\",\"id\":\"1\",\"name\":\"f\",\"text\":\"[1]\"}"), "!INVALID the arguments of f: this is no JSON object", 0);
   }
+}
+
+/* A picture is part of the result that it came with, where a service has room for that; else it follows all results. */
+static void test_encode__pictures_of_tools(void **state) {
+  (void)state;
+#define PICTURE "{\"kind\":\"image\",\"media_type\":\"image/png\",\"text\":\"AAAA\"}"
+  static const char request[] =
+      "\"max_tokens\":9,\"turns\":[{\"role\":\"user\",\"text\":\"Q\"},{\"role\":\"assistant\",\"parts\":[{\"kind\":\"tool_call\",\"id\":\"c1\",\"name\":\"f\"},{\"kind\":"
+      "\"tool_call\",\"id\":\"c2\",\"name\":\"f\"}]},{\"role\":\"tool\",\"parts\":[{\"kind\":\"tool_result\",\"id\":\"c1\",\"name\":\"f\",\"text\":\"A\"}," PICTURE
+      ",{\"kind\":\"tool_result\",\"id\":\"c2\",\"name\":\"f\",\"text\":\"\"}," PICTURE "]}]";
+#define BLOCK "{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"AAAA\"}}"
+  expect_request("anthropic", "", request,
+                 "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"Q\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"c1\","
+                 "\"name\":\"f\",\"input\":{}},{\"type\":\"tool_use\",\"id\":\"c2\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+                 "\"tool_use_id\":\"c1\",\"content\":[{\"type\":\"text\",\"text\":\"A\"}," BLOCK "]},{\"type\":\"tool_result\",\"tool_use_id\":\"c2\",\"content\":[" BLOCK "]}]}]}", 0);
+#define URL "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}}"
+#define CALL(id) "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"
+  expect_request("openai", "", request,
+                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Q\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" CALL("c1") "," CALL("c2") "]},"
+                 "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"A\"},{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"\"},"
+                 "{\"role\":\"user\",\"content\":[" URL "," URL "]}],\"max_completion_tokens\":9}", 0);
+  expect_request("ollama", "", request,
+                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Q\"},{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
+                 "\"arguments\":{}}},{\"function\":{\"name\":\"f\",\"arguments\":{}}}]},{\"role\":\"tool\",\"content\":\"A\",\"tool_name\":\"f\"},{\"role\":\"tool\",\"content\":\"\","
+                 "\"tool_name\":\"f\"},{\"role\":\"user\",\"content\":\"\",\"images\":[\"AAAA\",\"AAAA\"]}],\"options\":{\"num_predict\":9},\"stream\":false}", 0);
+#define INLINE "{\"inlineData\":{\"data\":\"AAAA\",\"mimeType\":\"image/png\"}}"
+  expect_request("gemini", "", request,
+                 "{\"contents\":[{\"parts\":[{\"text\":\"Q\"}],\"role\":\"user\"},{\"parts\":[{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\",\"args\":{}}},{\"functionCall\":"
+                 "{\"id\":\"c2\",\"name\":\"f\",\"args\":{}}}],\"role\":\"model\"},{\"parts\":[{\"functionResponse\":{\"id\":\"c1\",\"name\":\"f\",\"response\":{\"output\":\"A\"}}}," INLINE
+                 ",{\"functionResponse\":{\"id\":\"c2\",\"name\":\"f\",\"response\":{\"output\":\"\"}}}," INLINE "],\"role\":\"user\"}],\"generationConfig\":{\"maxOutputTokens\":9}}", 0);
 }
 
 static void test_encode__options_win(void **state) {
@@ -89,6 +119,7 @@ static void test_encode__the_caller_may_end_it_at_a_warning(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_encode__what_cannot_be_asked),
+    cmocka_unit_test(test_encode__pictures_of_tools),
     cmocka_unit_test(test_encode__options_win),
     cmocka_unit_test(test_encode__text_that_is_no_utf8),
     cmocka_unit_test(test_encode__the_caller_may_end_it_at_a_warning),

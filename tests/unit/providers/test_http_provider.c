@@ -388,6 +388,32 @@ static void test_generate__parts_tools_and_wishes_reach_the_codec(void **state) 
   close_held(&h);
 }
 
+/* Each is a message of its own; services want all results behind the calls, before the pictures that came with them. */
+static void test_generate__results_that_follow_one_another_are_one_turn(void **state) {
+  (void)state;
+  static const script_event answer[] = {STREAM, BYTES(DELTA("Hi") STOPPED DONE), END};
+  static const aio__part called[] = {{.kind = AIO__PART_TOOL_CALL, .id = {"c1", 2}, .name = {"f", 1}}, {.kind = AIO__PART_TOOL_CALL, .id = {"c2", 2}, .name = {"f", 1}}};
+  static const aio__part one[] = {{.kind = AIO__PART_TOOL_RESULT, .id = {"c1", 2}, .name = {"f", 1}, .text = {"1", 1}}, {.kind = AIO__PART_IMAGE_URL, .text = {"https://e.example/i.png", 23}}};
+  static const aio__part two[] = {{.kind = AIO__PART_TOOL_RESULT, .id = {"c2", 2}, .name = {"f", 1}, .text = {"2", 1}}};
+  static const aio__call_message messages[] = {{AIORCH_ROLE_USER, {"Q", 1}, NULL, 0}, {AIORCH_ROLE_ASSISTANT, {"", 0}, called, 2}, {AIORCH_ROLE_TOOL, {"", 0}, one, 2},
+                                               {AIORCH_ROLE_TOOL, {"", 0}, two, 1}, {AIORCH_ROLE_USER, {"So?", 3}, NULL, 0}};
+  held h;
+  open_held(&h);
+  use_openai(&h);
+  scripted_transport_add(&h.wire, "", answer, COUNT(answer));
+  aio__call_request request = question();
+  request.messages = messages;
+  request.message_count = COUNT(messages);
+  assert_int_equal(start(&h, &request), AIORCH_OK);
+  assert_int_equal(drive(&h)->status, AIORCH_OK);
+  const char *body = h.wire.requests[0].body;
+  static const char want[] = "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"1\"},{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"2\"},"
+                             "{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://e.example/i.png\"}}]},"
+                             "{\"role\":\"user\",\"content\":\"So?\"}]";
+  if (!strstr(body, want)) fail_msg("no %s in %s", want, body);
+  close_held(&h);
+}
+
 static void test_generate__the_endpoint_chooses_address_and_key(void **state) {
   (void)state;
   static const script_event answer[] = {STREAM, BYTES(DELTA("Hi") STOPPED DONE), END};
@@ -756,6 +782,7 @@ int main(void) {
       cmocka_unit_test(test_generate__refused_parameters_send_nothing),
       cmocka_unit_test(test_generate__options_of_the_provider_lie_below_those_of_the_run),
       cmocka_unit_test(test_generate__parts_tools_and_wishes_reach_the_codec),
+      cmocka_unit_test(test_generate__results_that_follow_one_another_are_one_turn),
       cmocka_unit_test(test_generate__the_endpoint_chooses_address_and_key),
       cmocka_unit_test(test_generate__secrets_that_come_back),
       cmocka_unit_test(test_generate__counts_of_what_broke_off_are_partial),

@@ -10,6 +10,8 @@ static void test_stream__ends(void **state) {
   (void)state;
   EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "null") CHUNK("{}", "\"stop\"") DONE, "OK stop [Hi] {} -");
   EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "null") CHUNK("{}", "\"stop\""), "OK stop [Hi] {} -"); /* no [DONE] */
+  EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "null") CHUNK("{}", "\"stop\",\"stop_reason\":\"END\"") DONE, "OK stop [Hi] {} - =END"); /* vLLM */
+  EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "null") CHUNK("{}", "\"stop\",\"stop_reason\":128001") DONE, "OK stop [Hi] {} -");
   EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "null") "data:[DONE]", "OK stop [Hi] {} -");            /* no reason */
   EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "\"\"") CHUNK("{\"content\":\"!\"}", "\"\""), "TRUNCATED none [Hi!] {} -");
   EXPECT_ANSWER("openai", "", SSE, CHUNK("{\"content\":\"Hi\"}", "\"eos\"") DONE "data: garbage\n\n" CHUNK("{\"content\":\"no\"}", "null"), "OK stop [Hi] {} -");

@@ -17,15 +17,9 @@ static wire_scene s;
 
 static int set_up(void **state) {
   (void)state;
-  scene_open(&s, &wire_anthropic_messages, NULL, NULL);
-  s.pieces[0] = "Hel";
-  s.pieces[1] = "lo.";
-  s.usage[AIORCH_USAGE_INPUT] = 60;
-  s.usage[AIORCH_USAGE_CACHE_READ] = 40;
+  scene_hello(&s, &wire_anthropic_messages);
   s.usage[AIORCH_USAGE_CACHE_WRITE] = 10;
   s.usage[AIORCH_USAGE_CACHE_WRITE_1H] = 4;
-  s.usage[AIORCH_USAGE_OUTPUT] = 15;
-  s.usage[AIORCH_USAGE_REASONING] = 5;
   return 0;
 }
 
@@ -44,9 +38,28 @@ static void test_whole__has_what_clients_read(void **state) {
   assert_has(out, "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"fake-1\",\"content\":[{\"type\":\"text\",\"text\":\"Hello.\"}],"
                   "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,");
   assert_has(out, "\"usage\":{\"input_tokens\":60,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":40,\"output_tokens\":20,"
-                  "\"cache_creation\":{\"ephemeral_5m_input_tokens\":6,\"ephemeral_1h_input_tokens\":4}}");
+                  "\"cache_creation\":{\"ephemeral_5m_input_tokens\":6,\"ephemeral_1h_input_tokens\":4},"
+                  "\"output_tokens_details\":{\"thinking_tokens\":5}}");
   assert_has(out, "\"aiorch\":{");
   assert_has(cli_z(&s.asked), "\"max_tokens\":99");
+}
+
+/* What we kept has cost nobody a token; message_delta has all of a stream's. */
+static void test_usage__of_a_hit_and_of_a_stream(void **state) {
+  static const char none[] = "\"usage\":{\"input_tokens\":0,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":0,";
+  (void)state;
+  (void)scene_ask(&s, ASK(""));
+  const char *out = scene_ask(&s, ASK(""));
+  assert_has(out, "\"cache\":\"hit\"");
+  assert_has(out, none);
+  out = scene_ask(&s, ASK(",\"stream\":true"));
+  assert_has(out, "\"cache\":\"hit\"");
+  assert_has_not(out, "\"input_tokens\":60");
+  out = scene_ask(&s, ASK(",\"stream\":true,\"aiorch\":{\"cache\":\"off\"}"));
+  const char *delta = strstr(out, "event: message_delta");
+  assert_non_null(delta);
+  assert_has(delta, "\"usage\":{\"input_tokens\":60,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":40,\"output_tokens\":20,");
+  assert_has(delta, "\"thinking_tokens\":5");
 }
 
 static void test_whole__stop_reasons(void **state) {
@@ -61,6 +74,21 @@ static void test_whole__stop_reasons(void **state) {
     snprintf(want, sizeof want, "\"stop_reason\":\"%s\"", rows[i].name);
     assert_has(scene_ask(&s, ASK(",\"aiorch\":{\"cache\":\"off\"}")), want);
   }
+}
+
+static void test_stop_sequence__is_said_where_it_is_known(void **state) {
+  (void)state;
+  s.stop = "END";
+  assert_has(scene_ask(&s, ASK(",\"stop_sequences\":[\"X\",\"END\"]")), "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\",");
+  const char *kept = scene_ask(&s, ASK(",\"stop_sequences\":[\"X\",\"END\"]"));
+  assert_has(kept, "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\",");
+  assert_has(kept, "\"cache\":\"hit\"");
+  kept = scene_ask(&s, ASK(",\"stream\":true,\"stop_sequences\":[\"X\",\"END\"]"));
+  assert_has(kept, "\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\"}");
+  assert_has(kept, "\"cache\":\"hit\"");
+  assert_has(scene_ask(&s, ASK(",\"stream\":true,\"aiorch\":{\"cache\":\"off\"},\"stop_sequences\":[\"X\",\"END\"]")),
+             "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\"}");
+  assert_has(scene_ask(&s, ASK(",\"stop_sequences\":[\"X\"]")), "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,"); /* not asked for */
 }
 
 static void test_whole__tools(void **state) {
@@ -182,19 +210,42 @@ static void test_members__taken_ignored_refused(void **state) {
   scene_refused(&s, ASK(",\"top_k\":5"), 400, "top_k", "anthropic");
   scene_refused(&s, ASK(",\"mcp_servers\":[{}]"), 400, "mcp_servers", "not served");
   scene_refused(&s, ASK(",\"tool_choice\":{\"type\":\"tool\"}"), 400, "tool_choice", "\"name\"");
+  scene_refused(&s, ASK(",\"tool_choice\":{\"type\":\"any\"}"), 400, "tool_choice", "none to choose from");
+  scene_refused(&s, ASK(",\"fallbacks\":[{\"model\":\"x\"}]"), 400, "fallbacks", "aiorch.provider");
   scene_refused(&s, ASK(",\"thinking\":{\"type\":\"enabled\"}"), 400, "thinking", "budget_tokens");
   scene_refused(&s, ASK(",\"tools\":[{\"type\":\"bash_20250124\",\"name\":\"bash\"}]"), 400, "tools[0].type", "Anthropic runs");
   scene_refused(&s, ASK(",\"stop\":\"x\""), 400, "stop", "no member");
   scene_refused(&s, "{\"model\":\"claude-x\",\"max_tokens\":1,\"messages\":[]}", 404, "model", "GET /v1/models");
 }
 
+static const char *betas(const http_request *request, const char *name) {
+  (void)request;
+  return strcmp(name, "anthropic-beta") == 0 ? "context-1m-2025-08-07" : NULL;
+}
+
+static void test_headers__a_beta_has_no_effect_and_is_told_so(void **state) {
+  (void)state;
+  s.request.find_header = betas;
+  assert_has(scene_ask(&s, ASK(",\"speed\":\"standard\"")), "\"warnings\":[\"the header \\\"anthropic-beta\\\" has no effect here\"]");
+}
+
+static void test_conversation__an_empty_answer_is_left_out(void **state) {
+  (void)state;
+  const char *out = scene_ask(&s, SAY("{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"\"}]},"
+                                      "{\"role\":\"user\",\"content\":\"z\"}"));
+  assert_has(out, "without content is left out");
+  assert_has_not(cli_z(&s.asked), "assistant");
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      T(test_whole__has_what_clients_read), T(test_whole__stop_reasons), T(test_whole__tools), T(test_stream__events_in_their_order),
-      T(test_stream__a_block_for_each_tool), T(test_stream__an_error_after_a_token), T(test_problem__types_by_status),
-      T(test_conversation__blocks), T(test_conversation__what_is_wrong_is_named), T(test_members__taken_ignored_refused),
+      T(test_whole__has_what_clients_read), T(test_usage__of_a_hit_and_of_a_stream), T(test_whole__stop_reasons),
+      T(test_stop_sequence__is_said_where_it_is_known), T(test_whole__tools), T(test_stream__events_in_their_order),
+      T(test_stream__a_block_for_each_tool), T(test_stream__an_error_after_a_token), T(test_problem__types_by_status), T(test_conversation__blocks),
+      T(test_conversation__what_is_wrong_is_named), T(test_members__taken_ignored_refused),
+      T(test_headers__a_beta_has_no_effect_and_is_told_so), T(test_conversation__an_empty_answer_is_left_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,43 @@ static void test_body_parse__decodes_escapes(void **state) {
   body_free(&b);
 }
 
+/* What ends a run of plain characters is found wherever it stands in the eight that are looked at together, and nothing else is. */
+static void test_body_parse__every_byte_at_every_place_of_a_text(void **state) {
+  char text[64];
+  (void)state;
+  for (size_t len = 1; len <= 24; len++) {
+    for (size_t at = 0; at < len; at++) {
+      for (int c = 1; c < 128; c++) {
+        memset(text, 'x', len + 2);
+        text[0] = text[len + 1] = '"';
+        text[at + 1] = (char)c;
+        if (c == '"') {
+          refuse(text, len + 2, at + 2, "something behind its end");
+        } else if (c == '\\') {
+          refuse(text, len + 2, at + 1 == len ? len + 2 : at + 3, at + 1 == len ? "a text without its end" : "an escape that is none");
+        } else if (c < 0x20) {
+          refuse(text, len + 2, at + 1, "a control character");
+        } else {
+          body_json b;
+          assert_true(body_parse(&b, text, len + 2));
+          assert_ptr_equal(b.root->text, text + 1);
+          assert_int_equal(b.root->len, len);
+          body_free(&b);
+        }
+      }
+      memset(text, 'x', len + 3);
+      memcpy(text + at + 1, "\xC3\xA9", 2);
+      text[0] = text[len + 2] = '"';
+      body_json b;
+      assert_true(body_parse(&b, text, len + 3));
+      assert_int_equal(b.root->len, len + 1);
+      body_free(&b);
+      text[at + 2] = 'x';
+      refuse(text, len + 3, at + 1, "not UTF-8");
+    }
+  }
+}
+
 static void test_body_parse__names_with_escapes_are_names(void **state) {
   (void)state;
   body_json b = read_text("{\"mod\\u0065l\": 1, \"model\": 2}");
@@ -72,7 +109,10 @@ static void test_body_parse__refuses_and_says_where(void **state) {
   refuse_z("{", 1, "begins with a quote");
   refuse_z("{\"a\"}", 4, "colon");
   refuse_z("{\"a\":1,}", 7, "begins with a quote");
-  refuse_z("[1,]", 3, "number");
+  refuse_z("[1,]", 3, "no value begins so");
+  refuse_z("'a'", 0, "no value begins so");
+  refuse_z("\xEF\xBB\xBF{}", 0, "byte order mark");
+  refuse_z("\x1F\x8B\x08", 0, "not packed");
   refuse_z("[1 2]", 3, "comma");
   refuse_z("[01]", 3, "number");
   refuse_z("[1.]", 3, "number");
@@ -81,6 +121,7 @@ static void test_body_parse__refuses_and_says_where(void **state) {
   refuse_z("[nul]", 1, "word");
   refuse_z("[\"a]", 4, "without its end");
   refuse_z("[\"\\x\"]", 4, "escape");
+  refuse_z("{\"a\\u0000\":1}", 10, "NUL in the name");
   refuse_z("[\"\\u12g4\"]", 4, "escape");
   refuse_z("[\"\n\"]", 2, "control character");
   refuse_z("[\"\xC3\"]", 2, "UTF-8");
@@ -142,6 +183,7 @@ static void test_body_f64__as_written(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_body_parse__every_byte_at_every_place_of_a_text),
       cmocka_unit_test(test_body_parse__lends_what_has_no_escape), cmocka_unit_test(test_body_parse__decodes_escapes),
       cmocka_unit_test(test_body_parse__names_with_escapes_are_names), cmocka_unit_test(test_body_parse__refuses_and_says_where),
       cmocka_unit_test(test_body_parse__depth_and_count_have_limits), cmocka_unit_test(test_body_i64__whole_numbers_alone),

@@ -150,6 +150,39 @@ static void test_identity_find__nobody_in_particular(void **state) {
   identity_close(ids);
 }
 
+static void test_identity_find__by_another_name(void **state) {
+  char why[512], *token = made_token("HS256", SECRET, "{}", CLAIMS), *header = bearer(token);
+  const struct {
+    const char *const *base;
+    const char *hosts, *host;
+    bool with_token, let_in;
+  } cases[] = {
+      {nobody, NULL, "evil.example:8484", false, false},
+      {nobody, NULL, "127.0.0.1:8484", false, true},
+      {nobody, "ai.example", "ai.example", false, true},
+      {nobody, "ai.example", "evil.example", false, false},
+      {nobody, "*", "evil.example", false, true},
+      {tokens, NULL, "evil.example", true, true}, /* no page has the token */
+      {tokens, "ai.example", "ai.example", true, true},
+      {tokens, "ai.example", "evil.example", true, false},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    identity *ids = open_with(cases[i].base, cases[i].hosts ? "hosts" : NULL, cases[i].hosts, why);
+    http_request request = request_with("host", cases[i].host, cases[i].with_token ? "authorization" : NULL, header);
+    caller who;
+    http_problem problem;
+    bool let_in = identity_find(ids, &request, NOW, &who, &problem);
+    if (let_in != cases[i].let_in) fail_msg("case %zu", i);
+    if (!let_in) assert_string_equal(problem.code, "host_not_allowed");
+    bool open_to = identity_open_to(ids, &request, &problem);
+    assert_int_equal(open_to, cases[i].let_in);
+    identity_close(ids);
+  }
+  free(token);
+  free(header);
+}
+
 static void test_identity_open__settings_that_do_not_go_together(void **state) {
   const char *const none[] = {NULL};
   const struct {
@@ -170,6 +203,7 @@ static void test_identity_open__settings_that_do_not_go_together(void **state) {
       {nobody, "trusted_proxies", "10.0.0.0/8, nonsense", "nonsense"},
       {nobody, "cors.origins", "app.example", "cors.origins"},
       {nobody, "anonymous_tenant", "", "anonymous_tenant"},
+      {nobody, "hosts", "ai.example:443", "server.hosts"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -185,6 +219,7 @@ int main(void) {
       cmocka_unit_test(test_identity_find__by_token),
       cmocka_unit_test(test_identity_find__what_is_refused),
       cmocka_unit_test(test_identity_find__nobody_in_particular),
+      cmocka_unit_test(test_identity_find__by_another_name),
       cmocka_unit_test(test_identity_open__settings_that_do_not_go_together),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,11 @@ static void put_keys(const char *path, const char *names) {
 static jwt_verdict check(jwks_source *source, const char *token, int64_t *retry_ms) {
   char why[JWT_WHY_MAX];
   jwt_claims claims;
-  return jwks_source_check(source, &rules, NULL, token, strlen(token), NOW, &claims, retry_ms, why);
+  jwks_wait wait = {.ticket = JWKS_NO_WAIT};
+  jwt_verdict verdict = jwks_source_check(source, &rules, NULL, token, strlen(token), NOW, &claims, &wait, why);
+  assert_false(wait.later);
+  *retry_ms = wait.retry_ms;
+  return verdict;
 }
 
 static jwt_verdict check_until(jwks_source *source, const char *token, jwt_verdict expected) {
@@ -66,7 +70,7 @@ static jwt_verdict check_until(jwks_source *source, const char *token, jwt_verdi
 static void test_jwks_source_check__a_file_that_changes(void **state) {
   char *path = path_of("set"), why[JWT_WHY_MAX];
   char *old = made_token("ES256", "ec", "{\"kid\":\"ec\"}", CLAIMS), *new = made_token("ES256", "ec2", "{\"kid\":\"ec2\"}", CLAIMS);
-  jwks_options options = {path, "", 600, 86400};
+  jwks_options options = {path, "", 600, 86400, -1};
   int64_t retry_ms;
   (void)state;
   put_keys(path, "ec");
@@ -92,9 +96,45 @@ static void test_jwks_source_check__a_file_that_changes(void **state) {
   free(path);
 }
 
+/* What is there and is no key set does not become one by staying there. */
+static void test_jwks_source_check__a_file_that_stays_broken(void **state) {
+  char *path = path_of("broken"), why[JWT_WHY_MAX], *token = made_token("ES256", "ec", "{\"kid\":\"ec\"}", CLAIMS);
+  jwks_options options = {path, "", 600, 1, -1};
+  (void)state;
+  put_keys(path, "ec");
+  jwks_source *source = jwks_source_open(&options, why);
+  assert_non_null(source);
+  assert_int_equal(check_until(source, token, JWT_GOOD), JWT_GOOD);
+  put(path, "{broken"); /* a second later the set from before is too old */
+  assert_int_equal(check_until(source, token, JWT_UNKNOWN_KEY), JWT_UNKNOWN_KEY);
+  put_keys(path, "ec");
+  assert_int_equal(check_until(source, token, JWT_GOOD), JWT_GOOD);
+  unlink(path);
+  jwks_source_close(source);
+  free(token);
+  free(path);
+}
+
+/* Who takes the last key out of a set wants it to be good no longer. */
+static void test_jwks_source_check__a_set_without_keys(void **state) {
+  char *path = path_of("empty"), why[JWT_WHY_MAX], *token = made_token("ES256", "ec", "{\"kid\":\"ec\"}", CLAIMS);
+  jwks_options options = {path, "", 600, 86400, -1};
+  (void)state;
+  put_keys(path, "ec");
+  jwks_source *source = jwks_source_open(&options, why);
+  assert_non_null(source);
+  assert_int_equal(check_until(source, token, JWT_GOOD), JWT_GOOD);
+  put(path, "{\"keys\":[]}");
+  assert_int_equal(check_until(source, token, JWT_UNKNOWN_KEY), JWT_UNKNOWN_KEY);
+  unlink(path);
+  jwks_source_close(source);
+  free(token);
+  free(path);
+}
+
 static void test_jwks_source_open__what_is_none(void **state) {
   char *path = path_of("none"), why[JWT_WHY_MAX] = "";
-  jwks_options options = {path, "", 600, 86400};
+  jwks_options options = {path, "", 600, 86400, -1};
   (void)state;
   assert_null(jwks_source_open(&options, why));
   assert_true(why[0] != '\0');
@@ -111,7 +151,7 @@ static void test_jwks_source_open__what_is_none(void **state) {
 static void test_jwks_source_check__a_url_that_is_away(void **state) {
   char why[JWT_WHY_MAX] = "", *token = made_token("ES256", "ec", "{\"kid\":\"ec\"}", CLAIMS);
   char *secret = made_token("HS256", "0123456789abcdef0123456789abcdef", "{}", CLAIMS);
-  jwks_options options = {"http://127.0.0.1:1/jwks.json", "", 600, 86400};
+  jwks_options options = {"http://127.0.0.1:1/jwks.json", "", 600, 86400, -1};
   int64_t retry_ms;
   (void)state;
   jwks_source *source = jwks_source_open(&options, why);
@@ -148,6 +188,8 @@ static int forget(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_jwks_source_check__a_file_that_changes),
+      cmocka_unit_test(test_jwks_source_check__a_file_that_stays_broken),
+      cmocka_unit_test(test_jwks_source_check__a_set_without_keys),
       cmocka_unit_test(test_jwks_source_open__what_is_none),
       cmocka_unit_test(test_jwks_source_check__a_url_that_is_away),
       cmocka_unit_test(test_jwks_fetch_allows__https_or_here),

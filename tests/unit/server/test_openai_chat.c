@@ -17,13 +17,7 @@ static wire_scene s;
 
 static int set_up(void **state) {
   (void)state;
-  scene_open(&s, &wire_openai_chat, NULL, NULL);
-  s.pieces[0] = "Hel";
-  s.pieces[1] = "lo.";
-  s.usage[AIORCH_USAGE_INPUT] = 60;
-  s.usage[AIORCH_USAGE_CACHE_READ] = 40;
-  s.usage[AIORCH_USAGE_OUTPUT] = 15;
-  s.usage[AIORCH_USAGE_REASONING] = 5;
+  scene_hello(&s, &wire_openai_chat);
   return 0;
 }
 
@@ -134,7 +128,10 @@ static void test_stream__usage_in_a_last_chunk_on_request(void **state) {
   (void)state;
   const char *out = scene_ask(&s, ASK(",\"stream\":true,\"stream_options\":{\"include_usage\":true}"));
   assert_has(out, "\"finish_reason\":null}],\"usage\":null}\n\n");
-  assert_has(out, "\"choices\":[],\"usage\":{\"prompt_tokens\":100,");
+  assert_has(out, "\"choices\":[],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":20,\"total_tokens\":120,"
+                  "\"prompt_tokens_details\":{\"cached_tokens\":40},\"completion_tokens_details\":{\"reasoning_tokens\":5}}}");
+  const char *once = strstr(out, "\"usage\":{");
+  assert_true(once && !strstr(once + 1, "\"usage\":{"));
   const char *usage = strstr(out, "\"choices\":[]"), *done = strstr(out, "data: [DONE]");
   assert_true(usage && done && done > usage);
 }
@@ -203,6 +200,18 @@ static void test_messages__a_round_of_tools(void **state) {
   assert_has(asked, "sig-1");
 }
 
+static void test_messages__what_is_moved_or_left_out_is_said(void **state) {
+  (void)state;
+  const char *out = scene_ask(&s, SAY("{\"role\":\"system\",\"content\":\"A\"},{\"role\":\"developer\",\"content\":\"B\"},{\"role\":\"user\",\"content\":\"x\"}"));
+  assert_has_not(out, "\"warnings\"");
+  out = scene_ask(&s, SAY("{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"system\",\"content\":\"In French.\"},{\"role\":\"user\",\"content\":\"y\"}"));
+  assert_has(out, "a message of the system that comes after others");
+  out = scene_ask(&s, SAY("{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"text\","
+                           "\"text\":\"\"}]},{\"role\":\"user\",\"content\":\"z\"}"));
+  assert_has(out, "\"warnings\":[\"a message of the assistant without content is left out\"]");
+  assert_has_not(cli_z(&s.asked), "assistant");
+}
+
 static void test_messages__what_is_wrong_is_named(void **state) {
   (void)state;
   scene_refused(&s, SAY(""), 400, "messages", "needed");
@@ -251,7 +260,12 @@ static void test_members__what_cannot_be_done_is_refused(void **state) {
   scene_refused(&s, ASK(",\"max_tokens\":\"7\""), 400, "max_tokens", "number");
   scene_refused(&s, ASK(",\"stream\":1"), 400, "stream", "true or false");
   scene_refused(&s, ASK(",\"stream_options\":{\"include_usage\":true}"), 400, "stream_options", "\"stream\": true");
-  scene_refused(&s, ASK(",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"x\"}}"), 400, "tool_choice", "offered first");
+  scene_refused(&s, ASK(",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"w\"}}],"
+                        "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"x\"}}"), 400, "tool_choice", "offered first");
+  scene_refused(&s, ASK(",\"tool_choice\":\"required\""), 400, "tool_choice", "none to choose from");
+  scene_refused(&s, ASK(",\"max_completion_tokens\":0"), 400, "max_completion_tokens", "max_completion_tokens: ");
+  scene_refused(&s, ASK(",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]"), 400,
+                "stop", "at most 16");
   scene_refused(&s, ASK(",\"tools\":[{\"type\":\"web_search\"}]"), 400, "tools[0].type", "function");
   scene_refused(&s, ASK(",\"response_format\":{\"type\":\"xml\"}"), 400, "response_format", "json_schema");
   scene_refused(&s, ASK(",\"seed\":5"), 400, "seed", "leave it out");
@@ -331,7 +345,7 @@ int main(void) {
       T(test_stream__every_line_is_an_event_of_json), T(test_stream__usage_in_a_last_chunk_on_request),
       T(test_stream__tool_calls_have_an_index), T(test_stream__an_error_after_a_token_has_no_done),
       T(test_stream__an_error_before_is_a_plain_body), T(test_messages__roles_and_parts), T(test_messages__a_round_of_tools),
-      T(test_messages__what_is_wrong_is_named), T(test_members__options_reach_the_provider),
+      T(test_messages__what_is_moved_or_left_out_is_said), T(test_messages__what_is_wrong_is_named), T(test_members__options_reach_the_provider),
       T(test_members__neutral_and_ignored_ones_pass), T(test_members__what_cannot_be_done_is_refused),
       T(test_model__what_each_name_stands_for), T(test_model__the_operator_may_allow_more), T(test_passed__go_with_the_operators_own),
       T(test_own__filters_cache_tier_provider), T(test_caller__never_from_the_body),

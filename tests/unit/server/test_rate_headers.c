@@ -40,6 +40,17 @@ static bool has_line(const http_headers *headers, const char *name, const char *
   return false;
 }
 
+/* NULL: there is no such line. */
+static void expect_line(const http_headers *headers, const char *name, const char *value) {
+  const char *at = headers->lines.data, *end = at ? at + headers->lines.len : NULL;
+  while (at < end && strcmp(at, name) != 0) {
+    at += strlen(at) + 1;
+    at += strlen(at) + 1;
+  }
+  assert_int_equal(at < end, value != NULL);
+  if (value) assert_string_equal(at + strlen(at) + 1, value);
+}
+
 static void test_rate_headers__limit_and_none(void **state) {
   http_headers out = {0};
   rate_left left = {20, 19, 180000}, none = {0};
@@ -53,28 +64,33 @@ static void test_rate_headers__limit_and_none(void **state) {
   headers_free(&out);
 }
 
-static void test_retry_headers__rounded_up(void **state) {
+static void test_retry_headers__when_and_whether(void **state) {
   const struct {
+    int status;
     int64_t ms;
-    const char *seconds;
-  } cases[] = {{0, "1"}, {1, "1"}, {1000, "1"}, {1001, "2"}, {59999, "60"}};
+    const char *seconds, *exactly, *again; /* NULL: is not there */
+  } cases[] = {{429, 0, "1", "1", "true"},        {429, 1, "1", "1", "true"},           {429, 1000, "1", "1000", "true"},
+               {503, 1001, "2", "1001", "true"},  {429, 60000, "60", "60000", "true"},  {429, 60001, "61", "60001", "false"},
+               {429, -1, NULL, NULL, "false"},    {503, -1, NULL, NULL, "true"},        {502, -1, NULL, NULL, "false"},
+               {409, -1, NULL, NULL, "false"},    {504, -1, NULL, NULL, NULL},          {500, -1, NULL, NULL, NULL},
+               {400, -1, NULL, NULL, NULL}};
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     http_headers out = {0};
-    retry_headers(&out, cases[i].ms);
-    assert_true(has_line(&out, "Retry-After", cases[i].seconds));
+    http_problem why = {.status = cases[i].status, .retry_after_ms = cases[i].ms};
+    retry_headers(&out, &why);
+    expect_line(&out, "Retry-After", cases[i].seconds);
+    expect_line(&out, "retry-after-ms", cases[i].exactly);
+    expect_line(&out, "x-should-retry", cases[i].again);
     headers_free(&out);
   }
-  http_headers out = {0};
-  retry_headers(&out, -1);
-  assert_int_equal(out.lines.len, 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rate_duration__as_openai_writes_it),
       cmocka_unit_test(test_rate_headers__limit_and_none),
-      cmocka_unit_test(test_retry_headers__rounded_up),
+      cmocka_unit_test(test_retry_headers__when_and_whether),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 # What of the server says who is calling, without its sockets, and its tests.
 set(server_who "")
-foreach(name address_limit api_keys client_address cors http_problem identity json_web_token jwks_fetch jwks_source key_store key_text keys_sqlite
-             rate_headers server_crypto server_settings)
+foreach(name address_limit api_keys client_address cors host_names http_problem identity json_web_token jwks_fetch jwks_source key_store key_text keys_sqlite
+             rate_headers server_crypto server_memory server_quiet server_settings server_workers tenant_share)
   list(APPEND server_who "${PROJECT_SOURCE_DIR}/examples/server/${name}.c")
 endforeach()
 foreach(name bytes format interrupt json_print json_read nearest)
@@ -13,6 +13,6 @@ pkg_check_modules(AIORCH_SERVER_WHO REQUIRED IMPORTED_TARGET cjose libcrypto lib
 target_include_directories(aiorch_server_who PUBLIC
   "${PROJECT_SOURCE_DIR}/examples/server" "${PROJECT_SOURCE_DIR}/examples/cli" "${CMAKE_CURRENT_SOURCE_DIR}/unit/server")
 target_link_libraries(aiorch_server_who PUBLIC aiorch_testing PkgConfig::AIORCH_SERVER_WHO)
-foreach(name address_limit api_keys client_address cors identity json_web_token jwks_source key_text rate_headers)
+foreach(name address_limit api_keys client_address cors host_names identity json_web_token jwks_source key_text rate_headers server_memory server_quiet server_workers tenant_share)
   target_link_libraries(test_${name} PRIVATE aiorch_server_who)
 endforeach()

@@ -166,6 +166,7 @@ static const struct CMUnitTest conformance_tests[] = {
   CASE(test_admit__repeated_for_the_same_run),
   CASE(test_admit__clock_goes_back),
   CASE(test_settle__money_counts_as_it_was_spent),
+  CASE(test_settle__what_broke_off_counts_at_least_as_reserved),
   CASE(test_settle__runs_are_not_money),
   CASE(test_settle__repeated_counts_once),
   CASE(test_attempt__pending_then_settled),

@@ -2,6 +2,7 @@
 #include "stores/conformance.h"
 
 static const aio__cache_limits ROOMY = {1000, 1 << 20, 0};
+static const char BESIDE[] = "{\"stop_sequence\":\"\\n\\\"E\\\\ND\xE2\x82\xAC\",\"sources\":[{\"title\": \"\xF0\x9F\xA6\x93\"}]}";
 static const char SCOPE[33] = "scope-of-thirty-two-bytes-exact.";
 
 static aio__cache_entry entry_of(int number, const char *key, const char *answer, const aio__cache_source *rests_on) {
@@ -9,7 +10,7 @@ static aio__cache_entry entry_of(int number, const char *key, const char *answer
                         .key = {hash_of(key), 32},
                         .query = aio__str_z(key),
                         .answer = aio__str_z(answer),
-                        .sources = AIO__LIT("[]"),
+                        .sources = aio__str_z(BESIDE),
                         .chunks = {hash_of("digest"), 32},
                         .provider = AIO__LIT("p"),
                         .model = AIO__LIT("m"),
@@ -54,7 +55,7 @@ static void test_lookup__gives_what_was_put(void **state) {
   assert_true(ask(f, ACME, "q", T0 + 9, &got));
   assert_string_equal(got.id, e.id);
   expect_str(got.answer, "the answer");
-  expect_str(got.sources, "[]");
+  expect_str(got.sources, BESIDE); /* to the byte */
   expect_str(got.query, "q");
   expect_str(got.provider, "p");
   expect_str(got.model, "m");

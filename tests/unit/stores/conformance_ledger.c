@@ -198,6 +198,32 @@ static void test_settle__money_counts_as_it_was_spent(void **state) {
   assert_int_equal(a.retry_after_ms, HOUR - 1);
 }
 
+/* Whoever cancels all calls spends no more than others: of one that broke off the budget keeps what was reserved. */
+static void test_settle__what_broke_off_counts_at_least_as_reserved(void **state) {
+  fixture *f = *state;
+  static const struct {
+    aiorch_status status;
+    bool estimated;
+    int64_t cost, counts;
+  } rows[] = {{AIORCH_E_CANCELLED, true, 10, 80},  {AIORCH_E_CANCELLED, true, 95, 95},   {AIORCH_E_CANCELLED, true, -1, 80},
+              {AIORCH_E_CANCELLED, false, 10, 10}, {AIORCH_E_PROVIDER_BUSY, false, 0, 0}, {AIORCH_OK, true, 10, 10}};
+  for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+    char key[2] = {(char)('a' + i), '\0'};
+    aio__constraint c = money_limit(key, 100, 80);
+    aio__run_row run = run_of(i, rows[i].cost, T0);
+    aio__attempt_row attempts[] = {attempt_of(10 + i, i, AIO__ATTEMPT_SETTLED, T0), attempt_of(20 + i, i, AIO__ATTEMPT_SETTLED, T0)};
+    attempts[1].status = rows[i].status;
+    run.usage.estimated = attempts[1].usage.estimated = rows[i].estimated;
+    assert_true(admit(f, ACME, i, &c, 1, T0).admitted);
+    settle(f, ACME, &run, attempts, 2);
+    settle(f, ACME, &run, attempts, 2); /* again counts no more */
+    c.amount = 101;
+    aio__admission a = admit(f, ACME, 100 + i, &c, 1, T0 + 1);
+    assert_false(a.admitted);
+    assert_int_equal(a.used, rows[i].counts);
+  }
+}
+
 static void test_settle__runs_are_not_money(void **state) {
   fixture *f = *state;
   aio__constraint c = runs_limit("u", 2, HOUR);

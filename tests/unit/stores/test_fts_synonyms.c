@@ -31,6 +31,18 @@ static void test_kin_table__in_order_and_plain(void **state) {
   }
 }
 
+static void test_kin_table__stems_are_those_of_the_words(void **state) {
+  (void)state;
+  size_t count = 0;
+  const aio__fts_kin *table = aio__fts_kin_table(&count);
+  for (size_t i = 0; i < count; i++) {
+    char stem[AIO__FTS_WORD_MAX];
+    memcpy(stem, table[i].word, strlen(table[i].word));
+    aio__str made = {stem, aio__fts_stem(stem, strlen(table[i].word))};
+    assert_true(aio__str_eqz(made, table[i].stem));
+  }
+}
+
 static void test_query_parse__kin_weigh_less(void **state) {
   (void)state;
   aio__fts_query query;
@@ -66,7 +78,7 @@ static void test_query_parse__never_above_the_limit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_kin_table__in_order_and_plain), cmocka_unit_test(test_query_parse__kin_weigh_less),
+    cmocka_unit_test(test_kin_table__in_order_and_plain), cmocka_unit_test(test_kin_table__stems_are_those_of_the_words), cmocka_unit_test(test_query_parse__kin_weigh_less),
     cmocka_unit_test(test_query_parse__kin_do_not_breed), cmocka_unit_test(test_query_parse__never_above_the_limit)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,10 +130,9 @@ static aiorch_status read_setting(const aio__pg_rows *rows, aio__op *op, void *c
   return AIORCH_OK;
 }
 
-static void setting(fixture *f, const char *sql, const char *name, const char *value, char out[256]) {
+static void setting(fixture *f, const char *sql, char out[256]) {
   char *ctx = out;
   aio__pg_step *step = begin(f, &ctx, sizeof ctx, NULL);
-  if (name != NULL) aio__pg_set(step, name, value);
   aio__pg_sql(step, sql, read_setting);
   assert_int_equal(run_step(f, step), AIORCH_OK);
 }
@@ -144,22 +143,18 @@ static void test_step__leaves_nothing_in_the_session(void **state) {
   close_store(f);
   f->options.postgres_connections_max = 1;
   assert_int_equal(open_store(f), AIORCH_OK);
-  setting(f, "SELECT concat_ws(' ', current_user, current_setting('aiorch.tenant'), current_setting('transaction_read_only'))", NULL, NULL, text);
+  setting(f, "SELECT concat_ws(' ', current_user, current_setting('aiorch.tenant'), current_setting('transaction_read_only'))", text);
   assert_string_equal(text, "aiorch_app acme on");
-  setting(f, "SELECT current_setting('hnsw.iterative_scan')", "hnsw.iterative_scan", "strict_order", text);
-  assert_string_equal(text, "strict_order");
-  setting(f, "SELECT current_setting('search_path')", NULL, NULL, text);
+  setting(f, "SELECT current_setting('search_path')", text);
   assert_non_null(strstr(text, "aiorch"));
   admin("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'", text);
   assert_string_equal(text, "1");
   waiting_init(&f->call, AIO__NEVER);
   char *ctx = text;
   aio__pg_step *step = aio__pg_step_new(f->store, &f->call.op, AIO__LIT(""), AIO__PG_READ | AIO__PG_OWN, &ctx, sizeof ctx, NULL);
-  aio__pg_sql(step, "SELECT concat_ws(' ', current_user, current_setting('aiorch.tenant', true) = '', current_setting('hnsw.iterative_scan', true))",
-              read_setting);
+  aio__pg_sql(step, "SELECT concat_ws(' ', current_user, current_setting('aiorch.tenant', true) = '')", read_setting);
   assert_int_equal(run_step(f, step), AIORCH_OK);
-  assert_non_null(strstr(text, "app t"));
-  assert_null(strstr(text, "strict_order"));
+  assert_string_equal(text, "app t");
 }
 
 static aiorch_status refuse(const aio__pg_rows *rows, aio__op *op, void *ctx) {

@@ -135,12 +135,50 @@ static void test_rests_on__damaged(void **state) {
   }
 }
 
+/* A text is had at the version that was asked for, by its own tenant, and no further than it goes. */
+static void test_texts__of_the_document_as_it_was(void **state) {
+  fixture *f = *state;
+  aio__store_document a = add_text(f, ACME, "a", "T", "one text", 1, T0 - 9);
+  aio__store_document b = add_text(f, ACME, "b", "T", "another text", 2, T0 - 9);
+  static const struct {
+    bool of_b, theirs;
+    int64_t version;
+    uint64_t start, end;
+    bool found;
+  } rows[] = {
+    {false, false, 1, 4, 8, true}, {true, false, 1, 0, 7, true},   {false, false, 1, 8, 8, true}, {false, false, 2, 4, 8, false},
+    {false, false, 0, 4, 8, false}, {false, false, 1, 4, 9, false}, {false, false, 1, 5, 4, false}, {false, true, 1, 4, 8, false},
+    {false, false, 1, UINT64_MAX - 1, UINT64_MAX, false},
+  };
+  static const char *const whole[] = {"one text", "another text"};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    aio__cache_text texts[] = {{.version = 1, .start = 0, .end = 3},
+                               {.version = rows[i].version, .start = rows[i].start, .end = rows[i].end}};
+    bool found = !rows[i].found;
+    memcpy(texts[0].document_id, a.id, sizeof a.id);
+    memcpy(texts[1].document_id, rows[i].of_b ? b.id : a.id, sizeof a.id);
+    assert_int_equal(CALL(f, cache, texts, rows[i].theirs ? GLOBEX : ACME, texts, 2, &f->arena, &found), AIORCH_OK);
+    if (found != rows[i].found) fail_msg("row %zu", i);
+    if (!found) continue;
+    assert_true(aio__str_eqz(texts[0].text, "one"));
+    assert_int_equal(texts[1].text.n, rows[i].end - rows[i].start);
+    assert_memory_equal(texts[1].text.p, whole[rows[i].of_b] + rows[i].start, texts[1].text.n);
+  }
+  aio__cache_text gone = {.version = 1, .start = 0, .end = 3};
+  memcpy(gone.document_id, a.id, sizeof a.id);
+  bool found = true;
+  add_text(f, ACME, "a", "T", "one text that has changed", 3, T0 - 4);
+  assert_int_equal(CALL(f, cache, texts, ACME, &gone, 1, &f->arena, &found), AIORCH_OK);
+  assert_false(found);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_rests_on__each_part_is_looked_into, setup, teardown_folder),
     cmocka_unit_test_setup_teardown(test_rests_on__documents_change_in_between, setup, teardown_folder),
     cmocka_unit_test_setup_teardown(test_migrate__kept_answers_stay, setup, teardown_folder),
     cmocka_unit_test_setup_teardown(test_rests_on__damaged, setup, teardown_folder),
+    cmocka_unit_test_setup_teardown(test_texts__of_the_document_as_it_was, setup, teardown_folder),
   };
   (void)conformance_tests; /* the suite itself runs in test_sqlite.c */
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -421,6 +421,31 @@ static void test_admit__never_waits_inside_sqlite(void **state) {
   sqlite3_finalize(stmt);
 }
 
+/* Whose pages stay as they are reads first; who comes while it writes or reads takes another. */
+static void test_read_short__on_the_writer_when_it_is_idle(void **state) {
+  fixture *f = *state;
+  aio__sq_db *db = &((aio__sq_store *)f->store)->knowledge;
+  aio__sq_conn *first = NULL, *second = NULL, *writer = NULL;
+  aio__op op, other;
+  aio__op_init(&op, AIO__NEVER, NULL, NULL);
+  aio__op_init(&other, AIO__NEVER, NULL, NULL);
+  assert_int_equal(aio__sq_read_short(db, &op, &first), AIORCH_OK);
+  assert_ptr_equal(first, db->writer);
+  assert_int_equal(aio__sq_read_short(db, &other, &second), AIORCH_OK);
+  assert_ptr_not_equal(second, db->writer);
+  assert_int_equal(aio__sq_take_writer(db, aio__clock_now(f->env.clock), &writer, &other.error), AIORCH_E_DEADLINE);
+  aio__sq_read_end(second);
+  aio__sq_read_end(first);
+  assert_int_equal(aio__sq_write(db, &op, &writer), AIORCH_OK);
+  assert_ptr_equal(writer, db->writer);
+  assert_int_equal(aio__sq_read_short(db, &other, &second), AIORCH_OK);
+  assert_ptr_not_equal(second, db->writer);
+  aio__sq_read_end(second);
+  assert_int_equal(aio__sq_write_end(writer, &op, AIORCH_OK), AIORCH_OK);
+  aio__op_init(&op, aio__clock_now(f->env.clock), NULL, NULL);
+  assert_int_equal(aio__sq_read_short(db, &op, &first), AIORCH_E_DEADLINE);
+}
+
 static void test_fail__what_the_system_said(void **state) {
   fixture *f = *state;
   static const struct {
@@ -462,6 +487,7 @@ int main(void) {
     SQLITE_CASE(test_settle__after_a_sync_that_failed),
     SQLITE_CASE(test_attempt__pending_is_written_at_once),
     SQLITE_CASE(test_admit__never_waits_inside_sqlite),
+    SQLITE_CASE(test_read_short__on_the_writer_when_it_is_idle),
     SQLITE_CASE(test_fail__what_the_system_said),
   };
   (void)conformance_tests; /* the suite itself runs in test_sqlite.c */

@@ -138,6 +138,8 @@ static void describe(char out[TEXT_MAX], const collector *c, const aio__decoder 
   for (size_t i = 0; i < c->warnings.n; i++) lines += c->warnings.p[i] == '\n' ? 1 : 0;
   n = strlen(out);
   if (lines > 0) snprintf(out + n, TEXT_MAX - n, " ~%d", lines);
+  n = strlen(out);
+  if (c->stop.n > 0) snprintf(out + n, TEXT_MAX - n, " =%s", aio__buf_cstr(&c->stop));
 }
 
 /* One feeding. `at`: 0 at once, 1 in single bytes, else split before that byte. */

@@ -31,7 +31,7 @@ void expect_request_without_memory(const char *codec, const char *target, const 
  *
  *   STATUS finish [text] {reasoning} name(arguments)... <input,cache_read,cache_write,cache_write_1h,output,reasoning>
  *
- * with "-" for tokens that were not said, and with " ~N" behind it for N warnings.
+ * with "-" for tokens that were not said, and with " ~N" behind it for N warnings, and " =STOP" for the stop sequence.
  */
 void expect_answer(const char *codec, const char *target, const char *head, const char *body, size_t len, const char *want);
 #define EXPECT_ANSWER(codec, target, head, body, want) expect_answer(codec, target, head, body, sizeof(body) - 1, want)

@@ -174,3 +174,39 @@ void reference_check_texts(const reference *r, aio__local_precision precision, d
   free(out);
   report(&t, "texts", mean);
 }
+
+/* ---- both tests ---- */
+
+/* The longest lines that are compared on ids. From text to vector all of them are. */
+enum { PLAIN_TOKENS = 8, F32_TOKENS = 40 };
+static const double EXACT = 0.9999999, NEAR = .998;
+
+static reference opened;
+static const reference_case *of;
+
+static void test_f32__is_exact(void **state) {
+  (void)state;
+  for (int cpu = AIO__CPU_PLAIN; cpu <= (int)aio__cpu_best(); cpu++)
+    reference_check_ids(&opened, AIO__LOCAL_F32, (aio__cpu)cpu, cpu == AIO__CPU_PLAIN ? PLAIN_TOKENS : F32_TOKENS, EXACT, EXACT);
+  reference_check_texts(&opened, AIO__LOCAL_F32, EXACT, EXACT);
+}
+
+static void test_int8__is_near(void **state) {
+  (void)state;
+  reference_check_ids(&opened, AIO__LOCAL_INT8, AIO__CPU_PLAIN, PLAIN_TOKENS, of->int8_mean_plain, NEAR);
+  for (int cpu = AIO__CPU_PLAIN + 1; cpu <= (int)aio__cpu_best(); cpu++)
+    reference_check_ids(&opened, AIO__LOCAL_INT8, (aio__cpu)cpu, of->max_tokens, of->int8_mean, NEAR);
+  reference_check_texts(&opened, AIO__LOCAL_INT8, of->int8_mean, NEAR);
+}
+
+int reference_main(const reference_case *wanted) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_f32__is_exact),
+    cmocka_unit_test(test_int8__is_near),
+  };
+  of = wanted;
+  if (!reference_open(&opened, wanted->model, wanted->vectors, wanted->max_tokens)) return 77;
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  reference_close(&opened);
+  return failed;
+}

@@ -27,6 +27,16 @@ typedef struct reference {
   size_t line_count;
 } reference;
 
+/* How near a model must be to its vectors: means over the lines that are compared. Plain C takes its time and sees short ones alone. */
+typedef struct reference_case {
+  const char *model, *vectors;
+  size_t max_tokens;
+  double int8_mean, int8_mean_plain;
+} reference_case;
+
+/* Runs both tests of it, f32 and int8, at every level of this machine; what main returns. */
+int reference_main(const reference_case *wanted);
+
 /* False, with a line "SKIP: ...", when the model is not there. */
 bool reference_open(reference *r, const char *model, const char *vectors, size_t max_tokens);
 void reference_close(reference *r);

@@ -41,3 +41,14 @@ void near_close(near_fixture *n) {
   fixture_close(&n->f);
   fake_vectors_free(&n->vectors);
 }
+
+int near_in_store(void **state) {
+  *state = NULL;
+  return 0;
+}
+
+int near_in_plugin(void **state) {
+  static int yes;
+  *state = &yes;
+  return 0;
+}

@@ -15,4 +15,9 @@ typedef struct near_fixture {
 void near_open(near_fixture *n, bool plugin, const char *settings);
 void near_close(near_fixture *n);
 
+/* Set-ups of tests that are to hold wherever the vectors are: `near_open(&n, *state != NULL, ...)`. */
+int near_in_store(void **state);
+int near_in_plugin(void **state);
+#define NEAR_BOTH(test) cmocka_unit_test_setup(test, near_in_store), cmocka_unit_test_setup(test, near_in_plugin)
+
 #endif

@@ -211,6 +211,7 @@ static aiorch_status collect(void *ctx, const aio__codec_event *event) {
       return aio__buf_str(&c->tools[tool][1], event->name);
     case AIO__EVENT_TOOL_ARGUMENTS: return aio__buf_str(&c->tools[tool][2], event->text);
     case AIO__EVENT_TOOL_END: return AIORCH_OK;
+    case AIO__EVENT_STOP: return aio__buf_str(&c->stop, event->text);
     case AIO__EVENT_WARNING:
       aio__buf_str(&c->warnings, event->text);
       return aio__buf_char(&c->warnings, '\n');
@@ -221,14 +222,14 @@ static aiorch_status collect(void *ctx, const aio__codec_event *event) {
 void collector_init(collector *c) {
   memset(c, 0, sizeof *c);
   c->sink = (aio__codec_sink){.ctx = c, .take = collect};
-  aio__buf *all[] = {&c->text, &c->reasoning, &c->signature, &c->warnings};
-  for (size_t i = 0; i < 4; i++) aio__buf_init(all[i], aio__alloc_default(), 64 << 20);
+  aio__buf *all[] = {&c->text, &c->reasoning, &c->signature, &c->warnings, &c->stop};
+  for (size_t i = 0; i < 5; i++) aio__buf_init(all[i], aio__alloc_default(), 64 << 20);
   for (size_t i = 0; i < 32; i++) aio__buf_init(&c->tools[i / 4][i % 4], aio__alloc_default(), 64 << 20);
 }
 
 void collector_free(collector *c) {
-  aio__buf *all[] = {&c->text, &c->reasoning, &c->signature, &c->warnings};
-  for (size_t i = 0; i < 4; i++) aio__buf_free(all[i]);
+  aio__buf *all[] = {&c->text, &c->reasoning, &c->signature, &c->warnings, &c->stop};
+  for (size_t i = 0; i < 5; i++) aio__buf_free(all[i]);
   for (size_t i = 0; i < 32; i++) aio__buf_free(&c->tools[i / 4][i % 4]);
 }
 

@@ -33,7 +33,7 @@ void neutral_write_request(aio__json_writer *w, const aio__wire_request *wire);
 /* A sink that keeps what it is given. */
 typedef struct collector {
   aio__codec_sink sink;
-  aio__buf text, reasoning, signature, tools[8][4], warnings; /* tools: id, name, arguments, signature */
+  aio__buf text, reasoning, signature, tools[8][4], warnings, stop; /* tools: id, name, arguments, signature */
   size_t tool_count, tools_ended, events;
   bool bad;                  /* a piece that is no UTF-8, has a NUL, or names a tool that was not started or has ended */
   aiorch_status fail_with;   /* returned from event number fail_at on */

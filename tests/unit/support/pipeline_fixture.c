@@ -1,6 +1,7 @@
 #include "pipeline_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static aiorch_status generate(void *self, aiorch_call *call) {
   scripted_provider *p = self;
@@ -20,6 +21,7 @@ static aiorch_status generate(void *self, aiorch_call *call) {
     aiorch_call_put_usage(call, AIORCH_USAGE_INPUT, a->input);
     aiorch_call_put_usage(call, AIORCH_USAGE_OUTPUT, a->output);
   }
+  if (a->stop) assert_int_equal(aiorch_call_put_stop_sequence(call, a->stop, strlen(a->stop)), AIORCH_OK);
   if (a->finish_reason) aiorch_call_put_finish_reason(call, a->finish_reason);
   if (a->http_status || a->retry_after_ms) {
     aiorch_call_put_error(call, "scripted", 8, a->http_status, a->retry_after_ms ? a->retry_after_ms : -1);
@@ -68,6 +70,18 @@ void fixture_open(fixture *f, const char *settings, const scripted_answer *first
 
 static uint32_t draw(void *ctx) { return ((fixture *)ctx)->lot; }
 
+aiorch *fixture_plain(aio__test_alloc *t, const char *settings) {
+  aiorch_config *config = NULL;
+  aiorch *orch = NULL;
+  aio__test_alloc_init(t);
+  assert_int_equal(aiorch_config_new_with(&t->al, &config), AIORCH_OK);
+  assert_int_equal(aiorch_config_set_str(config, "store", "memory", 6, NULL), AIORCH_OK);
+  if (settings != NULL) assert_int_equal(aiorch_config_load_json(config, settings, strlen(settings), NULL, NULL), AIORCH_OK);
+  assert_int_equal(aiorch_open(config, &orch, NULL), AIORCH_OK);
+  aiorch_config_free(config);
+  return orch;
+}
+
 void fixture_draw(fixture *f) {
   f->orch->random = draw;
   f->orch->random_ctx = f;
@@ -76,6 +90,30 @@ void fixture_draw(fixture *f) {
 void fixture_close(fixture *f) {
   assert_int_equal(aiorch_close(f->orch, 30000), AIORCH_OK);
   assert_int_equal(aiorch_free(f->orch), AIORCH_OK);
+}
+
+int fixture_set_up_with(void **state, const char *settings, const scripted_answer *script, size_t count) {
+  fixture *f = calloc(1, sizeof *f);
+  if (!f) return -1;
+  fixture_open(f, settings, script, count, NULL, 0);
+  *state = f;
+  return 0;
+}
+
+int fixture_set_up(void **state) { return fixture_set_up_with(state, NULL, NULL, 0); }
+
+int fixture_tear_down(void **state) {
+  fixture_close(*state);
+  free(*state);
+  return 0;
+}
+
+aiorch_run *fixture_from_json(fixture *f, const char *request) {
+  aiorch_error error;
+  aiorch_run *run = NULL;
+  aio__error_init(&error);
+  if (aiorch_run_from_json(f->orch, request, strlen(request), &run, &error) != AIORCH_OK) fail_msg("%s", error.message);
+  return run;
 }
 
 aiorch_run *fixture_ask(fixture *f, const char *tenant, const char *user, const char *question) {
@@ -119,3 +157,22 @@ const char *fixture_answer(const aiorch_run *run) {
 }
 
 int64_t fixture_counter(fixture *f, int which) { return (int64_t)atomic_load(&f->orch->counters.n[which]); }
+
+size_t fixture_ledger(fixture *f, const char *run_id, aio__attempt_row *rows, size_t room) {
+  aio__arena arena;
+  aio__attempt_row *all = NULL;
+  size_t count = 0;
+  aio__sync sync;
+  aio__arena_init(&arena, aio__alloc_default(), 4096);
+  assert_int_equal(aio__sync_begin(&sync, f->orch, 1000, NULL), AIORCH_OK);
+  aio__store *store = f->orch->store;
+  assert_int_equal(aio__sync_end(&sync, store->ledger->attempts(store, &sync.op, AIO__LIT("acme"), aio__str_z(run_id), &arena, &all,
+                                                                &count), NULL), AIORCH_OK);
+  aio__sync_free(&sync);
+  for (size_t i = 0; i < count && i < room; i++) {
+    rows[i] = all[i];
+    rows[i].provider = rows[i].model = rows[i].request_id = AIO__LIT("");
+  }
+  aio__arena_free(&arena);
+  return count;
+}

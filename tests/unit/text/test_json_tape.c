@@ -1,4 +1,5 @@
 /* lib/text/json_tape.c: what is read, what is refused, and what strings and numbers say. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,6 +53,30 @@ static void test_read__every_cut_is_told_from_a_fault(void **state) {
   assert_int_equal(STATUS(text), AIORCH_OK);
   assert_int_equal(STATUS("-"), AIORCH_E_TRUNCATED);
   assert_int_equal(STATUS(""), AIORCH_E_TRUNCATED);
+}
+
+/* Eight bytes are asked at once: what ends a run is found at each of their places, behind any others, and before any. */
+static void test_read__a_string_ends_at_any_place(void **state) {
+  (void)state;
+  static const char fillers[] = {'x', '!', '#', '[', ']', ' ', '\x7F', '\x80', '\xA2', '\xDC', '\xFF'};
+  char text[32], want[32];
+  for (size_t f = 0; f < sizeof fillers; f++) {
+    for (size_t n = 0; n < 24; n++) {
+      memset(text, fillers[f], sizeof text);
+      text[0] = text[n + 1] = '"';
+      assert_int_equal(status_of(text, n + 2), AIORCH_OK);
+      assert_int_equal(status_of(text, n + 3), fillers[f] == ' ' ? AIORCH_OK : AIORCH_E_RESPONSE);
+      memcpy(want, text, sizeof want);
+      want[n + 1] = '\x1F';
+      assert_int_equal(status_of(want, sizeof want), AIORCH_E_RESPONSE);
+      want[n + 1] = '\\';
+      want[n + 2] = 'n';
+      want[n + 3] = '"';
+      assert_int_equal(status_of(want, n + 4), AIORCH_OK);
+      want[n + 2] = '"';
+      assert_int_equal(status_of(want, n + 3), AIORCH_E_TRUNCATED);
+    }
+  }
 }
 
 static void test_read__depth_is_bounded(void **state) {
@@ -236,6 +261,34 @@ static void test_f32__as_strtod_rounds(void **state) {
   }
 }
 
+static double as_f64(const char *text) {
+  place p;
+  double value = 0;
+  open_place(&p, text);
+  if (!aio__tape_f64(&p.tape, AIO__TAPE_ROOT, &value)) fail_msg("%s", text);
+  close_place(&p);
+  return value;
+}
+
+/* What a double was written as comes back as that double or its neighbour. */
+static void test_f64__as_written(void **state) {
+  (void)state;
+  static const char *const texts[] = {"0", "-0.25", "0.1", "0.30000000000000004", "1.7976931348623157e308", "-2.2250738585072014e-308",
+                                      "0.016393442622950821", "0.8414709848078965", "5e-324", "123456789.12345679", "-1e22"};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    double want = strtod(texts[i], NULL), got = as_f64(texts[i]);
+    if (got < nextafter(want, -HUGE_VAL) || got > nextafter(want, HUGE_VAL)) fail_msg("%s: %.17g", texts[i], got);
+  }
+  static const char *const none[] = {"1e309", "-1e400", "\"1\"", "null", "[1]"};
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+    place p;
+    double value = 7;
+    open_place(&p, none[i]);
+    assert_false(aio__tape_f64(&p.tape, AIO__TAPE_ROOT, &value));
+    close_place(&p);
+  }
+}
+
 static void test_read__out_of_memory_and_used_again(void **state) {
   (void)state;
   aio__test_alloc t;
@@ -267,6 +320,7 @@ int main(void) {
     cmocka_unit_test(test_read__what_is_json),
     cmocka_unit_test(test_read__what_is_not),
     cmocka_unit_test(test_read__every_cut_is_told_from_a_fault),
+    cmocka_unit_test(test_read__a_string_ends_at_any_place),
     cmocka_unit_test(test_read__depth_is_bounded),
     cmocka_unit_test(test_member__the_last_of_a_name_counts),
     cmocka_unit_test(test_first_next__children_in_order),
@@ -275,6 +329,8 @@ int main(void) {
     cmocka_unit_test(test_is__names_with_escapes),
     cmocka_unit_test(test_i64__whole_numbers_up_to_2_53),
     cmocka_unit_test(test_f32__as_strtod_rounds),
+    cmocka_unit_test(test_f64__as_written),
+      cmocka_unit_test(test_f64__as_written),
     cmocka_unit_test(test_read__out_of_memory_and_used_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

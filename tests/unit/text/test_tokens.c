@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "text/byte_classes.h"
 #include "text/tokens.h"
 
 static size_t tokens(const char *text) {
@@ -105,11 +106,33 @@ static void test_estimate__counts_as_cut_does(void **state) {
   }
 }
 
+/* What the processor of this machine is not asked for must count the same. */
+static void test_classify__by_16_bytes_and_by_32(void **state) {
+  (void)state;
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (!__builtin_cpu_supports("avx2")) skip();
+  uint64_t bits = UINT64_C(0x9E3779B97F4A7C15);
+  for (int i = 0; i < 2000; i++) {
+    unsigned char bytes[AIO__CLASSED];
+    for (size_t k = 0; k < sizeof bytes; k++) {
+      bits = bits * UINT64_C(6364136223846793005) + 1442695040888963407u;
+      bytes[k] = (unsigned char)(i < 4 ? (size_t)i * AIO__CLASSED + k : bits >> 40);
+    }
+    aio__byte_classes a = aio__classify(bytes), b = aio__classify_32(bytes);
+    assert_memory_equal(&a, &b, sizeof a);
+    assert_int_equal(aio__word_bits(bytes), a.letters | a.digits | a.beyond);
+    assert_int_equal(aio__count_bits(a.letters), __builtin_popcountll(a.letters));
+  }
+#else
+  skip();
+#endif
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_estimate__near_real_counts),        cmocka_unit_test(test_estimate__empty_and_blank),
     cmocka_unit_test(test_estimate__other_scripts_and_signs), cmocka_unit_test(test_estimate__adds_up_at_white_space),
-    cmocka_unit_test(test_estimate__counts_as_cut_does),
+    cmocka_unit_test(test_estimate__counts_as_cut_does),      cmocka_unit_test(test_classify__by_16_bytes_and_by_32),
     cmocka_unit_test(test_cut__never_above_and_at_words),     cmocka_unit_test(test_cut__one_long_word),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static void test_unpack__files_of_a_folder_come_one_by_one(void **state) {
     assert_non_null(text);
     assert_int_equal(list[count].from, from);
     assert_int_equal(strlen(text), list[count].len);
-    assert_memory_equal(text, "--", 2);
+    assert_null(strstr(text, "\n--")); /* comments stay out */
     assert_int_equal(text[list[count].len - 1], '\n');
     from += list[count].len;
     aio__free(aio__alloc_default(), text);

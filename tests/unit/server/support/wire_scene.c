@@ -20,6 +20,7 @@ static aiorch_status generate(void *self, aiorch_call *call) {
     aiorch_call_put_tool_call(call, c->id, strlen(c->id), c->name, strlen(c->name), c->arguments, strlen(c->arguments));
   }
   for (int32_t i = 0; i < AIORCH_USAGE_COUNT; i++) aiorch_call_put_usage(call, i, s->usage[i]);
+  if (s->stop) aiorch_call_put_stop_sequence(call, s->stop, strlen(s->stop));
   if (s->finish) aiorch_call_put_finish_reason(call, s->finish);
   if (s->fails) { /* later, when what it said has been taken */
     s->held = call;
@@ -53,11 +54,22 @@ void scene_open(wire_scene *s, const wire *w, const char *settings, const char *
   aiorch_config_free(config);
 }
 
+void scene_hello(wire_scene *s, const wire *w) {
+  scene_open(s, w, NULL, NULL);
+  s->pieces[0] = "Hel";
+  s->pieces[1] = "lo.";
+  s->usage[AIORCH_USAGE_INPUT] = 60;
+  s->usage[AIORCH_USAGE_CACHE_READ] = 40;
+  s->usage[AIORCH_USAGE_OUTPUT] = 15;
+  s->usage[AIORCH_USAGE_REASONING] = 5;
+}
+
 static void end_exchange(wire_scene *s) {
   if (s->x.orch) s->wire->end(&s->x);
   aiorch_run_free(s->x.run);
   cli_release(&s->x.out);
   headers_free(&s->x.headers);
+  cli_list_free(&s->x.warnings);
   s->x = (exchange){.orch = NULL};
 }
 
@@ -85,9 +97,7 @@ const char *scene_run(wire_scene *s) {
       if (++idle % 2 == 0) break_off(s); /* what it said has been taken by now */
       continue;
     }
-    bool final = aiorch_event_type(event) == AIORCH_EVENT_FINAL, failed = aiorch_event_type(event) == AIORCH_EVENT_ERROR;
-    if (failed || (final && aiorch_event_status(event) != AIORCH_OK)) continue;
-    if (x->streamed) s->wire->event(x, event);
+    exchange_event(x, s->wire, event);
     x->started = x->started || (x->streamed && x->out.len > 0);
   }
   assert_int_equal(status, AIORCH_DONE);

@@ -19,6 +19,7 @@ typedef struct wire_scene {
   scene_call calls[SCENE_CALLS];
   int64_t usage[AIORCH_USAGE_COUNT];
   int32_t finish;          /* 0: not said */
+  const char *stop;        /* the sequence that ended it; NULL: not said */
   aiorch_status fails;     /* 0: it does not; behind its pieces */
   /* What it was asked last: JSON, as plug-ins are asked. */
   cli_bytes asked;
@@ -34,6 +35,8 @@ typedef struct wire_scene {
 
 /* `settings` is JSON laid over the scene's own, NULL for none; `allowed` as model_catalog_make takes it. Provider "fake", model "fake-1". */
 void scene_open(wire_scene *s, const wire *w, const char *settings, const char *allowed);
+/* A scene whose provider says "Hello." in two pieces, and counts tokens of each kind. */
+void scene_hello(wire_scene *s, const wire *w);
 void scene_close(wire_scene *s);
 /* A new request; false when the wire refused it, with s->why. */
 bool scene_begin(wire_scene *s, const char *body);

@@ -1,5 +1,5 @@
-/* See run_flight.h. */
-#include "pipeline/run_flight.h"
+/* See shared_call.h. */
+#include "pipeline/shared_call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,7 @@ typedef struct orphan {
   char model[NAME_MAX_BYTES];
 } orphan;
 
-struct aio__shared {
+struct aio__shared_call {
   aiorch *orch;
   uint8_t key[AIO__SHA256_SIZE];
   aio__flight f;               /* under the table's mutex, as the list of seats and those who are leaving */
@@ -44,6 +44,7 @@ struct aio__shared {
   aio__arena thoughts;         /* of the round: its reasoning */
   aio__call_extra *extras;     /* AIO__REASONING_MAX of them */
   size_t extra_count, extras_seen;
+  aio__str stop;               /* the stop sequence that ended it; empty: not said */
   uint64_t starter;            /* of the round */
   aiorch_status status;        /* of the round that has ended */
   int32_t finish_reason;
@@ -54,14 +55,14 @@ struct aio__shared {
   orphan orphan;
 };
 
-struct aio__flights {
+struct aio__shared_calls {
   const aio__alloc *al;
   pthread_mutex_t mutex;
   aio__map map;
 };
 
-aiorch_status aio__flights_new(const aio__alloc *al, aio__flights **out) {
-  aio__flights *flights = aio__calloc(al, 1, sizeof *flights);
+aiorch_status aio__shared_calls_new(const aio__alloc *al, aio__shared_calls **out) {
+  aio__shared_calls *flights = aio__calloc(al, 1, sizeof *flights);
   if (!flights) return AIORCH_E_NOMEM;
   if (pthread_mutex_init(&flights->mutex, NULL) != 0) {
     aio__free(al, flights);
@@ -73,29 +74,29 @@ aiorch_status aio__flights_new(const aio__alloc *al, aio__flights **out) {
   return AIORCH_OK;
 }
 
-void aio__flights_free(aio__flights *flights) {
+void aio__shared_calls_free(aio__shared_calls *flights) {
   if (!flights) return;
   aio__map_free(&flights->map);
   pthread_mutex_destroy(&flights->mutex);
   aio__free(flights->al, flights);
 }
 
-static pthread_mutex_t *table(const struct aio__shared *s) { return &s->orch->flights->mutex; }
+static pthread_mutex_t *table(const struct aio__shared_call *s) { return &s->orch->flights->mutex; }
 
 static int64_t ms_of(const aiorch_run *run) { return aio__run_now(run) / 1000000; }
 
-static int64_t now_ms(const struct aio__shared *s) { return aio__clock_now(s->orch->clock) / 1000000; }
+static int64_t now_ms(const struct aio__shared_call *s) { return aio__clock_now(s->orch->clock) / 1000000; }
 
 /* ---- made and freed ---- */
 
 /* The table's mutex is held. */
-static void wake_seats(struct aio__shared *s, const aio__seat *but) {
+static void wake_seats(struct aio__shared_call *s, const aio__seat *but) {
   for (aio__seat *seat = s->seats; seat; seat = seat->next) {
     if (seat != but) aio__waker_signal(seat->waker);
   }
 }
 
-static void wake_others(struct aio__shared *s, const aio__seat *but) {
+static void wake_others(struct aio__shared_call *s, const aio__seat *but) {
   pthread_mutex_lock(table(s));
   wake_seats(s, but);
   pthread_mutex_unlock(table(s));
@@ -104,7 +105,7 @@ static void wake_others(struct aio__shared *s, const aio__seat *but) {
 /* By the flight's waker, with its mutex held. */
 static void wake_all(void *ctx) { wake_others(ctx, NULL); }
 
-static void free_flight(struct aio__shared *s) {
+static void free_flight(struct aio__shared_call *s) {
   if (s->waker) aio__waker_on_ready(s->waker, NULL, NULL);
   aio__waker_release(s->waker);
   aio__buf_free(&s->text);
@@ -114,8 +115,8 @@ static void free_flight(struct aio__shared *s) {
   aio__free(s->orch->al, s);
 }
 
-static struct aio__shared *new_flight(aiorch *orch, const uint8_t key[AIO__SHA256_SIZE]) {
-  struct aio__shared *s = aio__calloc(orch->al, 1, sizeof *s);
+static struct aio__shared_call *new_flight(aiorch *orch, const uint8_t key[AIO__SHA256_SIZE]) {
+  struct aio__shared_call *s = aio__calloc(orch->al, 1, sizeof *s);
   if (!s) return NULL;
   if (pthread_mutex_init(&s->step, NULL) != 0) {
     aio__free(orch->al, s);
@@ -161,14 +162,14 @@ static bool may_share(const aiorch_run *run) {
          run->tool_count == 0 && !run->degraded && !run->plan.targets[0].built_in;
 }
 
-void aio__run_flight_join(aiorch_run *run) {
-  aio__flights *flights = run->orch->flights;
-  struct aio__shared *homeless = NULL;
+void aio__shared_call_join(aiorch_run *run) {
+  aio__shared_calls *flights = run->orch->flights;
+  struct aio__shared_call *homeless = NULL;
   uint8_t key[AIO__SHA256_SIZE];
   if (!may_share(run)) return;
   make_key(run, key);
   pthread_mutex_lock(&flights->mutex);
-  struct aio__shared *s = aio__map_get(&flights->map, aio__str_n((const char *)key, sizeof key));
+  struct aio__shared_call *s = aio__map_get(&flights->map, aio__str_n((const char *)key, sizeof key));
   if (s && !aio__flight_open(&s->f)) {
     (void)aio__map_remove(&flights->map, aio__str_n((const char *)key, sizeof key)); /* those in it finish without the table */
     s = NULL;
@@ -193,9 +194,9 @@ void aio__run_flight_join(aiorch_run *run) {
 /* ---- what else is said ---- */
 
 /* Without memory it is its leader's alone. */
-static void tell(struct aio__shared *s, uint64_t by, aiorch_status status, aio__str text) {
+static void tell(struct aio__shared_call *s, uint64_t by, aiorch_status status, aio__str text) {
   pthread_mutex_lock(table(s));
-  struct aio__told *told = s->told_count < AIO__FLIGHT_TOLD_MAX ? aio__arena_alloc(&s->words, sizeof *told) : NULL;
+  struct aio__told *told = s->told_count < AIO__SHARED_TOLD_MAX ? aio__arena_alloc(&s->words, sizeof *told) : NULL;
   aio__str copy = told ? aio__arena_str(&s->words, text) : AIO__LIT("");
   if (told && copy.p) {
     *told = (struct aio__told){.by = by, .status = status, .text = copy};
@@ -208,7 +209,7 @@ static void tell(struct aio__shared *s, uint64_t by, aiorch_status status, aio__
 }
 
 static void hear(aiorch_run *run) {
-  struct aio__shared *s = run->seat.flight;
+  struct aio__shared_call *s = run->seat.flight;
   pthread_mutex_lock(table(s));
   const struct aio__told *last = s->told_last, *next = run->seat.heard ? run->seat.heard->next : s->told;
   pthread_mutex_unlock(table(s));
@@ -221,7 +222,7 @@ static void hear(aiorch_run *run) {
   }
 }
 
-void aio__run_flight_warn(aiorch_run *run, aiorch_status status, const char *format, ...) {
+void aio__shared_call_warn(aiorch_run *run, aiorch_status status, const char *format, ...) {
   char text[AIO__ERROR_MESSAGE_MAX];
   va_list args;
   va_start(args, format);
@@ -237,8 +238,8 @@ void aio__run_flight_warn(aiorch_run *run, aiorch_status status, const char *for
 
 /* ---- roles ---- */
 
-aio__flight_role aio__run_flight_role(aiorch_run *run) {
-  struct aio__shared *s = run->seat.flight;
+aio__flight_role aio__shared_call_role(aiorch_run *run) {
+  struct aio__shared_call *s = run->seat.flight;
   int64_t now = ms_of(run);
   hear(run);
   pthread_mutex_lock(table(s));
@@ -249,8 +250,8 @@ aio__flight_role aio__run_flight_role(aiorch_run *run) {
   return role;
 }
 
-bool aio__run_flight_lead(aiorch_run *run, int64_t wait_ms) {
-  struct aio__shared *s = run->seat.flight;
+bool aio__shared_call_lead(aiorch_run *run, int64_t wait_ms) {
+  struct aio__shared_call *s = run->seat.flight;
   int64_t now_ms = ms_of(run);
   pthread_mutex_lock(table(s));
   run->seat.leading = aio__flight_lead(&s->f, run->seat.id, now_ms + wait_ms + AIO__FLIGHT_LEASE_MS, now_ms);
@@ -258,10 +259,10 @@ bool aio__run_flight_lead(aiorch_run *run, int64_t wait_ms) {
   return run->seat.leading;
 }
 
-aio__waker *aio__run_flight_waker(const aiorch_run *run) { return run->seat.flight->waker; }
+aio__waker *aio__shared_call_waker(const aiorch_run *run) { return run->seat.flight->waker; }
 
 /* Longer than the starter's own, so that others may go on without it. */
-int64_t aio__run_flight_deadline(const aiorch_run *run) {
+int64_t aio__shared_call_deadline(const aiorch_run *run) {
   int64_t handles = aio__clock_after_ms(run->orch->clock, run->orch->options.deadline_ms);
   return run->deadline_ns > handles ? run->deadline_ns : handles;
 }
@@ -272,8 +273,8 @@ static void keep_text(char *room, size_t size, const char *text) {
   room[n] = '\0';
 }
 
-bool aio__run_flight_launch(aiorch_run *run, void (*start)(aiorch_run *run)) {
-  struct aio__shared *s = run->seat.flight;
+bool aio__shared_call_launch(aiorch_run *run, void (*start)(aiorch_run *run)) {
+  struct aio__shared_call *s = run->seat.flight;
   const aio__attempt *attempt = &run->attempts[run->attempt_count - 1];
   pthread_mutex_lock(&s->step);
   pthread_mutex_lock(table(s));
@@ -287,6 +288,7 @@ bool aio__run_flight_launch(aiorch_run *run, void (*start)(aiorch_run *run)) {
     aio__arena_free(&s->thoughts);
     s->extras = NULL;
     s->extra_count = s->extras_seen = 0;
+    s->stop = AIO__LIT("");
     s->starter = run->seat.id;
     keep_text(s->provider, sizeof s->provider, attempt->provider);
     keep_text(s->model, sizeof s->model, attempt->model);
@@ -309,7 +311,7 @@ bool aio__run_flight_launch(aiorch_run *run, void (*start)(aiorch_run *run)) {
 
 /* ---- the end of an orphan; `step` is held, or nobody else is left ---- */
 
-static void settle_orphan(struct aio__shared *s) {
+static void settle_orphan(struct aio__shared_call *s) {
   orphan *o = &s->orphan;
   if (!o->waits) return;
   if (!s->starting) (void)aio__call_poll(s->call); /* for its last word on whether bytes have left */
@@ -319,20 +321,21 @@ static void settle_orphan(struct aio__shared *s) {
   o->attempt.status = ended ? result->status : AIORCH_E_CANCELLED;
   o->attempt.state = AIO__ATTEMPT_SETTLED;
   o->attempt.duration_us = (aio__clock_now(s->orch->clock) - o->started_ns) / 1000;
-  o->attempt.cost_known = o->attempt.status < 0 && !aio__call_cut_off(s->call, o->attempt.status);
-  o->attempt.cost_nano_usd = 0;
+  bool cut_off = aio__call_cut_off(s->call, o->attempt.status), given_up = aio__attempt_given_up(s->call, o->attempt.status);
   bool told = ended || aio__call_cancel(s->call);
   if (!ended) (void)aio__call_take_text(s->call, &s->text);
-  if (result->sent) aio__attempt_usage(&o->attempt.usage, told ? result : NULL, aio__buf_view(&s->text), o->prompt_tokens);
+  if (result->sent) aio__attempt_usage(&o->attempt.usage, told ? result : NULL, aio__buf_view(&s->text), given_up, o->prompt_tokens);
   if (ended) {
     o->attempt.http_status = result->http_status;
     if (result->model[0]) keep_text(o->model, sizeof o->model, result->model);
     o->attempt.model = aio__str_z(o->model);
     o->attempt.request_id = aio__str_z(result->request_id);
-    if (result->has_usage && !result->usage_partial) {
-      o->attempt.cost_known = aio__prices_cost(s->orch->prices, o->attempt.provider, o->attempt.model, &o->attempt.usage,
-                                               o->attempt.created_ms, &o->attempt.cost_nano_usd);
-    }
+  }
+  o->attempt.cost_nano_usd = 0;
+  o->attempt.cost_known = !cut_off;
+  if (aio__usage_any(&o->attempt.usage)) {
+    o->attempt.cost_known = aio__prices_cost(s->orch->prices, o->attempt.provider, o->attempt.model, &o->attempt.usage,
+                                             o->attempt.created_ms, &o->attempt.cost_nano_usd);
   }
   aio__usage_add(&o->run.usage, &o->attempt.usage);
   bool known = o->run.cost_known && o->attempt.cost_known &&
@@ -340,6 +343,8 @@ static void settle_orphan(struct aio__shared *s) {
   o->run.cost_known = known;
   if (!known) aio__count(&s->orch->counters, AIO__N_COST_UNKNOWN_PRICE);
   if (o->attempt.status < 0) aio__count(&s->orch->counters, AIO__N_ATTEMPTS_FAILED);
+  o->run.provider = o->attempt.provider;
+  o->run.model = o->attempt.model;
   aio__settlement_add(o->settlement, &o->attempt);
   aio__settlement_start(o->settlement, &o->run, NULL);
   aio__settlement_release(o->settlement);
@@ -351,7 +356,7 @@ static void settle_orphan(struct aio__shared *s) {
 /* ---- reading ---- */
 
 /* The round is over, and it has brought nothing. */
-static void end_failed(struct aio__shared *s, aiorch_status status, int64_t retry_after_ms) {
+static void end_failed(struct aio__shared_call *s, aiorch_status status, int64_t retry_after_ms) {
   s->ended = true;
   s->status = status;
   pthread_mutex_lock(table(s));
@@ -359,7 +364,7 @@ static void end_failed(struct aio__shared *s, aiorch_status status, int64_t retr
   pthread_mutex_unlock(table(s));
 }
 
-static void note_end(struct aio__shared *s) {
+static void note_end(struct aio__shared_call *s) {
   const aio__call_result *result = aio__call_result_of(s->call);
   aio__str text = aio__buf_view(&s->text);
   aiorch_status st = result->status;
@@ -371,7 +376,7 @@ static void note_end(struct aio__shared *s) {
   if (result->model[0]) keep_text(s->model, sizeof s->model, result->model);
   if (own || st < 0) end_failed(s, own ? AIORCH_E_UNSUPPORTED : st, result->retry_after_ms);
   pthread_mutex_lock(table(s));
-  if (own) aio__flight_gave_up(&s->f, s->f.leader, true); /* without an error: see aio__run_flight_error */
+  if (own) aio__flight_gave_up(&s->f, s->f.leader, true); /* without an error: see aio__shared_call_error */
   else if (st == AIORCH_OK) aio__flight_landed(&s->f);
   pthread_mutex_unlock(table(s));
   if (own || st < 0) return;
@@ -380,15 +385,17 @@ static void note_end(struct aio__shared *s) {
 }
 
 /* What the call has said besides text: the call may be gone when a follower wants to know. */
-static aiorch_status take_extras(struct aio__shared *s, bool *news) {
+static aiorch_status take_extras(struct aio__shared_call *s, bool *news) {
   aio__call_extra extra;
   for (; aio__call_extra_at(s->call, s->extras_seen, &extra); s->extras_seen++) {
     if (extra.kind == AIO__EVENT_WARNING) {
       tell(s, s->starter, AIORCH_OK, extra.text);
       *news = true;
     }
-    bool reasoning = extra.kind == AIO__EVENT_REASONING || extra.kind == AIO__EVENT_REDACTED;
-    if (!reasoning || s->extra_count == AIO__REASONING_MAX) continue;
+    if (extra.kind == AIO__EVENT_STOP) s->stop = aio__arena_str(&s->thoughts, extra.text);
+    if (!s->stop.p) return AIORCH_E_NOMEM;
+    bool shared = extra.kind == AIO__EVENT_REASONING || extra.kind == AIO__EVENT_REDACTED;
+    if (!shared || s->extra_count == AIO__REASONING_MAX) continue;
     if (!s->extras) s->extras = aio__arena_alloc(&s->thoughts, AIO__REASONING_MAX * sizeof *s->extras);
     if (!s->extras) return AIORCH_E_NOMEM;
     aio__call_extra *copy = &s->extras[s->extra_count];
@@ -402,7 +409,7 @@ static aiorch_status take_extras(struct aio__shared *s, bool *news) {
 }
 
 /* True when there is news for the others. */
-static bool step_call(struct aio__shared *s) {
+static bool step_call(struct aio__shared_call *s) {
   if (!s->call || s->ended || s->starting) return false;
   size_t before = s->text.n;
   bool news = false, ended = aio__call_poll(s->call);
@@ -415,14 +422,15 @@ static bool step_call(struct aio__shared *s) {
   return news || s->ended || s->text.n > before;
 }
 
-bool aio__run_flight_extra_at(const aiorch_run *run, size_t index, aio__call_extra *out) {
-  const struct aio__shared *s = run->seat.flight; /* what has landed does not change any more */
-  if (index >= s->extra_count) return false;
-  *out = s->extras[index];
-  return true;
+bool aio__shared_call_extra_at(const aiorch_run *run, size_t index, aio__call_extra *out) {
+  const struct aio__shared_call *s = run->seat.flight; /* what has landed does not change any more */
+  bool stop = index == s->extra_count && s->stop.n > 0;
+  if (index < s->extra_count) *out = s->extras[index];
+  else if (stop) *out = (aio__call_extra){.kind = AIO__EVENT_STOP, .text = s->stop};
+  return stop || index < s->extra_count;
 }
 
-static aiorch_status read_text(aiorch_run *run, struct aio__shared *s) {
+static aiorch_status read_text(aiorch_run *run, struct aio__shared_call *s) {
   uint32_t round = s->f.round; /* it changes under `step` alone */
   if (run->seat.round != round) {
     if (run->committed) return AIORCH_E_TRUNCATED;
@@ -435,8 +443,8 @@ static aiorch_status read_text(aiorch_run *run, struct aio__shared *s) {
   return AIORCH_OK;
 }
 
-aiorch_status aio__run_flight_pump(aiorch_run *run, bool *ended, aiorch_status *status) {
-  struct aio__shared *s = run->seat.flight;
+aiorch_status aio__shared_call_pump(aiorch_run *run, bool *ended, aiorch_status *status) {
+  struct aio__shared_call *s = run->seat.flight;
   if (pthread_mutex_trylock(&s->step) != 0) {
     aio__run_wake_at(run, aio__run_now(run) + INT64_C(1000000) * BUSY_MS);
     return AIORCH_PENDING;
@@ -458,8 +466,8 @@ aiorch_status aio__run_flight_pump(aiorch_run *run, bool *ended, aiorch_status *
   return st;
 }
 
-void aio__run_flight_spoilt(aiorch_run *run, aiorch_status status) {
-  struct aio__shared *s = run->seat.flight;
+void aio__shared_call_spoilt(aiorch_run *run, aiorch_status status) {
+  struct aio__shared_call *s = run->seat.flight;
   pthread_mutex_lock(&s->step);
   if (!s->ended && s->f.round == run->seat.round) {
     end_failed(s, status, -1);
@@ -469,8 +477,8 @@ void aio__run_flight_spoilt(aiorch_run *run, aiorch_status status) {
   wake_others(s, &run->seat);
 }
 
-void aio__run_flight_done(aiorch_run *run, aiorch_status status) {
-  struct aio__shared *s = run->seat.flight;
+void aio__shared_call_done(aiorch_run *run, aiorch_status status) {
+  struct aio__shared_call *s = run->seat.flight;
   if (!s || !run->call) return;
   pthread_mutex_lock(&s->step);
   bool own = s->call == run->call;
@@ -481,8 +489,8 @@ void aio__run_flight_done(aiorch_run *run, aiorch_status status) {
   if (own) wake_others(s, &run->seat);
 }
 
-aiorch_status aio__run_flight_answer(aiorch_run *run, aio__flight_answer *out) {
-  struct aio__shared *s = run->seat.flight;
+aiorch_status aio__shared_call_answer(aiorch_run *run, aio__shared_answer *out) {
+  struct aio__shared_call *s = run->seat.flight;
   pthread_mutex_lock(&s->step);
   out->provider = aio__arena_strn(&run->arena, s->provider, strlen(s->provider));
   out->model = aio__arena_strn(&run->arena, s->model, strlen(s->model));
@@ -493,8 +501,8 @@ aiorch_status aio__run_flight_answer(aiorch_run *run, aio__flight_answer *out) {
 
 /* ---- the ends ---- */
 
-void aio__run_flight_gave_up(aiorch_run *run) {
-  struct aio__shared *s = run->seat.flight;
+void aio__shared_call_gave_up(aiorch_run *run) {
+  struct aio__shared_call *s = run->seat.flight;
   if (!s) return;
   pthread_mutex_lock(table(s));
   aio__error_copy(&s->error, &run->error); /* read when the state says so, under the same mutex */
@@ -503,15 +511,15 @@ void aio__run_flight_gave_up(aiorch_run *run) {
   wake_others(s, &run->seat);
 }
 
-void aio__run_flight_error(aiorch_run *run, aiorch_error *out) {
-  struct aio__shared *s = run->seat.flight;
+void aio__shared_call_error(aiorch_run *run, aiorch_error *out) {
+  struct aio__shared_call *s = run->seat.flight;
   pthread_mutex_lock(table(s));
   aio__error_copy(out, &s->error);
   pthread_mutex_unlock(table(s));
 }
 
 /* The rows of the run as they are but for the attempt that is out. */
-static void leave_orphan(aiorch_run *run, struct aio__shared *s) {
+static void leave_orphan(aiorch_run *run, struct aio__shared_call *s) {
   orphan *o = &s->orphan;
   const aio__attempt *attempt = &run->attempts[run->attempt_count - 1];
   aio__log_cost_run_row(run, &o->run);
@@ -535,7 +543,7 @@ static void leave_orphan(aiorch_run *run, struct aio__shared *s) {
   run->call = NULL;
 }
 
-static void unseat(aiorch_run *run, struct aio__shared *s) {
+static void unseat(aiorch_run *run, struct aio__shared_call *s) {
   aio__seat *seat = &run->seat;
   if (seat->prev) seat->prev->next = seat->next;
   else s->seats = seat->next;
@@ -543,10 +551,10 @@ static void unseat(aiorch_run *run, struct aio__shared *s) {
   atomic_fetch_sub_explicit(&s->seated, 1, memory_order_relaxed);
 }
 
-bool aio__run_flight_leave(aiorch_run *run) {
-  struct aio__shared *s = run->seat.flight;
+bool aio__shared_call_leave(aiorch_run *run) {
+  struct aio__shared_call *s = run->seat.flight;
   if (!s) return false;
-  aio__flights *flights = run->orch->flights;
+  aio__shared_calls *flights = run->orch->flights;
   pthread_mutex_lock(&s->step);
   pthread_mutex_lock(table(s));
   aio__flight_left left = aio__flight_leave(&s->f, run->seat.id);

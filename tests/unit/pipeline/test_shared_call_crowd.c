@@ -5,7 +5,7 @@
 
 #include "core/call.h"
 #include "generate/retry.h"
-#include "pipeline/run_flight.h"
+#include "pipeline/shared_call.h"
 
 enum { FOLLOWERS = 64 };
 

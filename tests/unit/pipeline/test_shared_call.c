@@ -3,23 +3,10 @@
 
 #include <stdio.h>
 
-#include "pipeline/run_flight.h"
+#include "pipeline/shared_call.h"
 
-static void ledger_of(scene *s, const char *run_id, aio__attempt_row *first, size_t *count) {
-  aio__arena arena;
-  aio__attempt_row *rows = NULL;
-  aio__sync sync;
-  aio__arena_init(&arena, aio__alloc_default(), 4096);
-  assert_int_equal(aio__sync_begin(&sync, s->f.orch, 1000, NULL), AIORCH_OK);
-  aio__store *store = s->f.orch->store;
-  assert_int_equal(aio__sync_end(&sync, store->ledger->attempts(store, &sync.op, AIO__LIT("acme"), aio__str_z(run_id), &arena, &rows,
-                                                                count), NULL), AIORCH_OK);
-  aio__sync_free(&sync);
-  memset(first, 0, sizeof *first);
-  if (*count > 0) *first = rows[0];
-  first->provider = first->model = first->request_id = AIO__LIT("");
-  aio__arena_free(&arena);
-}
+static const char PRICED[] = "{\"generate.model\": \"claude-sonnet-4-5\"}";
+enum { INPUT_PRICE = 3000, OUTPUT_PRICE = 15000 }; /* nano-USD a token of that model */
 
 static void answered(aiorch_run *run, const char *text, bool shared) {
   assert_int_equal(drive(run, NULL), AIORCH_DONE);
@@ -70,6 +57,33 @@ static void test_flight__only_what_is_the_same(void **state) {
   fixture_close(&s->f);
 }
 
+static void test_flight__followers_hear_what_ended_the_answer(void **state) {
+  (void)state;
+  scene *s = begin(NULL);
+  aiorch_run *runs[3];
+  for (int i = 0; i < 3; i++) {
+    runs[i] = fixture_ask(&s->f, "acme", "u1", "What is it?");
+    assert_int_equal(aiorch_run_add_stop(runs[i], "END", 3), AIORCH_OK);
+    assert_int_equal(drive(runs[i], NULL), AIORCH_AGAIN);
+  }
+  assert_int_equal(s->h.count, 1);
+  for (int i = 0; i < AIO__REASONING_MAX + 1; i++) { /* whatever else it says */
+    assert_int_equal(aio__call_put_extra(s->h.calls[0], &(aio__call_extra){.kind = AIO__EVENT_REASONING, .text = AIO__LIT("Hm.")}), AIORCH_OK);
+  }
+  assert_int_equal(aiorch_call_put_stop_sequence(s->h.calls[0], "END", 3), AIORCH_OK);
+  say(&s->h, 0, "It is so.");
+  finish(&s->h, 0, AIORCH_OK, 10);
+  for (int i = 2; i >= 0; i--) {
+    const char *text;
+    answered(runs[i], "It is so.", i > 0);
+    assert_int_equal(aiorch_run_stop_sequence(runs[i], &text, NULL), AIORCH_OK);
+    assert_string_equal(text, "END");
+    assert_int_equal(aiorch_run_reasoning_count(runs[i]), AIO__REASONING_MAX);
+    aiorch_run_free(runs[i]);
+  }
+  fixture_close(&s->f);
+}
+
 /* Each holds back and checks for itself; whoever joins late reads from the begin. */
 static void test_flight__a_late_one_reads_all(void **state) {
   (void)state;
@@ -110,9 +124,7 @@ static void test_leader__freed_while_it_is_out(void **state) {
   finish(&s->h, 0, AIORCH_OK, 1000);
   answered(b, "It is so.", true);
   aio__attempt_row row;
-  size_t count = 0;
-  ledger_of(s, id, &row, &count); /* nothing that was spent is lost */
-  assert_int_equal(count, 1);
+  assert_int_equal(fixture_ledger(&s->f, id, &row, 1), 1); /* nothing that was spent is lost */
   assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
   assert_int_equal(row.status, AIORCH_OK);
   assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT], 1000);
@@ -123,7 +135,7 @@ static void test_leader__freed_while_it_is_out(void **state) {
 
 static void test_leader__cancelled_then_the_last_leaves(void **state) {
   (void)state;
-  scene *s = begin(NULL);
+  scene *s = begin(PRICED);
   aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
   char id[AIO__UUID_LEN + 1];
   memcpy(id, a->id, sizeof id);
@@ -134,13 +146,14 @@ static void test_leader__cancelled_then_the_last_leaves(void **state) {
   aiorch_run_free(b); /* the last aborts it */
   assert_int_equal(s->h.cancelled, 1);
   aio__attempt_row row;
-  size_t count = 0;
-  ledger_of(s, id, &row, &count);
-  assert_int_equal(count, 1);
+  assert_int_equal(fixture_ledger(&s->f, id, &row, 1), 1);
   assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
   assert_int_equal(row.status, AIORCH_E_CANCELLED);
-  assert_false(row.cost_known);
-  assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT] + row.usage.n[AIORCH_USAGE_OUTPUT], 0); /* nothing of it had come */
+  assert_true(row.usage.estimated);
+  assert_true(row.usage.n[AIORCH_USAGE_INPUT] > 0); /* the prompt, for it was read */
+  assert_int_equal(row.usage.n[AIORCH_USAGE_OUTPUT], 0); /* nothing of it had come */
+  assert_true(row.cost_known);
+  assert_int_equal(row.cost_nano_usd, row.usage.n[AIORCH_USAGE_INPUT] * INPUT_PRICE);
   aiorch_run_free(a);
   fixture_close(&s->f);
 }
@@ -149,7 +162,7 @@ static void test_leader__cancelled_then_the_last_leaves(void **state) {
 static void test_leader__gone_and_the_last_leaves_in_the_midst(void **state) {
   (void)state;
   for (int counted = 0; counted < 2; counted++) {
-    scene *s = begin(NULL);
+    scene *s = begin(PRICED);
     aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
     char id[AIO__UUID_LEN + 1];
     memcpy(id, a->id, sizeof id);
@@ -158,15 +171,14 @@ static void test_leader__gone_and_the_last_leaves_in_the_midst(void **state) {
     aiorch_run_free(a);
     aiorch_run_free(b);
     aio__attempt_row row;
-    size_t count = 0;
-    ledger_of(s, id, &row, &count);
-    assert_int_equal(count, 1);
+    assert_int_equal(fixture_ledger(&s->f, id, &row, 1), 1);
     assert_int_equal(row.status, AIORCH_E_CANCELLED);
     assert_int_equal(row.usage.estimated, !counted);
     assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT] > 0, !counted);
     if (counted) assert_int_equal(row.usage.n[AIORCH_USAGE_OUTPUT], 7777);
     else assert_in_range(row.usage.n[AIORCH_USAGE_OUTPUT], 300, 1500);
-    assert_false(row.cost_known);
+    assert_true(row.cost_known);
+    assert_int_equal(row.cost_nano_usd, row.usage.n[AIORCH_USAGE_INPUT] * INPUT_PRICE + row.usage.n[AIORCH_USAGE_OUTPUT] * OUTPUT_PRICE);
     fixture_close(&s->f);
   }
 }
@@ -189,9 +201,7 @@ static void test_leader__gone_before_its_attempt_was_refused(void **state) {
   assert_int_equal(drive(b, NULL), AIORCH_AGAIN);
   assert_int_equal(s->h.count, 2); /* after a pause the other asks again, for itself */
   aio__attempt_row row;
-  size_t count = 0;
-  ledger_of(s, id, &row, &count);
-  assert_int_equal(count, 1);
+  assert_int_equal(fixture_ledger(&s->f, id, &row, 1), 1);
   assert_int_equal(row.status, AIORCH_E_PROVIDER_BUSY);
   assert_true(row.cost_known);
   aiorch_run_free(b);
@@ -211,9 +221,7 @@ static void test_leader__freed_when_its_call_has_ended_unseen(void **state) {
   answered(b, "It is so.", true);
   assert_int_equal(s->h.count, 1);
   aio__attempt_row row;
-  size_t count = 0;
-  ledger_of(s, id, &row, &count);
-  assert_int_equal(count, 1);
+  assert_int_equal(fixture_ledger(&s->f, id, &row, 1), 1);
   assert_int_equal(row.usage.n[AIORCH_USAGE_INPUT], 1000);
   aiorch_run_free(b);
   fixture_close(&s->f);
@@ -358,6 +366,32 @@ static void test_error__after_the_begin_it_is_each_ones_own(void **state) {
   fixture_close(&s->f);
 }
 
+/* The begin of the answer is seen together with the failure: nobody has seen any of it, and all go on. */
+static void test_error__together_with_the_begin(void **state) {
+  (void)state;
+  for (int first = 0; first < 2; first++) { /* who is driven first */
+    scene *s = begin(NULL);
+    aiorch_run *a = ask(s, "u1"), *b = ask(s, "u2");
+    char deltas[6000] = "";
+    say(&s->h, 0, long_text());
+    finish(&s->h, 0, AIORCH_E_NETWORK, 5);
+    if (first) assert_int_equal(drive(b, deltas), AIORCH_AGAIN);
+    assert_int_equal(drive(a, deltas), AIORCH_AGAIN);
+    if (!first) assert_int_equal(drive(b, deltas), AIORCH_AGAIN);
+    assert_string_equal(deltas, "");
+    assert_int_equal(s->h.count, 2); /* the leader's */
+    say(&s->h, 1, "It is so.");
+    finish(&s->h, 1, AIORCH_OK, 5);
+    answered(b, "It is so.", true);
+    assert_int_equal(drive(a, deltas), AIORCH_DONE);
+    assert_string_equal(deltas, "It is so.");
+    assert_int_equal(aiorch_run_attempt_count(a), 2);
+    aiorch_run_free(a);
+    aiorch_run_free(b);
+    fixture_close(&s->f);
+  }
+}
+
 /* A follower is checked by the fence of the prompt that was sent, not by its own. */
 static void test_check__by_the_fence_of_the_leaders_prompt(void **state) {
   (void)state;
@@ -394,9 +428,7 @@ static void test_check__a_leader_that_is_blocked_leaves_it_to_the_others(void **
   assert_int_equal(aiorch_run_status(b), AIORCH_E_OUTPUT_BLOCKED);
   assert_int_equal(s->h.cancelled, 1); /* the last has left */
   aio__attempt_row row;
-  size_t count = 0;
-  ledger_of(s, id, &row, &count);
-  assert_int_equal(count, 1);
+  assert_int_equal(fixture_ledger(&s->f, id, &row, 1), 1);
   assert_int_equal(row.state, AIO__ATTEMPT_SETTLED);
   assert_int_equal(aiorch_run_stage_outcome(a, AIORCH_STAGE_GENERATE), AIORCH_OUTCOME_REFUSED);
   aiorch_run_free(a);
@@ -420,6 +452,7 @@ static void test_close__ends_all_that_fly(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_flight__one_call_answers_all),
+      cmocka_unit_test(test_flight__followers_hear_what_ended_the_answer),
       cmocka_unit_test(test_flight__only_what_is_the_same),
       cmocka_unit_test(test_flight__a_late_one_reads_all),
       cmocka_unit_test(test_leader__freed_while_it_is_out),
@@ -432,6 +465,7 @@ int main(void) {
       cmocka_unit_test(test_leader__with_a_shorter_deadline),
       cmocka_unit_test(test_flight__tool_calls_are_not_shared),
       cmocka_unit_test(test_error__what_is_the_upstreams_is_shared),
+      cmocka_unit_test(test_error__together_with_the_begin),
       cmocka_unit_test(test_error__after_the_begin_it_is_each_ones_own),
       cmocka_unit_test(test_check__by_the_fence_of_the_leaders_prompt),
       cmocka_unit_test(test_check__a_leader_that_is_blocked_leaves_it_to_the_others),
