@@ -69,7 +69,7 @@ need_build() {
 need_postgres() {
   major=$(postgres_major)
   need "postgresql-$major" "PostgreSQL 15 or newer" postgres_has bin/postgres
-  need "postgresql-server-dev-$major" "the headers of PostgreSQL's server" postgres_has lib/pgxs/src/makefiles/pgxs.mk
+  need "postgresql-server-dev-$major" "the headers of PostgreSQL's server" header "postgresql/$major/server/pg_config.h"
   need "postgresql-$major-pgtap" "pgTAP for that PostgreSQL" pgtap
   need libtap-parser-sourcehandler-pgtap-perl "pg_prove" have pg_prove
   need pgbouncer "PgBouncer" sbin pgbouncer

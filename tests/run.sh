@@ -187,6 +187,8 @@ mkdir -p "$logs"
 sh scripts/install-deps.sh --tests || { say "0 passed, 1 failed"; exit 1; }
 # Without them tests are skipped: in the edit loop that may be, in a run of everything it is a failure.
 sh scripts/get-test-models.sh || [ "$mode" = quick ] || count_failure "models for tests (scripts/get-test-models.sh)"
+sh scripts/get-pgvector.sh >"$logs/pgvector.log" 2>&1 || [ "$mode" = quick ] ||
+  count_failure "pgvector for tests (scripts/get-pgvector.sh; build/logs/pgvector.log)"
 
 if [ "$mode" = live ]; then
   build gcc aiorch_cli $release && AIORCH_CLI=$root/build/gcc/examples/cli/aiorch sh tests/server/deploy/_machine.sh --make
