@@ -74,7 +74,10 @@ static void *work(void *ctx) {
   int refused = 0;
   atomic_fetch_add(&p->race->ready, 1);
   while (!atomic_load(&p->race->go)) (void)usleep(200);
-  for (int i = 0; i < TRIES_MAX && refused < REFUSED_ENOUGH && atomic_load(&p->race->failed) == 0; i++) refused += ask(p);
+  for (int i = 0; i < TRIES_MAX && refused < REFUSED_ENOUGH && atomic_load(&p->race->failed) == 0; i++) {
+    bool last = atomic_load(&p->race->no_more_kills);
+    if (ask(p) && last) refused++;
+  }
   return NULL;
 }
 
@@ -145,6 +148,7 @@ void race_kill(race *r) {
 }
 
 void race_join(race *r) {
+  atomic_store(&r->no_more_kills, true);
   for (int i = 0; i < RACE_PROCESSES; i++) {
     int status = 0;
     (void)waitpid(r->pids[i], &status, 0);

@@ -31,7 +31,7 @@ typedef struct race_place {
 typedef struct race {
   const race_place *place;
   pid_t pids[RACE_PROCESSES];
-  atomic_bool go;
+  atomic_bool go, no_more_kills;
   atomic_int ready, admitted, refused, unknown, failed;
   atomic_int in_flight[RACE_PROCESSES]; /* admissions that were asked for and not yet answered */
   int lost, died;                       /* in flight at kills; processes that ended badly */
@@ -45,7 +45,8 @@ void race_wait(race *r, int share);
 bool race_is_over(const race *r); /* one was refused, or something failed */
 /* Ends a process at random, and begins another in its place. */
 void race_kill(race *r);
-/* All processes have come to their end. */
+/* No more kills: whoever has been refused often enough since comes to its end. Until then all go on to ask, so that what a crash of the
+ * store forgets is asked for again, and no connection is given back. */
 void race_join(race *r);
 /* Nothing failed, `rows` stand in the store, and as many were admitted as can be; then `r` is freed. Prints a line that begins with
  * `name`. */
