@@ -24,7 +24,7 @@
 #include "cluster.h"
 #include "limiter_race.h"
 
-enum { LIMIT = 600, ROUNDS = 1, SECONDS = 60, CRASHES = 2, SQL_MAX = 400, YEAR_S = 31536000 };
+enum { LIMIT = 600, ROUNDS = 1, SECONDS = 150, CRASHES = 2, SQL_MAX = 400, YEAR_S = 31536000 };
 
 typedef enum kills { NONE, CLIENTS, BACKENDS, BOTH, CRASH, KILLS_COUNT } kills;
 
@@ -85,7 +85,7 @@ static bool round_of(PGconn *pg, kills how, const char *form) {
   const race_place place = {.store = cluster_variable("AIORCH_TEST_POSTGRES"), .settings = settings, .seconds = SECONDS, .goes_away = true};
   int count = 0;
   (void)snprintf(settings, sizeof settings,
-                 "{\"rate_limit.requests\": %d, \"rate_limit.window_s\": %d, \"deadline_ms\": 60000, \"postgres.timeout_ms\": 30000,"
+                 "{\"rate_limit.requests\": %d, \"rate_limit.window_s\": %d, \"deadline_ms\": 140000, \"postgres.timeout_ms\": 30000,"
                  " \"postgres.limiter\": \"%s\", \"spool.mode\": \"off\"}",
                  limit, YEAR_S, form);
   (void)admin(pg, "TRUNCATE aiorch.admissions, aiorch.admission_rates");

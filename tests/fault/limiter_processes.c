@@ -40,7 +40,7 @@ static bool round_of(bool kill_some, const char *folder) {
   const race_place place = {.store = folder, .settings = settings, .seconds = SECONDS};
   int kills = 0;
   (void)snprintf(settings, sizeof settings,
-                 "{\"rate_limit.requests\": %d, \"rate_limit.window_s\": 3600, \"deadline_ms\": 60000, \"store.busy_ms\": 30000}", limit);
+                 "{\"rate_limit.requests\": %d, \"rate_limit.window_s\": 3600, \"deadline_ms\": 110000, \"store.busy_ms\": 30000}", limit);
   scenario_remove(folder);
   race *r = race_begin(&place);
   for (; kill_some && kills < RACE_KILLS && atomic_load(&r->admitted) + r->lost < limit; kills++) {
