@@ -39,7 +39,8 @@ class TlsFront:
         self.context.load_cert_chain(self.ca, key)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://localhost:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     def _accept(self):
         while True:
@@ -65,6 +66,10 @@ class TlsFront:
         far.close()
 
     def close(self):
+        # A thread that still waits in accept() takes what comes to the next front once its process has stood still: the call
+        # begins again, with a number that is another socket's then.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
 
 
