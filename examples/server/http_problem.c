@@ -45,6 +45,7 @@ static const char *code_of(aiorch_status status) {
     case AIORCH_E_BUDGET_EXCEEDED: return "insufficient_quota";
     case AIORCH_E_CONTEXT_WINDOW: return "context_length_exceeded";
     case AIORCH_E_PROVIDER_MODEL: return "model_not_found";
+    case AIORCH_E_PROVIDER_REJECTED: return "provider_rejected";
     case AIORCH_E_INJECTION: return "content_policy_violation";
     case AIORCH_E_OUTPUT_BLOCKED: return "content_filter";
     case AIORCH_E_INVALID_INPUT: return "invalid_input";

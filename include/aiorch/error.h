@@ -102,8 +102,8 @@ AIORCH_API const char *aiorch_status_name(aiorch_status status);
 
 /**
  * The HTTP status that a server answers with: 200 for outcomes that are no error, else one of 400, 401, 403, 404, 409,
- * 413, 422, 429, 499, 500, 502, 503, 504. For PROVIDERS_UNAVAILABLE it is 502; aiorch_error_http_status and the run know
- * whether it is 503.
+ * 413, 422, 429, 499, 500, 502, 503, 504. For PROVIDERS_UNAVAILABLE it is 502, and so it is for PROVIDER_REJECTED;
+ * aiorch_error_http_status and the run know whether it is 503, and 400.
  *
  * Threads: any.  Since: 0.1
  */
@@ -136,7 +136,13 @@ AIORCH_API int32_t aiorch_error_stage(const aiorch_error *error);
 /** The provider that failed, "" when it was none. Borrowed like the message. Since: 0.1 */
 AIORCH_API const char *aiorch_error_provider(const aiorch_error *error);
 
-/** The HTTP status a server should answer with for this very error; see aiorch_status_http. Since: 0.1 */
+/**
+ * The HTTP status a server should answer with for this very error; see aiorch_status_http. For PROVIDER_REJECTED it is 400 where the
+ * request is what the provider refused (its own 400, 413, 422, content policy) and no other provider failed for another reason or
+ * was passed over; else 502.
+ *
+ * Since: 0.1
+ */
 AIORCH_API int32_t aiorch_error_http_status(const aiorch_error *error);
 
 /** Milliseconds after which a new try may succeed; -1 when waiting does not help or nobody knows. Since: 0.1 */

@@ -77,6 +77,13 @@ aiorch_status aio__error_copy(aiorch_error *to, const aiorch_error *from) {
   return to->status;
 }
 
+/* Within 200 it is said in the midst of an answer; 403 is a refusal only where a service moderates what it hands on. The others (411, 415,
+ * 431, ...) are about how the request was put, which is no caller's doing. */
+int32_t aio__error_http_of_refusal(aiorch_status status, int32_t answered) {
+  if (status != AIORCH_E_PROVIDER_REJECTED) return 0;
+  return answered < 300 || answered == 400 || answered == 403 || answered == 413 || answered == 422 ? 400 : 0;
+}
+
 aiorch_status aiorch_error_new(aiorch_error **out) {
   if (out == NULL) return AIORCH_E_INVALID;
   aiorch_error *error = aio__malloc(aio__alloc_default(), sizeof *error);

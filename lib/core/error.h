@@ -28,5 +28,8 @@ aiorch_status aio__error_set(aiorch_error *error, aiorch_status status, const ch
     __attribute__((format(printf, 3, 4)));
 /* Copies all of `from`; takes NULL for `to`. Returns the status. */
 aiorch_status aio__error_copy(aiorch_error *to, const aiorch_error *from);
+/* What a server answers with where a service has refused a request: 400 when what the caller sent was refused as invalid, so that it
+ * would be refused again; else 0, which is by the status. `answered`: the service's own HTTP status; 0 for none. */
+int32_t aio__error_http_of_refusal(aiorch_status status, int32_t answered);
 
 #endif

@@ -89,6 +89,19 @@ aiorch_status aio__attempt_end(aiorch_run *run, aiorch_status status, const char
 
 /* ---- when none has answered ---- */
 
+bool aio__attempts_all_refused(const aiorch_run *run) {
+  const char *last = run->attempts[run->attempt_count - 1].provider;
+  for (size_t i = 0; i < run->attempt_count; i++) {
+    const aio__attempt *a = &run->attempts[i];
+    bool refused = a->status == AIORCH_E_PROVIDER_REJECTED || a->status == AIORCH_E_CONTEXT_WINDOW;
+    if (a->kind == AIORCH_ATTEMPT_GENERATE && !refused && strcmp(a->provider, last) != 0) return false;
+  }
+  for (size_t i = 0; i < run->plan.count; i++) {
+    if (run->plan.targets[i].passed_over_ms != 0) return false;
+  }
+  return true;
+}
+
 /* The last that was made; NULL when all providers were passed over. */
 static const aio__attempt *last_attempt(const aiorch_run *run) {
   if (run->attempt_count == 0) return NULL;

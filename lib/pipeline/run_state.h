@@ -306,6 +306,8 @@ void aio__attempt_usage(aio__usage *usage, const aio__call_result *result, aio__
 void aio__attempt_dropped(aiorch_run *run, aiorch_status status);
 /* Nobody could answer, or may be asked now: fails the run. */
 aiorch_status aio__attempts_all_failed(aiorch_run *run);
+/* Whoever else was asked refused the request as well, and nobody was passed over: what the last refused, no other might have taken. */
+bool aio__attempts_all_refused(const aiorch_run *run);
 /* Warnings for providers that were passed over since the last look. How many. */
 size_t aio__attempts_passed_over(aiorch_run *run);
 

@@ -217,6 +217,7 @@ static aiorch_status give_up(aiorch_run *run, aiorch_status status, bool own) {
                 attempt->message[0] ? ": " : "", attempt->message,
                 run->committed ? " (after the answer had begun: what was given out stands)" : "");
   (void)strncpy(run->error.provider, attempt->provider, sizeof run->error.provider - 1);
+  if (aio__attempts_all_refused(run)) run->error.http_status = aio__error_http_of_refusal(status, attempt->http_status);
   bool everybodys = status == AIORCH_E_PROVIDER_REJECTED || status == AIORCH_E_CONTEXT_WINDOW;
   if (everybodys && !run->committed) aio__shared_call_gave_up(run);
   return status;

@@ -4,6 +4,8 @@
  */
 #include "providers/openai_servers.h"
 
+#include <string.h>
+
 #include "cost/prices.h"
 
 static const aio__openai_server SERVERS[] = {
@@ -81,6 +83,16 @@ static bool was_moderated(const aio__error_body *body) {
   return AIO__TAPE_GET(t, metadata, "flagged_input") != AIO__TAPE_NONE || aio__wire_has(body->message, "requires moderation");
 }
 
+/* What is wrong with the configuration, said with the status of a request that is wrong: a key (xAI), the name of a model (DeepSeek,
+ * OpenRouter). Only whole messages, or how one begins and ends: words of the request may stand in them. */
+static aiorch_status misconfigured(aio__str message) {
+  static const char end[] = " is not a valid model ID";
+  size_t n = sizeof end - 1;
+  if (aio__str_starts(message, AIO__LIT("Incorrect API key provided"))) return AIORCH_E_PROVIDER_KEY;
+  bool no_model = aio__str_eqz(message, "Model Not Exist") || (message.n > n && memcmp(message.p + message.n - n, end, n) == 0);
+  return no_model ? AIORCH_E_PROVIDER_MODEL : AIORCH_E_PROVIDER_REJECTED;
+}
+
 void aio__openai_server_fail(const aio__openai_server *server, const aio__error_body *body, aio__wire_error *error) {
   const error_code *code = find_code(body->code);
   if (!code) code = find_code(body->type);
@@ -96,6 +108,7 @@ void aio__openai_server_fail(const aio__openai_server *server, const aio__error_
     error->not_today = code->not_today;
   }
   /* Words of those that have no codes. */
+  if (error->status == AIORCH_E_PROVIDER_REJECTED && error->http_status == 400) error->status = misconfigured(body->message);
   if (error->status == AIORCH_E_PROVIDER_LIMIT) {
     error->not_today = aio__wire_has(body->message, "per day") || aio__wire_has(body->message, "(RPD)") ||
                        aio__wire_has(body->message, "(TPD)") || aio__wire_has(body->message, "free-models-per-day");

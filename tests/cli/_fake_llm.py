@@ -6,7 +6,7 @@ import threading
 
 
 class Reply:
-    """What one request is answered with. `gate`: an Event that is waited for before the last piece."""
+    """What one request is answered with. `gate`: an Event that is waited for before the last piece, or an error."""
 
     def __init__(self, pieces=("Hello", " from", " the fake."), status=200, message="", headers=None, usage=None, gate=None,
                  tool_calls=None, finish="stop", model=None, reasoning=None):
@@ -35,6 +35,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             elif not self.path.endswith("/chat/completions"):
                 self.whole(404, {"error": {"message": "no such place: " + self.path}}, {})
             elif reply.status != 200:
+                if reply.gate:
+                    reply.gate.wait(60)
                 self.whole(reply.status, {"error": {"message": reply.message, "type": "test"}}, reply.headers)
             elif body.get("stream"):
                 self.stream(body, reply)

@@ -230,6 +230,16 @@ def read_all(s):
         out += data
 
 
+def read_until(s, word):
+    """What comes up to that, and with it."""
+    data = b""
+    while word not in data:
+        got = s.recv(65536)
+        assert got, data
+        data += got
+    return data
+
+
 def read_answer(s):
     """One answer with a Content-Length from a connection that stays open: (status, body, what came after it)."""
     return read_answer_head(s)[1:]

@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 import _settings_table
-from _serve import CLI, KEY, ROOT, WAIT_S, Server, case, main, post, read_all, read_answer, until
+from _serve import CLI, KEY, ROOT, WAIT_S, Server, case, main, post, read_all, read_answer, read_until, until
 from _fake_llm import FakeLlm, Reply
 
 
@@ -220,15 +220,6 @@ def test_limits__requests_at_once(folder):
         c.settimeout(60)
         assert b"event: done" in read_until(c, b"event: done")
         c.close()
-
-
-def read_until(s, word):
-    data = b""
-    while word not in data:
-        got = s.recv(65536)
-        assert got, data
-        data += got
-    return data
 
 
 @case

@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 
-from _serve import Server, case, cost_rows, main, until  # which knows where _fake_llm is
+from _serve import KEY, Server, case, cost_rows, main, read_until, until  # which knows where _fake_llm is
 from _fake_llm import FakeLlm, Reply
 
 HELLO = [{"role": "user", "content": "Hello?"}]
@@ -50,6 +51,61 @@ def test_chat__an_error_before_the_stream_is_a_status(folder):
         answer = chat(s, stream=True)
         assert answer.status >= 400 and answer.headers["content-type"] == "application/json"
         assert set(answer.json["error"]) == {"message", "type", "param", "code"}
+
+
+def refused(path, **more):
+    bodies = {"/v1/chat/completions": {"model": "aiorch", "messages": HELLO}, "/ask": {"message": "Hello?"},
+              "/v1/messages": {"model": "aiorch", "max_tokens": 50, "messages": HELLO}}
+    return json.dumps({**bodies[path], **more}).encode()
+
+
+@case
+def test_provider__what_it_refused_is_the_clients_400(folder):
+    config = {"generate.extractive_last": False, "generate.attempts": 1}
+    with FakeLlm() as llm, Server(folder, llm=llm, config=config) as s:
+        for status in (400, 413, 422):
+            llm.always = Reply(status=status, message="no cats, said with " + KEY + " and sk-ant-abcdefghijkl" + 900 * "\u00fc")
+            for path in ("/v1/chat/completions", "/v1/messages", "/ask"):
+                for stream in (False, True):
+                    answer = s.request("POST", path, refused(path, stream=stream))
+                    error = answer.json["error"]
+                    assert answer.status == 400 and error["type"] == "invalid_request_error", answer.text
+                    assert error["message"].startswith("fake: the provider rejected the request: no cats, said with [key] and [key]"), error
+                    assert len(error["message"].encode()) < 512 and KEY not in answer.text, error
+                    assert path == "/v1/messages" or (error["code"], error["param"]) == ("provider_rejected", None), error
+                    assert "x-should-retry" not in answer.headers and "retry-after" not in answer.headers, answer.headers
+        for status, told in ((401, 502), (403, 502), (404, 502), (415, 502), (429, 503), (500, 503)):
+            llm.always = Reply(status=status, message="no")
+            assert chat(s).status == told, status
+
+
+@case
+def test_provider__what_it_refused_after_the_stream_began(folder):
+    with FakeLlm() as llm, Server(folder, {"first_byte_ms": 50, "heartbeat_ms": 50}, llm=llm, config={"generate.extractive_last": False}) as s:
+        for path, alive in (("/v1/chat/completions", b": still here"), ("/v1/messages", b"event: ping"), ("/ask", b": still here")):
+            gate = threading.Event()
+            llm.always = Reply(status=400, message="no cats", gate=gate)
+            body = refused(path, stream=True)
+            with s.raw(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body)) as c:
+                assert read_until(c, alive).startswith(b"HTTP/1.1 200 ")
+                gate.set()
+                rest = read_until(c, b"0\r\n\r\n")
+            assert b'"type":"invalid_request_error"' in rest and b"fake: the provider rejected the request: no cats" in rest, rest
+
+
+@case
+def test_provider__another_may_have_taken_what_one_refused(folder):
+    with FakeLlm() as first, FakeLlm() as second:
+        config = {"providers.first.api": "openai", "providers.first.base_url": first.url, "providers.first.model": "m", "providers.first.key": KEY,
+                  "generate.chain": "first,fake", "generate.extractive_last": False, "generate.attempts": 1, "generate.breaker_failures": 1000}
+        with Server(folder, llm=second, config=config) as s:
+            second.always = Reply(status=400, message="no cats")
+            first.always = Reply(status=500, message="no time")
+            answer = chat(s)
+            assert answer.status == 502 and answer.json["error"]["code"] == "provider_rejected", answer.text
+            first.always = Reply(status=400, message="no dogs")
+            answer = chat(s)
+            assert answer.status == 400 and answer.json["error"]["message"].startswith("first: ") and "no dogs" in answer.text, answer.text
 
 
 @case

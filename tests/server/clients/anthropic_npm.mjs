@@ -67,7 +67,7 @@ await check("every status has its exception", async () => {
   const rows = [[Anthropic.BadRequestError, 400, "invalid_request_error", injection], [Anthropic.BadRequestError, 400, "invalid_request_error", "be too long"],
     [Anthropic.NotFoundError, 404, "not_found_error", "x", { model: "nobody" }], [Anthropic.APIError, 413, "request_too_large", "x".repeat(2 << 20)],
     [Anthropic.UnprocessableEntityError, 422, "invalid_request_error", "be a secret"], [Anthropic.InternalServerError, 502, "api_error", "be refused"],
-    [Anthropic.InternalServerError, 503, "overloaded_error", "be busy"]];
+    [Anthropic.BadRequestError, 400, "invalid_request_error", "be rejected"], [Anthropic.InternalServerError, 503, "overloaded_error", "be busy"]];
   for (const [kind, status, type, text, more] of rows) {
     const error = await thrown(() => ask(text, more));
     assert.ok(error instanceof kind, `${status}: ${error}`);

@@ -44,6 +44,7 @@ def every_status_has_its_exception():
             (anthropic.PermissionDeniedError, 403, "permission_error", {"extra_headers": EVIL}, "x"),
             (anthropic.NotFoundError, 404, "not_found_error", {"model": "nobody"}, "x"), (anthropic.APIStatusError, 413, "request_too_large", {}, "x" * (2 << 20)),
             (anthropic.UnprocessableEntityError, 422, "invalid_request_error", {}, "be a secret"),
+            (anthropic.BadRequestError, 400, "invalid_request_error", {}, "be rejected"),
             (anthropic.InternalServerError, 502, "api_error", {}, "be refused"), (anthropic.InternalServerError, 503, "overloaded_error", {}, "be busy")]
     for kind, status, word, more, text in rows:
         error = thrown(kind, lambda: ask(text, **more))  # pylint: disable=cell-var-from-loop

@@ -60,6 +60,7 @@ def errors():
     thrown(litellm.NotFoundError, lambda: ask("x", model="openai/nobody"))
     thrown(litellm.AuthenticationError, lambda: ask("x", {**OPENAI, "api_key": "wrong"}))
     thrown(litellm.BadRequestError, lambda: ask("x", n=3))
+    assert "a picture of a cat" in str(thrown(litellm.BadRequestError, lambda: ask("be rejected")))
     thrown(litellm.NotFoundError, lambda: ask("x", {**ANTHROPIC, "model": "anthropic/nobody"}))
     thrown(Exception, lambda: list(ask("break off", stream=True)))
 

@@ -99,7 +99,7 @@ await check("every status has its exception", async () => {
   const rows = [[OpenAI.BadRequestError, 400, "invalid_type", "x", { seed: "x" }], [OpenAI.BadRequestError, 400, "content_policy_violation", injection],
     [OpenAI.BadRequestError, 400, "context_length_exceeded", "be too long"], [OpenAI.NotFoundError, 404, "model_not_found", "x", { model: "nobody" }],
     [OpenAI.APIError, 413, "too_large", "x".repeat(2 << 20)], [OpenAI.UnprocessableEntityError, 422, "content_filter", "be a secret"],
-    [OpenAI.InternalServerError, 502, "providers_unavailable", "be refused"], [OpenAI.InternalServerError, 502, null, "be rejected"],
+    [OpenAI.InternalServerError, 502, "providers_unavailable", "be refused"], [OpenAI.BadRequestError, 400, "provider_rejected", "be rejected"],
     [OpenAI.InternalServerError, 503, "providers_unavailable", "be busy"]];
   for (const [kind, status, code, text, more] of rows) {
     const error = await thrown(() => ask(text, more));

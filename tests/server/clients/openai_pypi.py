@@ -89,7 +89,7 @@ def every_status_has_its_exception():
             (openai.PermissionDeniedError, 403, "origin_not_allowed", {"extra_headers": EVIL}, "x"),
             (openai.NotFoundError, 404, "model_not_found", {"model": "nobody"}, "x"), (openai.APIStatusError, 413, "too_large", {}, "x" * (2 << 20)),
             (openai.UnprocessableEntityError, 422, "content_filter", {}, "be a secret"), (openai.InternalServerError, 502, "providers_unavailable", {}, "be refused"),
-            (openai.InternalServerError, 502, None, {}, "be rejected"), (openai.InternalServerError, 503, "providers_unavailable", {}, "be busy")]
+            (openai.BadRequestError, 400, "provider_rejected", {}, "be rejected"), (openai.InternalServerError, 503, "providers_unavailable", {}, "be busy")]
     for kind, status, code, more, text in rows:
         for streamed in (False, True):
             if text == "be refused" and streamed:

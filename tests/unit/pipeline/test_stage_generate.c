@@ -47,6 +47,29 @@ static void test_generate__a_rejected_request_is_given_up(void **state) {
   }
 }
 
+/* Its provider was busy once, which is over. One that is left alone meanwhile might have taken it. */
+static void test_generate__a_refusal_is_not_the_requests_where_another_was_passed_over(void **state) {
+  (void)state;
+  static const scripted_answer second_try[] = {{.status = AIORCH_E_PROVIDER_BUSY, .http_status = 503},
+                                               {.status = AIORCH_E_PROVIDER_REJECTED, .http_status = 400}};
+  static const scripted_answer down[] = {{.status = AIORCH_E_NETWORK}};
+  fixture f;
+  fixture_open(&f, NULL, second_try, 2, NULL, 0);
+  aiorch_run *run = fixture_execute(&f, "What?", AIORCH_E_PROVIDER_REJECTED);
+  assert_int_equal(aiorch_run_attempt_count(run), 2);
+  assert_int_equal(aiorch_error_http_status(aiorch_run_error(run)), 400);
+  aiorch_run_free(run);
+  fixture_close(&f);
+  fixture_open(&f, "{\"generate.attempts\": 1, \"generate.breaker_failures\": 1}", down, 1, second_try + 1, 1);
+  for (size_t attempts = 2; attempts > 0; attempts--) { /* the second run passes the first provider over */
+    run = fixture_execute(&f, "What?", AIORCH_E_PROVIDER_REJECTED);
+    assert_int_equal(aiorch_run_attempt_count(run), attempts);
+    assert_int_equal(aiorch_error_http_status(aiorch_run_error(run)), 502);
+    aiorch_run_free(run);
+  }
+  fixture_close(&f);
+}
+
 static void test_generate__all_failed_says_when_a_new_try_may_succeed(void **state) {
   (void)state;
   static const scripted_answer busy[] = {{.status = AIORCH_E_PROVIDER_LIMIT, .http_status = 429, .retry_after_ms = 7000}};
@@ -258,6 +281,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_generate__an_error_that_another_may_not_have_goes_on),
       cmocka_unit_test(test_generate__a_rejected_request_is_given_up),
+      cmocka_unit_test(test_generate__a_refusal_is_not_the_requests_where_another_was_passed_over),
       cmocka_unit_test(test_generate__all_failed_says_when_a_new_try_may_succeed),
       cmocka_unit_test(test_generate__an_empty_answer_is_no_answer),
       cmocka_unit_test(test_generate__bytes_that_are_not_utf8_are_no_answer),

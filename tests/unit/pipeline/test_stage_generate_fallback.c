@@ -333,6 +333,40 @@ static void test_failed__what_no_other_could_do_better_ends_the_run(void **state
   chained_close(&c);
 }
 
+/* What a server tells its client: 400 where the request is what was refused, and nobody else might have taken it. */
+static void test_failed__whose_fault_a_refusal_is(void **state) {
+  (void)state;
+  static const struct {
+    int32_t answered, told; /* by the provider that refuses; of the run */
+    aiorch_status before;   /* how the provider before it fails; AIORCH_OK: there is none */
+    aiorch_status status;
+  } rows[] = {
+    {400, 400, AIORCH_OK, AIORCH_E_PROVIDER_REJECTED},
+    {413, 400, AIORCH_OK, AIORCH_E_PROVIDER_REJECTED},
+    {422, 400, AIORCH_OK, AIORCH_E_PROVIDER_REJECTED},
+    {403, 400, AIORCH_OK, AIORCH_E_PROVIDER_REJECTED},  /* it moderates */
+    {200, 400, AIORCH_OK, AIORCH_E_PROVIDER_REJECTED},  /* said in the answer */
+    {0, 400, AIORCH_OK, AIORCH_E_PROVIDER_REJECTED},    /* one without HTTP */
+    {415, 502, AIORCH_OK, AIORCH_E_PROVIDER_REJECTED},  /* it is put as the provider does not want it */
+    {400, 400, AIORCH_E_CONTEXT_WINDOW, AIORCH_E_PROVIDER_REJECTED},
+    {400, 502, AIORCH_E_PROVIDER_BUSY, AIORCH_E_PROVIDER_REJECTED},
+    {400, 502, AIORCH_E_PROVIDER_KEY, AIORCH_E_PROVIDER_REJECTED},
+    {400, 413, AIORCH_OK, AIORCH_E_CONTEXT_WINDOW}, /* as the prompt's length is told everywhere */
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    simple providers[] = {{.status = rows[i].before, .retry_after_ms = -1},
+                          {.status = rows[i].status, .http_status = rows[i].answered, .retry_after_ms = -1}};
+    size_t first = rows[i].before == AIORCH_OK;
+    chained c = {.with_vectors = false};
+    chained_open(&c, "{\"generate.attempts\": 1}", providers + first, 2 - first);
+    c.f.orch->plugins.providers[1 - first].context_tokens = 100000;
+    aiorch_run *run = fixture_execute(&c.f, "What?", rows[i].status);
+    if (aiorch_error_http_status(aiorch_run_error(run)) != rows[i].told) fail_msg("row %zu", i);
+    aiorch_run_free(run);
+    chained_close(&c);
+  }
+}
+
 static void test_failed__out_of_memory_is_not_tried_again(void **state) {
   (void)state;
   simple full[] = {{.status = AIORCH_E_NOMEM, .retry_after_ms = -1}, {.text = "Other.", .retry_after_ms = -1}};
@@ -474,7 +508,8 @@ int main(void) {
     cmocka_unit_test(test_failed__all_of_an_answer_that_is_wanted_whole),
       cmocka_unit_test(test_failed__too_long_a_prompt_goes_to_one_that_reads_it),
       cmocka_unit_test(test_failed__what_no_other_could_do_better_ends_the_run),
-      cmocka_unit_test(test_failed__out_of_memory_is_not_tried_again),
+      cmocka_unit_test(test_failed__whose_fault_a_refusal_is),
+    cmocka_unit_test(test_failed__out_of_memory_is_not_tried_again),
       cmocka_unit_test(test_failed__words_that_are_the_runs_own),
       cmocka_unit_test(test_failed__the_event_of_the_stage_has_the_status),
       cmocka_unit_test(test_failed__too_long_an_answer_is_one_of_the_ways),

@@ -45,6 +45,11 @@ static void test_fail__codes_and_words(void **state) {
   ERROR("400 application/json", "groq", "{\"message\":\"Please reduce the length of the messages or completion.\",\"code\":\"context_length_exceeded\"}", "CONTEXT_WINDOW 400 -1 -1 0 Please reduce the length of the messages or completion.");
   ERROR("400 application/json", "openrouter", "{\"message\":\"This endpoint's maximum context length is 128000 tokens.\",\"code\":400}", "CONTEXT_WINDOW 400 -1 -1 0 This endpoint's maximum context length is 128000 tokens.");
   ERROR("429 application/json", "openai", "{\"message\":\"tokens per min, reduce the context length\"}", "PROVIDER_LIMIT 429 -1 -1 0 tokens per min, reduce the context length");
+  ERROR("400 application/json", "xai", "\"Incorrect API key provided: xa***yz. You can obtain one.\"", "PROVIDER_KEY 400 -1 -1 0 Incorrect API key provided: [key] You can obtain one.");
+  ERROR("400 application/json", "deepseek", "{\"message\":\"Model Not Exist\",\"type\":\"invalid_request_error\"}", "PROVIDER_MODEL 400 -1 -1 0 Model Not Exist");
+  ERROR("400 application/json", "openrouter", "{\"message\":\"a/b is not a valid model ID\",\"code\":400}", "PROVIDER_MODEL 400 -1 -1 0 a/b is not a valid model ID");
+  ERROR("400 application/json", "openai", "{\"message\":\"tools[0].name: 'Incorrect API key provided' is none\"}", "PROVIDER_REJECTED 400 -1 -1 0 tools[0].name: 'Incorrect API key provided' is none");
+  ERROR("400 application/json", "openai", "{\"message\":\"'x is not a valid model ID' has no schema\"}", "PROVIDER_REJECTED 400 -1 -1 0 'x is not a valid model ID' has no schema");
   ERROR("401 application/json", "vllm", "\"Unauthorized\"", "PROVIDER_KEY 401 -1 -1 0 Unauthorized");
 }
 

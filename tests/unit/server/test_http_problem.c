@@ -49,7 +49,7 @@ static const row rows[] = {
     {AIORCH_E_PROVIDER_LIMIT, 503, "server_error", NULL, "overloaded_error"},
     {AIORCH_E_PROVIDER_KEY, 502, "server_error", NULL, "api_error"},
     {AIORCH_E_PROVIDER_MODEL, 502, "server_error", "model_not_found", "api_error"},
-    {AIORCH_E_PROVIDER_REJECTED, 502, "server_error", NULL, "api_error"},
+    {AIORCH_E_PROVIDER_REJECTED, 502, "server_error", "provider_rejected", "api_error"},
     {AIORCH_E_CONTEXT_WINDOW, 400, "invalid_request_error", "context_length_exceeded", "invalid_request_error"},
     {AIORCH_E_TRUNCATED, 502, "server_error", NULL, "api_error"},
     {AIORCH_E_RESPONSE, 502, "server_error", NULL, "api_error"},
