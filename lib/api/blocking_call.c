@@ -40,7 +40,7 @@ static aiorch_status result_of(const aiorch_call *call, const char *name, aiorch
   const char *words = result->message[0] ? result->message : aiorch_strerror(result->status);
   aio__error_set(error, result->status, "%s failed: %s", name, words);
   if (error) {
-    error->http_status = result->http_status;
+    error->http_status = aio__error_http_of_refusal(result->status, result->http_status);
     error->retry_after_ms = result->retry_after_ms;
   }
   return result->status;

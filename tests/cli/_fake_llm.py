@@ -52,6 +52,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def embeddings(self, body):
         """Each text is 8 tokens, and they all mean the same."""
+        if self.server.llm.embedding_status != 200:
+            self.whole(self.server.llm.embedding_status, {"error": {"message": "no vectors"}}, {"retry-after": "3"})
+            return
         data = [{"object": "embedding", "index": i, "embedding": [1.0] + [0.0] * (body["dimensions"] - 1)} for i in range(len(body["input"]))]
         tokens = 8 * len(data)
         self.whole(200, {"object": "list", "model": body["model"], "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}, {})
@@ -109,7 +112,7 @@ class FakeLlm:
 
     def __init__(self):
         self.requests, self.keys, self.replies, self.always = [], [], [], Reply()
-        self.broken = 0
+        self.broken, self.embedding_status = 0, 200
         self.lock = threading.Lock()
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.daemon_threads = True

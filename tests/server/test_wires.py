@@ -292,6 +292,23 @@ def test_embeddings__of_a_service_are_paid_for(folder):
 
 
 @case
+def test_embeddings__what_the_service_says_is_not_the_clients_status(folder):
+    """Its 401 is about the operator's key, its 429 about the operator's limit."""
+    with FakeLlm() as llm:
+        config = {"embedder": "openai", "embedder.model": "vec-1", "embedder.dimensions": 4, "embedder.base_url": llm.url, "embedder.key": KEY,
+                  "retrieve.threshold": 0.5, "cache.threshold": 0.9}
+        with Server(folder, llm=llm, config=config) as s:
+            seen = []
+            for status in (400, 422, 401, 403, 404, 429, 500):
+                llm.embedding_status = status
+                answer = s.request("POST", "/v1/embeddings", {"model": "aiorch", "input": "x"})
+                seen.append((status, answer.status, answer.json["error"]["type"]))
+                assert "no vectors" in answer.json["error"]["message"] and ("retry-after" in answer.headers or status < 429), answer.text
+            bad, ours, busy = (400, "invalid_request_error"), (502, "server_error"), (503, "server_error")
+            assert seen == [(400, *bad), (422, *bad), (401, *ours), (403, *ours), (404, *ours), (429, *busy), (500, *busy)], seen
+
+
+@case
 def test_embeddings__without_an_embedder(folder):
     with FakeLlm() as llm, Server(folder, llm=llm) as s:
         answer = s.request("POST", "/v1/embeddings", {"model": "aiorch", "input": "x"})
