@@ -335,6 +335,8 @@ static void test_error__what_is_the_upstreams_is_shared(void **state) {
   assert_int_equal(aiorch_run_status(a), AIORCH_E_PROVIDER_REJECTED);
   assert_int_equal(drive(b, NULL), AIORCH_DONE);
   assert_int_equal(aiorch_run_status(b), AIORCH_E_PROVIDER_REJECTED);
+  assert_int_equal(aiorch_error_http_status(aiorch_run_error(a)), 400);
+  assert_int_equal(aiorch_error_http_status(aiorch_run_error(b)), 400);
   assert_string_equal(aiorch_error_message(aiorch_run_error(a)), aiorch_error_message(aiorch_run_error(b)));
   assert_int_equal(s->h.count, 1);
   assert_int_equal(aiorch_run_attempt_count(b), 0);
