@@ -100,6 +100,17 @@ static void test_whole__tools(void **state) {
   assert_has(out, "\"stop_reason\":\"tool_use\"");
 }
 
+static void test_whole__arguments_that_are_no_object(void **state) {
+  static const char *const bad[][2] = {{"{\"city\":\"Ul", "{\\\"city\\\":\\\"Ul"}, {"[1]", "[1]"}, {"{},\"role\":\"user\"", "{},\\\"role\\\":\\\"user\\\""}};
+  char wanted[128];
+  (void)state;
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    s.calls[0] = (scene_call){"call_1", "weather", bad[i][0]};
+    snprintf(wanted, sizeof wanted, "\"name\":\"weather\",\"input\":{\"INVALID_JSON\":\"%s\"}}]", bad[i][1]);
+    assert_has(scene_ask(&s, ASK(",\"tools\":[{\"name\":\"weather\",\"input_schema\":{\"type\":\"object\"}}]")), wanted);
+  }
+}
+
 /* ---- streams ---- */
 
 static void test_stream__events_in_their_order(void **state) {
@@ -242,7 +253,8 @@ static void test_conversation__an_empty_answer_is_left_out(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       T(test_whole__has_what_clients_read), T(test_usage__of_a_hit_and_of_a_stream), T(test_whole__stop_reasons),
-      T(test_stop_sequence__is_said_where_it_is_known), T(test_whole__tools), T(test_stream__events_in_their_order),
+      T(test_stop_sequence__is_said_where_it_is_known), T(test_whole__tools), T(test_whole__arguments_that_are_no_object),
+      T(test_stream__events_in_their_order),
       T(test_stream__a_block_for_each_tool), T(test_stream__an_error_after_a_token), T(test_problem__types_by_status), T(test_conversation__blocks),
       T(test_conversation__what_is_wrong_is_named), T(test_members__taken_ignored_refused),
       T(test_headers__a_beta_has_no_effect_and_is_told_so), T(test_conversation__an_empty_answer_is_left_out),
