@@ -93,7 +93,7 @@ static void add_heads(call_state *s, const char *content_type, const http_header
   if (content_type) MHD_add_response_header(s->response, "Content-Type", content_type);
   MHD_add_response_header(s->response, "x-request-id", s->call.request.id);
   if (headers) headers_each(headers, add_header, s->response);
-  if (s->close || s->front->draining) MHD_add_response_header(s->response, "Connection", "close");
+  if (s->front->draining) MHD_add_response_header(s->response, "Connection", "close");
 }
 
 static void finish(call_state *s) {
@@ -243,8 +243,7 @@ void refusal_text(http_front *front, http_call *call, const http_problem *why, c
 static bool answer_past_library(call_state *s, const http_problem *why, const http_headers *headers, const cli_bytes *body) {
   cli_bytes head = {0};
   answer_text(&s->call, why, headers, body, &head);
-  bool sent = send(s->conn->fd, head.data, head.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)head.len;
-  if (sent) shutdown(s->conn->fd, SHUT_WR);
+  bool sent = send_last(s->conn, &head);
   cli_release(&head);
   conn_phase_set(s->conn, CONN_LINGER);
   return sent;
@@ -271,7 +270,7 @@ static enum MHD_Result refuse(call_state *s, const http_problem *why, uint64_t r
   if (why->status == 413 || why->status == 431) s->front->counts.too_large++;
   s->front->host.refuse(s->front->host.context, &s->call, why, &headers, &body);
   s->status = why->status;
-  if ((rest > DISCARD_MAX || !framed) && !s->conn->daemon->tls) {
+  if (rest > DISCARD_MAX || !framed) {
     s->answer = ANSWER_WHOLE;
     s->bytes_out = body.len;
     enum MHD_Result result = answer_past_library(s, why, &headers, &body) ? MHD_YES : MHD_NO;
@@ -279,10 +278,9 @@ static enum MHD_Result refuse(call_state *s, const http_problem *why, uint64_t r
     headers_free(&headers);
     return result;
   }
-  s->close = rest > DISCARD_MAX || !framed;
   http_answer(&s->call, why->status, "application/json", &headers, &body);
   headers_free(&headers);
-  return s->close ? queue(s) : MHD_YES;
+  return MHD_YES;
 }
 
 /* ---- requests ---- */

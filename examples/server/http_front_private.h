@@ -73,7 +73,6 @@ typedef struct call_state {
   /* the answer */
   call_answer answer;
   struct MHD_Response *response;
-  bool close;        /* the connection ends with this answer */
   int status;
   cli_bytes out;     /* of a stream: what the client has not taken, from `sent` on */
   size_t sent;
@@ -143,6 +142,8 @@ void page_forget(http_conn *conn);
 void page_round_ended(http_front *front);
 /* It is about to write a page. */
 void page_made(http_front *front);
+/* What the library does not write: all of it now, and with it the end of this side. False: it is to be cut off. */
+bool send_last(const http_conn *conn, const cli_bytes *text);
 
 /* ---- http_front.c: all that knows the library ---- */
 /* Gives it to the library; the connection may be gone after this. */

@@ -93,7 +93,8 @@ void page_watch(http_conn *conn, void *tls) {
 
 /* ---- our words ---- */
 
-static bool send_all(const http_conn *conn, const cli_bytes *text) {
+bool send_last(const http_conn *conn, const cli_bytes *text) {
+  if (conn->daemon->tls && !conn->tls) return false;
   bool sent = conn->tls ? gnutls_record_send(conn->tls, text->data, text->len) == (ssize_t)text->len
                         : send(conn->fd, text->data, text->len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text->len;
   if (sent && conn->tls) gnutls_bye(conn->tls, GNUTLS_SHUT_WR);
@@ -116,7 +117,7 @@ static void answer(http_conn *conn, const http_problem *why) {
   refusal_text(front, s && s->head_told ? &s->call : &unknown, why, &text);
   conn_hold(conn);
   conn_phase_set(conn, CONN_LINGER);
-  if (send_all(conn, &text)) first_discard(conn);
+  if (send_last(conn, &text)) first_discard(conn);
   else conn_shut(conn);
   cli_release(&text);
 }

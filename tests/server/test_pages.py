@@ -105,6 +105,28 @@ def test_malformed__over_tls(folder):
     refused_each_way(folder, True)
 
 
+PIECE = b"a" * 65536
+LONG = {
+    "more than may be, in chunks": (CHUNKED + b"10000\r\n%s\r\n" % PIECE * 64, 413),
+    "more than may be, as it says": (POST + b"Content-Length: 4194304\r\n\r\n" + PIECE * 64, 413),
+    "where none is taken, in chunks": (GET + b"Transfer-Encoding: chunked\r\n\r\n" + b"10000\r\n%s\r\n" % PIECE * 64, 413),
+    "of one who is not known": (POST + b"Authorization: Bearer x\r\nContent-Length: 4194304\r\n\r\n" + PIECE * 64, 401),
+}
+
+
+@case
+def test_refused__while_the_body_comes(folder):
+    """Whoever still sends gets the answer, and no reset in its place: over TLS, too."""
+    for tls in (False, True):
+        place = Place(folder, tls, body_max_bytes=131072)
+        with place.server:
+            for name, (data, status) in LONG.items():
+                for first in (b"", GOOD):
+                    with contextlib.closing(place.connect()) as c:
+                        c.sendall(first + data)
+                        assert_refused(read_all(c), status, f"{name}, {'TLS' if tls else 'plain'}")
+
+
 @case
 def test_malformed__of_anthropics(folder):
     """Whose shape it is, is known when the head was good."""
