@@ -153,7 +153,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *to, size_t max) {
   (void)pos;
   size_t n = s->out.len - s->sent;
   if (s->conn->tls) page_at(s->conn);
-  if (s->gone) return MHD_CONTENT_READER_END_WITH_ERROR;
+  if (s->gone || (n == 0 && s->front->ended && !s->ended)) return MHD_CONTENT_READER_END_WITH_ERROR;
   if (n == 0 && s->ended) return s->whole ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
   if (n == 0) {
     s->suspended = true;
@@ -379,7 +379,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const ch
                                  const char *data, size_t *size, void **state) {
   call_state *s = *state;
   (void)cls, (void)mhd, (void)url;
-  if (!s || !s->conn) return MHD_NO;
+  if (!s || !s->conn || (s->front->ended && s->answer == ANSWER_NONE)) return MHD_NO;
   if (s->conn->tls) page_at(s->conn);
   if (!s->head_seen) return on_head(s, method, version);
   return *size > 0 ? on_body(s, data, size) : on_whole(s);

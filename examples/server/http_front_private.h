@@ -94,7 +94,7 @@ struct http_front {
   http_counts counts;
   http_conn *first;
   int epoll;
-  bool due, draining;
+  bool due, draining, ended; /* ended: the host is told of no request any more, but for the end of those that it knows */
   char words[256];       /* of the library, when it did not start */
   int64_t now_ms, next_tick_ms;
   uint64_t id_seed, id_next;

@@ -47,6 +47,7 @@ http_front *http_front_new(const http_limits *limits, const http_host *host, int
 
 void http_front_free(http_front *front) {
   if (!front) return;
+  front->ended = true;
   for (http_conn *conn = front->first, *next; conn; conn = next) {
     next = conn->next;
     if (conn->mhd) conn_end(conn);

@@ -16,3 +16,9 @@ target_link_libraries(aiorch_server_who PUBLIC aiorch_testing PkgConfig::AIORCH_
 foreach(name address_limit api_keys client_address cors host_names identity json_web_token jwks_source key_text rate_headers server_memory server_quiet server_workers tenant_share)
   target_link_libraries(test_${name} PRIVATE aiorch_server_who)
 endforeach()
+# The front over sockets, without the server behind it.
+pkg_check_modules(AIORCH_SERVER_FRONT REQUIRED IMPORTED_TARGET libmicrohttpd gnutls)
+foreach(name http_body http_conns http_first http_front http_life http_page)
+  target_sources(test_http_life PRIVATE "${PROJECT_SOURCE_DIR}/examples/server/${name}.c")
+endforeach()
+target_link_libraries(test_http_life PRIVATE aiorch_server_who PkgConfig::AIORCH_SERVER_FRONT)
