@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OVERLOAD_RETRY_MS = 1000, DRAIN_RETRY_MS = 5000, ASKING_MAX = 256, STORE_TROUBLE_MS = 10000 };
+enum { OVERLOAD_RETRY_MS = 1000, DRAIN_RETRY_MS = 5000, ASKING_MAX = 256, ASKING_PART = 4, STORE_TROUBLE_MS = 10000 };
 
 /* ---- the head ---- */
 
@@ -74,7 +74,12 @@ static bool may_see_figures(const server_request *r) {
   return !r->who.anonymous && *tenant && strcmp(r->who.tenant, tenant) == 0;
 }
 
-/* Who may wait for their key to be looked for is bounded: guessers wait, too. */
+/* Who may wait for their key to be looked for is bounded: guessers wait, too, and count for calls_max. */
+static int64_t asking_most(const server_request *r) {
+  int64_t part = r->handle->settings.calls_max / ASKING_PART;
+  return part < 1 ? 1 : part < ASKING_MAX ? part : ASKING_MAX;
+}
+
 static http_verdict find_caller(server *s, server_request *r, http_problem *why) {
   if (r->endpoint->open) return HTTP_TAKEN;
   if (r->endpoint->serve == endpoint_metrics && r->handle->settings.metrics_open) {
@@ -86,7 +91,7 @@ static http_verdict find_caller(server *s, server_request *r, http_problem *why)
     return HTTP_REFUSED;
   }
   if (verdict != HTTP_LATER) return verdict;
-  if (s->asking >= ASKING_MAX) {
+  if (s->asking >= asking_most(r)) {
     http_problem_set(why, 503, "keys_unavailable", NULL, "too many callers with keys that are not known; try again in a moment");
     why->retry_after_ms = OVERLOAD_RETRY_MS;
     return HTTP_REFUSED;

@@ -161,6 +161,18 @@ def test_unknown_keys__many_wait_and_some_go(folder):
 
 
 @case
+def test_unknown_keys__leave_room_for_known_ones(folder):
+    with Server(folder, {"calls_max": 8}, anonymous=False, store="store") as s:
+        unknown, good = b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n" % never_made().encode(), new_key(s, "acme")
+        until(lambda: s.request("GET", "/v1/models", headers=bearer(good)).status == 200, "the key")
+        for _ in range(20):
+            many = [s.raw(unknown) for _ in range(16)]
+            assert s.request("GET", "/v1/models", headers=bearer(good)).status == 200
+            for c in many:
+                c.close()
+
+
+@case
 def test_a_revoked_key_stops_within_a_second(folder):
     with Server(folder, anonymous=False, store="store") as s:
         key = new_key(s, "acme")
