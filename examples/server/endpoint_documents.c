@@ -5,6 +5,7 @@
 
 #include "body_json.h"
 #include "ingest.h"
+#include "server.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -167,33 +168,51 @@ static void answer(endpoint_call *call, json_print *p) {
 /* ---- POST ---- */
 
 /* Vectors for what has none yet, this document's passages among it; what is not done in this time the next call does, or `aiorch
- * reembed`. False: there is no embedder. */
-static bool embed(endpoint_call *call, uint64_t *done, uint64_t *left) {
+ * reembed`. AIORCH_E_UNSUPPORTED: there is no embedder; another failure after a word in `error`, with *left as it is then. */
+static aiorch_status embed(endpoint_call *call, uint64_t *done, uint64_t *left, aiorch_error *error) {
   int64_t end_ms = cli_mono_ms() + EMBED_MS;
+  const caller *who = call->who;
   aiorch_status status = AIORCH_AGAIN;
   *done = *left = 0;
   while (status == AIORCH_AGAIN && cli_mono_ms() < end_ms) {
     uint64_t now = 0;
-    status = aiorch_knowledge_embed(call->orch, call->who->tenant, call->who->tenant_len, EMBED_SLICE_MS, &now, left, NULL);
+    status = aiorch_knowledge_embed(call->orch, who->tenant, who->tenant_len, EMBED_SLICE_MS, &now, left, error);
     *done += now;
   }
-  return status != AIORCH_E_UNSUPPORTED;
+  if (status < 0 && status != AIORCH_E_UNSUPPORTED) aiorch_knowledge_embed(call->orch, who->tenant, who->tenant_len, 0, NULL, left, NULL); /* counts */
+  return status;
 }
 
-static void print_added(endpoint_call *call, const aiorch_document *d) {
+/* The document is there, and found by its words; that it is not by its meaning must not be missed. */
+static void print_failure(endpoint_call *call, json_print *p, aiorch_status status, const aiorch_error *error) {
+  cli_list warnings = {0};
+  http_problem why;
+  http_problem_of(&why, status, error);
+  if (call->server) server_trouble(call->server, &why);
+  cli_list_add(&warnings, why.message, strlen(why.message));
+  jp_key(p, "aiorch");
+  jp_open(p, '{');
+  exchange_warnings_member(&warnings, p);
+  jp_close(p, '}');
+  cli_list_free(&warnings);
+}
+
+static void print_added(endpoint_call *call, const aiorch_document *d, aiorch_error *error) {
   json_print p = {0};
   int32_t outcome = aiorch_document_outcome(d);
   uint64_t done = 0, left = 0;
   jp_open(&p, '{');
   print_members(&p, d);
   jp_kz(&p, "status", outcome == AIORCH_DOCUMENT_ADDED ? "added" : outcome == AIORCH_DOCUMENT_UPDATED ? "updated" : "unchanged");
-  bool able = embed(call, &done, &left);
+  aiorch_status status = embed(call, &done, &left, error);
+  bool able = status != AIORCH_E_UNSUPPORTED;
   jp_key(&p, "embedded");
   if (able) jp_i64(&p, (int64_t)done);
   else jp_z(&p, NULL);
   jp_key(&p, "to_embed");
   if (able) jp_i64(&p, (int64_t)left);
   else jp_z(&p, NULL);
+  if (able && status < 0) print_failure(call, &p, status, error);
   jp_close(&p, '}');
   call->status = outcome == AIORCH_DOCUMENT_ADDED ? 201 : 200;
   answer(call, &p);
@@ -222,7 +241,7 @@ void endpoint_documents_add(endpoint_call *call) {
   }
   json_free(body);
   if (filled) status = aiorch_knowledge_add(call->orch, call->who->tenant, call->who->tenant_len, d, ENDPOINT_WORK_MS, error);
-  if (status == AIORCH_OK) print_added(call, d);
+  if (status == AIORCH_OK) print_added(call, d, error);
   else if (!filled && status == AIORCH_E_INVALID) refuse(call, 400, "invalid_value", param, "it is too long, or no UTF-8 text");
   else if (!filled && status == AIORCH_E_TOO_LARGE) refuse(call, 413, "too_large", param, "it is larger, or more, than a document may have");
   else endpoint_failed(call, status, error);

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from _serve import KEY, Server, case, cost_rows, main, read_until, until  # which knows where _fake_llm is
-from _fake_llm import FakeLlm, Reply
+from _fake_llm import FakeLlm, Reply, dead_port
 
 HELLO = [{"role": "user", "content": "Hello?"}]
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Ulm"}'}}
@@ -306,6 +306,18 @@ def test_embeddings__what_the_service_says_is_not_the_clients_status(folder):
                 assert "no vectors" in answer.json["error"]["message"] and ("retry-after" in answer.headers or status < 429), answer.text
             bad, ours, busy = (400, "invalid_request_error"), (502, "server_error"), (503, "server_error")
             assert seen == [(400, *bad), (422, *bad), (401, *ours), (403, *ours), (404, *ours), (429, *busy), (500, *busy)], seen
+
+
+@case
+def test_documents__an_embedder_that_fails_is_told(folder):
+    config = {"embedder": "openai", "embedder.base_url": dead_port(), "embedder.key": "k", "embedder.model": "vec-1", "embedder.dimensions": 16,
+              "retrieve.threshold": 0.3, "cache.threshold": 0.9}
+    with Server(folder, {"anonymous_documents": True}, config) as s:
+        added = s.request("POST", "/v1/documents", {"uri": "a.md", "text": "One passage."})
+        assert added.status == 201 and (added.json["embedded"], added.json["to_embed"]) == (0, 1), added.text
+        assert "embedder" in added.json["aiorch"]["warnings"][0], added.text
+        found = s.request("POST", "/v1/search", {"query": "passage"})
+        assert found.status == 200 and len(found.json["data"]) == 1, found.text
 
 
 @case
