@@ -83,10 +83,13 @@ def find_user():
     raise Skip("root may not run PostgreSQL, and there is no user postgres")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def reserve_port():
+    """A port that is given to nobody else for as long as this is open: who binds it by its number, with SO_REUSEADDR as servers do, may
+    listen at it, again and again; until then connections to it are refused."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    return s
 
 
 class Cluster:
@@ -100,7 +103,7 @@ class Cluster:
         self.folder = tempfile.mkdtemp(prefix="aiorch-postgres.", dir="/tmp")
         self.data = os.path.join(self.folder, "data")
         self.bin = os.path.join(self.folder, "server" + self.system_bin)
-        self.children = []
+        self.children, self.reserved = [], []
         self.port = self.bouncer_port = None
 
     def path(self, *names):
@@ -147,6 +150,10 @@ class Cluster:
             more.update(user=self.user.pw_uid, group=self.user.pw_gid, extra_groups=[])
         return more
 
+    def reserve(self):
+        self.reserved.append(reserve_port())
+        return self.reserved[-1].getsockname()[1]
+
     # -- starting --------------------------------------------------------------------------------------------------------
 
     def make_certificate(self):
@@ -188,29 +195,25 @@ class Cluster:
         with open(os.path.join(self.data, "postgresql.auto.conf"), "a", encoding="utf-8") as file:
             for name, value in self.settings().items():
                 file.write("%s = '%s'\n" % (name, value.replace("'", "''")))
-        for _ in range(5):  # another may take the port first
-            self.port = free_port()
-            if self.start(os.path.join(self.bin, "postgres"), "-D", self.data, "-p", str(self.port), log="server.log"):
-                return
-        self.fail("the server does not start", "server.log")
+        self.port = self.reserve()
+        if not self.start(os.path.join(self.bin, "postgres"), "-D", self.data, "-p", str(self.port), log="server.log"):
+            self.fail("the server does not start", "server.log")
 
     def start_bouncer(self):
         os.makedirs(self.path("bouncer"), exist_ok=True)
         users = self.path("bouncer", "users.txt")
         with open(users, "w", encoding="utf-8") as file:
             file.writelines('"%s" ""\n' % name for name in LOGINS + ("postgres",))
-        for _ in range(5):
-            self.bouncer_port = free_port()
-            with open(self.path("bouncer", "bouncer.ini"), "w", encoding="utf-8") as file:
-                file.write("[databases]\n* = host=127.0.0.1 port=%d\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-                           "listen_port = %d\nunix_socket_dir =\nauth_type = trust\nauth_file = %s\n"
-                           "pool_mode = transaction\nmax_client_conn = 500\ndefault_pool_size = 4\n"
-                           "ignore_startup_parameters = extra_float_digits\n" % (self.port, self.bouncer_port, users))
-            self.give_away()
-            program = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
-            if self.start(program, self.path("bouncer", "bouncer.ini"), log="bouncer.log", port=self.bouncer_port):
-                return
-        self.fail("PgBouncer does not start", "bouncer.log")
+        self.bouncer_port = self.reserve()
+        with open(self.path("bouncer", "bouncer.ini"), "w", encoding="utf-8") as file:
+            file.write("[databases]\n* = host=127.0.0.1 port=%d\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+                       "listen_port = %d\nunix_socket_dir =\nauth_type = trust\nauth_file = %s\n"
+                       "pool_mode = transaction\nmax_client_conn = 500\ndefault_pool_size = 4\n"
+                       "ignore_startup_parameters = extra_float_digits\n" % (self.port, self.bouncer_port, users))
+        self.give_away()
+        program = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if not self.start(program, self.path("bouncer", "bouncer.ini"), log="bouncer.log", port=self.bouncer_port):
+            self.fail("PgBouncer does not start", "bouncer.log")
 
     def start(self, *command, log, port=None):
         """Starts a program and waits until it answers. False: it ended."""

@@ -23,9 +23,12 @@ DEPLOY = os.path.join(ROOT, "examples", "server", "deploy")
 MIB = 1 << 20
 
 
-def free_port():
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as s:
-        return s.getsockname()[1]
+def reserve_port():
+    """A port that nobody else is given for as long as this is open; who binds it by its number, as servers do, may listen at it."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    return s
 
 
 def replaced(text, *pairs):
@@ -41,7 +44,8 @@ class Proxy:
     name = file = None
 
     def __init__(self, folder, server):
-        self.folder, self.upstream, self.port = os.path.join(folder, self.name), server.port, free_port()
+        self.folder, self.upstream, self.reserved = os.path.join(folder, self.name), server.port, reserve_port()
+        self.port = self.reserved.getsockname()[1]
         os.makedirs(self.folder)
         self.certificate, self.key = make_certificate(self.folder)
         self.tls = ssl.create_default_context(cafile=self.certificate)
@@ -79,6 +83,7 @@ class Proxy:
     def __exit__(self, kind, *_):
         self.process.terminate()
         self.process.wait(WAIT_S)
+        self.reserved.close()
         if kind:
             print(self.said())
 
