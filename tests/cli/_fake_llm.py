@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import socket
 import threading
 
 
@@ -26,9 +27,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         llm = self.server.llm
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         with llm.lock:
-            llm.requests.append(body)
-            llm.keys.append(self.headers.get("Authorization"))
             reply = llm.replies.pop(0) if llm.replies else llm.always
+            llm.keys.append(self.headers.get("Authorization"))
+            llm.requests.append(body)  # at last: tests wait for it, and then say what the next one is answered with
         try:
             if self.path.endswith("/embeddings"):
                 self.embeddings(body)
@@ -136,9 +137,11 @@ class FakeLlm:
         return [word for k, v in sets.items() for word in ("--set", f"providers.{name}.{k}={v}")]
 
 
+_dead = []
+
+
 def dead_port():
-    """An address at which nobody listens."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), _Handler)
-    port = server.server_address[1]
-    server.server_close()
-    return f"http://127.0.0.1:{port}/v1"
+    """An address at which nobody listens; it is held, so that nobody else is given it."""
+    _dead.append(socket.socket())
+    _dead[-1].bind(("127.0.0.1", 0))
+    return f"http://127.0.0.1:{_dead[-1].getsockname()[1]}/v1"
