@@ -512,7 +512,7 @@ def screen_answers_before_its_input_ends(box):
     process.stdin.flush()
     assert json.loads(process.stdout.readline())["verdict"] == "pass"
     process.stdin.close()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     process.stdout.close()
     process.stderr.close()
 

@@ -160,12 +160,16 @@ def a_full_output_is_an_error(box):
 def ingest_interrupted_exits_130_with_counts_and_keeps_what_it_counted(box):
     for i in range(3000):
         box.write(f"docs/{i:04}.md", DOCUMENT + f"\nNumber {i}. " + "words " * 500)
-    process = box.start("--json", "ingest", box.at("docs"))
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not box.has_begun():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    for _ in range(10):  # this program may stand still for so long that all is done
+        process = box.start("--json", "ingest", box.at("docs"))
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not box.has_begun():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        if process.returncode != 0:
+            break
+        box.empty_store()
     assert process.returncode == 130, (process.returncode, err)
     if out:
         import json
@@ -182,7 +186,7 @@ def a_second_interrupt_ends_at_once(box):
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    assert process.wait(60) == 130
     for pipe in (process.stdin, process.stdout, process.stderr):
         pipe.close()
 
