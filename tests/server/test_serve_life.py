@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 
-from _serve import Server, case, cost_rows, is_closed, main, post, read_all, read_answer, read_answer_head, until
+from _serve import WAIT_S, Server, case, cost_rows, is_closed, main, post, read_all, read_answer, read_answer_head, until
 from _fake_llm import FakeLlm, Reply
 from _https import make_certificate
 
@@ -159,7 +159,7 @@ def test_end__waits_for_no_embedder(folder):
             c = s.raw(b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             silent.accept()
             s.signal(signal.SIGTERM)
-            s.process.wait(30)  # and not the minute that embeddings have
+            s.process.wait(WAIT_S)  # what it says tells that it is not for the minute that embeddings have
             until(lambda: "was under way still" in s.err, "a word of it")
             c.close()
 
@@ -347,7 +347,8 @@ def stop_during_reload(folder):
         until(lambda: is_deaf(s), "the end of the loop")
         os.remove(s.config_path)
         s.write_config(s.settings)  # it is read by the library, and then by the server
-        os.write(pipe, json.dumps(s.settings).encode())
+        with contextlib.suppress(BrokenPipeError):  # too late: it has ended
+            os.write(pipe, json.dumps(s.settings).encode())
         os.close(pipe)
     return s.err
 
