@@ -12,10 +12,11 @@ import sqlite3
 import subprocess
 import time
 
-from _serve import CLI, KEY, Server, case, main, until
+from _serve import CLI, KEY, WAIT_S, Server, case, main, until
 from _load import Client, TENANTS, World
 
 CLIENTS, LOAD_S, DRAIN_S = 14, 7, 1
+SEEN_SURELY = {"ask", "leave", "half_close", "read_slowly", "documents", "search", "done", "error"}
 JWT = {"jwt.algorithms": "HS256", "jwt.issuer": "tests", "jwt.audience": "aiorch", "jwt.tenant_claim": "tenant"}
 REPORT = re.compile(r"runtime error|Sanitizer|data race|heap-use|leak of", re.I)
 
@@ -92,6 +93,14 @@ def knows(world, key):
         return f.read().startswith(b"HTTP/1.1 200")
 
 
+def any_client(s):
+    """Whether the server has a connection of a client open still."""
+    with open(f"/proc/{s.process.pid}/net/tcp", encoding="ascii") as f:
+        words = [line.split() for line in f.readlines()[1:]]
+    listens = "0A"
+    return any(int(w[1].split(":")[1], 16) == s.port and w[3] != listens and w[9] != "0" for w in words)
+
+
 def descriptors(world, s):
     """What the server has open, but for connections to the provider, which it keeps."""
     kept, out = set(), {}
@@ -109,22 +118,23 @@ def descriptors(world, s):
     return out
 
 
-def warm(world):
-    """Has the server open what it opens for the first request of a kind."""
+def warm(world, s):
+    """Has the server open what it opens for the first request of a kind. Afterwards no client is connected, and it has seen that."""
     client = Client(world, 0)
     for action in (client.ask, client.search, client.embed, client.documents):
         action()
     client.drop()
+    until(lambda: not any_client(s), "the end of the connections")
 
 
-def load(world, s, seconds, meanwhile):
-    """All clients, while what is to happen meanwhile does; they are still at work when it ends."""
+def load(world, s, seconds, meanwhile, wanted=frozenset()):
+    """All clients, while what is to happen meanwhile does, and until all that is wanted was seen; they are still at work when it ends."""
     world.stop.clear()
     clients = [Client(world, i) for i in range(CLIENTS)]
     for c in clients:
         c.start()
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not world.wrong:
+    deadline, last = time.monotonic() + seconds, time.monotonic() + seconds + WAIT_S
+    while not world.wrong and (time.monotonic() < deadline or wanted - world.seen.keys() and time.monotonic() < last):
         for step in meanwhile:
             step()
             time.sleep(0.2)
@@ -155,15 +165,15 @@ def whole_life(folder, world, store, meanwhile):
         world.server = s
         keys = Keys(world, s)
         until(lambda: all(knows(world, key) for key in world.keys.values()), "the keys")
-        warm(world)
+        warm(world, s)
         first = descriptors(world, s)
-        clients = load(world, s, LOAD_S, meanwhile(world, s, keys))
+        clients = load(world, s, LOAD_S, meanwhile(world, s, keys), SEEN_SURELY)
         join(world, clients)
         nothing_wrong(world)
         until(lambda: metric(world, s, "aiorch_http_calls") == 1, "the end of all calls")
         if store != "memory":
             reload(world, s)  # connections to a store that were opened for the load are not missed
-        warm(world)
+        warm(world, s)
         left = {}
 
         def none_left():
@@ -181,7 +191,7 @@ def whole_life(folder, world, store, meanwhile):
         nothing_wrong(world)
     assert not REPORT.search(s.err), s.err[-5000:]
     print(f"  {store}: {dict(sorted(world.seen.items()))}; the provider counted {world.calls} calls and {world.embedded} of embeddings")
-    for what in ("ask", "leave", "half_close", "read_slowly", "documents", "search", "done", "error"):
+    for what in sorted(SEEN_SURELY):
         assert world.seen[what] > 0, f"nobody saw {what}"
     world.end()
     return s
