@@ -50,21 +50,46 @@ static int end_backends(PGconn *pg) {
                         " ORDER BY state = 'active' DESC, random() LIMIT 3) victims");
 }
 
-/* Its end takes the superuser's connection along; waits until the server is back. */
+/* A backend of ours: the one that was killed for as long as the server has it in its list, which is until the server ends all; 0: none. */
+static pid_t find_backend(PGconn *pg, pid_t killed) {
+  char sql[SQL_MAX];
+  (void)snprintf(sql, sizeof sql, "SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY pid = %d DESC, state = 'active' DESC LIMIT 1",
+                 (int)killed);
+  PGresult *result = PQexec(pg, sql);
+  pid_t found = PQntuples(result) > 0 ? (pid_t)strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+  if (PQresultStatus(result) != PGRES_TUPLES_OK && PQstatus(pg) == CONNECTION_OK) cluster_die(sql, PQerrorMessage(pg));
+  PQclear(result);
+  return found;
+}
+
+/* Its end takes the superuser's connection along; waits until the server is back. One that ends by itself just now is gone, or takes the signal
+ * and nothing comes of it: then it is another. */
 static void crash_backend(PGconn *pg) {
-  pid_t victim;
-  do { /* one that ends by itself just now is none */
-    victim = (pid_t)admin(pg, "SELECT pid FROM pg_stat_activity WHERE usename = 'app' ORDER BY state = 'active' DESC LIMIT 1");
-  } while (victim > 1 && kill(victim, SIGKILL) != 0 && errno == ESRCH);
-  bool was_lost = victim <= 1;
-  for (int i = 0; i < SECONDS * 100; i++) { /* it is still there for a moment */
+  pid_t victim = 0;
+  bool was_lost = false;
+  for (int i = 0; i < SECONDS * 100; i++) {
+    pid_t found = find_backend(pg, victim);
+    if (PQstatus(pg) != CONNECTION_OK) {
+      was_lost = true;
+      PQreset(pg);
+    } else if (was_lost || found <= 1) {
+      return;
+    } else if (found != victim) {
+      victim = found;
+      if (kill(victim, SIGKILL) != 0 && errno != ESRCH) cluster_die("a backend", strerror(errno));
+    }
     (void)usleep(10000);
-    if (PQstatus(pg) == CONNECTION_OK) PQclear(PQexec(pg, "SELECT 1"));
-    if (PQstatus(pg) == CONNECTION_OK && was_lost) return;
-    was_lost = was_lost || PQstatus(pg) != CONNECTION_OK;
-    if (PQstatus(pg) != CONNECTION_OK) PQreset(pg);
   }
   cluster_die("the server", "is not back");
+}
+
+/* What the server still does for clients that were killed comes after the emptying, else, and takes of the limit of the next round. */
+static void end_sessions(PGconn *pg) {
+  for (int i = 0; i < SECONDS * 1000; i++) {
+    if (admin(pg, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'app'") == 0) return;
+    (void)usleep(1000);
+  }
+  cluster_die("sessions of the round before", "do not end");
 }
 
 /* What stands under the key: rows of the log, or what the one row holds. */
@@ -88,6 +113,7 @@ static bool round_of(PGconn *pg, kills how, const char *form) {
                  "{\"rate_limit.requests\": %d, \"rate_limit.window_s\": %d, \"deadline_ms\": 140000, \"postgres.timeout_ms\": 30000,"
                  " \"postgres.limiter\": \"%s\", \"spool.mode\": \"off\"}",
                  limit, YEAR_S, form);
+  end_sessions(pg);
   (void)admin(pg, "TRUNCATE aiorch.admissions, aiorch.admission_rates");
   race *r = race_begin(&place);
   for (; how != NONE && count < (how == CRASH ? CRASHES : RACE_KILLS) && !race_is_over(r); count++) {
