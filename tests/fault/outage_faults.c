@@ -113,7 +113,7 @@ static int run(const char *program, const char *const *arguments) {
 }
 
 static int pg_ctl(const char *data, const char *const *more) {
-  const char *arguments[WORDS_MAX] = {"-D", data, "-s", "-w", "-t", "30"};
+  const char *arguments[WORDS_MAX] = {"-D", data, "-s", "-w", "-t", "100"};
   for (int n = 6; *more != NULL && n < WORDS_MAX - 1; n++) arguments[n] = *more++;
   return run("pg_ctl", arguments);
 }
@@ -255,11 +255,20 @@ static void stop_found(PGconn *pg, const char *sql) {
   PGresult *found = outage_sql(pg, sql);
   for (int i = 0; i < PQntuples(found); i++) stop_process((pid_t)atoi(PQgetvalue(found, i, 0)));
   PQclear(found);
-  if (now.stopped_count == 0) cluster_die("a process of the server", "cannot be stopped");
 }
 
+/* One that ends by itself just now, or whose client has gone, is stopped without effect: asked again, it stops one more. */
 static void stop_backend(PGconn *pg) {
-  stop_found(pg, "SELECT pid " OURS " ORDER BY state = 'active' DESC, state_change DESC LIMIT 1");
+  char sql[STOPPED_MAX * 12 + 200];
+  size_t before = now.stopped_count;
+  int64_t give_up = seconds() + FAULT_WAIT_S;
+  int n = snprintf(sql, sizeof sql, "SELECT pid " OURS " AND pid NOT IN (0");
+  for (size_t i = 0; i < before; i++) n += snprintf(sql + n, sizeof sql - (size_t)n, ", %d", (int)now.stopped[i]);
+  (void)snprintf(sql + n, sizeof sql - (size_t)n, ") ORDER BY state = 'active' DESC, state_change DESC LIMIT 1");
+  while (now.stopped_count == before) {
+    if (seconds() > give_up) cluster_die("a backend", "cannot be stopped");
+    stop_found(pg, sql);
+  }
 }
 
 /* All of it, so that a connection is taken by the system and then nobody speaks. */
@@ -272,6 +281,7 @@ static void freeze_server(PGconn *pg) {
   (void)fclose(file);
   stop_process((pid_t)pid);
   stop_found(pg, "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+  if (now.stopped_count == 0) cluster_die("the server", "cannot be stopped");
 }
 
 static void continue_stopped(PGconn *pg) {

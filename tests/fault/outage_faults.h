@@ -5,7 +5,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 
-enum { FAULT_WAIT_S = 30 }; /* nothing of the server takes longer */
+enum { FAULT_WAIT_S = 100 }; /* nothing of the server takes longer */
 
 typedef struct outage_fault {
   const char *name;
