@@ -5,7 +5,8 @@
 
 Makes certificates with openssl in FOLDER, listens on random ports of 127.0.0.1, and prints one line of JSON:
 {"ca": FILE, "rows": {NAME: {"port": N, "tls": bool}}, "answer": TEXT}. Then it answers lines on its standard input: "seen NAME" with
-{"connections", "requests", "bytes", "text"}, what came in the clear (behind TLS), and ends with the input.
+{"connections", "requests", "bytes", "text"}, what came in the clear (behind TLS), and ends with the input. "slower", which is not answered, has
+each "wait" of an answer take twice as long from then on.
 
 A row's "server" is a list of steps, played anew for each connection:
 
@@ -54,6 +55,7 @@ import zlib
 import wire_formats
 
 SEEN_MAX = 1 << 20
+PATIENCE_MAX = 32
 DNS = {"good": "DNS:localhost,IP:127.0.0.1", "wrong_host": "DNS:elsewhere.test", "expired": "DNS:localhost,IP:127.0.0.1",
        "unknown_ca": "DNS:localhost,IP:127.0.0.1"}
 
@@ -392,7 +394,7 @@ class Connection:
             self.send(data)
 
     def step_wait(self, ms):
-        self.wait(ms / 1000)
+        self.wait(ms / 1000 * (Row.patience if self.row.is_answer else 1))
 
     def step_hang(self):
         self.wait(60)
@@ -418,8 +420,11 @@ class Connection:
 
 
 class Row:
+    patience = 1  # of all
+
     def __init__(self, table_row, contexts):
         self.name, self.steps, self.contexts = table_row["name"], table_row.get("server", []), contexts
+        self.is_answer = table_row.get("play") == "answer"
         self.connections = self.requests = self.bytes = 0
         self.text = b""
         self.lock = threading.Lock()
@@ -527,6 +532,9 @@ def main():
     pulse = Pulse()
     pulse.start()
     for line in sys.stdin:
+        if line.strip() == "slower":
+            Row.patience = min(2 * Row.patience, PATIENCE_MAX)
+            continue
         if line.strip() == "still":
             print(json.dumps({"still_ns": pulse.last()}), flush=True)
             continue

@@ -90,6 +90,13 @@ bool fault_stood_still(int64_t since_ns) {
   return server_ns > since_ns;
 }
 
+void fault_slow_down(void) {
+  pthread_mutex_lock(&asking);
+  fprintf(to_server, "slower\n");
+  fflush(to_server);
+  pthread_mutex_unlock(&asking);
+}
+
 static void read_table(const char *path) {
   file = aio__test_read_file(path);
   aio__tape_init(&fault_table, aio__alloc_default());

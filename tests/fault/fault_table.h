@@ -17,6 +17,8 @@ void fault_seen(const char *name, aio__tape *seen);
 /* Whether this program or the server has stood still for a moment since then (of aio__clock_system), as on a busy machine: what a row with limits
  * of time came to says nothing then. Not together with fault_seen; else on any thread. */
 bool fault_stood_still(int64_t since_ns);
+/* From now on the server waits twice as long where an answer's row says "wait". On any thread. */
+void fault_slow_down(void);
 
 /* Of the table. A text ends in NUL and lies in `into`, which is made here and is the caller's to free; "" when there is none. */
 aio__tape_value fault_member(aio__tape_value object, const char *name);

@@ -393,8 +393,8 @@ static void take_event(one_case *c, const aiorch_event *event) {
 }
 
 /* The begin of the answer and the fault behind it were seen in one look, since the machine was busy for as long as the server waits
- * between them: the run goes on as from a fault before the begin, which other rows are for. What was given out is of one attempt then: a
- * begin with another answer behind it is a fault of ours, and is judged at once. */
+ * between them: the run goes on as from a fault before the begin, which other rows are for, and the server waits longer from now on. What was
+ * given out is of one attempt then: a begin with another answer behind it is a fault of ours, and is judged at once. */
 static bool has_missed_the_begin(one_case *c, const aiorch_run *run) {
   char released[200];
   if (!aio__str_starts(aio__str_z(answer), aio__buf_view(&c->released))) return false;
@@ -410,8 +410,9 @@ static bool drive(play *p, aiorch_run *run) {
   while ((status = aiorch_run_next(run, 0, &event)) == AIORCH_OK) take_event(c, event);
   if (status != AIORCH_DONE) return false;
   int64_t late_ns = aio__clock_now(aio__clock_system()) - c->start_ns - c->deadline_ms * 1000000;
-  bool late = late_ns > LATE_MS * INT64_C(1000000);
-  c->done = !(late || has_missed_the_begin(c, run)) || c->tries >= TRIES;
+  bool late = late_ns > LATE_MS * INT64_C(1000000), missed = has_missed_the_begin(c, run);
+  if (missed) fault_slow_down();
+  c->done = !(late || missed) || c->tries >= TRIES;
   if (c->done) {
     int before = p->failures;
     c->excused = c->excuses < EXCUSES && fault_stood_still(c->start_ns);
