@@ -76,7 +76,7 @@ struct aio__exchange {
   aio__buf head;
   aio__wire_header *headers;
   aio__wire_reply reply;
-  aiorch_status failed; /* found in a callback of libcurl: AIORCH_OK, _TOO_LARGE, _NOMEM, _RESPONSE */
+  aiorch_status failed; /* found in a callback of libcurl: AIORCH_OK, _TOO_LARGE, _NOMEM, _RESPONSE, _NETWORK */
   const char *why;
   bool changed;             /* in the list of those whose driver is to be told */
   aio__exchange *next_changed;

@@ -10,6 +10,7 @@ enum {
   KEEPALIVE_INTERVAL_S = 30,
   READ_BYTES_PLAIN = 4 << 10, READ_BYTES_TLS = 16 << 10, /* of each transfer as long as it lasts; HTTP/2 has frames of 16 kB */
   SEND_BYTES = 16 << 10,
+  GONE_AT_ONCE_MS = 1000,         /* a round trip to any place, and more */
   AGENT_NAME = 12,                /* where it begins in its line */
   CONNECT_MS_KNOWN = 300000, CONNECT_MS_NONE = 86400000 /* libcurl's own limit, unless it is given one; hardly one */
 };
@@ -46,10 +47,17 @@ static size_t on_line(char *bytes, size_t size, size_t count, void *ctx) {
   return line.n;
 }
 
-/* A connection is there, and the request goes out. Again, when libcurl takes another connection for one that had gone. */
+/* A connection is there, and the request goes out. Again, when libcurl takes another connection for one that had gone: a kept one that was
+ * closed while nobody used it says so at once. One that is closed later had the request, and whoever worked on it may want to be paid: that
+ * is the end of this exchange, and to ask again is for those who write down what it costs. */
 static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port) {
   aio__exchange *e = ctx;
   (void)ip, (void)local_ip, (void)port, (void)local_port;
+  if (aio__exchange_sent(e) && aio__clock_now(e->clock) - e->sent_ns > (int64_t)GONE_AT_ONCE_MS * 1000000) {
+    e->failed = AIORCH_E_NETWORK;
+    e->why = "closed the connection without a reply";
+    return CURL_PREREQFUNC_ABORT;
+  }
   aio__exchange_connected(e);
   if (e->request->body_len <= SENT_AT_ONCE) e->phase = AIO__EXCHANGE_AWAITING;
   e->uploaded = 0;
