@@ -195,16 +195,18 @@ int outage_end_sessions(PGconn *pg) {
 
 /* ---- no connection left ----------------------------------------------------------------------------------------------- */
 
-/* Others have them all: as many as there are, until none is left for us and we have none. */
+/* Others have them all: as many as there are, until none is left for us and we have none. A backend of ours that ends is out of the list
+ * before its place is free: counted, not tried. */
 static void take_connections(PGconn *pg) {
   int64_t give_up = seconds() + FAULT_WAIT_S;
-  for (;;) {
+  size_t all = (size_t)number(pg, "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+                                  " - count(*)::int FROM pg_stat_activity WHERE usename = 'postgres' AND backend_type = 'client backend'");
+  while (now.other_count < all || number(pg, "SELECT count(*) " OURS) > 0) {
     PGconn *other = connect_as("reader", first_port());
     if (PQstatus(other) == CONNECTION_OK && now.other_count < OTHERS_MAX) {
       now.others[now.other_count++] = other;
     } else {
       PQfinish(other);
-      if (number(pg, "SELECT count(*) " OURS) == 0) break;
       run_sql(pg, END_ALL);
     }
     if (seconds() > give_up) cluster_die("taking all connections", "not within the time of the watchdog");
