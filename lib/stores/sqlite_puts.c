@@ -23,15 +23,32 @@ static aiorch_status put_row(aio__sq_keeping *keeping, aio__sq_put *put) {
   return aio__sq_cache_put_row(keeping, &put->op->error, put->tenant, put->entry, put->limits, put->now_ms, &put->done);
 }
 
-static aiorch_status put_alone(aio__sq_store *store, aio__sq_put *put) {
-  aio__sq_keeping keeping = {.conn = NULL};
-  aiorch_status status = aio__sq_write(&store->knowledge, put->op, &keeping.conn);
-  if (status != AIORCH_OK) return status;
-  status = aio__sq_touches_write(keeping.conn, &put->op->error);
+/* In a transaction that has begun. */
+static aiorch_status put_now(aio__sq_put *put, aio__sq_conn *conn) {
+  aio__sq_keeping keeping = {.conn = conn};
+  aiorch_status status = aio__sq_touches_write(conn, &put->op->error);
   if (status == AIORCH_OK) status = put_row(&keeping, put);
   if (status == AIORCH_OK) status = aio__sq_cache_put_end(&keeping, &put->op->error);
-  status = aio__sq_write_end(keeping.conn, put->op, status);
+  status = aio__sq_write_end(conn, put->op, status);
   if (status == AIORCH_OK) *put->stored = put->done;
+  return status;
+}
+
+static aiorch_status put_alone(aio__sq_store *store, aio__sq_put *put) {
+  aio__sq_conn *conn = NULL;
+  aiorch_status status = aio__sq_write(&store->knowledge, put->op, &conn);
+  return status == AIORCH_OK ? put_now(put, conn) : status;
+}
+
+/* AIORCH_AGAIN: others write, and to wait for them is the thread's part. */
+static aiorch_status put_at_once(aio__sq_store *store, aio__sq_put *put) {
+  aio__sq_conn *conn = NULL;
+  if (put->op->deadline_ns != AIO__NEVER && aio__clock_now(store->env.clock) >= put->op->deadline_ns) return put_alone(store, put); /* says so */
+  bool taken = aio__sq_take_writer(&store->knowledge, aio__clock_now(store->env.clock), &conn, &put->op->error) == AIORCH_OK;
+  aiorch_status status = taken ? aio__sq_try_begin(conn, &put->op->error) : AIORCH_AGAIN;
+  if (status == AIORCH_OK) return put_now(put, conn);
+  if (taken) aio__sq_give_writer(conn);
+  if (status == AIORCH_AGAIN) aio__error_clear(&put->op->error);
   return status;
 }
 
@@ -51,7 +68,9 @@ aiorch_status aio__sq_put_entry(aio__sq_store *store, aio__op *op, aio__str tena
   aio__sq_put put = {.op = op, .tenant = tenant, .entry = entry, .limits = limits, .now_ms = now_ms, .stored = stored};
   /* The last of many runs has no company any more, but the answers of those before it wait still. */
   bool company = op->company || atomic_load(&puts->n) > 0;
-  if (!company || !aio__sq_writer_watch(store->writer, &op->error)) {
+  aiorch_status status = company || op->done == NULL ? AIORCH_AGAIN : put_at_once(store, &put);
+  if (status != AIORCH_AGAIN) return status;
+  if ((!company && op->done == NULL) || !aio__sq_writer_watch(store->writer, &op->error)) {
     aio__error_clear(&op->error);
     return put_alone(store, &put);
   }
@@ -67,6 +86,7 @@ aiorch_status aio__sq_put_entry(aio__sq_store *store, aio__op *op, aio__str tena
     atomic_fetch_add(&puts->n, 1);
   }
   pthread_mutex_unlock(&puts->mutex);
+  if (waits != NULL && !company) aio__sq_writer_call_for_puts(store->writer);
   if (waits != NULL) return AIORCH_PENDING;
   aio__sq_writer_watched(store->writer, 1);
   return put_alone(store, &put);

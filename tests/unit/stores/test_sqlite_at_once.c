@@ -320,6 +320,25 @@ static void test_put__a_failing_one_takes_no_other_with_it(void **state) {
   assert_int_equal(query_number(f, "knowledge.db", "SELECT count(*) FROM semantic_cache"), 2);
 }
 
+/* Another process writes, and nobody else is here that the answer could wait with. */
+static void test_put__waits_for_no_other_process(void **state) {
+  fixture *f = *state;
+  waiting w;
+  char path[400];
+  sqlite3 *db;
+  bool stored = false;
+  aio__cache_entry e = entry_of(1, "q", "a", NULL);
+  path_in(f, "knowledge.db", path);
+  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  waiting_init(&w, AIO__NEVER);
+  assert_int_equal(f->store->cache->put(f->store, &w.op, ACME, &e, &ROOMY, T0, &stored), AIORCH_PENDING);
+  assert_false(is_done(&w));
+  sqlite3_close(db);
+  assert_int_equal(waiting_end(&w, AIORCH_PENDING), AIORCH_OK);
+  assert_true(stored);
+}
+
 #define SQLITE_CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown_folder)
 
 int main(void) {
@@ -335,6 +354,7 @@ int main(void) {
     SQLITE_CASE(test_close__does_what_waits_for_company),
     SQLITE_CASE(test_put__together),
     SQLITE_CASE(test_put__a_failing_one_takes_no_other_with_it),
+    SQLITE_CASE(test_put__waits_for_no_other_process),
   };
   (void)expect_words;
   (void)conformance_tests; /* the suite itself runs in test_sqlite.c */
