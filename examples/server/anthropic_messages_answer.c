@@ -102,21 +102,6 @@ static void put_thought_block(const aiorch_run *run, size_t index, json_print *p
   jp_close(p, '}');
 }
 
-/* Models write what they like, and may be cut off in it: what is no object stands in one, under the name that Anthropic gives it. */
-static void put_input(json_print *p, const char *arguments, size_t len) {
-  body_json json;
-  jp_key(p, "input");
-  if (body_parse(&json, arguments, len) && json.root->type == BODY_OBJECT) {
-    jp_raw(p, json.root->raw, json.root->raw_len);
-  } else {
-    jp_open(p, '{');
-    jp_key(p, "INVALID_JSON");
-    jp_str(p, arguments, len);
-    jp_close(p, '}');
-  }
-  body_free(&json);
-}
-
 /* `whole`: with the input; else with an empty one, which events fill. */
 static void put_call_block(const aiorch_run *run, size_t index, bool whole, json_print *p) {
   const char *id = "", *name = "", *arguments = "{}", *signature = "";
@@ -127,7 +112,8 @@ static void put_call_block(const aiorch_run *run, size_t index, bool whole, json
   jp_kz(p, "type", "tool_use");
   jp_kz(p, "id", id);
   jp_kz(p, "name", name);
-  put_input(p, whole && len ? arguments : "{}", whole && len ? len : 2);
+  jp_key(p, "input");
+  exchange_arguments(p, whole && len ? arguments : "{}", whole && len ? len : 2);
   if (signature_len) {
     jp_key(p, "signature");
     jp_str(p, signature, signature_len);

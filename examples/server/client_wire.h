@@ -62,5 +62,8 @@ bool exchange_cost(const exchange *x, char out[40]);
 void exchange_aiorch_members(const exchange *x, json_print *p);
 /* "warnings", when there are any. */
 void exchange_warnings_member(const cli_list *warnings, json_print *p);
+/* A tool's arguments as an object. Models write what they like, and may be cut off in it: what is none stands in one, under the name that
+ * Anthropic gives it, {"INVALID_JSON": "..."}; false then. */
+bool exchange_arguments(json_print *p, const char *text, size_t len);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "client_wire.h"
 
+#include "body_json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +44,21 @@ void sse_event(cli_bytes *out, const char *name, const char *json, size_t len) {
   cli_add(out, "data: ", 6);
   cli_add(out, json, len);
   cli_add(out, "\n\n", 2);
+}
+
+bool exchange_arguments(json_print *p, const char *text, size_t len) {
+  body_json json;
+  bool good = body_parse(&json, text, len) && json.root->type == BODY_OBJECT;
+  if (good) {
+    jp_raw(p, json.root->raw, json.root->raw_len);
+  } else {
+    jp_open(p, '{');
+    jp_key(p, "INVALID_JSON");
+    jp_str(p, text, len);
+    jp_close(p, '}');
+  }
+  body_free(&json);
+  return good;
 }
 
 static const char *cache_word(const aiorch_run *run) {

@@ -112,6 +112,17 @@ static bool add_plain(making *m, const body_node *message, int32_t role) {
   return w.begun || making_refuse(m, "content", "a list without a part");
 }
 
+/* OpenAI takes any text for what a model once wrote, and agents send that back as it was; other providers want an object. */
+static bool add_written_call(making *m, const body_node *id, const body_node *name, const body_node *arguments) {
+  json_print p = {0};
+  if (!exchange_arguments(&p, arguments->text, arguments->len)) {
+    making_note(m, "the arguments of a tool call are no JSON object: they are sent as {\"INVALID_JSON\": \"...\"}");
+  }
+  bool good = making_add_call(m, id, name, cli_z(&p.out), p.out.len);
+  cli_release(&p.out);
+  return good;
+}
+
 static bool add_tool_call(making *m, const body_node *call) {
   const body_node *f = body_get(call, "function"), *arguments = body_get(f, "arguments");
   if (!making_parts(m, call, "messages[].tool_calls[]", SPECS(CALL))) return false;
@@ -121,10 +132,10 @@ static bool add_tool_call(making *m, const body_node *call) {
   if (!f || !making_parts(m, f, "messages[].tool_calls[].function", SPECS(FUNCTION))) return f ? false : making_refuse(m, "function", "needed");
   bool text = arguments && arguments->type == BODY_TEXT, object = arguments && arguments->type == BODY_OBJECT;
   if (arguments && !text && !object) return making_refuse(m, "function.arguments", "must be a text that holds a JSON object");
-  const char *from = text ? arguments->text : object ? arguments->raw : NULL;
-  if (!making_add_call(m, body_get(call, "id"), body_get(f, "name"), from, text ? arguments->len : object ? arguments->raw_len : 0)) {
-    return false;
-  }
+  const body_node *id = body_get(call, "id"), *name = body_get(f, "name");
+  bool added = text && arguments->len > 0 ? add_written_call(m, id, name, arguments)
+                                          : making_add_call(m, id, name, object ? arguments->raw : NULL, object ? arguments->raw_len : 0);
+  if (!added) return false;
   const body_node *signature = body_get_text(body_get(body_get(call, "extra_content"), "google"), "thought_signature");
   return !signature || making_check(m, aiorch_run_add_signature(m->x->run, signature->text, signature->len), "extra_content");
 }

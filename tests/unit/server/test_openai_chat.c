@@ -200,6 +200,19 @@ static void test_messages__a_round_of_tools(void **state) {
   assert_has(asked, "sig-1");
 }
 
+/* Of a model that was cut off: OpenAI takes it back as it is, and agents send it back. */
+static void test_messages__arguments_that_are_no_object_are_sent_in_one(void **state) {
+  (void)state;
+  const char *out = scene_ask(&s, SAY("{\"role\":\"user\",\"content\":\"Weather?\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\","
+                                      "\"type\":\"function\",\"function\":{\"name\":\"weather\",\"arguments\":\"{\\\"city\\\":\\\"Ul\"}},{\"id\":\"c2\","
+                                      "\"type\":\"function\",\"function\":{\"name\":\"time\",\"arguments\":\"\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\","
+                                      "\"content\":\"That is no JSON.\"},{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"noon\"}"));
+  assert_has(out, "INVALID_JSON");
+  assert_has(out, "\"warnings\":[\"the arguments of a tool call are no JSON object");
+  assert_has(cli_z(&s.asked), "INVALID_JSON");
+  assert_has(cli_z(&s.asked), "That is no JSON.");
+}
+
 static void test_messages__what_is_moved_or_left_out_is_said(void **state) {
   (void)state;
   const char *out = scene_ask(&s, SAY("{\"role\":\"system\",\"content\":\"A\"},{\"role\":\"developer\",\"content\":\"B\"},{\"role\":\"user\",\"content\":\"x\"}"));
@@ -345,6 +358,7 @@ int main(void) {
       T(test_stream__every_line_is_an_event_of_json), T(test_stream__usage_in_a_last_chunk_on_request),
       T(test_stream__tool_calls_have_an_index), T(test_stream__an_error_after_a_token_has_no_done),
       T(test_stream__an_error_before_is_a_plain_body), T(test_messages__roles_and_parts), T(test_messages__a_round_of_tools),
+      T(test_messages__arguments_that_are_no_object_are_sent_in_one),
       T(test_messages__what_is_moved_or_left_out_is_said), T(test_messages__what_is_wrong_is_named), T(test_members__options_reach_the_provider),
       T(test_members__neutral_and_ignored_ones_pass), T(test_members__what_cannot_be_done_is_refused),
       T(test_model__what_each_name_stands_for), T(test_model__the_operator_may_allow_more), T(test_passed__go_with_the_operators_own),
