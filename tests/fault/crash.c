@@ -15,7 +15,7 @@
 
 #include "scenario.h"
 
-enum { SECONDS = 60, SAMPLE = 120, SHOWN_MAX = 40, AGAIN_EVERY = 4 };
+enum { SECONDS = 150, SAMPLE = 120, SHOWN_MAX = 40, AGAIN_EVERY = 4 };
 
 typedef struct job {
   scenario_kind scenario;

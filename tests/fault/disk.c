@@ -23,7 +23,7 @@
 
 #include "scenario.h"
 
-enum { SECONDS = 120, ROUNDS = 400, SKIP = 77 };
+enum { SECONDS = 150, ROUNDS = 400, SKIP = 77 };
 
 static char base[PATH_MAX];
 static int failures;

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CALL_MS = 5000, CLOSE_MS = 8000, CLOSE_TRIES = 1000, WAIT_MS = 100, CROWD = 6, WAIT_TRIES = 300, DOCUMENTS = 3 };
+enum { CALL_MS = 45000, CLOSE_MS = 45000, CLOSE_TRIES = 1000, WAIT_MS = 100, CROWD = 6, WAIT_TRIES = 900, DOCUMENTS = 3 };
 
 static const char tenant[] = "acme";
 static bool over_http; /* what is opened has providers behind HTTP */
@@ -113,7 +113,7 @@ static aiorch_status generate(void *self, aiorch_call *call) {
 
 static aiorch_status set(aiorch_config *config, const char *folder, scenario_ledger *ledger, aiorch_error *error) {
   static const char settings[] =
-    "{\"deadline_ms\": 6000, \"store.busy_ms\": 2000, \"rate_limit.requests\": 1000, \"generate.chain\": \"counted\"}";
+    "{\"deadline_ms\": 45000, \"store.busy_ms\": 2000, \"rate_limit.requests\": 1000, \"generate.chain\": \"counted\"}";
   aiorch_provider_vtbl vtbl;
   memset(&vtbl, 0, sizeof vtbl);
   vtbl.struct_size = sizeof vtbl;

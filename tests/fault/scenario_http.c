@@ -14,7 +14,7 @@
 #include "scenario.h"
 #include "support/tiny_server.h"
 
-enum { CHUNKS = 5, GONE_MS = 10000, WAIT_MS = 100, WAIT_TRIES = 150, TAG_LEN = 9 };
+enum { CHUNKS = 5, GONE_MS = 10000, WAIT_MS = 100, WAIT_TRIES = 900, TAG_LEN = 9 };
 
 #define TAG "question-" /* and its number: how the server knows which run asks */
 #define SSE "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":"

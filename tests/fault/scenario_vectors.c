@@ -8,7 +8,7 @@
 #include "pipeline/orch.h"
 #include "scenario.h"
 
-enum { DIM = 48, BATCH = 8, BATCHES_MAX = 100, ANSWERS = 5, LIMIT = 5, FORGET = 16, CALL_S = 5 };
+enum { DIM = 48, BATCH = 8, BATCHES_MAX = 100, ANSWERS = 5, LIMIT = 5, FORGET = 16, CALL_S = 45 };
 
 static const aio__str tenant = {"acme", 4}, model = {"model-1", 7}, other = {"model-2", 7};
 static const char scope[] = "the scope of these answers is...";

@@ -21,7 +21,7 @@
 #include "stores/spooled.h"
 #include "stores/spool_rows.h"
 
-enum { RUNS = 12, SECONDS = 60, SAMPLE_POINTS = 240, WORDS = 600 };
+enum { RUNS = 12, SECONDS = 150, SAMPLE_POINTS = 240, WORDS = 600 };
 
 /* What a child learned, in memory that outlives it. */
 typedef struct notes {

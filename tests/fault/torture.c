@@ -24,7 +24,7 @@ enum { WITH_HTTP = 1 };
 enum { WITH_HTTP = 0 };
 #endif
 
-enum { HANG_SECONDS = 40, ERRORS_MAX = 4, SAMPLE = 200, STATUS_KINDS = 64, SHOWN_MAX = 40 };
+enum { HANG_SECONDS = 150, ERRORS_MAX = 4, SAMPLE = 200, STATUS_KINDS = 64, SHOWN_MAX = 40 };
 
 typedef struct point {
   scenario_kind scenario;
