@@ -88,7 +88,9 @@ of curl_multi alone, against node's server, too:
 | other resets and broken connections are taken for an end while many streams are out (curl pull request 10693) | 7.88.1, 8.0.1; from 8.5.0 on few, which may be the row above | the same |
 | streams stand still when others are refused or dropped, or GOAWAY comes | 7.88.1, 8.0.1, 8.5.0, 8.14.1, 8.22 rc2, in some runs | a limit of time ends the attempt; another follows |
 | a connection for each exchange above 100 (curl pull request 10456: CURLOPT_PIPEWAIT has no effect there before 8.0) | 7.88.1; without that option all | none: one exchange at a time goes first to a new connection |
-| libcurl sends requests again by itself when their connection goes away: the server saw up to nearly as many more as were made | all five | it may charge a request twice |
+| libcurl sends requests again by itself when their connection goes away: the server saw up to nearly as many more as were made | all five | it may charge a request twice; not one whose connection goes more than a second after it was sent: that ends the attempt, and what follows is a retry with a row of its own |
+
+The last is so over HTTP/1.1 for connections that were kept from an exchange before, of which no byte of a reply has come.
 
 With "2", one connection carries up to 100 exchanges (`AIO__HTTP_STREAMS_MAX`): worth it for hosts that allow few connections.
 
