@@ -27,7 +27,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         llm = self.server.llm
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         with llm.lock:
-            reply = llm.replies.pop(0) if llm.replies else llm.always
+            reply = llm.reply_to(body)
             llm.keys.append(self.headers.get("Authorization"))
             llm.requests.append(body)  # at last: tests wait for it, and then say what the next one is answered with
         try:
@@ -121,6 +121,9 @@ class FakeLlm:
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def reply_to(self, body):  # pylint: disable=unused-argument
+        return self.replies.pop(0) if self.replies else self.always
 
     def __enter__(self):
         self.thread.start()
