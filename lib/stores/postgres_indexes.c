@@ -14,6 +14,7 @@ enum {
 };
 static const int64_t NAP_NS = 250000000;
 static const char DEADLOCK[] = "(40P01)"; /* in the words of the server's error */
+static const char CONCURRENTLY[] = "(XX000)"; /* "tuple concurrently updated", in the server's language */
 
 typedef struct model {
   int64_t no, dimensions, vectors, largest;
@@ -140,15 +141,18 @@ static aiorch_status create(indexes *x, aiorch_error *error) {
 }
 
 /* Who makes an index concurrently waits for everybody, also for another who begins to do so and waits for him: one of them is ended by
- * the server, and goes on here when the other is done. Whoever made it, it is looked at once more: "there" is one that serves. */
+ * the server, and goes on here when the other is done. Whoever made it, it is looked at once more: "there" is one that serves. The server lets
+ * the table go a moment before it says that the index is whole: who takes it for a broken one then is told that another has changed it. */
 static aiorch_status make(indexes *x, model *m, aiorch_error *error) {
   aiorch_error why;
   aio__error_init(&why);
   aiorch_status status = AIORCH_OK;
   for (int tries = 0; tries < CREATE_TRIES;) {
-    status = prepare(x, m, error);
-    if (status != AIORCH_OK || aio__str_eqz(x->readiness, "there")) return status;
-    if (aio__str_eqz(x->readiness, "busy")) {
+    status = prepare(x, m, &why);
+    bool has_just_ended = status != AIORCH_OK && strstr(why.message, CONCURRENTLY) != NULL && ++tries < CREATE_TRIES;
+    if (status != AIORCH_OK && !has_just_ended) return aio__error_copy(error, &why);
+    if (status == AIORCH_OK && aio__str_eqz(x->readiness, "there")) return AIORCH_OK;
+    if (has_just_ended || aio__str_eqz(x->readiness, "busy")) {
       if (aio__clock_now(x->store->env.clock) >= x->deadline_ns)
         return aio__error_set(error, AIORCH_E_DEADLINE, "another is making an index of vectors, or vacuums them, and has not ended in time");
       nap(x);

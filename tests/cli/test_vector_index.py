@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import _cli
 from _cli import case
@@ -114,6 +115,31 @@ def two_at_once_are_one(box):
         out, err = one.communicate(timeout=100)
         assert one.returncode == 0, err
         assert [m["index"] for m in json.loads(out)["vector_indexes"] if m["vectors"] > 0] == ["valid"], out
+
+
+@case
+def who_comes_as_another_ends_waits_for_it(box):
+    """The server lets the table go a moment before the index is said to be whole."""
+    forget_all()
+    with_vectors(box, "six")
+    box.run("migrate", "--store", OWNER, store=False)
+    (index,) = admin("SELECT indexrelid FROM pg_index WHERE indrelid = 'aiorch.chunk_vectors'::regclass"
+                     " AND indexrelid::regclass::text LIKE '%_near_%'").splitlines()
+    admin(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {index}")
+    with subprocess.Popen(["psql", "-XAtqd", os.environ["AIORCH_TEST_POSTGRES_ADMIN"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ends:
+        ends.stdin.write(f"BEGIN; UPDATE pg_index SET indisvalid = true WHERE indexrelid = {index} RETURNING 1;\n")
+        ends.stdin.flush()
+        assert ends.stdout.readline() == "1\n"
+        with subprocess.Popen([_cli.CLI, "migrate", "--json", "--store", OWNER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=box.env) as comes:
+            until = time.monotonic() + 60
+            while admin("SELECT count(*) FROM pg_stat_activity WHERE usename = 'owner' AND wait_event_type = 'Lock'") == "0":
+                assert time.monotonic() < until and comes.poll() is None, comes.communicate()
+                time.sleep(0.01)
+            ends.stdin.write("COMMIT;\n")
+            ends.stdin.close()
+            out, err = comes.communicate(timeout=100)
+    assert comes.returncode == 0, err
+    assert [(m["index"], m["made_now"]) for m in json.loads(out)["vector_indexes"] if m["vectors"] > 0] == [("valid", False)], out
 
 
 _cli.main()
